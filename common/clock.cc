@@ -1,0 +1,24 @@
+#include "common/clock.h"
+
+#include "absl/time/clock.h"
+
+namespace penstock {
+
+absl::Time RealClock::Now() const { return absl::Now(); }
+
+const RealClock& RealClock::Instance() {
+  static const RealClock* const instance = new RealClock;
+  return *instance;
+}
+
+absl::Time SimulatedClock::Now() const {
+  absl::MutexLock lock(&mutex_);
+  return now_;
+}
+
+void SimulatedClock::Advance(absl::Duration by) {
+  absl::MutexLock lock(&mutex_);
+  now_ += by;
+}
+
+}  // namespace penstock

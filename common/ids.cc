@@ -1,0 +1,51 @@
+#include "common/ids.h"
+
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_format.h"
+
+namespace penstock {
+namespace {
+
+constexpr uint64_t kCounterBits = 42;
+constexpr uint64_t kCounterMask = (uint64_t{1} << kCounterBits) - 1;
+
+}  // namespace
+
+// Layout: 48 bits of milliseconds, version, 12 + 30 bits of a counter that starts at random within each millisecond,
+// 32 bits of randomness.
+std::string Uuid7Generator::NewId() {
+  absl::MutexLock lock(&mutex_);
+  const int64_t now_ms = absl::ToUnixMillis(clock_.Now());
+  if (now_ms > last_ms_) {
+    last_ms_ = now_ms;
+    counter_ = absl::Uniform<uint64_t>(random_, 0, kCounterMask >> 1);
+  } else if (++counter_ > kCounterMask) {
+    ++last_ms_;
+    counter_ = 0;
+  }
+  const uint64_t tail = absl::Uniform<uint32_t>(random_);
+  const uint64_t high12 = counter_ >> 30;
+  const uint64_t low30 = counter_ & ((uint64_t{1} << 30) - 1);
+  const uint64_t second = (uint64_t{2} << 62) | (low30 << 32) | tail;
+  return absl::StrFormat("%08x-%04x-7%03x-%04x-%012x", static_cast<uint64_t>(last_ms_) >> 16,
+                         static_cast<uint64_t>(last_ms_) & 0xffff, high12, second >> 48,
+                         second & 0xffffffffffffULL);
+}
+
+std::string SequentialIdGenerator::NewId() {
+  absl::MutexLock lock(&mutex_);
+  return absl::StrFormat("00000000-0000-7000-8000-%012x", next_++);
+}
+
+bool LooksLikeUuid(absl::string_view text) {
+  if (text.size() != 36) return false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+    if (dash ? text[i] != '-' : !absl::ascii_isxdigit(text[i])) return false;
+  }
+  return true;
+}
+
+}  // namespace penstock

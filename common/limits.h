@@ -1,0 +1,45 @@
+// Every bound in one place. Passing one gives a clear error that names it. Bytes, counts and depths are inclusive.
+#pragma once
+
+#include <cstdint>
+
+namespace penstock::limits {
+
+// --- Pipeline packages and specs ---
+inline constexpr int64_t kPackageBytes = int64_t{32} << 20;          // an uploaded file, KFP's own bound
+inline constexpr int64_t kPackageExtractedBytes = int64_t{32} << 20; // the entry taken out of an archive
+inline constexpr int kPackageEntries = 1000;                         // entries looked at in an archive
+inline constexpr int kSpecDepth = 100;                               // nesting of YAML or JSON
+inline constexpr int64_t kSpecNodes = 1'000'000;                     // scalars and collections after aliases are expanded
+inline constexpr int kSpecDocuments = 16;                            // YAML documents in one file
+inline constexpr int kSpecTasks = 20'000;                            // tasks in one pipeline
+
+// --- Requests ---
+inline constexpr int kRpcMessageBytes = 64 << 20;   // one gRPC message; a package of the size above, as a Struct, fits
+inline constexpr int kNameBytes = 128;              // pipeline, experiment
+inline constexpr int kVersionNameBytes = 127;
+inline constexpr int kDisplayNameBytes = 1024;
+inline constexpr int kNamespaceBytes = 63;
+inline constexpr int kIdBytes = 64;
+inline constexpr int kDescriptionBytes = 16 << 10;
+inline constexpr int kUrlBytes = 2048;
+inline constexpr int kServiceAccountBytes = 253;
+inline constexpr int kTags = 20;
+inline constexpr int kTagRunes = 63;
+inline constexpr int64_t kRunParametersBytes = int64_t{4} << 20;  // all run parameters as JSON
+inline constexpr int kFilterBytes = 64 << 10;
+inline constexpr int kFilterPredicates = 32;
+inline constexpr int kFilterValues = 1000;
+inline constexpr int kPageTokenBytes = 8 << 10;
+inline constexpr int kPageSizeDefault = 20;
+inline constexpr int kPageSizeMax = 200;
+
+// --- Tasks ---
+inline constexpr int64_t kOutputParameterBytes = int64_t{4} << 20;  // one output parameter file
+inline constexpr int64_t kExecutorOutputBytes = int64_t{16} << 20;  // executor_output.json of one task
+inline constexpr int64_t kArgumentBytes = 128 << 10;                // one argument; Linux's MAX_ARG_STRLEN
+inline constexpr int64_t kArgumentsBytes = int64_t{1536} << 10;     // all arguments and environment of one task
+inline constexpr int64_t kTaskLogBytes = int64_t{64} << 20;         // log kept of one attempt unless configured otherwise
+inline constexpr int kLogTailBytes = 4 << 10;                       // end of a failed attempt's log kept in its record
+
+}  // namespace penstock::limits

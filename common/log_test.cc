@@ -1,0 +1,28 @@
+#include "common/log.h"
+
+#include <gtest/gtest.h>
+
+namespace penstock {
+namespace {
+
+TEST(LogValue, QuotesWhatIsNotPlain) {
+  EXPECT_EQ(LogValue("abc-1.2/x"), "abc-1.2/x");
+  EXPECT_EQ(LogValue(""), "\"\"");
+  EXPECT_EQ(LogValue("a b"), "\"a b\"");
+  EXPECT_EQ(LogValue("a=b"), "\"a=b\"");
+  EXPECT_EQ(LogValue("line\nbreak"), "\"line\\nbreak\"");
+}
+
+TEST(LogValue, CutsLongText) {
+  const std::string value = LogValue(std::string(10'000, 'x'));
+  EXPECT_LT(value.size(), 600u);
+  EXPECT_NE(value.find("..."), std::string::npos);
+}
+
+TEST(SetUpLog, RefusesAnUnknownLevel) {
+  EXPECT_EQ(SetUpLog("loud", LogFormat::kText).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_TRUE(SetUpLog("warn", LogFormat::kJson).ok());
+}
+
+}  // namespace
+}  // namespace penstock

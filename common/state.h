@@ -1,0 +1,35 @@
+// The states of runs and tasks, and the one table of allowed moves. Their names are KFP's RuntimeState.
+#pragma once
+
+#include <optional>
+
+#include "absl/strings/string_view.h"
+
+namespace penstock {
+
+enum class RunState { kPending, kRunning, kSucceeded, kFailed, kCanceling, kCanceled };
+enum class TaskState { kPending, kRunning, kSucceeded, kSkipped, kFailed, kCanceling, kCanceled };
+
+// Why something that is not running waits; kept in the row, shown to users.
+enum class WaitReason { kNone, kUpstream, kCapacity, kScheduler };
+
+// "PENDING" and so on: the text in SQL and on the wire.
+absl::string_view Name(RunState state);
+absl::string_view Name(TaskState state);
+absl::string_view Name(WaitReason reason);
+std::optional<RunState> RunStateFromName(absl::string_view name);
+std::optional<TaskState> TaskStateFromName(absl::string_view name);
+std::optional<WaitReason> WaitReasonFromName(absl::string_view name);
+
+bool IsFinal(RunState state);
+bool IsFinal(TaskState state);
+
+// Whether the table allows the move. A final state allows none.
+bool MayMove(RunState from, RunState to);
+bool MayMove(TaskState from, TaskState to);
+
+enum class StorageState { kAvailable, kArchived };
+absl::string_view Name(StorageState state);
+std::optional<StorageState> StorageStateFromName(absl::string_view name);
+
+}  // namespace penstock
