@@ -1,0 +1,153 @@
+#!/usr/bin/env bash
+# Installs what a build needs and is missing: Debian packages (as root or with sudo) and the virtual environment
+# .venv with the kfp SDK. Changes nothing and asks no network when everything is there.
+#
+#   deploy/install_deps.sh [--tests]     --tests adds what tests/run.sh needs
+#
+# Environment: PENSTOCK_PYTHON names the interpreter to make .venv with (default: the first python3 found that is
+# new enough).
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+venv=$root/.venv
+
+readonly go_needed_default=1.21
+readonly python_minor_needed=9
+readonly packages=(
+  build-essential ca-certificates ccache clang-format cmake libabsl-dev libarchive-dev libbenchmark-dev
+  libgmock-dev libgrpc++-dev libgtest-dev libprotobuf-dev libspdlog-dev libsqlite3-dev libssl-dev libyaml-dev
+  libzstd-dev mold ninja-build nlohmann-json3-dev pkg-config prometheus-cpp-dev protobuf-compiler
+  protobuf-compiler-grpc python3-venv
+)
+
+say() { printf '%s\n' "$*"; }
+fail() {
+  printf 'install_deps: %s\n' "$*" >&2
+  exit 1
+}
+
+# Prints the packages that dpkg does not report as installed.
+missing_packages() {
+  local installed package
+  installed=$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "${packages[@]}" 2>/dev/null || true)
+  for package in "${packages[@]}"; do
+    grep -qxF "$package installed" <<<"$installed" || printf '%s\n' "$package"
+  done
+}
+
+install_packages() {
+  local missing as_root=() log
+  command -v dpkg-query >/dev/null || fail "this is not Debian or Ubuntu: install the packages listed in" \
+    "deploy/install_deps.sh by hand, then run the cmake presets directly."
+  mapfile -t missing < <(missing_packages)
+  ((${#missing[@]})) || return 0
+  if ((EUID != 0)); then
+    command -v sudo >/dev/null || fail "these packages are missing and this is neither root nor has sudo; have" \
+      "them installed: ${missing[*]}"
+    as_root=(sudo)
+  fi
+  say "Installing ${#missing[@]} Debian packages: ${missing[*]}"
+  log=$(mktemp)
+  if ! { "${as_root[@]}" apt-get update &&
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+      apt-get install --yes --no-install-recommends "${missing[@]}"; } >"$log" 2>&1 </dev/null; then
+    tail -n 20 "$log" >&2
+    fail "apt-get could not install the packages; the end of its output is above, all of it in $log."
+  fi
+  rm -f "$log"
+}
+
+# The Go version that gateway/go.mod asks for.
+go_needed() {
+  local version=
+  if [[ -f $root/gateway/go.mod ]]; then
+    version=$(awk '$1 == "go" { print $2; exit }' "$root/gateway/go.mod")
+  fi
+  printf '%s\n' "${version:-$go_needed_default}"
+}
+
+check_go() {
+  local needed found
+  needed=$(go_needed)
+  command -v go >/dev/null || fail "Go is missing: install Go $needed or newer and put it on PATH."
+  # From outside the module, so that go itself does not refuse it first.
+  found=$(cd / && GOTOOLCHAIN=local go env GOVERSION) || fail "'go env' fails: repair the Go installation."
+  found=${found#go}
+  [[ $(printf '%s\n%s\n' "$needed" "$found" | sort -V | head -n 1) == "$needed" ]] ||
+    fail "Go $needed or newer is needed, but $(command -v go) is Go $found: put a newer one first on PATH."
+}
+
+# Whether interpreter $1 is new enough and can make virtual environments with pip.
+python_usable() {
+  "$1" -c "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, $python_minor_needed))" >/dev/null 2>&1
+}
+
+find_python() {
+  local candidate
+  if [[ -n ${PENSTOCK_PYTHON:-} ]]; then
+    python_usable "$PENSTOCK_PYTHON" ||
+      fail "PENSTOCK_PYTHON=$PENSTOCK_PYTHON is not a Python 3.$python_minor_needed or newer with venv and ensurepip."
+    printf '%s\n' "$PENSTOCK_PYTHON"
+    return
+  fi
+  for candidate in python3 /usr/bin/python3 python3.13 python3.12 python3.11 python3.10 python3.9; do
+    if python_usable "$candidate"; then
+      command -v "$candidate"
+      return
+    fi
+  done
+  fail "no Python 3.$python_minor_needed or newer with venv was found: install python3 and python3-venv," \
+    "or set PENSTOCK_PYTHON."
+}
+
+# The environment is described by its requirement files; the description of the last successful install is kept in
+# it, so an unchanged one costs nothing and an interrupted install is made again.
+make_venv() {
+  local stamp=$venv/.installed wanted python log
+  local files=("$root/deploy/requirements.txt")
+  [[ $1 == with_tests ]] && files+=("$root/tests/requirements.txt")
+  wanted=$(cat "${files[@]}")
+  if [[ -x $venv/bin/python && -f $stamp ]] && "$venv/bin/python" -c '' 2>/dev/null; then
+    # An environment with the tests' packages also serves without them.
+    [[ $(<"$stamp") == "$wanted" ]] && return 0
+    [[ $1 == without_tests && $(<"$stamp") == "$wanted"* ]] && return 0
+  fi
+  log=$(mktemp)
+  # A change of deploy/requirements.txt makes the environment anew; the tests' packages are only added to it.
+  if ! [[ -f $stamp && $1 == with_tests && $(<"$stamp") == "$(cat "$root/deploy/requirements.txt")" ]]; then
+    python=$(find_python)
+    say "Making the Python environment .venv ($("$python" -V 2>&1))"
+    rm -rf "$venv"
+    "$python" -m venv "$venv" >"$log" 2>&1 || {
+      tail -n 20 "$log" >&2
+      fail "$python could not make the virtual environment $venv; its output is above."
+    }
+  fi
+  rm -f "$stamp"
+  if ! "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "${files[@]/#/--requirement=}" \
+    >"$log" 2>&1 </dev/null; then
+    tail -n 20 "$log" >&2
+    fail "pip could not install ${files[*]#"$root"/}; the end of its output is above, all of it in $log." \
+      "Check the network and run this again."
+  fi
+  printf '%s\n' "$wanted" >"$stamp"
+  rm -f "$log"
+}
+
+main() {
+  local tests=without_tests
+  case ${1:-} in
+    '') ;;
+    --tests) tests=with_tests ;;
+    -h | --help)
+      sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"
+      return
+      ;;
+    *) fail "unknown argument '$1'; the only one is --tests." ;;
+  esac
+  install_packages
+  check_go
+  make_venv "$tests"
+}
+
+main "$@"
