@@ -305,7 +305,8 @@ def run_example(options: argparse.Namespace) -> int:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description='Run the retrain pipeline on a Kubeflow Pipelines API and show its results.')
+    parser = argparse.ArgumentParser(
+        description="Run the retrain pipeline on a Kubeflow Pipelines API and show its results.")
     parser.add_argument('--host', default=os.environ.get('KF_PIPELINES_ENDPOINT', 'http://127.0.0.1:8888'),
                         help='base URL of the API (default: KF_PIPELINES_ENDPOINT or http://127.0.0.1:8888)')
     parser.add_argument('--threshold', type=float, default=0.9, help='least accuracy to deploy (default: 0.9)')

@@ -1,0 +1,80 @@
+"""Fails on an #include that points the wrong way: each folder uses only those below it."""
+
+import pathlib
+import re
+from typing import List, Optional, Tuple
+
+import project
+
+INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?P<open>[<"])(?P<path>[^>"]+)[>"]', re.MULTILINE)
+API = 'the API protos'
+IR = 'the pipeline format protos'
+
+# The first entry whose prefix fits a file tells what it may include of ours. A test beside the code may besides use
+# the test support.
+RULES: Tuple[Tuple[str, Tuple[str, ...]], ...] = (
+    ('tests/', ('tests/', 'common/', 'migrations/', 'storage/', 'scheduler/', 'server/', API, IR)),
+    ('common/', ('common/', IR)),
+    ('migrations/', ('migrations/',)),
+    ('storage/', ('storage/', 'common/', 'migrations/')),
+    ('scheduler/plan/', ('scheduler/plan/', 'common/')),
+    ('scheduler/executor/', ('scheduler/executor/', 'common/')),
+    ('scheduler/', ('scheduler/', 'storage/', 'common/')),
+    ('server/main.cc', ('server/', 'scheduler/', 'storage/', 'common/', API, IR)),
+    ('server/', ('server/', 'storage/', 'common/', API, IR)),
+)
+TEST_SUPPORT = ('tests/support/', 'tests/fakes/')
+
+# Libraries that belong to one room, so that a change of them stays there.
+LIBRARIES: Tuple[Tuple[str, Tuple[str, ...]], ...] = (
+    ('grpc', ('server/', 'tests/')),
+    ('sqlite3', ('storage/sqlite/', 'tests/')),
+    ('pqxx', ('storage/postgres/', 'tests/')),
+)
+
+
+def _kind(path: str) -> Optional[str]:
+    """What of ours an include path names; None for anything else."""
+    if path.startswith(('kubeflow/', 'penstock/v1/')):
+        return API
+    if path.startswith('ml_pipelines/'):
+        return IR
+    return path if path.split('/')[0] in project.FOLDERS else None
+
+
+def _problem(source: str, path: str, is_relative: bool) -> Optional[str]:
+    for library, places in LIBRARIES:
+        if path.startswith(library) and not source.startswith(places):
+            return f'{path} may be included only in {", ".join(places)}'
+    if is_relative:
+        return f'"{path}": write the whole path from the source root'
+    kind = _kind(path)
+    if kind is None:
+        return None
+    allowed = next((may for prefix, may in RULES if source.startswith(prefix)), None)
+    if allowed is None:
+        return f'no rule says what {source} may include; add its folder to RULES'
+    if source.endswith('_test.cc'):
+        allowed += TEST_SUPPORT
+    if kind in (API, IR):
+        return None if kind in allowed else f'"{path}": {source.split("/")[0]}/ may not use {kind}'
+    if kind.startswith(tuple(may for may in allowed if may not in (API, IR))):
+        return None
+    return f'"{path}" points the wrong way: {source} may include only {", ".join(allowed)}'
+
+
+def problems(root: pathlib.Path) -> List[str]:
+    found = []
+    for path in project.files(root, '.h', '.cc'):
+        source, text = project.relative(path, root), project.text_of(path)
+        for include in INCLUDE.finditer(text):
+            is_relative = (include['open'] == '"' and (path.parent / include['path']).exists()
+                           and not (root / include['path']).exists())
+            problem = _problem(source, include['path'], is_relative)
+            if problem:
+                found.append(f'{source}:{project.line_of(text, include.start())}: {problem}')
+    return found
+
+
+if __name__ == '__main__':
+    project.run('check_layers', problems)
