@@ -1,0 +1,127 @@
+#!/usr/bin/env bash
+# Builds and runs the tests and ends with one summary. Full logs: build/test-logs.
+#
+#   tests/run.sh [RING...]
+#
+#   checks      format, layers, sizes and the other rules of the house
+#   unit        parts alone; with them the tests of the gateway
+#   contract    one suite for each implementation of a seam
+#   api         the server through its gRPC client
+#   e2e         real binaries driven by the real kfp SDK and CLI
+#   sanitizers  unit and contract again, under address+undefined and under thread sanitizer
+#   all         all of these; without an argument: all but the sanitizers
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+readonly root
+readonly logs=$root/build/test-logs
+readonly python=$root/.venv/bin/python
+jobs=$(nproc)
+
+say() { printf '%s\n' "$*"; }
+fail() {
+  printf 'run.sh: %s\n' "$*" >&2
+  exit 2
+}
+
+usage() { sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; }
+
+wanted() { [[ " ${rings[*]} " == *" $1 "* ]]; }
+
+parse_arguments() {
+  local ring
+  rings=()
+  (($#)) || set -- checks unit contract api e2e
+  for ring in "$@"; do
+    case $ring in
+      -h | --help)
+        usage
+        exit 0
+        ;;
+      all) rings+=(checks unit contract api e2e sanitizers) ;;
+      checks | unit | contract | api | e2e | sanitizers) rings+=("$ring") ;;
+      *) fail "there is no ring '$ring'; --help lists them." ;;
+    esac
+  done
+}
+
+# build PRESET TARGET...: configures if needed and builds, without targets everything. The log is kept; a failure is
+# counted as a failed test of its own, because the rings that need the build cannot run.
+build() {
+  local preset=$1 started=$SECONDS log=$logs/build-$1.log
+  shift
+  say "Building $preset"
+  {
+    [[ -f $root/build/$preset/build.ninja ]] || (cd "$root" && cmake --preset "$preset")
+    (cd "$root" && cmake --build --preset "$preset" ${1+--target "$@"})
+  } >"$log" 2>&1 </dev/null || {
+    grep -nE '(^|[ :])(error|FAILED|fatal)' "$log" | head -n 20 >&2 || tail -n 20 "$log" >&2
+    "$python" "$root/tests/summary.py" broken "$logs/build-$preset.json" "building the preset $preset fails: $log"
+    return 1
+  }
+  say "  built in $((SECONDS - started)) s"
+}
+
+# run_ctest NAME PRESET CTEST-ARGUMENTS...: GoogleTest programs leave their cases in a folder of their own, so that
+# cases are counted and not programs.
+run_ctest() {
+  local name=$1 preset=$2 folder=$logs/$1
+  shift 2
+  mkdir -p "$folder/cases"
+  GTEST_OUTPUT="json:$folder/cases/" ctest --test-dir "$root/build/$preset" --parallel "$jobs" --no-tests=error \
+    --output-on-failure --test-output-size-passed 200000 --test-output-size-failed 200000 \
+    --output-junit "$folder/ctest.xml" "$@" >"$folder.log" 2>&1 </dev/null || true
+  "$python" "$root/tests/summary.py" ctest "$name" "$folder/ctest.xml" "$folder/cases" "$folder.log" "$logs/$name.json"
+}
+
+# run_pytest NAME FOLDER
+run_pytest() {
+  "$python" -m pytest "$root/tests/$2" --junit-xml="$logs/$1.xml" -ra >"$logs/$1.log" 2>&1 </dev/null || true
+  "$python" "$root/tests/summary.py" pytest "$1" "$logs/$1.xml" "$logs/$1.log" "$logs/$1.json"
+}
+
+# The C++ and Go rings, by label; all three together also take the tests that have another label, but not the benches.
+run_programs() {
+  local labels=() ring
+  for ring in unit contract api; do
+    if wanted "$ring"; then labels+=("$ring"); fi
+  done
+  ((${#labels[@]})) || return 0
+  if ((${#labels[@]} == 3)); then
+    run_ctest ctest release --label-exclude '^bench$'
+  else
+    for ring in "${labels[@]}"; do run_ctest "$ring" release --label-regex "^$ring\$"; done
+  fi
+}
+
+run_sanitizers() {
+  local preset
+  # Findings end the program, so that a test cannot pass over them.
+  export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:exitcode=99 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+  export TSAN_OPTIONS=halt_on_error=1:exitcode=99:second_deadlock_stack=1
+  if [[ -f $root/tests/tsan.supp ]]; then TSAN_OPTIONS+=:suppressions=$root/tests/tsan.supp; fi
+  if [[ -f $root/tests/lsan.supp ]]; then export LSAN_OPTIONS=suppressions=$root/tests/lsan.supp; fi
+  for preset in asan tsan; do
+    if build "$preset"; then run_ctest "$preset" "$preset" --label-regex '^(unit|contract)$'; fi
+  done
+}
+
+main() {
+  parse_arguments "$@"
+  "$root/deploy/install_deps.sh" --tests
+  rm -rf "$logs"
+  mkdir -p "$logs"
+  if wanted checks; then run_pytest checks checks; fi
+  if wanted unit || wanted contract || wanted api; then
+    if build release; then
+      run_programs
+      if wanted e2e; then run_pytest e2e e2e; fi
+    fi
+  elif wanted e2e; then
+    if build release penstock_programs; then run_pytest e2e e2e; fi
+  fi
+  if wanted sanitizers; then run_sanitizers; fi
+  "$python" "$root/tests/summary.py" total "$logs"
+}
+
+main "$@"
