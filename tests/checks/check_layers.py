@@ -17,7 +17,7 @@ RULES: Tuple[Tuple[str, Tuple[str, ...]], ...] = (
     ('common/', ('common/', IR)),
     ('migrations/', ('migrations/',)),
     ('storage/', ('storage/', 'common/', 'migrations/')),
-    ('scheduler/plan/', ('scheduler/plan/', 'common/')),
+    ('scheduler/plan/', ('scheduler/plan/', 'common/', IR)),  # the spec that common parses is made of its messages
     ('scheduler/executor/', ('scheduler/executor/', 'common/')),
     ('scheduler/', ('scheduler/', 'storage/', 'common/')),
     ('server/main.cc', ('server/', 'scheduler/', 'storage/', 'common/', API, IR)),

@@ -9,7 +9,8 @@ SUMMARY = pathlib.Path(__file__).resolve().parents[1] / 'summary.py'
 
 
 def summary(*arguments: object) -> 'subprocess.CompletedProcess[str]':
-    return subprocess.run([sys.executable, str(SUMMARY), *map(str, arguments)], capture_output=True, text=True, check=False)
+    return subprocess.run([sys.executable, str(SUMMARY), *map(str, arguments)], capture_output=True, text=True,
+                          check=False)
 
 
 def ctest(folder: pathlib.Path, junit: str, **googletest: object) -> dict:
@@ -73,7 +74,7 @@ def test_no_tests_are_a_failure(tmp_path):
 def test_errors_in_fixtures_are_failures(tmp_path):
     (tmp_path / 'e2e.xml').write_text(
         '<testsuites><testsuite><testcase classname="a.b" name="x"/>'
-        '<testcase classname="a.b" name="y"><error message="RuntimeError:\n no server"/></testcase>'
+        '<testcase classname="a.b" name="y"><error message="RuntimeError:&#10; no server"/></testcase>'
         '<testcase classname="a.b" name="z"><skipped message="no network"/></testcase></testsuite></testsuites>')
     printed = summary('pytest', 'e2e', tmp_path / 'e2e.xml', 'log', tmp_path / 'out.json').stdout
     assert json.loads((tmp_path / 'out.json').read_text()) == {
