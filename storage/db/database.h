@@ -1,0 +1,101 @@
+// The one seam between storage and a database: everything above it is the same SQL text for both.
+//
+// Parameters are written $1, $2 ... and bound by number. Times are integer microseconds UTC.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <type_traits>
+#include <variant>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+
+namespace penstock::db {
+
+struct Null {};
+struct Blob {
+  absl::string_view bytes;
+};
+
+// One bound parameter. Text and blobs are borrowed for the duration of the call.
+class Param {
+ public:
+  Param(Null) {}  // NOLINT: implicit on purpose, so that calls read as lists of values
+  Param(Blob blob) : value_(blob) {}
+  Param(absl::string_view text) : value_(text) {}
+  Param(const char* text) : value_(absl::string_view(text)) {}
+  Param(const std::string& text) : value_(absl::string_view(text)) {}
+  Param(absl::Time time) : value_(absl::ToUnixMicros(time)) {}
+  template <typename Int, std::enable_if_t<std::is_integral_v<Int>, int> = 0>
+  Param(Int number) : value_(static_cast<int64_t>(number)) {}
+
+  using Variant = std::variant<Null, int64_t, absl::string_view, Blob>;
+  const Variant& value() const { return value_; }
+
+ private:
+  Variant value_;
+};
+
+using Params = absl::Span<const Param>;
+
+// One result row; columns are numbered from 0. Views are valid until the row callback returns.
+class Row {
+ public:
+  virtual ~Row() = default;
+  virtual bool IsNull(int column) const = 0;
+  virtual int64_t Int64(int column) const = 0;
+  virtual absl::string_view Text(int column) const = 0;
+  virtual absl::string_view Bytes(int column) const = 0;
+
+  std::string String(int column) const { return std::string(Text(column)); }
+  absl::Time Time(int column) const { return absl::FromUnixMicros(Int64(column)); }
+};
+
+using RowCallback = absl::FunctionRef<absl::Status(const Row&)>;
+
+// One transaction. Not thread-safe; valid only inside the callback that received it.
+// Errors of both calls: ALREADY_EXISTS for a broken uniqueness rule, FAILED_PRECONDITION for another broken constraint,
+// ABORTED for a conflict that a retry may solve, RESOURCE_EXHAUSTED for a full disk, UNAVAILABLE when the database is
+// away, DATA_LOSS when its file is damaged, INTERNAL for SQL that is wrong.
+class Tx {
+ public:
+  virtual ~Tx() = default;
+
+  // Runs a statement that gives no rows; returns the number of rows it changed.
+  virtual absl::StatusOr<int64_t> Execute(absl::string_view sql, Params params) = 0;
+
+  // Runs a query and calls `callback` for each row; an error from the callback ends it and is returned.
+  virtual absl::Status Query(absl::string_view sql, Params params, RowCallback callback) = 0;
+
+  absl::StatusOr<int64_t> Execute(absl::string_view sql, std::initializer_list<Param> params) {
+    return Execute(sql, Params(params.begin(), params.size()));
+  }
+  absl::Status Query(absl::string_view sql, std::initializer_list<Param> params, RowCallback callback) {
+    return Query(sql, Params(params.begin(), params.size()), callback);
+  }
+};
+
+using TxBody = absl::FunctionRef<absl::Status(Tx&)>;
+
+// A database. Thread-safe.
+class Database {
+ public:
+  virtual ~Database() = default;
+
+  // Runs `body` on one consistent snapshot. Returns its status or the database's.
+  virtual absl::Status Read(TxBody body) = 0;
+
+  // Runs `body` in a transaction and returns OK only after its commit is on disk. If `body` or the commit fails nothing
+  // of it remains. `body` may run more than once and on another thread, so it must set its results afresh each time;
+  // it must be short and wait for nothing.
+  virtual absl::Status Write(TxBody body) = 0;
+
+  // Runs a script of several statements outside of the prepared-statement cache; for migrations and schema reading.
+  virtual absl::Status ExecuteScript(Tx& tx, absl::string_view script) = 0;
+};
+
+}  // namespace penstock::db

@@ -1,0 +1,31 @@
+// Experiments.
+#pragma once
+
+#include "absl/status/statusor.h"
+#include "storage/db/database.h"
+#include "storage/list_query.h"
+#include "storage/model.h"
+
+namespace penstock {
+
+// Keys of KFP's list requests for experiments.
+const ListResource& ExperimentResource();
+
+// ALREADY_EXISTS if the name is taken in its namespace.
+absl::Status ExperimentInsert(db::Tx& tx, const ExperimentRow& row);
+
+// NOT_FOUND.
+absl::StatusOr<ExperimentRow> ExperimentGet(db::Tx& tx, absl::string_view experiment_id);
+absl::Status ExperimentList(db::Tx& tx, const ListQuery& query, Page<ExperimentRow>& page);
+
+// Archives the experiment and all its runs, or makes only the experiment available again. NOT_FOUND.
+absl::Status ExperimentArchive(db::Tx& tx, absl::string_view experiment_id);
+absl::Status ExperimentUnarchive(db::Tx& tx, absl::string_view experiment_id);
+
+// Its runs stay, without an experiment to belong to. NOT_FOUND; ABORTED for the default experiment.
+absl::Status ExperimentDelete(db::Tx& tx, absl::string_view experiment_id);
+
+// The id of the default experiment, which takes the runs that name none; `candidate` becomes it if there is none.
+absl::StatusOr<std::string> ExperimentEnsureDefault(db::Tx& tx, const ExperimentRow& candidate);
+
+}  // namespace penstock

@@ -1,0 +1,155 @@
+// Rows as plain structs, without behaviour. Names are the columns'; see migrations/sqlite/schema.sql.
+// A time that is not set is absl::UnixEpoch(), as on KFP's wire.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "common/state.h"
+
+namespace penstock {
+
+struct ExperimentRow {
+  std::string experiment_id;
+  std::string namespace_;
+  std::string name;
+  std::string description;
+  StorageState storage_state = StorageState::kAvailable;
+  absl::Time created_at;
+  absl::Time last_run_created_at;
+};
+
+using Tags = std::map<std::string, std::string>;
+
+struct PipelineRow {
+  std::string pipeline_id;
+  std::string namespace_;
+  std::string name;
+  std::string display_name;
+  std::string description;
+  absl::Time created_at;
+  Tags tags;
+};
+
+struct PipelineVersionRow {
+  std::string pipeline_version_id;
+  std::string pipeline_id;
+  std::string name;
+  std::string display_name;
+  std::string description;
+  std::string package_url;
+  std::string code_source_url;
+  std::string spec_sha256;
+  absl::Time created_at;
+  Tags tags;
+};
+
+struct RunRow {
+  std::string run_id;
+  std::string experiment_id;
+  std::string namespace_;
+  std::string display_name;
+  std::string description;
+  StorageState storage_state = StorageState::kAvailable;
+  RunState state = RunState::kPending;
+  std::string service_account;
+  std::string pipeline_id;          // empty when the spec came with the run
+  std::string pipeline_version_id;  // likewise
+  std::string recurring_run_id;
+  absl::Time created_at;
+  absl::Time scheduled_at;
+  absl::Time finished_at;
+};
+
+struct RunConfigRow {
+  std::string spec_sha256;
+  std::string parameters;  // JSON object
+  std::string pipeline_root;
+};
+
+struct RunStateRow {
+  RunState state = RunState::kPending;
+  absl::Time updated_at;
+  int error_code = 0;  // google.rpc.Code
+  std::string error_message;
+};
+
+struct TaskRow {
+  std::string run_id;
+  std::string task_id;
+  std::string parent_task_id;
+  std::string name;  // key in its DAG
+  std::string display_name;
+  TaskState state = TaskState::kPending;
+  WaitReason wait_reason = WaitReason::kNone;
+  int error_code = 0;  // google.rpc.Code
+  std::string error_message;
+  absl::Time created_at;
+  absl::Time started_at;
+  absl::Time finished_at;
+};
+
+struct TaskStateRow {
+  std::string task_id;
+  TaskState state = TaskState::kPending;
+  absl::Time updated_at;
+};
+
+struct TaskAttemptRow {
+  std::string run_id;
+  std::string task_id;
+  int number = 1;
+  std::string attempt_id;
+  std::string outcome;  // empty while it runs; else SUCCEEDED, FAILED, TIMED_OUT, CANCELED, LOST
+  std::optional<int> exit_code;
+  std::optional<int> signal;
+  std::string message;
+  std::string log_tail;
+  std::string log_path;  // relative to the data directory
+  absl::Duration cpu_time;
+  int64_t max_rss_bytes = 0;
+  absl::Time created_at;
+  absl::Time started_at;
+  absl::Time finished_at;
+};
+
+enum class Direction { kInput, kOutput };
+
+struct TaskParameterRow {
+  std::string task_id;
+  Direction direction = Direction::kOutput;
+  std::string name;
+  std::string value;  // JSON
+};
+
+struct ArtifactRow {
+  int64_t artifact_id = 0;
+  std::string run_id;
+  std::string name;
+  std::string schema_title;
+  std::string schema_version;
+  std::string uri;       // logical
+  std::string metadata;  // JSON object
+  absl::Time created_at;
+};
+
+// An artifact as an input or output of a task.
+struct ArtifactTaskRow {
+  std::string task_id;
+  Direction direction = Direction::kOutput;
+  std::string name;
+  int position = 0;
+  int64_t artifact_id = 0;
+};
+
+struct LeaseRow {
+  std::string holder;
+  int64_t fence = 0;
+  absl::Time expires_at;
+};
+
+}  // namespace penstock

@@ -1,0 +1,176 @@
+#include "storage/run_store.h"
+
+#include "absl/strings/str_cat.h"
+#include "common/errors.h"
+#include "common/status_macros.h"
+#include "storage/setting_store.h"
+#include "storage/spec_store.h"
+
+namespace penstock {
+namespace {
+
+constexpr char kColumns[] =
+    "run_id, experiment_id, namespace, display_name, description, storage_state, state, service_account, pipeline_id, "
+    "pipeline_version_id, recurring_run_id, created_at_us, scheduled_at_us, finished_at_us";
+constexpr int kColumnCount = 14;
+constexpr char kInsert[] = R"sql(
+  INSERT INTO runs
+    (run_id, experiment_id, namespace, display_name, description, storage_state, state, service_account, pipeline_id,
+     pipeline_version_id, recurring_run_id, created_at_us, scheduled_at_us, finished_at_us)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14))sql";
+constexpr char kInsertConfig[] =
+    "INSERT INTO run_configs (run_id, spec_sha256, parameters, pipeline_root) VALUES ($1, $2, $3, $4)";
+constexpr char kSelectConfig[] = "SELECT spec_sha256, parameters, pipeline_root FROM run_configs WHERE run_id = $1";
+constexpr char kTouchExperiment[] =
+    "UPDATE experiments SET last_run_created_at_us = $2 WHERE experiment_id = $1 AND last_run_created_at_us < $2";
+constexpr char kInsertState[] = R"sql(
+  INSERT INTO run_states (run_id, sequence, state, updated_at_us, error_code, error_message)
+  SELECT $1, COALESCE(MAX(sequence), 0) + 1, $2, $3, $4, $5 FROM run_states WHERE run_id = $1)sql";
+constexpr char kSelectStates[] =
+    "SELECT state, updated_at_us, error_code, error_message FROM run_states WHERE run_id = $1 ORDER BY sequence";
+constexpr char kSetState[] = "UPDATE runs SET state = $3, finished_at_us = $4 WHERE run_id = $1 AND state = $2";
+constexpr char kSelectInState[] =
+    "SELECT run_id FROM runs WHERE state = $1 ORDER BY created_at_us, run_id LIMIT $2";
+constexpr char kSetStorageState[] = "UPDATE runs SET storage_state = $2 WHERE run_id = $1";
+constexpr char kDelete[] = "DELETE FROM runs WHERE run_id = $1";
+
+constexpr char kCounter[] = "runs";
+
+constexpr ListField kFields[] = {
+    {"id", "run_id"},
+    {"run_id", "run_id"},
+    {"name", "display_name"},
+    {"display_name", "display_name"},
+    {"created_at", "created_at_us", FieldType::kTime},
+    {"finished_at", "finished_at_us", FieldType::kTime},
+    {"scheduled_at", "scheduled_at_us", FieldType::kTime},
+    {"description", "description"},
+    {"storage_state", "storage_state"},
+    {"state", "state"},
+    {"status", "state"},
+    {"namespace", "namespace"},
+    {"experiment_id", "experiment_id"},
+    {"recurring_run_id", "recurring_run_id"},
+};
+
+std::string ExperimentCounter(absl::string_view experiment_id) {
+  return absl::StrCat("runs/experiment/", experiment_id);
+}
+
+RunRow Read(const db::Row& row) {
+  return {row.String(0),
+          row.String(1),
+          row.String(2),
+          row.String(3),
+          row.String(4),
+          StorageStateFromName(row.Text(5)).value_or(StorageState::kAvailable),
+          RunStateFromName(row.Text(6)).value_or(RunState::kFailed),
+          row.String(7),
+          row.String(8),
+          row.String(9),
+          row.String(10),
+          row.Time(11),
+          row.Time(12),
+          row.Time(13)};
+}
+
+absl::Status AppendState(db::Tx& tx, absl::string_view run_id, const RunStateRow& row) {
+  return tx.Execute(kInsertState, {run_id, Name(row.state), row.updated_at, row.error_code, row.error_message}).status();
+}
+
+}  // namespace
+
+const ListResource& RunResource() {
+  static constexpr ListResource resource = {"runs", "runs", "run_id", kFields};
+  return resource;
+}
+
+absl::Status RunInsert(db::Tx& tx, const RunRow& row, const RunConfigRow& config) {
+  const auto inserted =
+      tx.Execute(kInsert, {row.run_id, row.experiment_id, row.namespace_, row.display_name, row.description,
+                           Name(row.storage_state), Name(row.state), row.service_account, row.pipeline_id,
+                           row.pipeline_version_id, row.recurring_run_id, row.created_at, row.scheduled_at,
+                           row.finished_at});
+  if (absl::IsAlreadyExists(inserted.status())) return error::RunIdTaken(row.run_id);
+  RETURN_IF_ERROR(inserted.status());
+  RETURN_IF_ERROR(
+      tx.Execute(kInsertConfig, {row.run_id, config.spec_sha256, config.parameters, config.pipeline_root}).status());
+  RETURN_IF_ERROR(AppendState(tx, row.run_id, {row.state, row.created_at, 0, ""}));
+  RETURN_IF_ERROR(tx.Execute(kTouchExperiment, {row.experiment_id, row.created_at}).status());
+  RETURN_IF_ERROR(CounterAdd(tx, kCounter, 1));
+  return CounterAdd(tx, ExperimentCounter(row.experiment_id), 1);
+}
+
+absl::StatusOr<RunRow> RunGet(db::Tx& tx, absl::string_view run_id) {
+  std::optional<RunRow> found;
+  static const std::string sql = absl::StrCat("SELECT ", kColumns, " FROM runs WHERE run_id = $1");
+  RETURN_IF_ERROR(tx.Query(sql, {run_id}, [&](const db::Row& row) {
+    found = Read(row);
+    return absl::OkStatus();
+  }));
+  if (!found.has_value()) return error::RunNotFound(run_id);
+  return *std::move(found);
+}
+
+absl::StatusOr<RunConfigRow> RunConfigGet(db::Tx& tx, absl::string_view run_id) {
+  std::optional<RunConfigRow> found;
+  RETURN_IF_ERROR(tx.Query(kSelectConfig, {run_id}, [&](const db::Row& row) {
+    found = RunConfigRow{row.String(0), row.String(1), row.String(2)};
+    return absl::OkStatus();
+  }));
+  if (!found.has_value()) return error::RunNotFound(run_id);
+  return *std::move(found);
+}
+
+absl::StatusOr<std::vector<RunStateRow>> RunStates(db::Tx& tx, absl::string_view run_id) {
+  std::vector<RunStateRow> states;
+  RETURN_IF_ERROR(tx.Query(kSelectStates, {run_id}, [&](const db::Row& row) {
+    states.push_back({RunStateFromName(row.Text(0)).value_or(RunState::kFailed), row.Time(1),
+                      static_cast<int>(row.Int64(2)), row.String(3)});
+    return absl::OkStatus();
+  }));
+  return states;
+}
+
+absl::Status RunList(db::Tx& tx, absl::string_view experiment_id, const ListQuery& query, Page<RunRow>& page) {
+  return query.Run(tx, kColumns, kColumnCount,
+                   experiment_id.empty() ? std::string(kCounter) : ExperimentCounter(experiment_id), Read, page);
+}
+
+absl::StatusOr<std::vector<std::string>> RunIdsInState(db::Tx& tx, RunState state, int limit) {
+  std::vector<std::string> ids;
+  RETURN_IF_ERROR(tx.Query(kSelectInState, {Name(state), limit}, [&](const db::Row& row) {
+    ids.push_back(row.String(0));
+    return absl::OkStatus();
+  }));
+  return ids;
+}
+
+absl::Status RunSetState(db::Tx& tx, absl::string_view run_id, RunState from, const RunStateRow& to) {
+  if (!MayMove(from, to.state)) {
+    return absl::InternalError(absl::StrCat("run ", run_id, " may not move from ", Name(from), " to ", Name(to.state)));
+  }
+  const absl::Time finished_at = IsFinal(to.state) ? to.updated_at : absl::UnixEpoch();
+  ASSIGN_OR_RETURN(const int64_t changed, tx.Execute(kSetState, {run_id, Name(from), Name(to.state), finished_at}));
+  if (changed == 0) {
+    RETURN_IF_ERROR(RunGet(tx, run_id).status());
+    return error::RunMoved(run_id);
+  }
+  return AppendState(tx, run_id, to);
+}
+
+absl::Status RunSetStorageState(db::Tx& tx, absl::string_view run_id, StorageState state) {
+  ASSIGN_OR_RETURN(const int64_t changed, tx.Execute(kSetStorageState, {run_id, Name(state)}));
+  return changed == 0 ? error::RunNotFound(run_id) : absl::OkStatus();
+}
+
+absl::Status RunDelete(db::Tx& tx, absl::string_view run_id) {
+  ASSIGN_OR_RETURN(const RunRow row, RunGet(tx, run_id));
+  ASSIGN_OR_RETURN(const RunConfigRow config, RunConfigGet(tx, run_id));
+  RETURN_IF_ERROR(tx.Execute(kDelete, {run_id}).status());
+  RETURN_IF_ERROR(SpecDeleteUnused(tx, config.spec_sha256));
+  RETURN_IF_ERROR(CounterAdd(tx, kCounter, -1));
+  return CounterAdd(tx, ExperimentCounter(row.experiment_id), -1);
+}
+
+}  // namespace penstock

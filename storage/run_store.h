@@ -1,0 +1,43 @@
+// Runs: the narrow rows that lists read, their configuration and their state history.
+#pragma once
+
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "storage/db/database.h"
+#include "storage/list_query.h"
+#include "storage/model.h"
+
+namespace penstock {
+
+// Keys of KFP's list requests for runs.
+const ListResource& RunResource();
+
+// Inserts the run with its configuration and first state, moves its experiment's last-run time and the counters.
+// The spec must be stored before. ALREADY_EXISTS if the id is taken.
+absl::Status RunInsert(db::Tx& tx, const RunRow& row, const RunConfigRow& config);
+
+// NOT_FOUND.
+absl::StatusOr<RunRow> RunGet(db::Tx& tx, absl::string_view run_id);
+absl::StatusOr<RunConfigRow> RunConfigGet(db::Tx& tx, absl::string_view run_id);
+
+// The run's states, oldest first; empty if there is no such run.
+absl::StatusOr<std::vector<RunStateRow>> RunStates(db::Tx& tx, absl::string_view run_id);
+
+// `query` is unscoped, or scoped to `experiment_id` when that is not empty.
+absl::Status RunList(db::Tx& tx, absl::string_view experiment_id, const ListQuery& query, Page<RunRow>& page);
+
+// Ids of at most `limit` runs in `state`, oldest first.
+absl::StatusOr<std::vector<std::string>> RunIdsInState(db::Tx& tx, RunState state, int limit);
+
+// Moves run `run_id` from `from` to `to` if it is still in `from` (compare-and-set), with its history; a final state sets
+// finished_at. ABORTED if another writer moved it first: reload and decide again. NOT_FOUND if there is none.
+absl::Status RunSetState(db::Tx& tx, absl::string_view run_id, RunState from, const RunStateRow& to);
+
+// NOT_FOUND.
+absl::Status RunSetStorageState(db::Tx& tx, absl::string_view run_id, StorageState state);
+
+// Deletes the run and everything that belongs to it. NOT_FOUND.
+absl::Status RunDelete(db::Tx& tx, absl::string_view run_id);
+
+}  // namespace penstock

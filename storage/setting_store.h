@@ -1,0 +1,21 @@
+// Single values that belong to the whole database, and the counters behind total_size.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "storage/db/database.h"
+
+namespace penstock {
+
+// The stored value, or nothing.
+absl::StatusOr<std::optional<std::string>> SettingGet(db::Tx& tx, absl::string_view name);
+absl::Status SettingSet(db::Tx& tx, absl::string_view name, absl::string_view value);
+
+// Adds `delta` to a counter, which starts at 0.
+absl::Status CounterAdd(db::Tx& tx, absl::string_view name, int64_t delta);
+absl::StatusOr<int64_t> CounterGet(db::Tx& tx, absl::string_view name);
+absl::Status CounterDelete(db::Tx& tx, absl::string_view name);
+
+}  // namespace penstock

@@ -1,0 +1,61 @@
+#include "storage/spec_store.h"
+
+#include <zstd.h>
+
+#include "absl/strings/str_cat.h"
+#include "common/limits.h"
+#include "common/status_macros.h"
+
+namespace penstock {
+namespace {
+
+constexpr int kCompressionLevel = 3;
+constexpr char kInsert[] =
+    "INSERT INTO specs (spec_sha256, size_bytes, content) VALUES ($1, $2, $3) ON CONFLICT (spec_sha256) DO NOTHING";
+constexpr char kExists[] = "SELECT 1 FROM specs WHERE spec_sha256 = $1";
+constexpr char kDeleteUnused[] = R"sql(
+  DELETE FROM specs WHERE spec_sha256 = $1
+    AND NOT EXISTS (SELECT 1 FROM pipeline_versions v WHERE v.spec_sha256 = $1)
+    AND NOT EXISTS (SELECT 1 FROM run_configs c WHERE c.spec_sha256 = $1))sql";
+constexpr char kSelect[] = "SELECT size_bytes, content FROM specs WHERE spec_sha256 = $1";
+
+}  // namespace
+
+absl::Status SpecPut(db::Tx& tx, absl::string_view spec_sha256, absl::string_view text) {
+  bool exists = false;
+  RETURN_IF_ERROR(tx.Query(kExists, {spec_sha256}, [&](const db::Row&) {
+    exists = true;
+    return absl::OkStatus();
+  }));
+  if (exists) return absl::OkStatus();
+  std::string packed(ZSTD_compressBound(text.size()), '\0');
+  const size_t size = ZSTD_compress(packed.data(), packed.size(), text.data(), text.size(), kCompressionLevel);
+  if (ZSTD_isError(size)) return absl::InternalError(absl::StrCat("zstd: ", ZSTD_getErrorName(size)));
+  packed.resize(size);
+  return tx.Execute(kInsert, {spec_sha256, text.size(), db::Blob{packed}}).status();
+}
+
+absl::StatusOr<std::string> SpecGet(db::Tx& tx, absl::string_view spec_sha256) {
+  std::string text;
+  bool found = false;
+  RETURN_IF_ERROR(tx.Query(kSelect, {spec_sha256}, [&](const db::Row& row) -> absl::Status {
+    found = true;
+    const int64_t size = row.Int64(0);
+    if (size < 0 || size > 4 * limits::kPackageBytes) return absl::DataLossError("a stored pipeline has a wrong size");
+    text.resize(size);
+    const absl::string_view packed = row.Bytes(1);
+    const size_t unpacked = ZSTD_decompress(text.data(), text.size(), packed.data(), packed.size());
+    if (ZSTD_isError(unpacked) || unpacked != text.size()) {
+      return absl::DataLossError(absl::StrCat("the stored pipeline ", spec_sha256, " cannot be unpacked"));
+    }
+    return absl::OkStatus();
+  }));
+  if (!found) return absl::NotFoundError(absl::StrCat("pipeline spec ", spec_sha256, " not found"));
+  return text;
+}
+
+absl::Status SpecDeleteUnused(db::Tx& tx, absl::string_view spec_sha256) {
+  return tx.Execute(kDeleteUnused, {spec_sha256}).status();
+}
+
+}  // namespace penstock

@@ -1,0 +1,262 @@
+#include "storage/task_store.h"
+
+#include "absl/strings/str_cat.h"
+#include "common/errors.h"
+#include "common/status_macros.h"
+
+namespace penstock {
+namespace {
+
+constexpr char kInsert[] = R"sql(
+  INSERT INTO tasks
+    (run_id, task_id, parent_task_id, name, display_name, state, wait_reason, error_code, error_message, created_at_us,
+     started_at_us, finished_at_us)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12))sql";
+constexpr char kSetState[] = R"sql(
+  UPDATE tasks
+  SET state = $4, wait_reason = $5, error_code = $6, error_message = $7, started_at_us = $8, finished_at_us = $9
+  WHERE run_id = $1 AND task_id = $2 AND state = $3)sql";
+constexpr char kSetWaitReason[] = "UPDATE tasks SET wait_reason = $3 WHERE run_id = $1 AND task_id = $2";
+constexpr char kExists[] = "SELECT 1 FROM tasks WHERE run_id = $1 AND task_id = $2";
+constexpr char kInsertState[] = R"sql(
+  INSERT INTO task_states (run_id, task_id, sequence, state, updated_at_us)
+  SELECT $1, $2, COALESCE(MAX(sequence), 0) + 1, $3, $4 FROM task_states WHERE run_id = $1 AND task_id = $2)sql";
+constexpr char kList[] = R"sql(
+  SELECT run_id, task_id, parent_task_id, name, display_name, state, wait_reason, error_code, error_message,
+    created_at_us, started_at_us, finished_at_us
+  FROM tasks WHERE run_id = $1 ORDER BY task_id)sql";
+constexpr char kListStates[] =
+    "SELECT task_id, state, updated_at_us FROM task_states WHERE run_id = $1 ORDER BY task_id, sequence";
+
+constexpr char kAttemptColumns[] =
+    "a.run_id, a.task_id, a.number, a.attempt_id, a.outcome, a.exit_code, a.signal, a.message, a.log_tail, a.log_path, "
+    "a.cpu_time_us, a.max_rss_bytes, a.created_at_us, a.started_at_us, a.finished_at_us";
+constexpr char kAttemptInsert[] = R"sql(
+  INSERT INTO task_attempts
+    (run_id, task_id, number, attempt_id, outcome, message, log_tail, log_path, cpu_time_us, max_rss_bytes,
+     created_at_us, started_at_us, finished_at_us)
+  VALUES ($1, $2, $3, $4, '', '', '', $5, 0, 0, $6, 0, 0))sql";
+constexpr char kAttemptFinish[] = R"sql(
+  UPDATE task_attempts
+  SET outcome = $4, exit_code = $5, signal = $6, message = $7, log_tail = $8, cpu_time_us = $9, max_rss_bytes = $10,
+    started_at_us = $11, finished_at_us = $12
+  WHERE run_id = $1 AND task_id = $2 AND number = $3 AND outcome = '')sql";
+constexpr char kAttemptExists[] =
+    "SELECT 1 FROM task_attempts WHERE run_id = $1 AND task_id = $2 AND number = $3";
+constexpr char kTaskByAnyName[] = R"sql(
+  SELECT task_id FROM tasks WHERE run_id = $1 AND (task_id = $2 OR name = $2)
+  UNION SELECT task_id FROM task_attempts WHERE run_id = $1 AND attempt_id = $2)sql";
+
+constexpr char kParameterInsert[] =
+    "INSERT INTO task_parameters (run_id, task_id, direction, name, value) VALUES ($1, $2, $3, $4, $5)";
+constexpr char kParameterList[] = "SELECT task_id, direction, name, value FROM task_parameters WHERE run_id = $1";
+constexpr char kArtifactInsert[] = R"sql(
+  INSERT INTO artifacts (run_id, name, schema_title, schema_version, uri, metadata, created_at_us)
+  VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING artifact_id)sql";
+constexpr char kArtifactList[] = R"sql(
+  SELECT artifact_id, run_id, name, schema_title, schema_version, uri, metadata, created_at_us
+  FROM artifacts WHERE run_id = $1 ORDER BY artifact_id)sql";
+constexpr char kArtifactTaskInsert[] =
+    "INSERT INTO artifact_tasks (run_id, task_id, direction, name, position, artifact_id) "
+    "VALUES ($1, $2, $3, $4, $5, $6)";
+constexpr char kArtifactTaskList[] = R"sql(
+  SELECT task_id, direction, name, position, artifact_id FROM artifact_tasks
+  WHERE run_id = $1 ORDER BY task_id, direction, name, position)sql";
+
+absl::string_view Name(Direction direction) { return direction == Direction::kInput ? "INPUT" : "OUTPUT"; }
+Direction ReadDirection(absl::string_view text) { return text == "INPUT" ? Direction::kInput : Direction::kOutput; }
+
+db::Param Optional(const std::optional<int>& value) {
+  return value.has_value() ? db::Param(*value) : db::Param(db::Null{});
+}
+
+absl::Status AppendState(db::Tx& tx, const TaskRow& row, absl::Time at) {
+  return tx.Execute(kInsertState, {row.run_id, row.task_id, penstock::Name(row.state), at}).status();
+}
+
+absl::Time LastChange(const TaskRow& row) { return std::max({row.created_at, row.started_at, row.finished_at}); }
+
+TaskAttemptRow ReadAttempt(const db::Row& row) {
+  TaskAttemptRow attempt;
+  attempt.run_id = row.String(0);
+  attempt.task_id = row.String(1);
+  attempt.number = static_cast<int>(row.Int64(2));
+  attempt.attempt_id = row.String(3);
+  attempt.outcome = row.String(4);
+  if (!row.IsNull(5)) attempt.exit_code = static_cast<int>(row.Int64(5));
+  if (!row.IsNull(6)) attempt.signal = static_cast<int>(row.Int64(6));
+  attempt.message = row.String(7);
+  attempt.log_tail = row.String(8);
+  attempt.log_path = row.String(9);
+  attempt.cpu_time = absl::Microseconds(row.Int64(10));
+  attempt.max_rss_bytes = row.Int64(11);
+  attempt.created_at = row.Time(12);
+  attempt.started_at = row.Time(13);
+  attempt.finished_at = row.Time(14);
+  return attempt;
+}
+
+absl::StatusOr<bool> Exists(db::Tx& tx, absl::string_view sql, std::initializer_list<db::Param> params) {
+  bool exists = false;
+  RETURN_IF_ERROR(tx.Query(sql, params, [&](const db::Row&) {
+    exists = true;
+    return absl::OkStatus();
+  }));
+  return exists;
+}
+
+// Appends to `rows` what `read` makes of each row of a query about one run.
+template <typename T, typename Reader>
+absl::StatusOr<std::vector<T>> ListOfRun(db::Tx& tx, absl::string_view sql, absl::string_view run_id, Reader read) {
+  std::vector<T> rows;
+  RETURN_IF_ERROR(tx.Query(sql, {run_id}, [&](const db::Row& row) {
+    rows.push_back(read(row));
+    return absl::OkStatus();
+  }));
+  return rows;
+}
+
+}  // namespace
+
+absl::Status TaskInsert(db::Tx& tx, const TaskRow& row) {
+  RETURN_IF_ERROR(tx.Execute(kInsert, {row.run_id, row.task_id, row.parent_task_id, row.name, row.display_name,
+                                       penstock::Name(row.state), penstock::Name(row.wait_reason), row.error_code,
+                                       row.error_message, row.created_at, row.started_at, row.finished_at})
+                      .status());
+  return AppendState(tx, row, LastChange(row));
+}
+
+absl::Status TaskSetState(db::Tx& tx, TaskState from, const TaskRow& row) {
+  if (!MayMove(from, row.state)) {
+    return absl::InternalError(absl::StrCat("task ", row.task_id, " may not move from ", penstock::Name(from), " to ",
+                                            penstock::Name(row.state)));
+  }
+  ASSIGN_OR_RETURN(const int64_t changed,
+                   tx.Execute(kSetState, {row.run_id, row.task_id, penstock::Name(from), penstock::Name(row.state),
+                                          penstock::Name(row.wait_reason), row.error_code, row.error_message,
+                                          row.started_at, row.finished_at}));
+  if (changed == 0) {
+    ASSIGN_OR_RETURN(const bool exists, Exists(tx, kExists, {row.run_id, row.task_id}));
+    return exists ? error::TaskMoved(row.task_id) : error::TaskNotFound(row.run_id, row.task_id);
+  }
+  return AppendState(tx, row, LastChange(row));
+}
+
+absl::Status TaskSetWaitReason(db::Tx& tx, absl::string_view run_id, absl::string_view task_id, WaitReason reason) {
+  ASSIGN_OR_RETURN(const int64_t changed, tx.Execute(kSetWaitReason, {run_id, task_id, penstock::Name(reason)}));
+  return changed == 0 ? error::TaskNotFound(run_id, task_id) : absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<TaskRow>> TaskList(db::Tx& tx, absl::string_view run_id) {
+  return ListOfRun<TaskRow>(tx, kList, run_id, [](const db::Row& row) {
+    return TaskRow{row.String(0),
+                   row.String(1),
+                   row.String(2),
+                   row.String(3),
+                   row.String(4),
+                   TaskStateFromName(row.Text(5)).value_or(TaskState::kFailed),
+                   WaitReasonFromName(row.Text(6)).value_or(WaitReason::kNone),
+                   static_cast<int>(row.Int64(7)),
+                   row.String(8),
+                   row.Time(9),
+                   row.Time(10),
+                   row.Time(11)};
+  });
+}
+
+absl::StatusOr<std::vector<TaskStateRow>> TaskStates(db::Tx& tx, absl::string_view run_id) {
+  return ListOfRun<TaskStateRow>(tx, kListStates, run_id, [](const db::Row& row) {
+    return TaskStateRow{row.String(0), TaskStateFromName(row.Text(1)).value_or(TaskState::kFailed), row.Time(2)};
+  });
+}
+
+absl::Status TaskAttemptInsert(db::Tx& tx, const TaskAttemptRow& row) {
+  return tx
+      .Execute(kAttemptInsert, {row.run_id, row.task_id, row.number, row.attempt_id, row.log_path, row.created_at})
+      .status();
+}
+
+absl::Status TaskAttemptFinish(db::Tx& tx, const TaskAttemptRow& row) {
+  ASSIGN_OR_RETURN(
+      const int64_t changed,
+      tx.Execute(kAttemptFinish, {row.run_id, row.task_id, row.number, row.outcome, Optional(row.exit_code),
+                                  Optional(row.signal), row.message, row.log_tail,
+                                  absl::ToInt64Microseconds(row.cpu_time), row.max_rss_bytes, row.started_at,
+                                  row.finished_at}));
+  if (changed > 0) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const bool exists, Exists(tx, kAttemptExists, {row.run_id, row.task_id, row.number}));
+  if (!exists) return error::TaskNotFound(row.run_id, row.task_id);
+  return absl::AbortedError(absl::StrCat("attempt ", row.attempt_id, " has ended already"));
+}
+
+absl::StatusOr<std::vector<TaskAttemptRow>> TaskAttemptList(db::Tx& tx, absl::string_view run_id) {
+  static const std::string sql =
+      absl::StrCat("SELECT ", kAttemptColumns, " FROM task_attempts a WHERE a.run_id = $1 ORDER BY a.task_id, a.number");
+  return ListOfRun<TaskAttemptRow>(tx, sql, run_id, ReadAttempt);
+}
+
+absl::StatusOr<TaskAttemptRow> TaskAttemptFind(db::Tx& tx, absl::string_view run_id, absl::string_view task,
+                                               int number) {
+  std::string task_id;
+  RETURN_IF_ERROR(tx.Query(kTaskByAnyName, {run_id, task}, [&](const db::Row& row) {
+    task_id = row.String(0);
+    return absl::OkStatus();
+  }));
+  if (task_id.empty()) return error::TaskNotFound(run_id, task);
+  static const std::string sql = absl::StrCat("SELECT ", kAttemptColumns,
+                                              " FROM task_attempts a WHERE a.run_id = $1 AND a.task_id = $2 AND "
+                                              "($3 = 0 OR a.number = $3) ORDER BY a.number DESC LIMIT 1");
+  std::optional<TaskAttemptRow> found;
+  RETURN_IF_ERROR(tx.Query(sql, {run_id, task_id, number}, [&](const db::Row& row) {
+    found = ReadAttempt(row);
+    return absl::OkStatus();
+  }));
+  if (found.has_value()) return *std::move(found);
+  if (number == 0) return absl::NotFoundError(absl::StrCat("Task '", task, "' has not been started"));
+  return absl::NotFoundError(absl::StrCat("Task '", task, "' has no attempt ", number));
+}
+
+absl::Status TaskParameterInsert(db::Tx& tx, absl::string_view run_id, const TaskParameterRow& row) {
+  return tx.Execute(kParameterInsert, {run_id, row.task_id, Name(row.direction), row.name, row.value}).status();
+}
+
+absl::StatusOr<std::vector<TaskParameterRow>> TaskParameterList(db::Tx& tx, absl::string_view run_id) {
+  return ListOfRun<TaskParameterRow>(tx, kParameterList, run_id, [](const db::Row& row) {
+    return TaskParameterRow{row.String(0), ReadDirection(row.Text(1)), row.String(2), row.String(3)};
+  });
+}
+
+absl::StatusOr<int64_t> ArtifactInsert(db::Tx& tx, const ArtifactRow& row) {
+  int64_t id = 0;
+  RETURN_IF_ERROR(tx.Query(kArtifactInsert,
+                           {row.run_id, row.name, row.schema_title, row.schema_version, row.uri, row.metadata,
+                            row.created_at},
+                           [&](const db::Row& result) {
+                             id = result.Int64(0);
+                             return absl::OkStatus();
+                           }));
+  return id;
+}
+
+absl::Status ArtifactTaskInsert(db::Tx& tx, absl::string_view run_id, const ArtifactTaskRow& row) {
+  return tx
+      .Execute(kArtifactTaskInsert,
+               {run_id, row.task_id, Name(row.direction), row.name, row.position, row.artifact_id})
+      .status();
+}
+
+absl::StatusOr<std::vector<ArtifactRow>> ArtifactList(db::Tx& tx, absl::string_view run_id) {
+  return ListOfRun<ArtifactRow>(tx, kArtifactList, run_id, [](const db::Row& row) {
+    return ArtifactRow{row.Int64(0),  row.String(1), row.String(2), row.String(3),
+                       row.String(4), row.String(5), row.String(6), row.Time(7)};
+  });
+}
+
+absl::StatusOr<std::vector<ArtifactTaskRow>> ArtifactTaskList(db::Tx& tx, absl::string_view run_id) {
+  return ListOfRun<ArtifactTaskRow>(tx, kArtifactTaskList, run_id, [](const db::Row& row) {
+    return ArtifactTaskRow{row.String(0), ReadDirection(row.Text(1)), row.String(2),
+                           static_cast<int>(row.Int64(3)), row.Int64(4)};
+  });
+}
+
+}  // namespace penstock
