@@ -8,11 +8,16 @@ namespace penstock::limits {
 // --- Pipeline packages and specs ---
 inline constexpr int64_t kPackageBytes = int64_t{32} << 20;          // an uploaded file, KFP's own bound
 inline constexpr int64_t kPackageExtractedBytes = int64_t{32} << 20; // the entry taken out of an archive
+inline constexpr int64_t kPackageScannedBytes = int64_t{256} << 20;  // read of an archive to find that entry
 inline constexpr int kPackageEntries = 1000;                         // entries looked at in an archive
 inline constexpr int kSpecDepth = 100;                               // nesting of YAML or JSON
 inline constexpr int64_t kSpecNodes = 1'000'000;                     // scalars and collections after aliases are expanded
+inline constexpr int64_t kSpecExpandedBytes = int64_t{64} << 20;     // texts in it after aliases are expanded
 inline constexpr int kSpecDocuments = 16;                            // YAML documents in one file
-inline constexpr int kSpecTasks = 20'000;                            // tasks in one pipeline
+inline constexpr int kSpecTasks = 20'000;                            // tasks in one pipeline, loops run once
+inline constexpr int kSpecNesting = 100;                             // graphs within graphs
+inline constexpr int kSpecNameBytes = 1024;                          // name of a task, component, input or output
+inline constexpr int kSpecOutputNameBytes = 255;                     // output of an executor: becomes a file name
 
 // --- Requests ---
 inline constexpr int kRpcMessageBytes = 64 << 20;   // one gRPC message; a package of the size above, as a Struct, fits
