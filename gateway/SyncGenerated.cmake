@@ -1,0 +1,13 @@
+# Makes TO hold exactly the files of FROM, touching only those that differ.
+file(GLOB_RECURSE wanted RELATIVE ${FROM} ${FROM}/*.go)
+file(GLOB_RECURSE present RELATIVE ${TO} ${TO}/*.go)
+foreach(file ${present})
+  if(NOT file IN_LIST wanted)
+    file(REMOVE ${TO}/${file})
+  endif()
+endforeach()
+foreach(file ${wanted})
+  get_filename_component(folder ${TO}/${file} DIRECTORY)
+  file(MAKE_DIRECTORY ${folder})
+  file(COPY_FILE ${FROM}/${file} ${TO}/${file} ONLY_IF_DIFFERENT)
+endforeach()

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/status"
+)
+
+// dialServer returns at once; the connection is made, and made again, in the background.
+func dialServer(cfg *config) (*grpc.ClientConn, error) {
+	return grpc.NewClient(cfg.server,
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithNoProxy(),
+		grpc.WithDisableServiceConfig(),
+		grpc.WithUserAgent("penstock-gateway/"+version),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxRPCMessageBytes)),
+		grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff: backoff.Config{
+				BaseDelay: reconnectDelayShortest, Multiplier: 1.6, Jitter: 0.2, MaxDelay: reconnectDelayLongest,
+			},
+			MinConnectTimeout: connectTimeout,
+		}),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: keepaliveInterval, Timeout: keepaliveTimeout}),
+		grpc.WithUnaryInterceptor(callUnary),
+		grpc.WithStreamInterceptor(openStream),
+	)
+}
+
+// callUnary checks what the server could not even read, and gives each call a deadline.
+func callUnary(ctx context.Context, method string, request, reply any, conn *grpc.ClientConn,
+	invoke grpc.UnaryInvoker, options ...grpc.CallOption) error {
+	if err := checkNesting(request); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, unaryTimeout)
+	defer cancel()
+	return explainUnavailable(conn, invoke(ctx, method, request, reply, conn, options...))
+}
+
+func openStream(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string,
+	open grpc.Streamer, options ...grpc.CallOption) (grpc.ClientStream, error) {
+	stream, err := open(ctx, desc, conn, method, options...)
+	if err != nil {
+		return nil, explainUnavailable(conn, err)
+	}
+	return &explainedStream{stream, conn}, nil
+}
+
+type explainedStream struct {
+	grpc.ClientStream
+	conn *grpc.ClientConn
+}
+
+func (s *explainedStream) RecvMsg(message any) error {
+	return explainUnavailable(s.conn, s.ClientStream.RecvMsg(message))
+}
+
+// explainUnavailable replaces the text of a broken transport, which speaks to Go programmers, by one for users.
+// What the server itself answered is left alone.
+func explainUnavailable(conn *grpc.ClientConn, err error) error {
+	if status.Code(err) != codes.Unavailable {
+		return err
+	}
+	cause := status.Convert(err)
+	if len(cause.Details()) > 0 {
+		return err
+	}
+	switch text := cause.Message(); {
+	case strings.Contains(text, "connection error:") || strings.Contains(text, "name resolver error:"):
+		return status.Error(codes.Unavailable, fmt.Sprintf(
+			"The Penstock server at %s cannot be reached; it may be starting. Nothing was done: try again. (%s)",
+			conn.Target(), lastClause(text)))
+	case conn.GetState() != connectivity.Ready:
+		return status.Error(codes.Unavailable, fmt.Sprintf(
+			"The connection to the Penstock server at %s broke before it answered; the request may or may not have taken effect.",
+			conn.Target()))
+	}
+	return err
+}
+
+// lastClause gives "connection refused" of a chain of explanations.
+func lastClause(text string) string {
+	text = strings.TrimRight(text, `"`)
+	return strings.TrimSpace(text[strings.LastIndex(text, ":")+1:])
+}

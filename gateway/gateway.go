@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc"
+
+	"github.com/penstock/penstock/gateway/gen/kfp"
+	"github.com/penstock/penstock/gateway/gen/penstock"
+)
+
+// gateway translates HTTP requests into calls of the server. Constant after newGateway; safe for concurrent use.
+type gateway struct {
+	cfg          *config
+	log          *slog.Logger
+	loopbackOnly bool
+	stopping     context.Context // ends when streams must
+
+	health    kfp.HealthzServiceClient
+	uploads   penstock.PackageUploadServiceClient
+	logs      penstock.RunLogServiceClient
+	artifacts penstock.ArtifactContentServiceClient
+	exposed   penstock.MetricsExpositionServiceClient
+
+	fixed       map[string]http.HandlerFunc // what exists only over HTTP, by path
+	rpcs        http.Handler                // what the protos bind to HTTP
+	calls       http.Handler                // both, admitted in bounded number
+	metrics     *gatewayMetrics
+	requests    slots
+	streams     slots
+	largeBodies slots
+}
+
+func newGateway(stopping context.Context, cfg *config, log *slog.Logger, address net.Addr,
+	conn *grpc.ClientConn) (*gateway, error) {
+	g := &gateway{
+		cfg: cfg, log: log, loopbackOnly: isLoopback(address), stopping: stopping,
+		health:      kfp.NewHealthzServiceClient(conn),
+		uploads:     penstock.NewPackageUploadServiceClient(conn),
+		logs:        penstock.NewRunLogServiceClient(conn),
+		artifacts:   penstock.NewArtifactContentServiceClient(conn),
+		exposed:     penstock.NewMetricsExpositionServiceClient(conn),
+		metrics:     newGatewayMetrics(),
+		requests:    make(slots, maxRequests),
+		streams:     make(slots, maxStreams),
+		largeBodies: make(slots, maxLargeBodies),
+	}
+	mux, err := g.newRPCMux(conn)
+	if err != nil {
+		return nil, err
+	}
+	g.fixed = g.fixedPaths()
+	g.rpcs = g.withLargeBodySlot(bounded(withClearTags(mux)))
+	g.calls = limited(g.requests, "requests", http.HandlerFunc(g.routeCall))
+	return g, nil
+}
+
+// newRPCMux serves the RPCs that have HTTP bindings in their protos.
+func (g *gateway) newRPCMux(conn *grpc.ClientConn) (*runtime.ServeMux, error) {
+	mux := runtime.NewServeMux(
+		runtime.WithMarshalerOption(runtime.MIMEWildcard, jsonMarshaler),
+		runtime.WithIncomingHeaderMatcher(g.forwardedHeader),
+		runtime.WithOutgoingHeaderMatcher(func(string) (string, bool) { return "", false }),
+		runtime.WithOutgoingTrailerMatcher(func(string) (string, bool) { return "", false }),
+		runtime.WithErrorHandler(handleRPCError),
+		runtime.WithDisablePathLengthFallback(),
+		runtime.WithDisableHTTPMethodOverride(),
+		runtime.WithMiddlewares(noteRoute),
+	)
+	register := []func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error{
+		kfp.RegisterExperimentServiceHandler,
+		kfp.RegisterPipelineServiceHandler,
+		kfp.RegisterRecurringRunServiceHandler,
+		kfp.RegisterReportServiceHandler,
+		kfp.RegisterRunServiceHandler,
+	}
+	for _, f := range register {
+		if err := f(context.Background(), mux, conn); err != nil {
+			return nil, err
+		}
+	}
+	return mux, nil
+}
+
+func noteRoute(next runtime.HandlerFunc) runtime.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request, params map[string]string) {
+		if pattern, ok := runtime.HTTPPattern(r.Context()); ok {
+			infoOf(r.Context()).route = strings.ReplaceAll(pattern.String(), "=*}", "}")
+		}
+		next(w, r, params)
+	}
+}
+
+// bounded limits the body of an RPC.
+func bounded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if failed := boundBody(w, r, maxJSONBodyBytes); failed != nil {
+			handleRPCError(r.Context(), nil, nil, w, r, failed.status())
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func isLoopback(address net.Addr) bool {
+	tcp, ok := address.(*net.TCPAddr)
+	return ok && tcp.IP.IsLoopback()
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// handler is the whole of the gateway.
+func (g *gateway) handler() http.Handler {
+	return g.observed(g.guardBrowsers(http.HandlerFunc(g.route)))
+}
+
+// route finds the handler by the path.
+func (g *gateway) route(w http.ResponseWriter, r *http.Request) {
+	if stream, ok := g.streamFor(r); ok {
+		limited(g.streams, "log and artifact streams", stream).ServeHTTP(w, r)
+		return
+	}
+	g.calls.ServeHTTP(w, r)
+}
+
+// routeCall looks at what exists only over HTTP first, as paths of RPCs match there too.
+func (g *gateway) routeCall(w http.ResponseWriter, r *http.Request) {
+	path := r.URL.Path
+	if handle, ok := g.fixed[path]; ok {
+		infoOf(r.Context()).route = path
+		handle(w, r)
+		return
+	}
+	if strings.HasPrefix(path, "/apis/") {
+		g.rpcs.ServeHTTP(w, r)
+		return
+	}
+	writeNotFound(w, r)
+}
+
+func (g *gateway) fixedPaths() map[string]http.HandlerFunc {
+	return map[string]http.HandlerFunc{
+		"/":                                      g.serveIndex,
+		"/metrics":                               g.serveMetrics,
+		"/apis/v2beta1/healthz":                  g.serveHealth,
+		"/apis/v1beta1/healthz":                  g.serveHealth,
+		"/apis/v2beta1/pipelines/upload":         g.serveUpload(g.uploadPipeline),
+		"/apis/v2beta1/pipelines/upload_version": g.serveUpload(g.uploadPipelineVersion),
+		"/apis/v1beta1/pipelines/upload":         g.refuseOldUpload,
+		"/apis/v1beta1/pipelines/upload_version": g.refuseOldUpload,
+	}
+}
+
+// nodePath is what the paths of logs and artifacts name.
+type nodePath struct {
+	runID, nodeID, artifact string
+}
+
+// streamFor recognises
+//
+//	/apis/{version}/runs/{run_id}/nodes/{node_id}/log
+//	/apis/{version}/runs/{run_id}/nodes/{node_id}/artifacts/{artifact_name}:read
+//
+// with percent-encoded slashes inside the names.
+func (g *gateway) streamFor(r *http.Request) (http.Handler, bool) {
+	escaped, ok := strings.CutPrefix(r.URL.EscapedPath(), "/apis/")
+	if !ok {
+		return nil, false
+	}
+	parts := strings.Split(escaped, "/")
+	if len(parts) < 6 || parts[1] != "runs" || parts[3] != "nodes" {
+		return nil, false
+	}
+	for i, part := range parts {
+		unescaped, err := url.PathUnescape(part)
+		if err != nil {
+			return nil, false
+		}
+		parts[i] = unescaped
+	}
+	node := nodePath{runID: parts[2], nodeID: parts[4]}
+	info := infoOf(r.Context())
+	switch {
+	case len(parts) == 6 && parts[5] == "log" && slices.Contains(logVersions, parts[0]):
+		info.route = "/apis/" + parts[0] + "/runs/{run_id}/nodes/{node_id}/log"
+		return getOnly(g.serveLog(node)), true
+	case len(parts) == 7 && parts[5] == "artifacts" && slices.Contains(artifactVersions, parts[0]):
+		name, isRead := strings.CutSuffix(parts[6], ":read")
+		node.artifact = name
+		info.route = "/apis/" + parts[0] + "/runs/{run_id}/nodes/{node_id}/artifacts/{artifact_name}:read"
+		return getOnly(g.serveArtifact(node)), isRead
+	}
+	return nil, false
+}
+
+// Kubeflow Pipelines documents one version, and its web UI asks for others.
+var (
+	logVersions      = []string{"v1alpha1", "v1beta1", "v2beta1"}
+	artifactVersions = []string{"v1beta1", "v2beta1"}
+)
+
+func getOnly(next http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet {
+			writeWrongMethod(w, r, http.MethodGet)
+			return
+		}
+		next(w, r)
+	})
+}

@@ -1,0 +1,198 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/penstock/penstock/gateway/gen/penstock"
+)
+
+const uploadPartName = "uploadfile"
+
+// uploadedFile is the file part of a multipart form.
+type uploadedFile struct {
+	name    string
+	content []byte
+}
+
+// uploadCall makes the RPC from the file and the query, which carries all options.
+type uploadCall func(ctx context.Context, file uploadedFile, query url.Values, tags map[string]string) (proto.Message, error)
+
+// refusal is an upload that does not get as far as the server.
+type refusal struct {
+	httpCode int
+	message  string
+}
+
+func (e *refusal) Error() string { return e.message }
+
+func refuse(format string, arguments ...any) *refusal {
+	return &refusal{http.StatusBadRequest, fmt.Sprintf(format, arguments...)}
+}
+
+func (g *gateway) uploadPipeline(ctx context.Context, file uploadedFile, query url.Values,
+	tags map[string]string) (proto.Message, error) {
+	return g.uploads.UploadPipeline(ctx, &penstock.UploadPipelineRequest{
+		FileName:      file.name,
+		Content:       file.content,
+		Name:          query.Get("name"),
+		DisplayName:   query.Get("display_name"),
+		Description:   query.Get("description"),
+		Namespace:     query.Get("namespace"),
+		Tags:          tags,
+		CodeSourceUrl: query.Get("code_source_url"),
+	})
+}
+
+func (g *gateway) uploadPipelineVersion(ctx context.Context, file uploadedFile, query url.Values,
+	tags map[string]string) (proto.Message, error) {
+	pipelineID := query.Get("pipelineid") // the spelling of the API
+	if pipelineID == "" {
+		return nil, refuse("The query parameter pipelineid is missing: it says which pipeline gets the version.")
+	}
+	return g.uploads.UploadPipelineVersion(ctx, &penstock.UploadPipelineVersionRequest{
+		PipelineId:    pipelineID,
+		FileName:      file.name,
+		Content:       file.content,
+		Name:          query.Get("name"),
+		DisplayName:   query.Get("display_name"),
+		Description:   query.Get("description"),
+		Tags:          tags,
+		CodeSourceUrl: query.Get("code_source_url"),
+	})
+}
+
+func (g *gateway) serveUpload(call uploadCall) http.HandlerFunc {
+	upload := g.withLargeBodySlot(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		reply, err := g.upload(w, r, call)
+		var refused *refusal
+		if errors.As(err, &refused) {
+			writeHTTPError(w, r, refused.httpCode, refused.message, "")
+			return
+		}
+		if err != nil {
+			writeHTTPErrorFrom(w, r, err)
+			return
+		}
+		g.writeMessage(w, r, reply)
+	}))
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost {
+			w.Header().Set("Allow", http.MethodPost)
+			writeHTTPError(w, r, http.StatusNotImplemented,
+				"Packages are uploaded with POST; "+shortened(r.Method)+" is not supported here.", "")
+			return
+		}
+		upload.ServeHTTP(w, r)
+	}
+}
+
+func (g *gateway) upload(w http.ResponseWriter, r *http.Request, call uploadCall) (proto.Message, error) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, refuse("The query string is malformed: %v.", err)
+	}
+	tags, err := parseTags(query.Get("tags"))
+	if err != nil {
+		return nil, err
+	}
+	if failed := boundBody(w, r, g.cfg.maxUploadBytes+uploadEnvelopeBytes); failed != nil {
+		return nil, g.packageTooLarge()
+	}
+	file, err := g.readUploadedFile(r)
+	if err != nil {
+		if bodyErr := infoOf(r.Context()).bodyError(); bodyErr != nil {
+			if bodyErr.httpCode == http.StatusRequestEntityTooLarge {
+				return nil, g.packageTooLarge()
+			}
+			return nil, &refusal{bodyErr.httpCode, bodyErr.message}
+		}
+		return nil, err
+	}
+	return call(g.withMetadata(r.Context(), r), *file, query, tags)
+}
+
+func (g *gateway) packageTooLarge() *refusal {
+	return refuse("The file is larger than %d bytes, the largest pipeline package that is accepted.", g.cfg.maxUploadBytes)
+}
+
+// readUploadedFile reads parts as they come until the file, and nothing after it.
+func (g *gateway) readUploadedFile(r *http.Request) (*uploadedFile, error) {
+	form, err := r.MultipartReader()
+	if err != nil {
+		return nil, refuse("The request must be multipart/form-data with a file part named %s: %v.", uploadPartName, err)
+	}
+	for {
+		part, err := form.NextPart()
+		if errors.Is(err, io.EOF) {
+			return nil, refuse("The form has no file part named %s.", uploadPartName)
+		}
+		if err != nil {
+			return nil, refuse("The form cannot be read: %v.", err)
+		}
+		if part.FormName() == uploadPartName {
+			return g.readPart(part, r.ContentLength)
+		}
+	}
+}
+
+func (g *gateway) readPart(part *multipart.Part, declared int64) (*uploadedFile, error) {
+	var content bytes.Buffer
+	if declared > 0 {
+		content.Grow(int(min(declared, g.cfg.maxUploadBytes+1)) + bytes.MinRead)
+	}
+	n, err := content.ReadFrom(io.LimitReader(part, g.cfg.maxUploadBytes+1))
+	if err != nil {
+		return nil, refuse("The file cannot be read: %v.", err)
+	}
+	if n > g.cfg.maxUploadBytes {
+		return nil, g.packageTooLarge()
+	}
+	return &uploadedFile{name: part.FileName(), content: content.Bytes()}, nil
+}
+
+// parseTags reads a JSON object of strings; absent means none.
+func parseTags(text string) (map[string]string, error) {
+	if text == "" {
+		return nil, nil
+	}
+	var values map[string]any
+	if err := json.Unmarshal([]byte(text), &values); err != nil || values == nil {
+		return nil, refuse(`The query parameter tags must be a JSON object of strings, such as {"team":"vision"}.`)
+	}
+	tags := make(map[string]string, len(values))
+	for key, value := range values {
+		tag, ok := value.(string)
+		if !ok {
+			return nil, refuse("The value of tag %q must be a string.", key)
+		}
+		tags[key] = tag
+	}
+	return tags, nil
+}
+
+func (g *gateway) refuseOldUpload(w http.ResponseWriter, r *http.Request) {
+	writeHTTPError(w, r, http.StatusNotImplemented,
+		"Uploads through the v1beta1 API are not supported: use /apis/v2beta1/pipelines/upload or "+
+			"/apis/v2beta1/pipelines/upload_version, as kfp 2 does.", "")
+}
+
+func (g *gateway) writeMessage(w http.ResponseWriter, r *http.Request, message proto.Message) {
+	body, err := jsonMarshaler.Marshal(message)
+	if err != nil {
+		g.log.Error("answer cannot be written as JSON", "route", infoOf(r.Context()).route, "error", err)
+		writeHTTPError(w, r, http.StatusInternalServerError, "Internal Server Error", "")
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(body)
+}
