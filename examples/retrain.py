@@ -12,7 +12,9 @@ The components use the standard library alone, so a task is ready as soon as Pyt
 
 import argparse
 import base64
+import contextlib
 import datetime
+import io
 import json
 import logging
 import os
@@ -287,9 +289,11 @@ def run_example(options: argparse.Namespace) -> int:
     host = options.host.rstrip('/')
     kfp_client = client.Client(host=host)
     arguments = {'rows': options.rows, 'threshold': options.threshold}
-    submitted = kfp_client.create_run_from_pipeline_func(
-        retrain, arguments=arguments, experiment_name='retrain',
-        run_name=f'retrain {datetime.datetime.now():%Y-%m-%d %H:%M:%S}')
+    # The SDK prints links into KFP's web UI, which need not be there; print_places shows what the API itself serves.
+    with contextlib.redirect_stdout(io.StringIO()):
+        submitted = kfp_client.create_run_from_pipeline_func(
+            retrain, arguments=arguments, experiment_name='retrain',
+            run_name=f'retrain {datetime.datetime.now():%Y-%m-%d %H:%M:%S}')
     print(f'Run {submitted.run_id} of the pipeline "retrain" on {host}')
     started = time.monotonic()
     run = watch(kfp_client, submitted.run_id, options.timeout)

@@ -47,7 +47,8 @@ def test_a_program_that_dies_is_a_failure(tmp_path):
 
 
 def test_a_program_that_fails_after_its_cases_is_a_failure(tmp_path):
-    counts = ctest(tmp_path, '<testcase name="a" status="fail"><failure message="exit code 99"/></testcase>', a={'X': RAN})
+    junit = '<testcase name="a" status="fail"><failure message="exit code 99"/></testcase>'
+    counts = ctest(tmp_path, junit, a={'X': RAN})
     assert counts['passed'] == 1 and counts['failed'] == ['a as a whole: exit code 99']
 
 

@@ -1,0 +1,86 @@
+"""Servers for tests. `server` is shared by all tests that only use the API; `own_server` is a test's own, to kill."""
+
+import atexit
+import os
+import pathlib
+import shutil
+import tempfile
+from typing import Callable, Iterator, List
+
+import pytest
+
+# The SDK and the CLI look into the user's home and environment, the SDK already when it is imported; the tests must
+# not.
+HOME = tempfile.mkdtemp(prefix='penstock-e2e-home-')
+atexit.register(shutil.rmtree, HOME, ignore_errors=True)
+os.environ['HOME'] = HOME
+for variable in list(os.environ):
+    if variable.startswith(('KF_PIPELINES_', 'KFP_')) or variable.lower().endswith('_proxy'):
+        del os.environ[variable]
+
+from penstock import SERVER, Server  # noqa: E402
+from specs import Journal  # noqa: E402
+
+
+def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
+    if not SERVER.exists():
+        raise pytest.UsageError(f'{SERVER} is not built: run tests/run.sh e2e, which builds it.')
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item):
+    report = yield
+    # The end of the log of each server that the test used, where the failure is read.
+    if report.when == 'call' and report.failed:
+        for name, value in getattr(item, 'funcargs', {}).items():
+            if isinstance(value, Server):
+                report.sections.append((f'log of {name} ({value.log})', value.log_tail(60)))
+    return report
+
+
+@pytest.fixture(scope='session')
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    shared = Server(tmp_path_factory.mktemp('server'), '--max_parallel_tasks=4')
+    try:
+        yield shared.start()
+        shared.stop()
+    finally:
+        shared.close()
+
+
+@pytest.fixture
+def make_server(tmp_path: pathlib.Path) -> Iterator[Callable[..., Server]]:
+    """Makes servers that end with the test; `name` tells them apart."""
+    made: List[Server] = []
+
+    def make(*flags: str, name: str = 'server') -> Server:
+        made.append(Server(tmp_path / name, *flags))
+        return made[-1]
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def own_server(make_server: Callable[..., Server]) -> Server:
+    return make_server().start()
+
+
+@pytest.fixture
+def client(server: Server):
+    return server.client()
+
+
+@pytest.fixture
+def journal(tmp_path: pathlib.Path) -> Journal:
+    return Journal(tmp_path / 'journal')
+
+
+@pytest.fixture
+def unique(request: pytest.FixtureRequest) -> Callable[[str], str]:
+    """Names that no other test uses, since they share a server."""
+    def make(prefix: str) -> str:
+        make.count += 1
+        return f'{prefix}-{abs(hash(request.node.nodeid)) % 10**10}-{make.count}'
+    make.count = 0
+    return make
