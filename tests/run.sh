@@ -69,7 +69,8 @@ run_ctest() {
   shift 2
   mkdir -p "$folder/cases"
   # -v, so that the Go tests name what ran.
-  GTEST_OUTPUT="json:$folder/cases/" GOFLAGS="${GOFLAGS:-} -v" ctest --test-dir "$root/build/$preset" --parallel "$jobs" --no-tests=error \
+  GTEST_OUTPUT="json:$folder/cases/" GOFLAGS="${GOFLAGS:-} -v" \
+    ctest --test-dir "$root/build/$preset" --parallel "$jobs" --no-tests=error \
     --output-on-failure --test-output-size-passed 200000 --test-output-size-failed 200000 \
     --output-junit "$folder/ctest.xml" "$@" >"$folder.log" 2>&1 </dev/null || true
   "$python" "$root/tests/summary.py" ctest "$name" "$folder/ctest.xml" "$folder/cases" "$folder.log" "$logs/$name.json"

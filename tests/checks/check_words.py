@@ -7,10 +7,10 @@ from typing import List, Tuple
 
 import project
 
-# A leading slash after a letter is a part of a relative path or of a URL, and "/work/" alone is a folder of the data
+# A leading slash after a letter is a part of a relative path or of a URL, and "/work/..." is also a folder of the data
 # directory. `/root/dag` and the like are paths in a pipeline document.
 WORDS: Tuple[Tuple[str, str], ...] = (
-    (r'(?<![\w.$})\]*-])/(?:work/[\w.]|home/\w+/|Users/\w+/)', 'a path of one machine'),
+    (r'(?<![\w.$})\]*-])/(?:work/(?:main|shared|\.)|home/\w+/|Users/\w+/)', 'a path of one machine'),
     (r'(?<![\w.$})\]*-])/root/(?!dag\b|(?:input|output)Definitions\b|executorLabel\b)', 'a path of one machine'),
     (r'\b(?:files\.pythonhosted\.org|(?:test\.)?pypi\.org|(?:proxy|sum)\.golang\.org|registry\.npmjs\.org|crates\.io'
      r'|repo1?\.maven\.(?:apache\.)?org|(?:deb|security)\.debian\.org)\b', 'the host of a package registry'),
