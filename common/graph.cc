@@ -100,8 +100,7 @@ absl::Status Graph::SetOrder() {
     }
   }
   if (order_.size() < names_.size()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("these wait for each other in a cycle: ", DescribeCycle(waiting)));
+    return absl::InvalidArgumentError(absl::StrCat("there is a cycle: ", DescribeCycle(waiting)));
   }
   return absl::OkStatus();
 }

@@ -27,7 +27,7 @@ class Graph {
 
   // Keeps `names` in the given order; node i is names[i]. An edge given twice counts once.
   // Returns INVALID_ARGUMENT for a name given twice, an edge to or from an unknown index, or a cycle; the
-  // message then lists one: "'a' -> 'b' -> 'a'".
+  // message then is "there is a cycle: 'a' -> 'b' -> 'a'".
   static absl::StatusOr<Graph> Create(std::vector<std::string> names, absl::Span<const Edge> edges);
 
   int size() const { return static_cast<int>(names_.size()); }

@@ -1,0 +1,220 @@
+// What the engine does not execute yet. A feature that it learns loses its line in one of the two tables.
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/spec/parameter_type.h"
+#include "common/spec/pipeline_spec.h"
+#include "common/spec/validate_parts.h"
+#include "common/text.h"
+
+namespace penstock {
+namespace {
+
+using ml_pipelines::ComponentSpec;
+using ml_pipelines::ParameterType;
+using ml_pipelines::PipelineDeploymentConfig;
+using ml_pipelines::PipelineTaskSpec;
+using spec_internal::FindOrNull;
+using spec_internal::SortedKeys;
+
+// A task with what it runs; `executor` is empty for a graph.
+struct TaskView {
+  const PipelineTaskSpec& task;
+  const ComponentSpec& component;
+  const PipelineDeploymentConfig::ExecutorSpec& executor;
+};
+
+template <typename Map, typename Predicate>
+bool AnyValue(const Map& map, Predicate predicate) {
+  return std::any_of(map.begin(), map.end(), [&](const auto& entry) { return predicate(entry.second); });
+}
+
+template <typename Predicate>
+bool AnyInput(const TaskView& view, Predicate predicate) {
+  return AnyValue(view.task.inputs().parameters(), predicate);
+}
+
+bool IsLoop(const TaskView& view) { return view.task.iterator_case() != PipelineTaskSpec::ITERATOR_NOT_SET; }
+
+bool HasCondition(const TaskView& view) { return !view.task.trigger_policy().condition().empty(); }
+
+bool RunsWhateverEnd(const TaskView& view) {
+  return view.task.trigger_policy().strategy() ==
+         PipelineTaskSpec::TriggerPolicy::ALL_UPSTREAM_TASKS_COMPLETED;
+}
+
+bool IsGraph(const TaskView& view) { return view.component.has_dag(); }
+
+bool Retries(const TaskView& view) { return view.task.retry_policy().max_retry_count() > 0; }
+
+bool IsImporter(const TaskView& view) { return view.executor.has_importer(); }
+
+bool IsResolver(const TaskView& view) { return view.executor.has_resolver(); }
+
+bool IsCustomJob(const TaskView& view) { return view.executor.has_custom_job(); }
+
+bool ReadsFinalStatus(const TaskView& view) {
+  return AnyInput(view, [](const auto& input) { return input.has_task_final_status(); });
+}
+
+bool HasSelector(const TaskView& view) {
+  return AnyInput(view, [](const auto& input) { return !input.parameter_expression_selector().empty(); });
+}
+
+bool HasArtifactList(const TaskView& view) {
+  const auto is_list = [](const auto& artifact) { return artifact.is_artifact_list(); };
+  return AnyValue(view.component.input_definitions().artifacts(), is_list) ||
+         AnyValue(view.component.output_definitions().artifacts(), is_list);
+}
+
+bool TakesTaskConfig(const TaskView& view) {
+  return view.component.task_config_passthroughs_size() > 0 ||
+         AnyValue(view.component.input_definitions().parameters(), [](const auto& parameter) {
+           return DeclaredType(parameter) == ParameterType::TASK_CONFIG;
+         });
+}
+
+bool UsesWorkspace(const TaskView& view) {
+  const auto names_workspace = [](const std::string& text) {
+    return absl::StrContains(text, "{{$.workspace_path}}");
+  };
+  const auto& container = view.executor.container();
+  return view.executor.importer().download_to_workspace() ||
+         std::any_of(container.command().begin(), container.command().end(), names_workspace) ||
+         std::any_of(container.args().begin(), container.args().end(), names_workspace) ||
+         AnyInput(view, [&](const auto& input) {
+           return names_workspace(input.runtime_value().constant().string_value());
+         });
+}
+
+struct TaskFeature {
+  absl::string_view name;
+  bool (*is_used)(const TaskView&);
+};
+
+constexpr TaskFeature kUnsupportedInTasks[] = {
+    {"loops (dsl.ParallelFor)", IsLoop},
+    {"conditions (dsl.If, dsl.Elif, dsl.Else)", HasCondition},
+    {"tasks that run whatever the end of others (dsl.ExitHandler, ignore_upstream_failure)", RunsWhateverEnd},
+    {"graphs within graphs (a pipeline used as a component)", IsGraph},
+    {"retries (set_retry)", Retries},
+    {"importers (dsl.importer)", IsImporter},
+    {"resolvers", IsResolver},
+    {"custom jobs", IsCustomJob},
+    {"a task's final status as an input (dsl.PipelineTaskFinalStatus)", ReadsFinalStatus},
+    {"lists of artifacts", HasArtifactList},
+    {"settings of the task as an input (dsl.TaskConfig)", TakesTaskConfig},
+    {"a shared workspace (dsl.WORKSPACE_PATH_PLACEHOLDER)", UsesWorkspace},
+    {"expressions over an input (parameterExpressionSelector)", HasSelector},
+};
+
+// A component that has a graph, and whether it is the root.
+struct GraphView {
+  const PipelineDocument& document;
+  const ComponentSpec& component;
+  bool is_root;
+};
+
+bool HasOneOf(const GraphView& view) {
+  const auto& outputs = view.component.dag().outputs();
+  return AnyValue(outputs.parameters(), [](const auto& output) { return output.has_value_from_oneof(); }) ||
+         AnyValue(outputs.artifacts(),
+                  [](const auto& output) { return output.artifact_selectors_size() > 1; });
+}
+
+bool RequiresArtifact(const GraphView& view) {
+  return view.is_root && AnyValue(view.component.input_definitions().artifacts(),
+                                  [](const auto& artifact) { return !artifact.is_optional(); });
+}
+
+bool DeclaresWorkspace(const GraphView& view) {
+  return view.is_root && view.document.platform.has_value() &&
+         AnyValue(view.document.platform->platforms(),
+                  [](const auto& platform) { return platform.pipelineconfig().has_workspace(); });
+}
+
+struct GraphFeature {
+  absl::string_view name;
+  bool (*is_used)(const GraphView&);
+};
+
+constexpr GraphFeature kUnsupportedInGraphs[] = {
+    {"one of several outputs (dsl.OneOf)", HasOneOf},
+    {"artifacts as inputs of the pipeline itself, which no run can be given", RequiresArtifact},
+    {"a workspace (PipelineConfig.workspace)", DeclaresWorkspace},
+};
+
+// Looks at every component that the root reaches, once, however often it is used.
+class SupportChecker {
+ public:
+  explicit SupportChecker(const PipelineDocument& document) : document_(document) {}
+
+  absl::Status Check() {
+    CheckGraph(document_.spec.root(), /*is_root=*/true, "root");
+    for (size_t next = 0; next < pending_.size(); ++next) {
+      const std::string name = pending_[next];
+      CheckGraph(document_.spec.components().at(name), /*is_root=*/false, absl::StrCat("components.", name));
+    }
+    if (found_.empty()) {
+      return absl::OkStatus();
+    }
+    return absl::UnimplementedError(
+        absl::StrCat("the pipeline uses what is not supported yet: ", absl::StrJoin(found_, "; ")));
+  }
+
+ private:
+  void CheckGraph(const ComponentSpec& component, bool is_root, const std::string& path) {
+    for (const GraphFeature& feature : kUnsupportedInGraphs) {
+      if (feature.is_used({document_, component, is_root})) {
+        Report(feature.name, path);
+      }
+    }
+    for (const std::string& name : SortedKeys(component.dag().tasks())) {
+      CheckTask(component.dag().tasks().at(name), absl::StrCat(path, ".dag.tasks.", name));
+    }
+  }
+
+  void CheckTask(const PipelineTaskSpec& task, const std::string& path) {
+    const std::string& reference = task.component_ref().name();
+    const ComponentSpec* component = FindOrNull(document_.spec.components(), reference);
+    if (component == nullptr) {
+      return;  // of a document that was not validated
+    }
+    const auto* executor = FindOrNull(document_.deployment.executors(), component->executor_label());
+    const TaskView view{
+        task, *component,
+        executor == nullptr ? PipelineDeploymentConfig::ExecutorSpec::default_instance() : *executor};
+    for (const TaskFeature& feature : kUnsupportedInTasks) {
+      if (feature.is_used(view)) {
+        Report(feature.name, path);
+      }
+    }
+    if (component->has_dag() && seen_.insert(reference).second) {
+      pending_.push_back(reference);
+    }
+  }
+
+  // The first place of each feature.
+  void Report(absl::string_view feature, const std::string& path) {
+    if (reported_.insert(feature).second) {
+      found_.push_back(absl::StrCat(feature, " at ", Shorten(path, 200)));
+    }
+  }
+
+  const PipelineDocument& document_;
+  std::vector<std::string> pending_;
+  absl::flat_hash_set<std::string> seen_;
+  absl::flat_hash_set<absl::string_view> reported_;
+  std::vector<std::string> found_;
+};
+
+}  // namespace
+
+absl::Status CheckSupported(const PipelineDocument& document) { return SupportChecker(document).Check(); }
+
+}  // namespace penstock
