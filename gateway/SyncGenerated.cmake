@@ -1,4 +1,5 @@
 # Makes TO hold exactly the files of FROM, touching only those that differ.
+cmake_minimum_required(VERSION 3.25)
 file(GLOB_RECURSE wanted RELATIVE ${FROM} ${FROM}/*.go)
 file(GLOB_RECURSE present RELATIVE ${TO} ${TO}/*.go)
 foreach(file ${present})

@@ -87,7 +87,11 @@ func writeHTTPErrorFrom(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 func writeErrorHeader(w http.ResponseWriter, r *http.Request, httpCode int, cause string) {
-	infoOf(r.Context()).failure = cause
+	info := infoOf(r.Context())
+	info.failure = cause
+	if info.body != nil {
+		info.body.drain()
+	}
 	header := w.Header()
 	header.Del("Trailer")
 	header.Del("Transfer-Encoding")
@@ -99,7 +103,7 @@ func writeErrorHeader(w http.ResponseWriter, r *http.Request, httpCode int, caus
 	case http.StatusServiceUnavailable:
 		header.Set("Retry-After", "1")
 	case http.StatusRequestEntityTooLarge, http.StatusRequestTimeout:
-		header.Set("Connection", "close") // the rest of the body is not read
+		header.Set("Connection", "close")
 	}
 	w.WriteHeader(httpCode)
 }

@@ -103,6 +103,9 @@ func bounded(next http.Handler) http.Handler {
 			handleRPCError(r.Context(), nil, nil, w, r, failed.status())
 			return
 		}
+		if body := infoOf(r.Context()).body; body != nil {
+			body.values = &jsonValues{}
+		}
 		next.ServeHTTP(w, r)
 	})
 }

@@ -12,7 +12,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// bodyError is a request body that is too large or too slow.
+// bodyError is a request body that is too large, too rich or too slow.
 type bodyError struct {
 	httpCode int
 	message  string
@@ -34,8 +34,11 @@ type requestBody struct {
 	remaining int64
 	control   *http.ResponseController
 	deadline  time.Time
+	values    *jsonValues // nil: not JSON
 	failed    *bodyError
+	begun     bool
 	done      bool
+	asksFirst bool // the client sends nothing until the body is read
 }
 
 // boundBody replaces the body of r. It fails at once if the declared size is over the limit.
@@ -47,6 +50,7 @@ func boundBody(w http.ResponseWriter, r *http.Request, limit int64) *bodyError {
 	info.body = &requestBody{
 		ReadCloser: r.Body, limit: limit, remaining: limit,
 		control: http.NewResponseController(w), deadline: info.start.Add(bodyTimeout),
+		asksFirst: r.Header.Get("Expect") != "",
 	}
 	r.Body = info.body
 	if r.ContentLength > limit {
@@ -62,6 +66,7 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	if int64(len(p)) > b.remaining+1 { // one more byte than allowed tells "full" from "too large"
 		p = p[:b.remaining+1]
 	}
+	b.begun = true
 	if !b.done {
 		deadline := time.Now().Add(bodyProgressTimeout)
 		if deadline.After(b.deadline) {
@@ -76,6 +81,13 @@ func (b *requestBody) Read(p []byte) (int, error) {
 		return n, b.failed
 	}
 	b.remaining -= int64(n)
+	if b.values != nil {
+		if b.values.add(p[:n]); b.values.count > maxJSONValues {
+			b.failed = &bodyError{http.StatusBadRequest,
+				fmt.Sprintf("The request body has more than %d JSON values, the most that are accepted.", maxJSONValues)}
+			return 0, b.failed
+		}
+	}
 	var netErr net.Error
 	if errors.As(err, &netErr) && netErr.Timeout() {
 		b.failed = &bodyError{http.StatusRequestTimeout, "The request body did not arrive in time."}
@@ -87,4 +99,16 @@ func (b *requestBody) Read(p []byte) (int, error) {
 		_ = b.control.SetReadDeadline(time.Time{})
 	}
 	return n, err
+}
+
+// drain takes in what is left of a body that was refused, within bounds. Most clients look for the answer only after
+// they have sent everything, and would otherwise see a reset connection in its place.
+func (b *requestBody) drain() {
+	if b.done || (b.asksFirst && !b.begun) || (b.failed != nil && b.failed.httpCode == http.StatusRequestTimeout) {
+		return
+	}
+	b.done = true
+	_ = b.control.SetReadDeadline(time.Now().Add(drainTimeout))
+	_, _ = io.CopyN(io.Discard, b.ReadCloser, maxDrainBytes)
+	_ = b.control.SetReadDeadline(time.Time{})
 }

@@ -97,6 +97,9 @@ func (g *gateway) serveUpload(call uploadCall) http.HandlerFunc {
 }
 
 func (g *gateway) upload(w http.ResponseWriter, r *http.Request, call uploadCall) (proto.Message, error) {
+	if failed := boundBody(w, r, g.cfg.maxUploadBytes+uploadEnvelopeBytes); failed != nil {
+		return nil, g.packageTooLarge()
+	}
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return nil, refuse("The query string is malformed: %v.", err)
@@ -104,9 +107,6 @@ func (g *gateway) upload(w http.ResponseWriter, r *http.Request, call uploadCall
 	tags, err := parseTags(query.Get("tags"))
 	if err != nil {
 		return nil, err
-	}
-	if failed := boundBody(w, r, g.cfg.maxUploadBytes+uploadEnvelopeBytes); failed != nil {
-		return nil, g.packageTooLarge()
 	}
 	file, err := g.readUploadedFile(r)
 	if err != nil {

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/emptypb"
+
+	"github.com/penstock/penstock/gateway/gen/kfp"
+	"github.com/penstock/penstock/gateway/gen/penstock"
+)
+
+// fakeServer stands for the Penstock server. It keeps each request with its metadata, and answers with what a test puts
+// into answer, or else with an empty message. The stream hooks must be set by tests that use them.
+type fakeServer struct {
+	kfp.UnimplementedExperimentServiceServer
+	kfp.UnimplementedPipelineServiceServer
+	kfp.UnimplementedRunServiceServer
+	kfp.UnimplementedRecurringRunServiceServer
+	kfp.UnimplementedReportServiceServer
+	kfp.UnimplementedHealthzServiceServer
+	penstock.UnimplementedPackageUploadServiceServer
+	penstock.UnimplementedRunLogServiceServer
+	penstock.UnimplementedArtifactContentServiceServer
+	penstock.UnimplementedMetricsExpositionServiceServer
+
+	answer       func(method string, request proto.Message) (proto.Message, error)
+	readLog      func(*penstock.ReadTaskLogRequest, grpc.ServerStreamingServer[penstock.LogChunk]) error
+	readArtifact func(*penstock.ReadArtifactRequest, grpc.ServerStreamingServer[penstock.ArtifactChunk]) error
+
+	mu       sync.Mutex
+	method   string
+	request  proto.Message
+	metadata metadata.MD
+}
+
+// intercept answers all unary calls, so that no method needs code of its own.
+func (f *fakeServer) intercept(ctx context.Context, request any, info *grpc.UnaryServerInfo,
+	_ grpc.UnaryHandler) (any, error) {
+	method := info.FullMethod[strings.LastIndex(info.FullMethod, "/")+1:]
+	f.mu.Lock()
+	f.method, f.request = method, request.(proto.Message)
+	f.metadata, _ = metadata.FromIncomingContext(ctx)
+	f.mu.Unlock()
+	if f.answer != nil {
+		return f.answer(method, request.(proto.Message))
+	}
+	return &emptypb.Empty{}, nil
+}
+
+func (f *fakeServer) last() (string, proto.Message, metadata.MD) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.method, f.request, f.metadata
+}
+
+func (f *fakeServer) ReadTaskLog(r *penstock.ReadTaskLogRequest, s grpc.ServerStreamingServer[penstock.LogChunk]) error {
+	return f.readLog(r, s)
+}
+
+func (f *fakeServer) ReadArtifact(r *penstock.ReadArtifactRequest,
+	s grpc.ServerStreamingServer[penstock.ArtifactChunk]) error {
+	return f.readArtifact(r, s)
+}
+
+// start serves on a socket and returns its address.
+func (f *fakeServer) start(t *testing.T) string {
+	t.Helper()
+	return f.startAt(t, filepath.Join(t.TempDir(), "s"))
+}
+
+func (f *fakeServer) startAt(t *testing.T, path string) string {
+	t.Helper()
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := grpc.NewServer(grpc.UnaryInterceptor(f.intercept), grpc.MaxRecvMsgSize(maxRPCMessageBytes))
+	kfp.RegisterExperimentServiceServer(server, f)
+	kfp.RegisterPipelineServiceServer(server, f)
+	kfp.RegisterRunServiceServer(server, f)
+	kfp.RegisterRecurringRunServiceServer(server, f)
+	kfp.RegisterReportServiceServer(server, f)
+	kfp.RegisterHealthzServiceServer(server, f)
+	penstock.RegisterPackageUploadServiceServer(server, f)
+	penstock.RegisterRunLogServiceServer(server, f)
+	penstock.RegisterArtifactContentServiceServer(server, f)
+	penstock.RegisterMetricsExpositionServiceServer(server, f)
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(server.Stop)
+	return "unix:" + path
+}
+
+// testGateway is a gateway that serves HTTP.
+type testGateway struct {
+	*gateway
+	t    *testing.T
+	conn *grpc.ClientConn
+	url  string
+	stop context.CancelFunc // as when the process is told to end: streams end
+}
+
+func testConfig(t *testing.T, arguments ...string) *config {
+	t.Helper()
+	cfg, err := parseConfig(arguments, func(string) string { return "" }, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+func newTestGateway(t *testing.T, server string, arguments ...string) *testGateway {
+	t.Helper()
+	cfg := testConfig(t, append([]string{"--server", server}, arguments...)...)
+	conn, err := dialServer(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	stopping, stop := context.WithCancel(context.Background())
+	t.Cleanup(stop)
+	listening := httptest.NewUnstartedServer(nil)
+	g, err := newGateway(stopping, cfg, slog.New(slog.DiscardHandler), listening.Listener.Addr(), conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listening.Config.Handler = g.handler()
+	listening.Start()
+	t.Cleanup(listening.Close)
+	return &testGateway{g, t, conn, listening.URL, stop}
+}
+
+// startBoth is a gateway before a fake server.
+func startBoth(t *testing.T, arguments ...string) (*testGateway, *fakeServer) {
+	fake := &fakeServer{}
+	return newTestGateway(t, fake.start(t), arguments...), fake
+}
+
+type reply struct {
+	code   int
+	header http.Header
+	body   string
+}
+
+// do sends a request; headers are pairs of name and value.
+func (g *testGateway) do(method, path, body string, headers ...string) reply {
+	g.t.Helper()
+	var content io.Reader
+	if body != "" {
+		content = strings.NewReader(body)
+	}
+	r, err := http.NewRequest(method, g.url+path, content)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		if headers[i] == "Host" {
+			r.Host = headers[i+1]
+		}
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return reply{response.StatusCode, response.Header, string(text)}
+}
+
+func (r reply) expect(t *testing.T, code int, contained ...string) {
+	t.Helper()
+	if r.code != code {
+		t.Errorf("code %d, want %d; body: %s", r.code, code, r.body)
+	}
+	for _, text := range contained {
+		if !strings.Contains(r.body, text) {
+			t.Errorf("body lacks %q: %s", text, r.body)
+		}
+	}
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+)
+
+func TestPanicIsAnAnswer(t *testing.T) {
+	g, _ := startBoth(t)
+	recorder := httptest.NewRecorder()
+	g.observed(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("bug") })).
+		ServeHTTP(recorder, httptest.NewRequest("GET", "/", nil))
+	reply{recorder.Code, recorder.Header(), recorder.Body.String()}.expect(t, 500, `"code":13`, "Internal Server Error")
+}
+
+func TestPanicInMidAnswerBreaksItOff(t *testing.T) {
+	g, _ := startBoth(t)
+	defer func() {
+		if recover() != http.ErrAbortHandler {
+			t.Error("the answer would look whole")
+		}
+	}()
+	g.observed(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(200)
+		panic("bug")
+	})).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+}
+
+func TestSlots(t *testing.T) {
+	s := make(slots, 1)
+	full := limited(s, "things", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		recorder := httptest.NewRecorder()
+		limited(s, "things", http.NotFoundHandler()).ServeHTTP(recorder, r)
+		reply{recorder.Code, recorder.Header(), recorder.Body.String()}.expect(t, 503, "busy with 1 things")
+		ended, cancel := context.WithCancel(context.Background())
+		cancel()
+		if s.acquire(ended, time.Hour) || s.acquire(context.Background(), 0) {
+			t.Error("more than its bound")
+		}
+	}))
+	full.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+	if !s.tryAcquire() {
+		t.Error("not released")
+	}
+}
+
+func TestBrowserGuard(t *testing.T) {
+	g, _ := startBoth(t, "--trusted_origins", "https://ui.example.org", "--allowed_hosts", "proxy.example.org")
+	archive := api + "/runs/x:archive"
+	g.do("POST", archive, "", "Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example.org").expect(t, 403, "--trusted_origins")
+	g.do("POST", archive, "", "Sec-Fetch-Site", "same-site", "Origin", "https://evil.example.org").expect(t, 403)
+	g.do("POST", archive, "", "Sec-Fetch-Site", "cross-site", "Origin", "https://ui.example.org").expect(t, 200)
+	g.do("POST", archive, "", "Sec-Fetch-Site", "same-origin", "Origin", "https://behind.a.proxy").expect(t, 200)
+	g.do("GET", api+"/runs", "", "Sec-Fetch-Site", "cross-site").expect(t, 200)
+	g.do("GET", api+"/runs", "", "Host", "evil.example.org:8888").expect(t, 403, "--allowed_hosts")
+	for _, host := range []string{"localhost:8888", "127.0.0.1", "[::1]:8888", "x.localhost", "proxy.example.org:80"} {
+		g.do("GET", api+"/runs", "", "Host", host).expect(t, 200)
+	}
+	g.loopbackOnly = false
+	g.do("GET", api+"/runs", "", "Host", "any.example.org").expect(t, 200)
+}
+
+func TestIndex(t *testing.T) {
+	g, _ := startBoth(t)
+	g.do("GET", "/", "").expect(t, 200, api+"/healthz", "kfp.Client(host=")
+	html := g.do("GET", "/", "", "Accept", "text/html,*/*")
+	html.expect(t, 200, "<a href=\"/metrics\">")
+	g.do("POST", "/", "").expect(t, 501)
+}
