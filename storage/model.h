@@ -132,8 +132,9 @@ struct ArtifactRow {
   std::string name;
   std::string schema_title;
   std::string schema_version;
-  std::string uri;       // logical
-  std::string metadata;  // JSON object
+  std::string uri;          // logical
+  std::string custom_path;  // where the content lies instead; empty: at the uri
+  std::string metadata;     // JSON object
   absl::Time created_at;
 };
 

@@ -1,5 +1,6 @@
 #include "storage/notifier.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace penstock {
@@ -9,10 +10,17 @@ void Notifier::Listen(Topic topic, Listener listener) {
   listeners_.emplace_back(topic, std::move(listener));
 }
 
-void Notifier::Notify(Topic topic) const {
+void Notifier::StopListening(Topic topic) {
+  absl::MutexLock lock(&mutex_);
+  listeners_.erase(std::remove_if(listeners_.begin(), listeners_.end(),
+                                  [topic](const auto& listener) { return listener.first == topic; }),
+                   listeners_.end());
+}
+
+void Notifier::Notify(Topic topic, absl::string_view key) const {
   absl::MutexLock lock(&mutex_);
   for (const auto& [wanted, listener] : listeners_) {
-    if (wanted == topic) listener();
+    if (wanted == topic) listener(key);
   }
 }
 

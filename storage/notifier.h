@@ -4,6 +4,7 @@
 #include <functional>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 
 namespace penstock {
@@ -13,11 +14,14 @@ enum class Topic { kRuns };
 // Thread-safe. Delivers within this process.
 class Notifier {
  public:
-  using Listener = std::function<void()>;
+  using Listener = std::function<void(absl::string_view key)>;
 
-  // `listener` is called from any thread, must return at once and must outlive the notifier's users.
+  // `listener` is called from any thread and must return at once, until StopListening returns.
   void Listen(Topic topic, Listener listener);
-  void Notify(Topic topic) const;
+  void StopListening(Topic topic);
+
+  // `key` is the id of what changed.
+  void Notify(Topic topic, absl::string_view key) const;
 
  private:
   mutable absl::Mutex mutex_;

@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
 #include "common/status_macros.h"
+#include "storage/setting_store.h"
 
 namespace penstock {
 namespace {
@@ -50,11 +51,13 @@ constexpr char kTaskByAnyName[] = R"sql(
 constexpr char kParameterInsert[] =
     "INSERT INTO task_parameters (run_id, task_id, direction, name, value) VALUES ($1, $2, $3, $4, $5)";
 constexpr char kParameterList[] = "SELECT task_id, direction, name, value FROM task_parameters WHERE run_id = $1";
+constexpr char kArtifactIdCounter[] = "artifact_ids";
 constexpr char kArtifactInsert[] = R"sql(
-  INSERT INTO artifacts (run_id, name, schema_title, schema_version, uri, metadata, created_at_us)
-  VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING artifact_id)sql";
+  INSERT INTO artifacts
+    (artifact_id, run_id, name, schema_title, schema_version, uri, custom_path, metadata, created_at_us)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9))sql";
 constexpr char kArtifactList[] = R"sql(
-  SELECT artifact_id, run_id, name, schema_title, schema_version, uri, metadata, created_at_us
+  SELECT artifact_id, run_id, name, schema_title, schema_version, uri, custom_path, metadata, created_at_us
   FROM artifacts WHERE run_id = $1 ORDER BY artifact_id)sql";
 constexpr char kArtifactTaskInsert[] =
     "INSERT INTO artifact_tasks (run_id, task_id, direction, name, position, artifact_id) "
@@ -73,8 +76,6 @@ db::Param Optional(const std::optional<int>& value) {
 absl::Status AppendState(db::Tx& tx, const TaskRow& row, absl::Time at) {
   return tx.Execute(kInsertState, {row.run_id, row.task_id, penstock::Name(row.state), at}).status();
 }
-
-absl::Time LastChange(const TaskRow& row) { return std::max({row.created_at, row.started_at, row.finished_at}); }
 
 TaskAttemptRow ReadAttempt(const db::Row& row) {
   TaskAttemptRow attempt;
@@ -123,10 +124,10 @@ absl::Status TaskInsert(db::Tx& tx, const TaskRow& row) {
                                        penstock::Name(row.state), penstock::Name(row.wait_reason), row.error_code,
                                        row.error_message, row.created_at, row.started_at, row.finished_at})
                       .status());
-  return AppendState(tx, row, LastChange(row));
+  return AppendState(tx, row, row.created_at);
 }
 
-absl::Status TaskSetState(db::Tx& tx, TaskState from, const TaskRow& row) {
+absl::Status TaskSetState(db::Tx& tx, TaskState from, const TaskRow& row, absl::Time at) {
   if (!MayMove(from, row.state)) {
     return absl::InternalError(absl::StrCat("task ", row.task_id, " may not move from ", penstock::Name(from), " to ",
                                             penstock::Name(row.state)));
@@ -139,7 +140,7 @@ absl::Status TaskSetState(db::Tx& tx, TaskState from, const TaskRow& row) {
     ASSIGN_OR_RETURN(const bool exists, Exists(tx, kExists, {row.run_id, row.task_id}));
     return exists ? error::TaskMoved(row.task_id) : error::TaskNotFound(row.run_id, row.task_id);
   }
-  return AppendState(tx, row, LastChange(row));
+  return AppendState(tx, row, at);
 }
 
 absl::Status TaskSetWaitReason(db::Tx& tx, absl::string_view run_id, absl::string_view task_id, WaitReason reason) {
@@ -226,16 +227,17 @@ absl::StatusOr<std::vector<TaskParameterRow>> TaskParameterList(db::Tx& tx, absl
   });
 }
 
-absl::StatusOr<int64_t> ArtifactInsert(db::Tx& tx, const ArtifactRow& row) {
-  int64_t id = 0;
-  RETURN_IF_ERROR(tx.Query(kArtifactInsert,
-                           {row.run_id, row.name, row.schema_title, row.schema_version, row.uri, row.metadata,
-                            row.created_at},
-                           [&](const db::Row& result) {
-                             id = result.Int64(0);
-                             return absl::OkStatus();
-                           }));
-  return id;
+absl::StatusOr<int64_t> ArtifactIdReserve(db::Tx& tx, int64_t count) {
+  RETURN_IF_ERROR(CounterAdd(tx, kArtifactIdCounter, count));
+  ASSIGN_OR_RETURN(const int64_t last, CounterGet(tx, kArtifactIdCounter));
+  return last - count + 1;
+}
+
+absl::Status ArtifactInsert(db::Tx& tx, const ArtifactRow& row) {
+  return tx
+      .Execute(kArtifactInsert, {row.artifact_id, row.run_id, row.name, row.schema_title, row.schema_version, row.uri,
+                                 row.custom_path, row.metadata, row.created_at})
+      .status();
 }
 
 absl::Status ArtifactTaskInsert(db::Tx& tx, absl::string_view run_id, const ArtifactTaskRow& row) {
@@ -247,8 +249,8 @@ absl::Status ArtifactTaskInsert(db::Tx& tx, absl::string_view run_id, const Arti
 
 absl::StatusOr<std::vector<ArtifactRow>> ArtifactList(db::Tx& tx, absl::string_view run_id) {
   return ListOfRun<ArtifactRow>(tx, kArtifactList, run_id, [](const db::Row& row) {
-    return ArtifactRow{row.Int64(0),  row.String(1), row.String(2), row.String(3),
-                       row.String(4), row.String(5), row.String(6), row.Time(7)};
+    return ArtifactRow{row.Int64(0),  row.String(1), row.String(2), row.String(3), row.String(4),
+                       row.String(5), row.String(6), row.String(7), row.Time(8)};
   });
 }
 

@@ -12,9 +12,9 @@ namespace penstock {
 // Inserts the task with its first state.
 absl::Status TaskInsert(db::Tx& tx, const TaskRow& row);
 
-// Moves the task in `row` from `from` to its state if it is still in `from` (compare-and-set), and writes its wait
+// Moves the task in `row` from `from` to its state at `at` if it is still in `from` (compare-and-set), and writes its wait
 // reason, error and times; its history is kept. ABORTED if another writer moved it first. NOT_FOUND if there is none.
-absl::Status TaskSetState(db::Tx& tx, TaskState from, const TaskRow& row);
+absl::Status TaskSetState(db::Tx& tx, TaskState from, const TaskRow& row, absl::Time at);
 
 // Why a task that does not run yet waits. No history.
 absl::Status TaskSetWaitReason(db::Tx& tx, absl::string_view run_id, absl::string_view task_id, WaitReason reason);
@@ -37,8 +37,10 @@ absl::StatusOr<TaskAttemptRow> TaskAttemptFind(db::Tx& tx, absl::string_view run
 absl::Status TaskParameterInsert(db::Tx& tx, absl::string_view run_id, const TaskParameterRow& row);
 absl::StatusOr<std::vector<TaskParameterRow>> TaskParameterList(db::Tx& tx, absl::string_view run_id);
 
-// Returns the new artifact's id; `row.artifact_id` is not read.
-absl::StatusOr<int64_t> ArtifactInsert(db::Tx& tx, const ArtifactRow& row);
+// Artifact ids are numbers, as on KFP's wire, below 2^53 so that JavaScript can hold them. Reserves `count` of them and
+// returns the first.
+absl::StatusOr<int64_t> ArtifactIdReserve(db::Tx& tx, int64_t count);
+absl::Status ArtifactInsert(db::Tx& tx, const ArtifactRow& row);
 absl::Status ArtifactTaskInsert(db::Tx& tx, absl::string_view run_id, const ArtifactTaskRow& row);
 absl::StatusOr<std::vector<ArtifactRow>> ArtifactList(db::Tx& tx, absl::string_view run_id);
 absl::StatusOr<std::vector<ArtifactTaskRow>> ArtifactTaskList(db::Tx& tx, absl::string_view run_id);

@@ -171,12 +171,13 @@ CREATE TABLE task_parameters (
 ) WITHOUT ROWID;
 
 CREATE TABLE artifacts (
-  artifact_id    INTEGER PRIMARY KEY AUTOINCREMENT,
+  artifact_id    INTEGER NOT NULL PRIMARY KEY,
   run_id         TEXT    NOT NULL REFERENCES runs (run_id) ON DELETE CASCADE,
   name           TEXT    NOT NULL,
   schema_title   TEXT    NOT NULL,
   schema_version TEXT    NOT NULL,
   uri            TEXT    NOT NULL,
+  custom_path    TEXT    NOT NULL,
   metadata       TEXT    NOT NULL,
   created_at_us  INTEGER NOT NULL
 );

@@ -1,0 +1,261 @@
+#include "common/config.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <climits>
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+#include "common/limits.h"
+#include "common/status_macros.h"
+#include "common/text.h"
+
+namespace penstock {
+namespace {
+
+struct Setting {
+  absl::string_view name;
+  absl::string_view fallback;
+  absl::string_view value_name;
+  absl::string_view help;
+};
+
+// In the order of --help.
+constexpr Setting kSettings[] = {
+    {"data_dir", "~/.penstock", "DIR", "where the database, artifacts, logs and work directories lie"},
+    {"database_url", "", "URL", "sqlite:///path/of/a/file.db; default: penstock.db in the data directory"},
+    {"role", "all", "ROLE", "all, server (only the API) or scheduler (only runs pipelines)"},
+    {"grpc_listen", "127.0.0.1:8887", "HOST:PORT", "where gRPC is served; port 0 takes a free one"},
+    {"http_listen", "127.0.0.1:8888", "HOST:PORT", "where the gateway serves HTTP; port 0 takes a free one"},
+    {"gateway", "on", "on|off", "whether to start the HTTP gateway as a child"},
+    {"gateway_path", "", "FILE", "the gateway's program; default: penstock-gateway beside this one"},
+    {"runner_path", "", "FILE", "the supervisor's program; default: penstock-runner beside this one"},
+    {"python", "", "FILE", "Python interpreter for Python components; default: python3 of PATH"},
+    {"max_parallel_tasks", "0", "N", "tasks that run at once; 0: one for each processor"},
+    {"task_log_bytes", "67108864", "BYTES", "how much of a task's log is kept"},
+    {"cancel_grace_s", "10", "SECONDS", "from asking a task to end until it is killed"},
+    {"active_runs_max", "500", "N", "runs driven at once; the others wait"},
+    {"log_level", "info", "LEVEL", "trace, debug, info, warn, error or off"},
+    {"log_format", "text", "text|json", "form of the log lines on standard error"},
+    {"ready_file", "", "FILE", "written as JSON with the ports once everything is served"},
+    {"config", "", "FILE", "a file of `name = value` lines, # for comments"},
+};
+
+using Values = std::map<std::string, std::string>;
+
+const Setting* FindSetting(absl::string_view name) {
+  for (const Setting& setting : kSettings) {
+    if (setting.name == name) return &setting;
+  }
+  return nullptr;
+}
+
+absl::Status Unknown(absl::string_view where, absl::string_view name) {
+  std::vector<std::string> names;
+  for (const Setting& setting : kSettings) names.emplace_back(setting.name);
+  return absl::InvalidArgumentError(
+      absl::StrCat(where, ": there is no setting ", QuoteForMessage(name), SuggestName(name, names)));
+}
+
+absl::Status ReadFlags(int argc, char** argv, Values& values, CommandLine::Action& action) {
+  for (int i = 1; i < argc; ++i) {
+    absl::string_view argument = argv[i];
+    if (argument == "--help" || argument == "-h") {
+      action = CommandLine::Action::kHelp;
+      return absl::OkStatus();
+    }
+    if (argument == "--version") {
+      action = CommandLine::Action::kVersion;
+      return absl::OkStatus();
+    }
+    if (!absl::StartsWith(argument, "--")) {
+      return absl::InvalidArgumentError(absl::StrCat("unexpected argument '", argument, "'; see --help"));
+    }
+    argument.remove_prefix(2);
+    const size_t equals = argument.find('=');
+    const std::string name = absl::StrReplaceAll(argument.substr(0, equals), {{"-", "_"}});
+    if (FindSetting(name) == nullptr) return Unknown("command line", name);
+    if (equals != absl::string_view::npos) {
+      values[name] = std::string(argument.substr(equals + 1));
+    } else if (i + 1 < argc) {
+      values[name] = argv[++i];
+    } else {
+      return absl::InvalidArgumentError(absl::StrCat("--", name, " needs a value: --", name, "=VALUE"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+void ReadEnvironment(Values& values) {
+  for (const Setting& setting : kSettings) {
+    const std::string name = absl::StrCat("PENSTOCK_", absl::AsciiStrToUpper(setting.name));
+    const char* value = std::getenv(name.c_str());
+    if (value != nullptr && *value != '\0') values.emplace(setting.name, value);
+  }
+}
+
+absl::Status ReadFile(const std::string& path, Values& values) {
+  std::ifstream file(path);
+  if (!file) return absl::InvalidArgumentError(absl::StrCat("--config: the file ", path, " cannot be read"));
+  std::string line;
+  for (int number = 1; std::getline(file, line); ++number) {
+    const absl::string_view text = absl::StripAsciiWhitespace(line);
+    if (text.empty() || text[0] == '#') continue;
+    const std::string where = absl::StrCat(path, ":", number);
+    const std::pair<absl::string_view, absl::string_view> parts = absl::StrSplit(text, absl::MaxSplits('=', 1));
+    const std::string name(absl::StripAsciiWhitespace(parts.first));
+    if (!absl::StrContains(text, '=')) {
+      return absl::InvalidArgumentError(absl::StrCat(where, ": expected `name = value`"));
+    }
+    if (FindSetting(name) == nullptr || name == "config") return Unknown(where, name);
+    values.emplace(name, std::string(absl::StripAsciiWhitespace(parts.second)));
+  }
+  return absl::OkStatus();
+}
+
+std::string ExpandHome(const std::string& path) {
+  const char* home = std::getenv("HOME");
+  if (home == nullptr || (path != "~" && !absl::StartsWith(path, "~/"))) return path;
+  return absl::StrCat(home, path.substr(1));
+}
+
+std::string Absolute(const std::string& path) {
+  const std::string expanded = ExpandHome(path);
+  if (expanded.empty() || expanded[0] == '/') return expanded;
+  char here[PATH_MAX];
+  return getcwd(here, sizeof(here)) == nullptr ? expanded : absl::StrCat(here, "/", expanded);
+}
+
+std::string BesideThisProgram(absl::string_view name) {
+  char self[PATH_MAX];
+  const ssize_t size = readlink("/proc/self/exe", self, sizeof(self));
+  const absl::string_view path(self, size > 0 ? size : 0);
+  return absl::StrCat(path.substr(0, path.rfind('/') + 1), name);
+}
+
+// Takes checked values out of `values`; the first error is kept.
+class Checker {
+ public:
+  explicit Checker(const Values& values) : values_(values) {}
+
+  const std::string& Text(const std::string& name) { return values_.at(name); }
+
+  int64_t Number(const std::string& name, int64_t low, int64_t high) {
+    int64_t number = 0;
+    if (!absl::SimpleAtoi(Text(name), &number) || number < low || number > high) {
+      Wrong(name, absl::StrCat("a whole number from ", low, " to ", high));
+    }
+    return number;
+  }
+
+  bool Choice(const std::string& name, absl::string_view yes, absl::string_view no) {
+    if (Text(name) != yes && Text(name) != no) Wrong(name, absl::StrCat("'", yes, "' or '", no, "'"));
+    return Text(name) == yes;
+  }
+
+  const std::string& HostPort(const std::string& name) {
+    const std::string& text = Text(name);
+    const size_t colon = text.rfind(':');
+    int port = -1;
+    if (colon == std::string::npos || colon == 0 || !absl::SimpleAtoi(text.substr(colon + 1), &port) || port < 0 ||
+        port > 65535) {
+      Wrong(name, "host:port, for example 127.0.0.1:8887");
+    }
+    return text;
+  }
+
+  void Wrong(const std::string& name, absl::string_view right) {
+    if (status_.ok()) {
+      status_ = absl::InvalidArgumentError(absl::StrCat("--", name, " is '", Text(name), "'; it must be ", right));
+    }
+  }
+
+  const absl::Status& status() const { return status_; }
+
+ private:
+  const Values& values_;
+  absl::Status status_;
+};
+
+absl::StatusOr<Config> Check(const Values& values) {
+  Checker check(values);
+  Config config;
+  config.data_dir = Absolute(check.Text("data_dir"));
+  if (config.data_dir.empty()) check.Wrong("data_dir", "a directory");
+  config.database_url = check.Text("database_url");
+  if (config.database_url.empty()) config.database_url = absl::StrCat("sqlite://", config.data_dir, "/penstock.db");
+  const std::string& role = check.Text("role");
+  if (role != "all" && role != "server" && role != "scheduler") check.Wrong("role", "all, server or scheduler");
+  config.serve_api = role != "scheduler";
+  config.run_scheduler = role != "server";
+  config.grpc_listen = check.HostPort("grpc_listen");
+  config.http_listen = check.HostPort("http_listen");
+  config.gateway = check.Choice("gateway", "on", "off") && config.serve_api;
+  config.gateway_path = Absolute(check.Text("gateway_path"));
+  if (config.gateway_path.empty()) config.gateway_path = BesideThisProgram("penstock-gateway");
+  config.runner_path = Absolute(check.Text("runner_path"));
+  if (config.runner_path.empty()) config.runner_path = BesideThisProgram("penstock-runner");
+  config.python = check.Text("python");
+  if (absl::StrContains(config.python, '/')) config.python = Absolute(config.python);
+  config.max_parallel_tasks = check.Number("max_parallel_tasks", 0, 100'000);
+  config.task_log_bytes = check.Number("task_log_bytes", 4096, int64_t{1} << 40);
+  config.cancel_grace = absl::Seconds(check.Number("cancel_grace_s", 0, 86'400));
+  config.active_runs_max = check.Number("active_runs_max", 1, 100'000);
+  config.log_level = check.Text("log_level");
+  config.log_format = check.Choice("log_format", "json", "text") ? LogFormat::kJson : LogFormat::kText;
+  config.ready_file = Absolute(check.Text("ready_file"));
+  RETURN_IF_ERROR(check.status());
+  return config;
+}
+
+}  // namespace
+
+absl::StatusOr<CommandLine> ReadCommandLine(int argc, char** argv) {
+  CommandLine line;
+  Values values;
+  RETURN_IF_ERROR(ReadFlags(argc, argv, values, line.action));
+  if (line.action != CommandLine::Action::kServe) return line;
+  ReadEnvironment(values);
+  if (const auto file = values.find("config"); file != values.end() && !file->second.empty()) {
+    RETURN_IF_ERROR(ReadFile(Absolute(file->second), values));
+  }
+  for (const Setting& setting : kSettings) values.emplace(setting.name, setting.fallback);
+  ASSIGN_OR_RETURN(line.config, Check(values));
+  return line;
+}
+
+std::string HelpText() {
+  std::string text =
+      "penstock stores machine-learning pipelines and runs them, and answers Kubeflow Pipelines' API.\n\n"
+      "Usage: penstock [--name=value ...]\n\n";
+  for (const Setting& setting : kSettings) {
+    std::string left = absl::StrCat("  --", setting.name, "=", setting.value_name);
+    left.resize(std::max<size_t>(left.size() + 1, 34), ' ');
+    absl::StrAppend(&text, left, setting.help);
+    if (!setting.fallback.empty()) absl::StrAppend(&text, " [", setting.fallback, "]");
+    absl::StrAppend(&text, "\n");
+  }
+  absl::StrAppend(&text,
+                  "  --help, --version\n\n"
+                  "Each can also be set by environment (PENSTOCK_DATA_DIR) or in the --config file (data_dir = ...);\n"
+                  "the command line wins over the environment, and that over the file.\n");
+  return text;
+}
+
+std::string DescribeConfig(const Config& config) {
+  return absl::StrCat("data_dir=", LogValue(config.data_dir), " role=",
+                      config.serve_api ? (config.run_scheduler ? "all" : "server") : "scheduler",
+                      " max_parallel_tasks=", config.max_parallel_tasks, " active_runs_max=", config.active_runs_max,
+                      " python=", LogValue(config.python), " gateway=", config.gateway ? "on" : "off");
+}
+
+}  // namespace penstock

@@ -1,0 +1,50 @@
+// The one configuration: flags, then environment (PENSTOCK_<NAME>), then a file of `name = value` lines, then defaults.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/log.h"
+
+namespace penstock {
+
+struct Config {
+  std::string data_dir;       // absolute; made if it is missing
+  std::string database_url;   // sqlite:///...
+  bool serve_api = true;      // --role
+  bool run_scheduler = true;
+  std::string grpc_listen;    // host:port, port 0 takes a free one
+  std::string http_listen;    // likewise
+  bool gateway = true;        // whether the gateway is started as a child
+  std::string gateway_path;   // beside this program unless given
+  std::string runner_path;    // likewise
+  std::string python;         // interpreter for Python components; empty: python3 of PATH
+  int64_t max_parallel_tasks = 0;  // 0: as many as the machine has processors
+  int64_t task_log_bytes = 0;
+  absl::Duration cancel_grace;
+  int64_t active_runs_max = 0;
+  std::string log_level;
+  LogFormat log_format = LogFormat::kText;
+  std::string ready_file;     // written once everything is served; empty: none
+};
+
+// What the command line asks for.
+struct CommandLine {
+  enum class Action { kServe, kHelp, kVersion };
+  Action action = Action::kServe;
+  Config config;
+};
+
+// Reads the command line, the environment and the file that --config names, and checks the whole.
+// INVALID_ARGUMENT, with a sentence that names the setting and what would be right, for anything wrong.
+absl::StatusOr<CommandLine> ReadCommandLine(int argc, char** argv);
+
+// The text of --help.
+std::string HelpText();
+
+// The settings in force, a line each, for the log at start.
+std::string DescribeConfig(const Config& config);
+
+}  // namespace penstock

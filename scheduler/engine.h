@@ -1,0 +1,131 @@
+// The engine: drives the unfinished runs. It loads them, steps the planner, commits, and then commands the executor.
+//
+// One engine at a time drives the runs of a database: it holds a lease, and every commit checks the lease's fence. Hints
+// make it fast, polling makes it correct.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "common/clock.h"
+#include "common/ids.h"
+#include "common/metrics.h"
+#include "scheduler/executor/executor.h"
+#include "scheduler/run_commit.h"
+#include "scheduler/run_loader.h"
+#include "scheduler/task_launch.h"
+
+namespace penstock {
+
+struct EngineOptions {
+  std::string data_dir;  // absolute
+  std::string holder;    // names this engine in its lease; the same after a restart on the same data directory
+  int active_runs_max = 500;                         // runs driven at once; the others wait in PENDING
+  absl::Duration poll_interval = absl::Seconds(1);   // without hints
+  absl::Duration lease_ttl = absl::Seconds(15);
+};
+
+class Engine {
+ public:
+  Engine(Store& store, Executor& executor, DocumentCache& documents, const Clock& clock, IdGenerator& ids,
+         Metrics& metrics, EngineOptions options);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // Opens the executor and starts listening for hints. UNAVAILABLE if the executor cannot work.
+  absl::Status Open();
+
+  struct PassResult {
+    int runs_taken = 0;
+    int events = 0;
+    int started = 0;
+    int runs_finished = 0;
+    bool idle() const { return runs_taken + events + started + runs_finished == 0; }
+  };
+  // One pass: takes the lease if it can, hears hints and events, decides, commits, commands. Not thread-safe.
+  // An error leaves nothing half-done: what was not committed is decided again by the next pass.
+  absl::StatusOr<PassResult> RunOnce();
+
+  // Passes until Stop is called, from any thread. Attempts go on without the engine.
+  void Run();
+  void Stop();
+
+ private:
+  struct ActiveRun {
+    RunSnapshot snapshot;
+    std::deque<int> ready;                       // in the order in which they became ready
+    std::vector<int> newly_ready;                // in this pass; their rows still say that they wait for upstream
+    std::optional<TaskLaunchPlan> next_launch;   // of ready.front(), planned once
+    RunCommit commit;                            // of this pass
+    std::vector<std::string> cancel;             // attempts to cancel after the commit
+  };
+  struct Attempt {
+    std::string run_id;
+    int task;
+    int number;
+  };
+  // What waits for RunOnce.
+  struct Inbox {
+    std::vector<ExecutorEvent> events;
+    std::set<std::string> changed_runs;
+  };
+
+  absl::StatusOr<bool> HoldLease(absl::Time now);
+  absl::Status Recover();
+  void FailRun(const std::string& run_id, const absl::Status& why);
+  absl::Status LoadActive(const std::string& run_id, bool reattach, std::vector<LaunchSpec>& reattach_specs);
+  absl::Status HearHints(absl::Time now, PassResult& result);
+  absl::Status HearRun(const std::string& run_id, absl::Time now, PassResult& result);
+  absl::Status Poll(absl::Time now, PassResult& result);
+  absl::Status TakeRun(const std::string& run_id, absl::Time now, PassResult& result);
+  absl::Status HearEvents(absl::Time now, PassResult& result);
+  absl::Status OnAttemptFinished(const AttemptFinished& event, absl::Time now);
+  absl::Status GiveArtifactIds(TaskOutputs& outputs);
+  void StartReady(absl::Time now, PassResult& result);
+  bool StartNext(ActiveRun& run, absl::Time now);
+  void NoteWaiting(ActiveRun& run);
+  void Decide(ActiveRun& run, const PlanEvent& event, absl::Time now);
+  absl::Status Commit(absl::Time now);
+  void Command(PassResult& result);
+  void Start(const LaunchSpec& spec);
+  void ForgetRun(const std::string& run_id);
+  void AbandonPass();
+
+  Store& store_;
+  Executor& executor_;
+  DocumentCache& documents_;
+  const Clock& clock_;
+  IdGenerator& ids_;
+  Metrics& metrics_;
+  const EngineOptions options_;
+  const Places places_;
+
+  absl::Mutex mutex_;
+  Inbox inbox_ ABSL_GUARDED_BY(mutex_);
+  bool stop_ ABSL_GUARDED_BY(mutex_) = false;
+
+  // Used by RunOnce only.
+  std::optional<LeaseRow> lease_;
+  absl::Time lease_renewed_at_ = absl::InfinitePast();
+  absl::Time polled_at_ = absl::InfinitePast();
+  Inbox taken_;  // what this pass works on; kept until it is committed
+  std::map<std::string, ActiveRun> runs_;  // by id, so by age
+  std::string last_served_run_;            // the next round of starts begins behind it, for fairness
+  absl::flat_hash_map<std::string, Attempt> attempts_;  // running, by id
+  std::vector<LaunchSpec> starting_;       // to start after the commit
+  std::vector<LaunchSpec> unstarted_;      // committed before the last stop, never started; to start
+  std::vector<std::string> forgotten_;     // attempts to forget after the commit
+  std::set<std::string> touched_;          // runs with something to commit
+  int64_t next_artifact_id_ = 0;
+  int64_t artifact_ids_left_ = 0;
+};
+
+}  // namespace penstock

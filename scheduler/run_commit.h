@@ -1,0 +1,33 @@
+// What one pass of the engine changes in one run, and how that is written: everything of a pass in one transaction.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "scheduler/plan/types.h"
+#include "storage/db/database.h"
+#include "storage/model.h"
+
+namespace penstock {
+
+struct RunCommit {
+  std::vector<TaskChange> tasks;
+  std::vector<RunChange> run;
+  std::vector<TaskAttemptRow> attempts_begun;
+  std::vector<TaskAttemptRow> attempts_ended;
+  std::vector<std::pair<int, TaskInputs>> inputs;    // of started tasks
+  std::vector<std::pair<int, TaskOutputs>> outputs;  // of succeeded tasks
+  std::vector<std::pair<int, WaitReason>> waiting;   // ready tasks that did not start in this pass
+
+  bool empty() const {
+    return tasks.empty() && run.empty() && attempts_begun.empty() && attempts_ended.empty() && waiting.empty();
+  }
+  void Add(Decision& decision);
+};
+
+// Writes `commit`. `run` is the snapshot after the pass. ABORTED if somebody else changed the run or a task meanwhile
+// (a termination), NOT_FOUND if the run was deleted: reload it and decide again.
+absl::Status WriteRunCommit(db::Tx& tx, const RunSnapshot& run, const RunCommit& commit, absl::Time now);
+
+}  // namespace penstock

@@ -1,0 +1,81 @@
+#include "scheduler/task_launch.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "common/artifact_uri.h"
+#include "common/status_macros.h"
+#include "scheduler/plan/values/collect_outputs.h"
+#include "scheduler/plan/values/launch.h"
+#include "scheduler/plan/values/resolve_inputs.h"
+
+namespace penstock {
+namespace {
+
+TaskPaths PathsOf(const Places& places, const RunSnapshot& run, int task, absl::string_view attempt_id) {
+  const std::string work_dir = absl::StrCat(places.data_dir, "/work/runs/", PathComponent(run.run_id), "/", attempt_id);
+  return MakeTaskPaths(places.artifacts, run.plan->pipeline_name(), run.run_id, run.plan->tasks()[task].name,
+                       attempt_id, work_dir);
+}
+
+RunFacts FactsOf(const RunSnapshot& run, int task) {
+  RunFacts facts = run.facts;
+  facts.task_id = run.tasks[task].task_id;
+  facts.task_name = run.plan->tasks()[task].name;
+  return facts;
+}
+
+}  // namespace
+
+Places Places::Of(absl::string_view data_dir) {
+  return {std::string(data_dir), {std::string(kArtifactUriPrefix), absl::StrCat(data_dir, "/artifacts")}};
+}
+
+absl::StatusOr<TaskLaunchPlan> PlanTaskLaunch(const Places& places, const RunSnapshot& run, int task, int attempt_number,
+                                              absl::string_view attempt_id) {
+  const PlannedTask& planned = run.plan->tasks()[task];
+  const RunFacts facts = FactsOf(run, task);
+  const auto outputs_of = [&](absl::string_view producer) -> const TaskOutputs* {
+    const std::optional<int> index = run.plan->graph().Find(producer);
+    if (!index.has_value() || run.tasks[*index].state != TaskState::kSucceeded) return nullptr;
+    return &run.tasks[*index].outputs;
+  };
+  TaskLaunchPlan plan;
+  ASSIGN_OR_RETURN(plan.inputs,
+                   ResolveInputs(*planned.spec, *planned.component, run.root_inputs, outputs_of, facts));
+  const TaskPaths paths = PathsOf(places, run, task, attempt_id);
+  ASSIGN_OR_RETURN(TaskLaunch launch, BuildLaunch(planned.executor->container(), *planned.component, plan.inputs, paths,
+                                                  places.artifacts, facts));
+  if (launch.command_size == 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("Task '", planned.name, "' gives no command: an image's own entry point cannot run on this "
+                     "machine. Name the program in the component's command"));
+  }
+  plan.log_path = absl::StrCat("logs/", PathComponent(run.run_id), "/", PathComponent(planned.name), "-",
+                               attempt_number, ".log");
+  LaunchSpec& spec = plan.spec;
+  spec.attempt_id = std::string(attempt_id);
+  spec.run_id = run.run_id;
+  spec.task_id = run.tasks[task].task_id;
+  spec.task_name = planned.name;
+  spec.attempt_number = attempt_number;
+  spec.image = std::move(launch.image);
+  spec.argv = std::move(launch.argv);
+  spec.env = std::move(launch.env);
+  spec.work_dir = paths.work_dir;
+  spec.log_path = absl::StrCat(places.data_dir, "/", plan.log_path);
+  spec.directories = std::move(launch.directories);
+  spec.executor_output_path = std::move(launch.executor_output_path);
+  for (auto& [name, path] : launch.parameter_files) spec.parameter_files.push_back({name, path});
+  spec.resources = {launch.resources.cpu_request_millicores, launch.resources.memory_request_bytes};
+  return plan;
+}
+
+absl::StatusOr<TaskOutputs> TaskOutputsOf(const Places& places, const RunSnapshot& run, int task,
+                                          absl::string_view attempt_id, const AttemptOutputs& left) {
+  RETURN_IF_ERROR(left.status);
+  const PlannedTask& planned = run.plan->tasks()[task];
+  return CollectOutputs(*planned.component, planned.name, PathsOf(places, run, task, attempt_id), places.artifacts,
+                        left.executor_output, left.parameter_files);
+}
+
+}  // namespace penstock

@@ -1,0 +1,38 @@
+// From a task that is ready to what the executor needs: inputs resolved, placeholders replaced, paths chosen.
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "scheduler/executor/executor.h"
+#include "scheduler/plan/types.h"
+#include "scheduler/plan/values/artifact_paths.h"
+
+namespace penstock {
+
+// Where things lie on this machine. Constant.
+struct Places {
+  std::string data_dir;  // absolute, without symbolic links
+  ArtifactPathMap artifacts;
+
+  static Places Of(absl::string_view data_dir);
+};
+
+// An attempt, ready to be committed and then started.
+struct TaskLaunchPlan {
+  TaskInputs inputs;
+  LaunchSpec spec;
+  std::string log_path;  // relative to the data directory, as stored
+};
+
+// Pure. The directories of an attempt follow from its run, task, number and id alone, so that the same call gives the
+// same plan after a restart. An error is the user's: it fails the task.
+absl::StatusOr<TaskLaunchPlan> PlanTaskLaunch(const Places& places, const RunSnapshot& run, int task, int attempt_number,
+                                              absl::string_view attempt_id);
+
+// The outputs of a task that ended well, from what the executor read. An error fails the task.
+absl::StatusOr<TaskOutputs> TaskOutputsOf(const Places& places, const RunSnapshot& run, int task,
+                                          absl::string_view attempt_id, const AttemptOutputs& left);
+
+
+}  // namespace penstock

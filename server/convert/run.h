@@ -1,0 +1,33 @@
+// Runs and their tasks between storage and the wire.
+#pragma once
+
+#include <vector>
+
+#include "absl/status/status.h"
+#include "kubeflow/pipelines/v2beta1/run.pb.h"
+#include "server/convert/api.h"
+#include "storage/model.h"
+
+namespace penstock {
+
+// The narrow row. A run that was terminated is FAILED with error code 1 on the wire, since KFP's clients wait for ever
+// for a run that is CANCELED.
+void ToApi(const RunRow& row, api::Run* out);
+
+// Parameters and pipeline root; nothing if there are none. DATA_LOSS if the stored parameters cannot be read.
+absl::Status ConfigToApi(const RunConfigRow& row, api::Run* out);
+
+// The history, and the error that the last state carries.
+void StatesToApi(const std::vector<RunStateRow>& states, api::Run* out);
+
+// A run's tasks with everything that belongs to them.
+struct RunTasks {
+  std::vector<TaskRow> tasks;
+  std::vector<TaskStateRow> states;
+  std::vector<TaskAttemptRow> attempts;
+  std::vector<ArtifactTaskRow> artifacts;
+};
+// Nothing if there are none.
+void TasksToApi(const RunTasks& rows, api::Run* out);
+
+}  // namespace penstock

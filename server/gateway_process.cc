@@ -1,0 +1,169 @@
+#include "server/gateway_process.h"
+
+#include <fcntl.h>
+#include <netdb.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <vector>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "common/log.h"
+#include "common/status_macros.h"
+
+extern char** environ;
+
+namespace penstock {
+namespace {
+
+constexpr int kChildListener = 3;
+constexpr int kBacklog = 512;
+constexpr absl::Duration kRestartPauseMin = absl::Milliseconds(50);
+constexpr absl::Duration kRestartPauseMax = absl::Seconds(5);
+constexpr absl::Duration kStopGrace = absl::Seconds(5);
+
+absl::Status CannotListen(absl::string_view address, absl::string_view why) {
+  return absl::UnavailableError(absl::StrCat(
+      "HTTP cannot listen on ", address, ": ", why,
+      ". Stop the program that holds the port (`ss -ltnp` names it) or choose another with --http_listen=HOST:PORT"));
+}
+
+absl::StatusOr<int> Listen(const std::string& address) {
+  const size_t colon = address.rfind(':');
+  std::string host = address.substr(0, colon);
+  const std::string port = address.substr(colon + 1);
+  if (host.size() > 1 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+  addrinfo* found = nullptr;
+  if (const int code = getaddrinfo(host.c_str(), port.c_str(), &hints, &found); code != 0) {
+    return CannotListen(address, gai_strerror(code));
+  }
+  const auto free_found = absl::MakeCleanup([found] { freeaddrinfo(found); });
+  const int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return CannotListen(address, std::strerror(errno));
+  const int yes = 1;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+  if (bind(fd, found->ai_addr, found->ai_addrlen) != 0 || listen(fd, kBacklog) != 0) {
+    const std::string why = errno == EADDRINUSE ? "the port is taken by another program" : std::strerror(errno);
+    close(fd);
+    return CannotListen(address, why);
+  }
+  return fd;
+}
+
+int PortOf(int fd) {
+  sockaddr_storage bound{};
+  socklen_t size = sizeof(bound);
+  char port[NI_MAXSERV] = "0";
+  getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &size);
+  getnameinfo(reinterpret_cast<sockaddr*>(&bound), size, nullptr, 0, port, sizeof(port), NI_NUMERICSERV);
+  int number = 0;
+  (void)absl::SimpleAtoi(port, &number);
+  return number;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<GatewayProcess>> GatewayProcess::Start(GatewayOptions options) {
+  if (access(options.program.c_str(), X_OK) != 0) {
+    return absl::UnavailableError(absl::StrCat("the gateway's program ", options.program, " cannot be run: ",
+                                               std::strerror(errno),
+                                               ". Build it, name it with --gateway_path, or turn it off: --gateway=off"));
+  }
+  ASSIGN_OR_RETURN(const int listener, Listen(options.listen));
+  std::unique_ptr<GatewayProcess> gateway(new GatewayProcess(std::move(options), listener, PortOf(listener)));
+  {
+    absl::MutexLock lock(&gateway->mutex_);
+    RETURN_IF_ERROR(gateway->Spawn());
+  }
+  gateway->guard_ = std::thread([self = gateway.get()] { self->Guard(); });
+  return gateway;
+}
+
+absl::Status GatewayProcess::Spawn() {
+  int pipe_fds[2];
+  if (pipe2(pipe_fds, O_CLOEXEC) != 0) return absl::UnavailableError(std::strerror(errno));
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, pipe_fds[0], STDIN_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, listener_, kChildListener);
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  // A group of its own: Ctrl-C on the terminal reaches the server alone, which then stops the gateway in order.
+  sigset_t none;
+  sigemptyset(&none);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setpgroup(&attributes, 0);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
+
+  std::vector<std::string> arguments = {options_.program,
+                                        absl::StrCat("--listen=fd:", kChildListener),
+                                        absl::StrCat("--server=", options_.server),
+                                        "--exit_on_stdin_eof",
+                                        absl::StrCat("--log_level=", options_.log_level),
+                                        absl::StrCat("--log_format=", options_.log_format)};
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  pid_t pid = -1;
+  const int code = posix_spawn(&pid, options_.program.c_str(), &actions, &attributes, argv.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
+  close(pipe_fds[0]);
+  if (code != 0) {
+    close(pipe_fds[1]);
+    return absl::UnavailableError(absl::StrCat("the gateway cannot be started: ", std::strerror(code)));
+  }
+  if (lifeline_ >= 0) close(lifeline_);
+  lifeline_ = pipe_fds[1];
+  child_ = pid;
+  return absl::OkStatus();
+}
+
+void GatewayProcess::Guard() {
+  absl::Duration pause = kRestartPauseMin;
+  absl::MutexLock lock(&mutex_);
+  while (true) {
+    const pid_t child = child_;
+    int status = 0;
+    mutex_.Unlock();
+    const pid_t reaped = waitpid(child, &status, 0);
+    mutex_.Lock();
+    if (reaped < 0 && errno == EINTR) continue;
+    child_ = -1;
+    if (stopping_) return;
+    spdlog::warn("gateway ended, starting it again exit_code={} signal={}", WIFEXITED(status) ? WEXITSTATUS(status) : -1,
+                 WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+    do {
+      mutex_.AwaitWithTimeout(absl::Condition(&stopping_), pause);
+      if (stopping_) return;
+      pause = std::min(2 * pause, kRestartPauseMax);
+    } while (!Spawn().ok());
+  }
+}
+
+GatewayProcess::~GatewayProcess() {
+  {
+    absl::MutexLock lock(&mutex_);
+    stopping_ = true;
+    if (child_ > 0) kill(child_, SIGTERM);
+    const auto ended = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return child_ < 0; };
+    if (!mutex_.AwaitWithTimeout(absl::Condition(&ended), kStopGrace) && child_ > 0) kill(child_, SIGKILL);
+  }
+  if (guard_.joinable()) guard_.join();
+  absl::MutexLock lock(&mutex_);
+  if (lifeline_ >= 0) close(lifeline_);
+  close(listener_);
+}
+
+}  // namespace penstock

@@ -1,0 +1,53 @@
+// The HTTP gateway as a child process: started with the server, restarted if it dies, stopped with it.
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+
+namespace penstock {
+
+struct GatewayOptions {
+  std::string program;
+  std::string listen;   // host:port, port 0 takes a free one
+  std::string server;   // gRPC target of this server
+  std::string log_level;
+  std::string log_format;
+};
+
+// The server itself holds the listening socket and lends it to the child, so that a port that is taken is found at once,
+// and requests that come while the child restarts wait instead of failing. The child also holds the end of a pipe: it
+// ends when the server does, however that dies. Thread-safe.
+class GatewayProcess {
+ public:
+  // UNAVAILABLE, with a sentence that names the address or the program, if it cannot listen or start.
+  static absl::StatusOr<std::unique_ptr<GatewayProcess>> Start(GatewayOptions options);
+  // Asks the child to end, then kills it.
+  ~GatewayProcess();
+
+  int port() const { return port_; }
+
+ private:
+  GatewayProcess(GatewayOptions options, int listener, int port)
+      : options_(std::move(options)), listener_(listener), port_(port) {}
+
+  absl::Status Spawn() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Guard();
+
+  const GatewayOptions options_;
+  const int listener_;
+  const int port_;
+
+  absl::Mutex mutex_;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  pid_t child_ ABSL_GUARDED_BY(mutex_) = -1;
+  int lifeline_ ABSL_GUARDED_BY(mutex_) = -1;  // our end of the pipe
+  std::thread guard_;
+};
+
+}  // namespace penstock

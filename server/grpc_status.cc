@@ -1,0 +1,33 @@
+#include "server/grpc_status.h"
+
+#include "google/rpc/status.pb.h"
+
+namespace penstock {
+namespace {
+
+bool IsOurFault(absl::StatusCode code) {
+  return code == absl::StatusCode::kInternal || code == absl::StatusCode::kUnknown ||
+         code == absl::StatusCode::kDataLoss;
+}
+
+}  // namespace
+
+std::string CodeName(absl::StatusCode code) { return absl::StatusCodeToString(code); }
+
+grpc::Status ToGrpc(const absl::Status& status) {
+  if (status.ok()) return grpc::Status::OK;
+  const int code = static_cast<int>(status.code());
+  const std::string text = IsOurFault(status.code())
+                               ? "Internal Server Error: this is a fault of the server; its log has the cause"
+                               : std::string(status.message());
+  google::rpc::Status inner;
+  inner.set_code(code);
+  inner.set_message(text);
+  google::rpc::Status outer;
+  outer.set_code(code);
+  outer.set_message(text);
+  outer.add_details()->PackFrom(inner);
+  return {static_cast<grpc::StatusCode>(code), text, outer.SerializeAsString()};
+}
+
+}  // namespace penstock

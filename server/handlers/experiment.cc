@@ -1,0 +1,74 @@
+#include "server/handlers/experiment.h"
+
+#include "common/limits.h"
+#include "common/status_macros.h"
+#include "server/convert/experiment.h"
+#include "server/handlers/list.h"
+#include "server/validate.h"
+#include "storage/experiment_store.h"
+
+namespace penstock {
+
+absl::Status ExperimentCreate(Deps& deps, const api::CreateExperimentRequest& request, api::Experiment* reply) {
+  const api::Experiment& given = request.experiment();
+  RETURN_IF_ERROR(CheckName("experiment.display_name", given.display_name(), limits::kNameBytes));
+  RETURN_IF_ERROR(CheckDescription(given.description()));
+  ExperimentRow row;
+  row.experiment_id = deps.ids.NewId();
+  row.name = given.display_name();
+  row.description = given.description();
+  row.created_at = deps.clock.Now();
+  row.last_run_created_at = absl::UnixEpoch();
+  RETURN_IF_ERROR(deps.store.Write([&](db::Tx& tx) { return ExperimentInsert(tx, row); }));
+  ToApi(row, reply);
+  return absl::OkStatus();
+}
+
+absl::Status ExperimentGet(Deps& deps, const api::GetExperimentRequest& request, api::Experiment* reply) {
+  return deps.store.Read([&](db::Tx& tx) -> absl::Status {
+    ASSIGN_OR_RETURN(const ExperimentRow row, ExperimentGet(tx, request.experiment_id()));
+    ToApi(row, reply);
+    return absl::OkStatus();
+  });
+}
+
+absl::Status ExperimentList(Deps& deps, const api::ListExperimentsRequest& request,
+                            api::ListExperimentsResponse* reply) {
+  ASSIGN_OR_RETURN(const ListQuery query, MakeListQuery(deps, ExperimentResource(), request, std::nullopt));
+  Page<ExperimentRow> page;
+  RETURN_IF_ERROR(deps.store.Read([&](db::Tx& tx) { return ExperimentList(tx, query, page); }));
+  for (const ExperimentRow& row : page.rows) ToApi(row, reply->add_experiments());
+  reply->set_total_size(static_cast<int32_t>(page.total_size));
+  reply->set_next_page_token(page.next_page_token);
+  return absl::OkStatus();
+}
+
+absl::Status ExperimentArchive(Deps& deps, const api::ArchiveExperimentRequest& request, google::protobuf::Empty*) {
+  return deps.store.Write([&](db::Tx& tx) { return ExperimentArchive(tx, request.experiment_id()); });
+}
+
+absl::Status ExperimentUnarchive(Deps& deps, const api::UnarchiveExperimentRequest& request,
+                                 google::protobuf::Empty*) {
+  return deps.store.Write([&](db::Tx& tx) { return ExperimentUnarchive(tx, request.experiment_id()); });
+}
+
+absl::Status ExperimentDelete(Deps& deps, const api::DeleteExperimentRequest& request, google::protobuf::Empty*) {
+  return deps.store.Write([&](db::Tx& tx) { return ExperimentDelete(tx, request.experiment_id()); });
+}
+
+absl::StatusOr<std::string> EnsureDefaultExperiment(Store& store, const Clock& clock, IdGenerator& ids) {
+  ExperimentRow row;
+  row.experiment_id = ids.NewId();
+  row.name = "Default";
+  row.description = "Runs that were created without an experiment";
+  row.created_at = clock.Now();
+  row.last_run_created_at = absl::UnixEpoch();
+  std::string id;
+  RETURN_IF_ERROR(store.Write([&](db::Tx& tx) -> absl::Status {
+    ASSIGN_OR_RETURN(id, ExperimentEnsureDefault(tx, row));
+    return absl::OkStatus();
+  }));
+  return id;
+}
+
+}  // namespace penstock

@@ -1,0 +1,170 @@
+// The server: builds everything in order and stops it in reverse.
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "common/config.h"
+#include "common/log.h"
+#include "common/metrics.h"
+#include "common/status_macros.h"
+#include "scheduler/engine.h"
+#include "scheduler/executor/local/local_executor.h"
+#include "server/data_dir.h"
+#include "server/gateway_process.h"
+#include "server/handlers/experiment.h"
+#include "server/server.h"
+
+namespace penstock {
+namespace {
+
+constexpr size_t kCachedDocuments = 64;
+constexpr absl::Duration kStopGrace = absl::Seconds(5);
+constexpr int kExitUsage = 2;
+constexpr int kExitInterrupted = 130;
+
+sigset_t StopSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  return signals;
+}
+
+// Waits for the first signal to stop; a second one ends the process at once, which loses nothing that was acknowledged.
+void WaitForStop() {
+  const sigset_t signals = StopSignals();
+  int signal = 0;
+  sigwait(&signals, &signal);
+  spdlog::info("stopping; once more to stop at once signal={}", signal);
+  std::thread([signals] {
+    int second = 0;
+    sigwait(&signals, &second);
+    _exit(kExitInterrupted);
+  }).detach();
+}
+
+absl::Status WriteReadyFile(const Config& config, int grpc_port, int http_port) {
+  if (config.ready_file.empty()) return absl::OkStatus();
+  const std::string draft = absl::StrCat(config.ready_file, ".tmp");
+  std::ofstream(draft) << absl::StrCat("{\"pid\":", getpid(), ",\"grpc_port\":", grpc_port, ",\"http_port\":", http_port,
+                                       "}\n");
+  if (std::rename(draft.c_str(), config.ready_file.c_str()) != 0) {
+    return absl::UnavailableError(absl::StrCat("--ready_file: ", config.ready_file, " cannot be written"));
+  }
+  return absl::OkStatus();
+}
+
+LocalExecutorOptions ExecutorOptions(const Config& config, const std::string& data_dir) {
+  LocalExecutorOptions options;
+  options.data_dir = data_dir;
+  options.runner_path = config.runner_path;
+  options.max_parallel_tasks = static_cast<int>(config.max_parallel_tasks);
+  options.task_log_bytes = config.task_log_bytes;
+  options.cancel_grace = config.cancel_grace;
+  options.python = config.python;
+  return options;
+}
+
+// The scheduler half: engine and executor, on a thread of its own.
+class Scheduler {
+ public:
+  Scheduler(const Config& config, const std::string& data_dir, Store& store, DocumentCache& documents,
+            const Clock& clock, IdGenerator& ids, Metrics& metrics)
+      : executor_(ExecutorOptions(config, data_dir)),
+        engine_(store, executor_, documents, clock, ids, metrics,
+                EngineOptions{data_dir, absl::StrCat("local:", data_dir), static_cast<int>(config.active_runs_max)}) {}
+  ~Scheduler() {
+    engine_.Stop();
+    if (thread_.joinable()) thread_.join();
+  }
+
+  absl::Status Start() {
+    RETURN_IF_ERROR(engine_.Open());
+    thread_ = std::thread([this] { engine_.Run(); });
+    return absl::OkStatus();
+  }
+
+ private:
+  LocalExecutor executor_;
+  Engine engine_;
+  std::thread thread_;
+};
+
+absl::Status Serve(const Config& config) {
+  const Clock& clock = RealClock::Instance();
+  const absl::Time begun = clock.Now();
+  ASSIGN_OR_RETURN(const auto data_dir, DataDir::Open(config.data_dir));
+  spdlog::info("starting version={} {}", PENSTOCK_VERSION, DescribeConfig(config));
+  Uuid7Generator ids(clock);
+  Metrics metrics;
+  ASSIGN_OR_RETURN(const auto store, Store::Open(config.database_url, clock));
+  DocumentCache documents(kCachedDocuments);
+  ASSIGN_OR_RETURN(const std::string default_experiment_id, EnsureDefaultExperiment(*store, clock, ids));
+  Deps deps{*store, documents, clock, ids, metrics, data_dir->path(), default_experiment_id};
+
+  std::unique_ptr<Scheduler> scheduler;
+  if (config.run_scheduler) {
+    scheduler = std::make_unique<Scheduler>(config, data_dir->path(), *store, documents, clock, ids, metrics);
+    RETURN_IF_ERROR(scheduler->Start());
+  }
+  std::unique_ptr<Server> server;
+  std::unique_ptr<GatewayProcess> gateway;
+  if (config.serve_api) {
+    ASSIGN_OR_RETURN(server, Server::Start(deps, config.grpc_listen, data_dir->SocketPath()));
+  }
+  if (config.gateway) {
+    ASSIGN_OR_RETURN(gateway, GatewayProcess::Start({config.gateway_path, config.http_listen, server->local_target(),
+                                                     config.log_level == "trace" ? "debug" : config.log_level,
+                                                     config.log_format == LogFormat::kJson ? "json" : "text"}));
+  }
+  const int grpc_port = server == nullptr ? 0 : server->port();
+  const int http_port = gateway == nullptr ? 0 : gateway->port();
+  RETURN_IF_ERROR(WriteReadyFile(config, grpc_port, http_port));
+  spdlog::info("serving grpc_port={} http_port={} start_ms={:.0f}", grpc_port, http_port,
+               absl::ToDoubleMilliseconds(clock.Now() - begun));
+  WaitForStop();
+  gateway.reset();
+  if (server != nullptr) server->Stop(kStopGrace);
+  scheduler.reset();
+  spdlog::info("stopped");
+  return absl::OkStatus();
+}
+
+int Main(int argc, char** argv) {
+  // Before any thread is made, so that all of them leave these signals to WaitForStop.
+  const sigset_t signals = StopSignals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  umask(077);
+
+  const auto line = ReadCommandLine(argc, argv);
+  if (!line.ok()) {
+    std::fprintf(stderr, "penstock: %s\n", std::string(line.status().message()).c_str());
+    return kExitUsage;
+  }
+  if (line->action == CommandLine::Action::kHelp) {
+    std::fputs(HelpText().c_str(), stdout);
+    return 0;
+  }
+  if (line->action == CommandLine::Action::kVersion) {
+    std::puts("penstock " PENSTOCK_VERSION);
+    return 0;
+  }
+  absl::Status status = SetUpLog(line->config.log_level, line->config.log_format);
+  if (status.ok()) status = Serve(line->config);
+  if (status.ok()) return 0;
+  std::fprintf(stderr, "penstock: %s\n", std::string(status.message()).c_str());
+  return absl::IsInvalidArgument(status) ? kExitUsage : 1;
+}
+
+}  // namespace
+}  // namespace penstock
+
+int main(int argc, char** argv) { return penstock::Main(argc, argv); }

@@ -1,0 +1,232 @@
+#include "server/services.h"
+
+#include "common/errors.h"
+#include "kubeflow/pipelines/v2beta1/auth.grpc.pb.h"
+#include "kubeflow/pipelines/v2beta1/experiment.grpc.pb.h"
+#include "kubeflow/pipelines/v2beta1/filter.grpc.pb.h"
+#include "kubeflow/pipelines/v2beta1/healthz.grpc.pb.h"
+#include "kubeflow/pipelines/v2beta1/pipeline.grpc.pb.h"
+#include "kubeflow/pipelines/v2beta1/recurring_run.grpc.pb.h"
+#include "kubeflow/pipelines/v2beta1/report.grpc.pb.h"
+#include "kubeflow/pipelines/v2beta1/run.grpc.pb.h"
+#include "kubeflow/pipelines/v2beta1/visualization.grpc.pb.h"
+#include "penstock/v1/artifact_content.grpc.pb.h"
+#include "penstock/v1/metrics_exposition.grpc.pb.h"
+#include "penstock/v1/package_upload.grpc.pb.h"
+#include "penstock/v1/run_log.grpc.pb.h"
+#include "server/handlers/content.h"
+#include "server/handlers/experiment.h"
+#include "server/handlers/pipeline.h"
+#include "server/handlers/run.h"
+#include "server/rpc.h"
+
+namespace penstock {
+namespace {
+
+using google::protobuf::Empty;
+using grpc::ServerContext;
+
+// Overrides RPC `Method` of `Service` with `handler`, an expression of `request` and `reply`.
+#define PENSTOCK_RPC(Service, Method, Request, Reply, handler)                                         \
+  grpc::Status Method(ServerContext* context, const Request* request, Reply* reply) override {         \
+    return HandleRpc(deps_, *context, #Service "/" #Method, [&]() -> absl::Status { return handler; }); \
+  }
+
+#define PENSTOCK_RPC_NOT_SERVED(Service, Method, Request, Reply) \
+  PENSTOCK_RPC(Service, Method, Request, Reply, error::NotServed(#Service "." #Method))
+
+template <typename Base>
+class Bound : public Base {
+ public:
+  explicit Bound(Deps& deps) : deps_(deps) {}
+
+ protected:
+  Deps& deps_;
+};
+
+// The gateway says by this header that a PATCH carried an empty map of tags.
+bool ClearTags(const ServerContext& context) {
+  const auto found = context.client_metadata().find("x-clear-tags");
+  return found != context.client_metadata().end() && found->second == "true";
+}
+
+class Experiments final : public Bound<api::ExperimentService::Service> {
+ public:
+  using Bound::Bound;
+  PENSTOCK_RPC(ExperimentService, CreateExperiment, api::CreateExperimentRequest, api::Experiment,
+               ExperimentCreate(deps_, *request, reply))
+  PENSTOCK_RPC(ExperimentService, GetExperiment, api::GetExperimentRequest, api::Experiment,
+               ExperimentGet(deps_, *request, reply))
+  PENSTOCK_RPC(ExperimentService, ListExperiments, api::ListExperimentsRequest, api::ListExperimentsResponse,
+               ExperimentList(deps_, *request, reply))
+  PENSTOCK_RPC(ExperimentService, ArchiveExperiment, api::ArchiveExperimentRequest, Empty,
+               ExperimentArchive(deps_, *request, reply))
+  PENSTOCK_RPC(ExperimentService, UnarchiveExperiment, api::UnarchiveExperimentRequest, Empty,
+               ExperimentUnarchive(deps_, *request, reply))
+  PENSTOCK_RPC(ExperimentService, DeleteExperiment, api::DeleteExperimentRequest, Empty,
+               ExperimentDelete(deps_, *request, reply))
+};
+
+absl::Status UrlNotServed() {
+  return absl::UnimplementedError(
+      "Fetching a pipeline from package_url is not served yet: upload the file itself (kfp's upload_pipeline, or POST "
+      "/apis/v2beta1/pipelines/upload)");
+}
+
+class Pipelines final : public Bound<api::PipelineService::Service> {
+ public:
+  using Bound::Bound;
+  PENSTOCK_RPC(PipelineService, CreatePipeline, api::CreatePipelineRequest, api::Pipeline,
+               PipelineCreate(deps_, *request, reply))
+  PENSTOCK_RPC(PipelineService, GetPipeline, api::GetPipelineRequest, api::Pipeline,
+               PipelineGet(deps_, *request, reply))
+  PENSTOCK_RPC(PipelineService, GetPipelineByName, api::GetPipelineByNameRequest, api::Pipeline,
+               PipelineGetByName(deps_, *request, reply))
+  PENSTOCK_RPC(PipelineService, ListPipelines, api::ListPipelinesRequest, api::ListPipelinesResponse,
+               PipelineList(deps_, *request, reply))
+  PENSTOCK_RPC(PipelineService, UpdatePipeline, api::UpdatePipelineRequest, api::Pipeline,
+               PipelineUpdate(deps_, *request, ClearTags(*context), reply))
+  PENSTOCK_RPC(PipelineService, DeletePipeline, api::DeletePipelineRequest, Empty,
+               PipelineDelete(deps_, *request, reply))
+  PENSTOCK_RPC(PipelineService, CreatePipelineAndVersion, api::CreatePipelineAndVersionRequest, api::Pipeline,
+               UrlNotServed())
+  PENSTOCK_RPC(PipelineService, CreatePipelineVersion, api::CreatePipelineVersionRequest, api::PipelineVersion,
+               UrlNotServed())
+  PENSTOCK_RPC(PipelineService, GetPipelineVersion, api::GetPipelineVersionRequest, api::PipelineVersion,
+               PipelineVersionGet(deps_, *request, reply))
+  PENSTOCK_RPC(PipelineService, ListPipelineVersions, api::ListPipelineVersionsRequest,
+               api::ListPipelineVersionsResponse, PipelineVersionList(deps_, *request, reply))
+  PENSTOCK_RPC(PipelineService, UpdatePipelineVersion, api::UpdatePipelineVersionRequest, api::PipelineVersion,
+               PipelineVersionUpdate(deps_, *request, ClearTags(*context), reply))
+  PENSTOCK_RPC(PipelineService, DeletePipelineVersion, api::DeletePipelineVersionRequest, Empty,
+               PipelineVersionDelete(deps_, *request, reply))
+};
+
+class Runs final : public Bound<api::RunService::Service> {
+ public:
+  using Bound::Bound;
+  PENSTOCK_RPC(RunService, CreateRun, api::CreateRunRequest, api::Run, RunCreate(deps_, *request, reply))
+  PENSTOCK_RPC(RunService, GetRun, api::GetRunRequest, api::Run, RunGet(deps_, *request, reply))
+  PENSTOCK_RPC(RunService, ListRuns, api::ListRunsRequest, api::ListRunsResponse, RunList(deps_, *request, reply))
+  PENSTOCK_RPC(RunService, ArchiveRun, api::ArchiveRunRequest, Empty, RunArchive(deps_, *request, reply))
+  PENSTOCK_RPC(RunService, UnarchiveRun, api::UnarchiveRunRequest, Empty, RunUnarchive(deps_, *request, reply))
+  PENSTOCK_RPC(RunService, DeleteRun, api::DeleteRunRequest, Empty, RunDelete(deps_, *request, reply))
+  PENSTOCK_RPC(RunService, TerminateRun, api::TerminateRunRequest, Empty, RunTerminate(deps_, *request, reply))
+  PENSTOCK_RPC_NOT_SERVED(RunService, RetryRun, api::RetryRunRequest, Empty)
+};
+
+class RecurringRuns final : public Bound<api::RecurringRunService::Service> {
+ public:
+  using Bound::Bound;
+  PENSTOCK_RPC_NOT_SERVED(RecurringRunService, CreateRecurringRun, api::CreateRecurringRunRequest, api::RecurringRun)
+  PENSTOCK_RPC_NOT_SERVED(RecurringRunService, GetRecurringRun, api::GetRecurringRunRequest, api::RecurringRun)
+  PENSTOCK_RPC_NOT_SERVED(RecurringRunService, ListRecurringRuns, api::ListRecurringRunsRequest,
+                          api::ListRecurringRunsResponse)
+  PENSTOCK_RPC_NOT_SERVED(RecurringRunService, EnableRecurringRun, api::EnableRecurringRunRequest, Empty)
+  PENSTOCK_RPC_NOT_SERVED(RecurringRunService, DisableRecurringRun, api::DisableRecurringRunRequest, Empty)
+  PENSTOCK_RPC_NOT_SERVED(RecurringRunService, DeleteRecurringRun, api::DeleteRecurringRunRequest, Empty)
+};
+
+class Reports final : public Bound<api::ReportService::Service> {
+ public:
+  using Bound::Bound;
+  PENSTOCK_RPC_NOT_SERVED(ReportService, ReportWorkflow, api::ReportWorkflowRequest, Empty)
+  PENSTOCK_RPC_NOT_SERVED(ReportService, ReportScheduledWorkflow, api::ReportScheduledWorkflowRequest, Empty)
+};
+
+class Auth final : public Bound<api::AuthService::Service> {
+ public:
+  using Bound::Bound;
+  PENSTOCK_RPC_NOT_SERVED(AuthService, Authorize, api::AuthorizeRequest, Empty)
+};
+
+class Visualizations final : public Bound<api::VisualizationService::Service> {
+ public:
+  using Bound::Bound;
+  PENSTOCK_RPC_NOT_SERVED(VisualizationService, CreateVisualizationV1, api::CreateVisualizationRequest,
+                          api::Visualization)
+};
+
+absl::Status Health(Deps& deps, api::GetHealthzResponse* reply) {
+  reply->set_multi_user(false);
+  reply->set_pipeline_store("database");
+  return deps.store.Read([](db::Tx& tx) { return tx.Query("SELECT 1", {}, [](const db::Row&) { return absl::OkStatus(); }); });
+}
+
+class Healthz final : public Bound<api::HealthzService::Service> {
+ public:
+  using Bound::Bound;
+  PENSTOCK_RPC(HealthzService, GetHealthz, Empty, api::GetHealthzResponse, Health(deps_, reply))
+};
+
+class PackageUploads final : public Bound<penstock::v1::PackageUploadService::Service> {
+ public:
+  using Bound::Bound;
+  PENSTOCK_RPC(PackageUploadService, UploadPipeline, penstock::v1::UploadPipelineRequest, api::Pipeline,
+               PipelineUpload(deps_, *request, reply))
+  PENSTOCK_RPC(PackageUploadService, UploadPipelineVersion, penstock::v1::UploadPipelineVersionRequest,
+               api::PipelineVersion, PipelineVersionUpload(deps_, *request, reply))
+};
+
+template <typename Chunk>
+ChunkSink SinkOf(grpc::ServerWriter<Chunk>* writer) {
+  return [writer](absl::string_view data) {
+    Chunk chunk;
+    chunk.set_data(data.data(), data.size());
+    return writer->Write(chunk);
+  };
+}
+
+class RunLogs final : public Bound<penstock::v1::RunLogService::Service> {
+ public:
+  using Bound::Bound;
+  grpc::Status ReadTaskLog(ServerContext* context, const penstock::v1::ReadTaskLogRequest* request,
+                           grpc::ServerWriter<penstock::v1::LogChunk>* writer) override {
+    return HandleRpc(deps_, *context, "RunLogService/ReadTaskLog", [&] {
+      return TaskLogRead(deps_, *request, SinkOf(writer), [context] { return context->IsCancelled(); });
+    });
+  }
+};
+
+class ArtifactContents final : public Bound<penstock::v1::ArtifactContentService::Service> {
+ public:
+  using Bound::Bound;
+  grpc::Status ReadArtifact(ServerContext* context, const penstock::v1::ReadArtifactRequest* request,
+                            grpc::ServerWriter<penstock::v1::ArtifactChunk>* writer) override {
+    return HandleRpc(deps_, *context, "ArtifactContentService/ReadArtifact",
+                     [&] { return ArtifactRead(deps_, *request, SinkOf(writer)); });
+  }
+};
+
+absl::Status Exposition(Deps& deps, penstock::v1::GetMetricsResponse* reply) {
+  reply->set_text(deps.metrics.Text());
+  return absl::OkStatus();
+}
+
+class MetricsExposition final : public Bound<penstock::v1::MetricsExpositionService::Service> {
+ public:
+  using Bound::Bound;
+  PENSTOCK_RPC(MetricsExpositionService, GetMetrics, penstock::v1::GetMetricsRequest, penstock::v1::GetMetricsResponse,
+               Exposition(deps_, reply))
+};
+
+}  // namespace
+
+Services MakeServices(Deps& deps) {
+  Services services;
+  services.push_back(std::make_unique<Experiments>(deps));
+  services.push_back(std::make_unique<Pipelines>(deps));
+  services.push_back(std::make_unique<Runs>(deps));
+  services.push_back(std::make_unique<RecurringRuns>(deps));
+  services.push_back(std::make_unique<Reports>(deps));
+  services.push_back(std::make_unique<Auth>(deps));
+  services.push_back(std::make_unique<Visualizations>(deps));
+  services.push_back(std::make_unique<Healthz>(deps));
+  services.push_back(std::make_unique<PackageUploads>(deps));
+  services.push_back(std::make_unique<RunLogs>(deps));
+  services.push_back(std::make_unique<ArtifactContents>(deps));
+  services.push_back(std::make_unique<MetricsExposition>(deps));
+  return services;
+}
+
+}  // namespace penstock

@@ -1,0 +1,19 @@
+// The gRPC services: each RPC bound to its handler.
+#pragma once
+
+#include <grpcpp/server_builder.h>
+
+#include <memory>
+#include <vector>
+
+#include "server/context.h"
+
+namespace penstock {
+
+using Services = std::vector<std::unique_ptr<grpc::Service>>;
+
+// All services of the v2beta1 API and penstock.v1. What is not served yet answers UNIMPLEMENTED with a sentence.
+// `deps` outlives them.
+Services MakeServices(Deps& deps);
+
+}  // namespace penstock

@@ -1,0 +1,71 @@
+#include "server/validate.h"
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "common/errors.h"
+#include "common/limits.h"
+#include "common/status_macros.h"
+#include "common/text.h"
+
+namespace penstock {
+namespace {
+
+int64_t RuneCount(absl::string_view text) {
+  int64_t runes = 0;
+  for (const char c : text) runes += (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+  return runes;
+}
+
+}  // namespace
+
+absl::Status CheckText(absl::string_view field, absl::string_view text, int64_t limit_bytes, bool multi_line) {
+  if (static_cast<int64_t>(text.size()) > limit_bytes) return error::FieldTooLong(field, text.size(), limit_bytes);
+  if (!IsUtf8(text)) return error::FieldNotUtf8(field);
+  for (const char c : text) {
+    const bool line_character = c == '\n' || c == '\r' || c == '\t';
+    if (absl::ascii_iscntrl(c) && !(multi_line && line_character)) return error::FieldNotUtf8(field);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckName(absl::string_view field, absl::string_view text, int64_t limit_bytes) {
+  if (absl::StripAsciiWhitespace(text).empty()) return error::FieldRequired(field, "give a name that is not empty");
+  return CheckText(field, text, limit_bytes);
+}
+
+absl::Status CheckDescription(absl::string_view text) {
+  return CheckText("description", text, limits::kDescriptionBytes, /*multi_line=*/true);
+}
+
+absl::Status CheckNewId(absl::string_view field, absl::string_view id) {
+  bool good = !id.empty() && id[0] != '.';
+  for (const char c : id) good &= absl::ascii_isalnum(c) || c == '-' || c == '_' || c == '.';
+  if (!good) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(field, " ", QuoteForMessage(id), " must consist of letters, digits, '-', '_' and '.'"));
+  }
+  return CheckText(field, id, limits::kIdBytes);
+}
+
+absl::Status CheckTags(const Tags& tags) {
+  if (tags.size() > limits::kTags) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("there are ", tags.size(), " tags; at most ", limits::kTags, " are allowed"));
+  }
+  for (const auto& [key, value] : tags) {
+    const std::string field = absl::StrCat("tag ", QuoteForMessage(key));
+    if (key.empty()) return absl::InvalidArgumentError("a tag has an empty key");
+    if (absl::StrContains(key, '.')) return absl::InvalidArgumentError(absl::StrCat(field, ": a key must not hold '.'"));
+    if (RuneCount(key) > limits::kTagRunes || RuneCount(value) > limits::kTagRunes) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(field, ": key and value may be at most ", limits::kTagRunes, " characters long"));
+    }
+    RETURN_IF_ERROR(CheckText(field, key, 4 * limits::kTagRunes));
+    RETURN_IF_ERROR(CheckText(field, value, 4 * limits::kTagRunes));
+  }
+  return absl::OkStatus();
+}
+
+Tags TagsFrom(const google::protobuf::Map<std::string, std::string>& tags) { return Tags(tags.begin(), tags.end()); }
+
+}  // namespace penstock

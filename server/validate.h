@@ -1,0 +1,29 @@
+// Checks of what requests carry: sizes, required fields, characters. Bounds are in common/limits.h; INVALID_ARGUMENT
+// names the field and what would be right.
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "google/protobuf/map.h"
+#include "storage/model.h"
+
+namespace penstock {
+
+// At most `limit_bytes` of UTF-8 without NUL; control characters only where `multi_line`.
+absl::Status CheckText(absl::string_view field, absl::string_view text, int64_t limit_bytes, bool multi_line = false);
+
+// The same, and not empty or only white space.
+absl::Status CheckName(absl::string_view field, absl::string_view text, int64_t limit_bytes);
+
+absl::Status CheckDescription(absl::string_view text);
+
+// An id that a client chose for a new object: letters, digits, '-', '_' and '.', not starting with '.'.
+absl::Status CheckNewId(absl::string_view field, absl::string_view id);
+
+// KFP's rules for tags of pipelines and versions.
+absl::Status CheckTags(const Tags& tags);
+Tags TagsFrom(const google::protobuf::Map<std::string, std::string>& tags);
+
+}  // namespace penstock
