@@ -14,6 +14,8 @@ import (
 // config is constant after parseConfig.
 type config struct {
 	listen         string
+	listenFD       int
+	readyFile      string
 	server         string
 	exitOnStdinEOF bool
 	maxUploadBytes int64
@@ -30,7 +32,7 @@ type config struct {
 
 const envPrefix = "PENSTOCK_GATEWAY_"
 
-const usageHeader = `penstock-gateway serves the HTTP API of Kubeflow Pipelines and passes the calls on to a Penstock server.
+const usageHeader = `penstock-gateway serves the HTTP API of Kubeflow Pipelines before a Penstock server.
 
 Usage: penstock-gateway [flags]
 
@@ -47,6 +49,10 @@ func parseConfig(args []string, getenv func(string) string, out io.Writer) (*con
 	fs.SetOutput(io.Discard)
 	fs.Usage = func() {}
 	fs.StringVar(&cfg.listen, "listen", "127.0.0.1:8888", "`address` and port to serve HTTP on; port 0 takes a free one")
+	fs.IntVar(&cfg.listenFD, "listen_fd", -1,
+		"serve on this inherited listening `socket` rather than open --listen; for parent processes")
+	fs.StringVar(&cfg.readyFile, "ready_file", "",
+		"write http_address, http_port and pid to this `file`, as JSON, once the port is open")
 	fs.StringVar(&cfg.server, "server", "127.0.0.1:8887",
 		"gRPC `address` of the Penstock server: host:port or unix:/path/to/socket")
 	fs.BoolVar(&cfg.exitOnStdinEOF, "exit_on_stdin_eof", false,
@@ -57,11 +63,11 @@ func parseConfig(args []string, getenv func(string) string, out io.Writer) (*con
 	fs.StringVar(&cfg.logFormat, "log_format", "text", "`format` of the log on standard error: text or json")
 	fs.StringVar(&cfg.logLevel, "log_level", "info", "lowest `level` to log: debug (every request), info, warn or error")
 	fs.StringVar(&cfg.userIDHeader, "user_id_header", defaultUserIDHeader(getenv),
-		"request `header` that names the user in multi-user mode; passed on to the server")
+		"request `header` that names the user in multi-user mode")
 	fs.StringVar(&trustedOrigins, "trusted_origins", "",
 		"comma-separated `origins` (https://ui.example.org) whose web pages may call this API from a browser")
 	fs.StringVar(&allowedHosts, "allowed_hosts", "",
-		"comma-separated `names` that a Host header may carry besides localhost when listening on a loopback address; * allows all")
+		"comma-separated host `names` to answer to besides localhost when listening on a loopback address; * allows all")
 	fs.BoolVar(&cfg.showVersion, "version", false, "print the version and exit")
 
 	if err := fs.Parse(args); err != nil {
@@ -142,7 +148,7 @@ func printUsage(fs *flag.FlagSet, out io.Writer) {
 		if kind != "" {
 			head += " <" + kind + ">"
 		}
-		if f.DefValue != "" && f.DefValue != "false" {
+		if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "-1" {
 			help += " (default " + f.DefValue + ")"
 		}
 		fmt.Fprintf(out, "  %s\n        %s\n", head, help)

@@ -80,7 +80,7 @@ func explainUnavailable(conn *grpc.ClientConn, err error) error {
 			conn.Target(), lastClause(text)))
 	case conn.GetState() != connectivity.Ready:
 		return status.Error(codes.Unavailable, fmt.Sprintf(
-			"The connection to the Penstock server at %s broke before it answered; the request may or may not have taken effect.",
+			"The connection to the Penstock server at %s broke before it answered; what was asked may or may not be done.",
 			conn.Target()))
 	}
 	return err

@@ -57,7 +57,7 @@ func parseLogQuery(node nodePath, rawQuery string) (*penstock.ReadTaskLogRequest
 	if text := query.Get("attempt"); text != "" {
 		attempt, err := strconv.ParseInt(text, 10, 32)
 		if err != nil || attempt < 0 {
-			return nil, refuse("The query parameter attempt must be a number from 1, or 0 for the latest, not %q.", shortened(text))
+			return nil, refuse("The query parameter attempt must be a number from 1, or 0 for the last, not %q.", shortened(text))
 		}
 		request.Attempt = int32(attempt)
 	}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -44,9 +43,9 @@ func run(args []string, getenv func(string) string, stdin io.Reader, stdout, std
 	tuneMemory(getenv)
 	log := newLogger(cfg, stderr)
 
-	listener, err := net.Listen("tcp", cfg.listen)
+	listener, err := listen(cfg)
 	if err != nil {
-		fmt.Fprintln(stderr, "penstock-gateway:", explainListenError(cfg.listen, err))
+		fmt.Fprintln(stderr, "penstock-gateway:", err)
 		return exitUsage
 	}
 	conn, err := dialServer(cfg)
@@ -60,6 +59,10 @@ func run(args []string, getenv func(string) string, stdin io.Reader, stdout, std
 	defer stop()
 	if cfg.exitOnStdinEOF {
 		ctx = untilEOF(ctx, stdin, log)
+	}
+	if err := writeReadyFile(cfg.readyFile, listener.Addr()); err != nil {
+		fmt.Fprintln(stderr, "penstock-gateway: --ready_file:", err)
+		return exitUsage
 	}
 	log.Info("listening", "address", listener.Addr().String(), "server", cfg.server, "version", version)
 	if err := serve(ctx, cfg, log, listener, conn); err != nil {
@@ -78,18 +81,6 @@ func tuneMemory(getenv func(string) string) {
 	if getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(256 << 20)
 	}
-}
-
-func explainListenError(address string, err error) string {
-	_, port, _ := net.SplitHostPort(address)
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Sprintf("port %s is already in use: stop the program that holds it (`ss -ltnp 'sport = :%s'` names it), "+
-			"or choose another with --listen host:port.", port, port)
-	case errors.Is(err, syscall.EACCES):
-		return fmt.Sprintf("no permission to listen on port %s: choose one above 1023 with --listen host:port.", port)
-	}
-	return fmt.Sprintf("cannot listen on %s: %v. Choose another address with --listen host:port.", address, err)
 }
 
 // untilEOF returns a context that also ends when in does.

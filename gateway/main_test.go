@@ -3,11 +3,16 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"regexp"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -25,26 +30,38 @@ func TestPortInUse(t *testing.T) {
 	}
 }
 
-func TestRunServesUntilStdinCloses(t *testing.T) {
-	fake := &fakeServer{}
+// runUntilStdinCloses runs the program, waits for its ready file, and returns its URL and a function that ends it.
+func runUntilStdinCloses(t *testing.T, arguments ...string) (url string, end func() int) {
+	t.Helper()
+	ready := filepath.Join(t.TempDir(), "ready")
 	stdin, closeStdin := io.Pipe()
 	logs, stderr := io.Pipe()
 	exited := make(chan int, 1)
+	arguments = append(arguments, "--ready_file", ready, "--exit_on_stdin_eof")
 	go func() {
-		exited <- run([]string{"--listen", "127.0.0.1:0", "--server", fake.start(t), "--exit_on_stdin_eof"},
-			env("GOGC", "100", "GOMEMLIMIT", "1GiB"), stdin, io.Discard, stderr)
+		exited <- run(arguments, env("GOGC", "100", "GOMEMLIMIT", "1GiB"), stdin, io.Discard, stderr)
 	}()
 	lines := bufio.NewReader(logs)
-	line, err := lines.ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
+	if line, err := lines.ReadString('\n'); err != nil || !strings.Contains(line, "listening") {
+		t.Fatalf("%v %s", err, line)
 	}
 	go func() { _, _ = io.Copy(io.Discard, lines) }()
-	address := regexp.MustCompile(`address=(\S+)`).FindStringSubmatch(line)
-	if address == nil {
-		t.Fatalf("the first line does not tell the address: %s", line)
+	var written struct {
+		Port int `json:"http_port"`
 	}
-	response, err := http.Get("http://" + address[1] + api + "/healthz")
+	text, _ := os.ReadFile(ready)
+	if err := json.Unmarshal(text, &written); err != nil || written.Port == 0 {
+		t.Fatalf("%v %s", err, text)
+	}
+	return fmt.Sprintf("http://127.0.0.1:%d", written.Port), func() int {
+		closeStdin.Close()
+		return <-exited
+	}
+}
+
+func TestRunServesUntilStdinCloses(t *testing.T) {
+	url, end := runUntilStdinCloses(t, "--listen", "127.0.0.1:0", "--server", (&fakeServer{}).start(t))
+	response, err := http.Get(url + api + "/healthz")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,9 +69,48 @@ func TestRunServesUntilStdinCloses(t *testing.T) {
 	if response.StatusCode != 200 {
 		t.Errorf("code %d", response.StatusCode)
 	}
-	closeStdin.Close()
-	if code := <-exited; code != exitOK {
+	if code := end(); code != exitOK {
 		t.Errorf("exit code %d", code)
+	}
+}
+
+func TestInheritedSocketOutlivesTheGateway(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	file, err := listener.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	server := (&fakeServer{}).start(t)
+	for range 2 { // started again, it serves the same port
+		fd, err := syscall.Dup(int(file.Fd()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		url, end := runUntilStdinCloses(t, "--listen_fd", strconv.Itoa(fd), "--server", server)
+		if url != "http://"+listener.Addr().String() {
+			t.Errorf("%s is not %s", url, listener.Addr())
+		}
+		response, err := http.Get(url + "/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if code := end(); code != exitOK {
+			t.Errorf("exit code %d", code)
+		}
+	}
+}
+
+func TestListenFDMustBeASocket(t *testing.T) {
+	var stderr bytes.Buffer
+	code := run([]string{"--listen_fd", "999999"}, env(), nil, io.Discard, &stderr)
+	if code != exitUsage || !strings.Contains(stderr.String(), "not a listening socket") {
+		t.Errorf("%d %s", code, stderr.String())
 	}
 }
 

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// responseWriter counts what is answered, and drops a client that stops reading: each slice has a deadline of its own, so
-// that an answer may be long but not stuck.
+// responseWriter counts what is answered, and drops a client that stops reading: each slice has a deadline of its own,
+// so that an answer may be long but not stuck.
 type responseWriter struct {
 	http.ResponseWriter
 	control *http.ResponseController

@@ -139,7 +139,7 @@ func (g *gateway) readUploadedFile(r *http.Request) (*uploadedFile, error) {
 		if err != nil {
 			return nil, refuse("The form cannot be read: %v.", err)
 		}
-		if part.FormName() == uploadPartName {
+		if part.FormName() == uploadPartName && part.FileName() != "" { // without a file name it is a plain field
 			return g.readPart(part, r.ContentLength)
 		}
 	}

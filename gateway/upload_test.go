@@ -90,6 +90,8 @@ func TestUploadRefusals(t *testing.T) {
 	g.do("POST", good, "").expect(t, 400, "multipart/form-data")
 	body, contentType := form(t, "otherfile", "f", "x")
 	g.do("POST", good, body, "Content-Type", contentType).expect(t, 400, "no file part named uploadfile")
+	body, contentType = form(t, uploadPartName, "", "x")
+	g.do("POST", good, body, "Content-Type", contentType).expect(t, 400, "no file part named uploadfile")
 	body, contentType = form(t, uploadPartName, "f", "text")
 	g.do("POST", good, body[:len(body)-30], "Content-Type", contentType).expect(t, 400, "cannot be read")
 	g.do("GET", good, "").expect(t, 501, "POST")
