@@ -61,7 +61,7 @@ func parseConfig(args []string, getenv func(string) string, out io.Writer) (*con
 	fs.DurationVar(&cfg.shutdownGrace, "shutdown_grace", defaultShutdownGrace,
 		"`time` that requests have to finish when the gateway stops")
 	fs.StringVar(&cfg.logFormat, "log_format", "text", "`format` of the log on standard error: text or json")
-	fs.StringVar(&cfg.logLevel, "log_level", "info", "lowest `level` to log: debug (every request), info, warn or error")
+	fs.StringVar(&cfg.logLevel, "log_level", "info", "lowest `level` to log: trace, debug (every request), info, warn, error or off")
 	fs.StringVar(&cfg.userIDHeader, "user_id_header", defaultUserIDHeader(getenv),
 		"request `header` that names the user in multi-user mode")
 	fs.StringVar(&trustedOrigins, "trusted_origins", "",

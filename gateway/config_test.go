@@ -57,6 +57,16 @@ func TestConfigMistakesAreNamed(t *testing.T) {
 	}
 }
 
+func TestLevelsOfTheServer(t *testing.T) {
+	for _, level := range []string{"trace", "debug", "info", "warn", "error", "off"} {
+		var out bytes.Buffer
+		newLogger(testConfig(t, "--log_level", level), &out).Error("written")
+		if (out.Len() == 0) != (level == "off") {
+			t.Errorf("%s: %s", level, out.String())
+		}
+	}
+}
+
 func TestHelp(t *testing.T) {
 	var out bytes.Buffer
 	if _, err := parseConfig([]string{"--help"}, env(), &out); !errors.Is(err, flag.ErrHelp) {

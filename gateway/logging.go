@@ -4,13 +4,19 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"strings"
+	"math"
 )
 
+// The names are those of the server, which hands its own level on.
+var levels = map[string]slog.Level{
+	"trace": slog.LevelDebug, "debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn,
+	"error": slog.LevelError, "off": math.MaxInt,
+}
+
 func parseLevel(name string) (slog.Level, error) {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(strings.ToUpper(name))); err != nil {
-		return 0, fmt.Errorf("--log_level must be debug, info, warn or error, not %q", name)
+	level, ok := levels[name]
+	if !ok {
+		return 0, fmt.Errorf("--log_level must be trace, debug, info, warn, error or off, not %q", name)
 	}
 	return level, nil
 }
