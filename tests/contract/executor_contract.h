@@ -1,0 +1,107 @@
+// What every executor must do, whatever it runs attempts on: the promises of scheduler/executor/executor.h as
+// tests.
+//
+// An executor's own test program names a harness and instantiates the suite:
+//
+//   INSTANTIATE_TEST_SUITE_P(Local, ExecutorContract, testing::Values(ExecutorContractParam{"local",
+//   &MakeHarness}));
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "gtest/gtest.h"
+#include "scheduler/executor/executor.h"
+
+namespace penstock {
+
+// How long a test waits for what must happen. Generous: a busy machine under a sanitizer must pass.
+inline constexpr absl::Duration kContractPatience = absl::Seconds(60);
+
+// Whether `condition` came true in time. Looks again every few milliseconds.
+bool Eventually(const std::function<bool()>& condition, absl::Duration patience = kContractPatience);
+
+// Collects what an executor tells. Thread-safe.
+class EventLog {
+ public:
+  Executor::EventSink Sink();
+
+  // Waits for the end of an attempt; a test failure and an empty event if it does not come.
+  AttemptFinished AwaitFinished(const std::string& attempt_id);
+  // Waits until the attempt was reported as started.
+  bool AwaitStarted(const std::string& attempt_id);
+  // How many ends were reported for an attempt so far.
+  int FinishedCount(const std::string& attempt_id) const;
+
+ private:
+  void Add(ExecutorEvent event);
+
+  mutable absl::Mutex mutex_;
+  std::map<std::string, int> started_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, std::vector<AttemptFinished>> finished_ ABSL_GUARDED_BY(mutex_);
+};
+
+struct HarnessOptions {
+  int slots = 4;  // attempts without requests that fit at once
+  absl::Duration cancel_grace = absl::Seconds(10);
+  int64_t task_log_bytes = int64_t{1} << 20;
+};
+
+// One world to run attempts in, empty at first. Making an executor again over the same world is a restart of
+// the server.
+class ExecutorHarness {
+ public:
+  // Ends whatever still runs.
+  virtual ~ExecutorHarness() = default;
+
+  // Not yet opened.
+  virtual std::unique_ptr<Executor> MakeExecutor(const HarnessOptions& options) = 0;
+
+  // A description with a new id and directories of its own, which the test may complete.
+  virtual LaunchSpec NewSpec(std::vector<std::string> argv) = 0;
+
+  // The whole log of an attempt; empty if it wrote nothing.
+  virtual std::string ReadLog(const LaunchSpec& spec) = 0;
+
+  // Whether a file that the attempt sees under `path` exists; for tasks that say so how far they are.
+  virtual bool FileExists(const std::string& path) = 0;
+};
+
+struct ExecutorContractParam {
+  std::string name;
+  std::function<std::unique_ptr<ExecutorHarness>()> make_harness;
+};
+
+inline void PrintTo(const ExecutorContractParam& param, std::ostream* out) { *out << param.name; }
+
+class ExecutorContract : public testing::TestWithParam<ExecutorContractParam> {
+ protected:
+  void SetUp() override { harness_ = GetParam().make_harness(); }
+  void TearDown() override;
+
+  // Begins (or, called again, restarts) the server's executor. False, with a test failure, if it cannot be
+  // opened.
+  void Open(const HarnessOptions& options = {});
+  // The server goes away; attempts run on.
+  void Close() { executor_.reset(); }
+
+  // Starts a shell script and returns its description.
+  LaunchSpec StartShell(const std::string& script);
+  AttemptFinished Run(const LaunchSpec& spec);
+  AttemptFinished RunShell(const std::string& script);
+
+  // Declared before the executor: it must outlive what calls it.
+  std::unique_ptr<ExecutorHarness> harness_;
+  EventLog events_;
+  std::unique_ptr<Executor> executor_;
+};
+
+}  // namespace penstock

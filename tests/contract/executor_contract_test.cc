@@ -1,0 +1,13 @@
+// The executor contract, passed by the local executor.
+#include "tests/contract/executor_contract.h"
+
+#include "scheduler/executor/local/local_harness.h"
+
+namespace penstock {
+
+INSTANTIATE_TEST_SUITE_P(Local, ExecutorContract,
+                         testing::Values(ExecutorContractParam{
+                             "local", [] { return std::make_unique<LocalHarness>(); }}),
+                         [](const auto& info) { return info.param.name; });
+
+}  // namespace penstock
