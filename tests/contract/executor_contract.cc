@@ -332,6 +332,24 @@ TEST_P(ExecutorContract, SlotsBoundWhatRuns) {
   EXPECT_EQ(Run(large).outcome, AttemptOutcome::kSucceeded);
 }
 
+TEST_P(ExecutorContract, ReservationsTakeSlotsUntilUsedOrGivenBack) {
+  Open({.slots = 1});
+  const LaunchSpec spec = harness_->NewSpec({"true"});
+  EXPECT_TRUE(executor_->Reserve(spec.attempt_id, {}));
+  EXPECT_TRUE(executor_->Reserve(spec.attempt_id, {})) << "again is the same";
+  EXPECT_FALSE(executor_->Fits({}));
+  EXPECT_FALSE(executor_->Reserve(harness_->NewSpec({}).attempt_id, {}));
+  EXPECT_EQ(executor_->Start(harness_->NewSpec({"true"})).code(), absl::StatusCode::kResourceExhausted);
+  executor_->Unreserve(spec.attempt_id);
+  EXPECT_TRUE(executor_->Fits({}));
+  EXPECT_TRUE(executor_->Reserve(spec.attempt_id, {}));
+  EXPECT_TRUE(executor_->Start(spec).ok());
+  EXPECT_EQ(events_.AwaitFinished(spec.attempt_id).outcome, AttemptOutcome::kSucceeded);
+  EXPECT_TRUE(executor_->Fits({}));
+  executor_->Unreserve(spec.attempt_id);
+  EXPECT_EQ(executor_->Start(spec).code(), absl::StatusCode::kAlreadyExists);
+}
+
 TEST_P(ExecutorContract, ManyQuickTasks) {
   Open({.slots = 8});
   constexpr int kTasks = 200;

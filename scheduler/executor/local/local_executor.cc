@@ -118,30 +118,28 @@ absl::Status LocalExecutor::Open(EventSink sink) {
 
 LocalExecutor::~LocalExecutor() {
   cleaner_.reset();
-  bool waits_for_runner = false;
   {
     absl::MutexLock lock(&mutex_);
     stopping_ = true;
-    const bool idle =
-        std::all_of(attempts_.begin(), attempts_.end(),
-                    [](const auto& entry) {
-                      return entry.second.phase == Phase::kFinished || entry.second.phase == Phase::kReserved;
-                    }) &&
-        std::none_of(unclaimed_.begin(), unclaimed_.end(),
-                     [](const auto& entry) { return std::holds_alternative<wire::Started>(entry.second); });
-    if (idle && link_ != nullptr) {
-      link_->Send(wire::StopIfIdle{});
-      waits_for_runner = true;
-    }
   }
   if (io_thread_.joinable()) {
     Wake();
     io_thread_.join();
   }
   absl::MutexLock lock(&mutex_);
-  if (waits_for_runner && link_ != nullptr) {
-    link_->AwaitExit(kStopPatience);
+  if (link_ != nullptr && !AnythingRuns()) {
+    link_->StopIfIdle(kStopPatience);
   }
+}
+
+bool LocalExecutor::AnythingRuns() const {
+  return std::any_of(attempts_.begin(), attempts_.end(),
+                     [](const auto& entry) {
+                       const Phase phase = entry.second.phase;
+                       return phase != Phase::kFinished && phase != Phase::kReserved;
+                     }) ||
+         std::any_of(unclaimed_.begin(), unclaimed_.end(),
+                     [](const auto& entry) { return std::holds_alternative<wire::Started>(entry.second); });
 }
 
 bool LocalExecutor::Fits(const ResourceRequest& request) const {
@@ -169,12 +167,15 @@ void LocalExecutor::Unreserve(absl::string_view attempt_id) {
   ReleaseReservation(std::string(attempt_id));
 }
 
-void LocalExecutor::ReleaseReservation(const std::string& attempt_id) {
+// Whether there was one.
+bool LocalExecutor::ReleaseReservation(const std::string& attempt_id) {
   const auto it = attempts_.find(attempt_id);
-  if (it != attempts_.end() && it->second.phase == Phase::kReserved) {
-    slots_.Release(it->second.charge);
-    attempts_.erase(it);
+  if (it == attempts_.end() || it->second.phase != Phase::kReserved) {
+    return false;
   }
+  slots_.Release(it->second.charge);
+  attempts_.erase(it);
+  return true;
 }
 
 absl::Status LocalExecutor::Start(const LaunchSpec& spec) {
@@ -185,7 +186,7 @@ absl::Status LocalExecutor::Start(const LaunchSpec& spec) {
 // Makes the attempt ours: from here on no other Start with its id does anything.
 absl::Status LocalExecutor::Begin(const LaunchSpec& spec) {
   absl::MutexLock lock(&mutex_);
-  ReleaseReservation(spec.attempt_id);
+  const bool reserved = ReleaseReservation(spec.attempt_id);
   RETURN_IF_ERROR(CheckSpec(spec));
   if (attempts_.count(spec.attempt_id) > 0 || Claim(spec, {})) {
     return absl::AlreadyExistsError(absl::StrCat("attempt ", spec.attempt_id, " was started before"));
@@ -194,7 +195,7 @@ absl::Status LocalExecutor::Begin(const LaunchSpec& spec) {
     return absl::UnavailableError("the supervisor of local tasks is being started again");
   }
   const ResourceRequest charge = slots_.Charge(spec.resources);
-  if (!slots_.Fits(charge)) {
+  if (!reserved && !slots_.Fits(charge)) {
     return absl::ResourceExhaustedError("no free slot for the attempt's CPU and memory requests");
   }
   if (attempts_.size() >= kMaxAttempts) {

@@ -72,15 +72,11 @@ class LocalExecutor final : public Executor {
   absl::Status Open(EventSink sink) override;
   bool Fits(const ResourceRequest& request) const override;
 
-  // Takes the resources of an attempt that is about to be started, so that its id can be committed in between
-  // and Start then finds them free. False, and nothing is taken, if they are not free now. Start uses the
-  // reservation up, whatever it answers; Unreserve gives it back. Nothing happens for an id that was started
-  // before.
-  bool Reserve(absl::string_view attempt_id, const ResourceRequest& request);
-  void Unreserve(absl::string_view attempt_id);
-
-  // Also INVALID_ARGUMENT for a malformed id or a path that is not absolute, and RESOURCE_EXHAUSTED when too
-  // many attempts have ended and were not forgotten.
+  // Nothing is taken, and the answer is true, for an id that was reserved or started before.
+  bool Reserve(absl::string_view attempt_id, const ResourceRequest& request) override;
+  void Unreserve(absl::string_view attempt_id) override;
+  // Uses the reservation up whatever the answer is. Also INVALID_ARGUMENT for a malformed id or a path that
+  // is not absolute, and RESOURCE_EXHAUSTED when too many attempts have ended and were not forgotten.
   absl::Status Start(const LaunchSpec& spec) override;
   absl::Status Cancel(absl::string_view attempt_id) override;
   // Attempts that ended while no server was there give their event at once.
@@ -123,11 +119,12 @@ class LocalExecutor final : public Executor {
   absl::StatusOr<Prepared> Prepare(const LaunchSpec& spec) const;
   absl::Status Launch(const LaunchSpec& spec, absl::StatusOr<Prepared> prepared) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  void ReleaseReservation(const std::string& attempt_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool ReleaseReservation(const std::string& attempt_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool Claim(const LaunchSpec& spec, OutputPlan outputs) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool MayHaveRun(absl::string_view attempt_id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void QueueEnd(absl::string_view attempt_id, wire::Ending ending, absl::string_view message)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool AnythingRuns() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Wake() const;
 
   // The I/O thread.

@@ -43,11 +43,8 @@ void LocalExecutor::Run() {
     if (link == nullptr) {
       Reconnect(&failures);
     } else if (WaitForInput(link) && !link->Read(&events)) {
-      absl::MutexLock lock(&mutex_);
-      if (stopping_) {
-        return;  // it ended because we told it to
-      }
       spdlog::error("the supervisor of local tasks, process {}, is gone", link->runner_pid());
+      absl::MutexLock lock(&mutex_);
       link_.reset();
     }
   }

@@ -2,17 +2,16 @@
 
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <fstream>
 #include <iterator>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/clock.h"
 #include "scheduler/executor/local/files.h"
-#include "scheduler/executor/local/unix_socket.h"
 
 namespace penstock {
 
@@ -53,13 +52,10 @@ std::string LocalHarness::ReadLog(const LaunchSpec& spec) { return ReadFileText(
 bool LocalHarness::FileExists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
 
 pid_t LocalHarness::RunnerPid() const {
-  const UniqueFd connection = ConnectIn(runner_dir());
-  ucred peer = {};
-  socklen_t size = sizeof(peer);
-  if (!connection.valid() || getsockopt(connection.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
-    return 0;
-  }
-  return peer.pid;
+  pid_t pid = 0;
+  std::ifstream(runner_dir() + "/lock") >> pid;
+  const std::string command = ReadFileText(absl::StrCat("/proc/", pid, "/cmdline"));
+  return absl::StrContains(command, runner_dir()) && ProcessRuns(pid) ? pid : 0;
 }
 
 void LocalHarness::KillRunner(int signal) const {

@@ -23,7 +23,7 @@ class LocalHarness final : public ExecutorHarness {
   bool FileExists(const std::string& path) override;
 
   const std::string& data_dir() const { return data_dir_; }
-  std::string runner_dir() const { return data_dir_ + "/work/runner"; }
+  std::string runner_dir() const { return options_.data_dir + "/work/runner"; }
   // What MakeExecutor uses, to be changed before it.
   LocalExecutorOptions& options() { return options_; }
   // The supervisor that serves the data directory, 0 if none does.

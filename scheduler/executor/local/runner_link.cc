@@ -164,9 +164,21 @@ bool RunnerLink::Read(std::vector<wire::Event>* events) {
   return result != wire::FrameBuffer::Result::kTooLarge;
 }
 
-void RunnerLink::AwaitExit(absl::Duration patience) {
-  if (process_.valid()) {
-    WaitFor(process_.get(), POLLIN, patience);
+void RunnerLink::StopIfIdle(absl::Duration patience) {
+  Send(wire::StopIfIdle{});
+  std::vector<wire::Event> events;
+  while (WaitFor(fd_.get(), POLLIN, patience)) {
+    if (!Read(&events)) {
+      if (process_.valid()) {
+        WaitFor(process_.get(), POLLIN, patience);
+      }
+      return;
+    }
+    for (const wire::Event& event : std::exchange(events, {})) {
+      if (std::holds_alternative<wire::StillNeeded>(event)) {
+        return;
+      }
+    }
   }
 }
 

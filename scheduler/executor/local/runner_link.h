@@ -40,8 +40,9 @@ class RunnerLink {
   // Appends what has arrived. False when the connection has ended or makes no sense.
   bool Read(std::vector<wire::Event>* events);
 
-  // Waits until the supervisor's process has exited, up to `patience`.
-  void AwaitExit(absl::Duration patience);
+  // Asks the supervisor to end if nothing runs and no other server uses it, and waits up to `patience` until
+  // its process has exited or it has said no. Nothing can be read afterwards.
+  void StopIfIdle(absl::Duration patience);
 
   int fd() const { return fd_.get(); }
   int64_t runner_pid() const { return pid_; }

@@ -142,6 +142,9 @@ int Main(const std::string& directory) {
     return Fail("cannot listen in " + directory);
   }
   Detach();
+  if (ftruncate(lock.get(), 0) == 0) {
+    dprintf(lock.get(), "%d\n", getpid());  // for people, and for tests
+  }
   if (chdir("/") != 0 || !RedirectOutput(directory)) {
     _exit(kFailed);
   }

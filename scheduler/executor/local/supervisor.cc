@@ -231,6 +231,10 @@ bool Supervisor::HandleFrame(Token token, Client& client, std::string_view paylo
     }
   } else if (std::holds_alternative<wire::StopIfIdle>(request)) {
     exit_ = IsIdle() && clients_.size() == 1;
+    if (!exit_) {
+      wire::Append(wire::StillNeeded{}, &client.out);
+      FlushClient(token);
+    }
   }
   return true;
 }

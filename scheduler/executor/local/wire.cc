@@ -17,6 +17,7 @@ enum class Type : uint8_t {
   kStarted = 65,
   kFinished = 66,
   kSnapshotEnd = 67,
+  kStillNeeded = 68,
 };
 
 void PutFixed(uint64_t value, int bytes, std::string* out) {
@@ -145,6 +146,7 @@ constexpr Type TypeOf(const Welcome&) { return Type::kWelcome; }
 constexpr Type TypeOf(const Started&) { return Type::kStarted; }
 constexpr Type TypeOf(const Finished&) { return Type::kFinished; }
 constexpr Type TypeOf(const SnapshotEnd&) { return Type::kSnapshotEnd; }
+constexpr Type TypeOf(const StillNeeded&) { return Type::kStillNeeded; }
 
 template <typename Variant>
 void AppendFrame(const Variant& frame, std::string* out) {
@@ -214,6 +216,8 @@ bool Parse(std::string_view payload, Event* event) {
       return ParseAs<Finished>(fields, event);
     case Type::kSnapshotEnd:
       return ParseAs<SnapshotEnd>(fields, event);
+    case Type::kStillNeeded:
+      return ParseAs<StillNeeded>(fields, event);
     default:
       return false;
   }

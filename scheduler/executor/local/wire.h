@@ -49,7 +49,7 @@ struct ForgetRequest {
   std::vector<std::string> ids;
 };
 
-// Exit if nothing runs and no other client is there; else nothing happens.
+// Exit if nothing runs and no other client is there; else StillNeeded is the answer.
 struct StopIfIdle {};
 
 using Request = std::variant<Hello, StartRequest, CancelRequest, ForgetRequest, StopIfIdle>;
@@ -99,7 +99,9 @@ struct Finished {
 
 struct SnapshotEnd {};
 
-using Event = std::variant<Welcome, Started, Finished, SnapshotEnd>;
+struct StillNeeded {};
+
+using Event = std::variant<Welcome, Started, Finished, SnapshotEnd, StillNeeded>;
 
 // Appends one whole frame to `out`.
 void Append(const Request& request, std::string* out);
