@@ -12,6 +12,7 @@ namespace {
 constexpr size_t kQuotedBytes = 100;
 constexpr size_t kComparedBytes = 100;
 constexpr size_t kListedNames = 8;
+constexpr size_t kAbbreviationBytes = 3;
 
 bool IsContinuation(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
 
@@ -111,15 +112,18 @@ std::optional<std::string> NearestName(absl::string_view name, absl::Span<const 
   }
   const std::string lower = absl::AsciiStrToLower(name);
   const std::string* nearest = nullptr;
-  size_t best = name.size() / 3 + 2;  // of equal size and all different would not be near
+  size_t best = name.size() / 3 + 2;  // more edits than this make another name
   for (const std::string& candidate : known) {
-    const size_t difference =
-        std::max(candidate.size(), name.size()) - std::min(candidate.size(), name.size());
-    if (candidate.size() > kComparedBytes || difference >= best) {
+    if (candidate.size() > kComparedBytes) {
       continue;
     }
-    const size_t distance = EditDistance(lower, absl::AsciiStrToLower(candidate));
-    if (distance < best && distance < std::max(name.size(), candidate.size())) {
+    const std::string other = absl::AsciiStrToLower(candidate);
+    const size_t shorter = std::min(lower.size(), other.size());
+    const bool begins_alike =
+        shorter >= kAbbreviationBytes && lower.compare(0, shorter, other, 0, shorter) == 0;
+    const size_t distance =
+        begins_alike ? std::min<size_t>(EditDistance(lower, other), 1) : EditDistance(lower, other);
+    if (distance < best && distance < std::max(lower.size(), other.size())) {
       best = distance;
       nearest = &candidate;
     }

@@ -45,6 +45,7 @@ TEST(TextTest, NearestName) {
   EXPECT_EQ(NearestName("input", known), "inputs");
   EXPECT_EQ(NearestName("taskinfo", known), "taskInfo");
   EXPECT_EQ(NearestName("dependantTask", known), "dependentTasks");
+  EXPECT_EQ(NearestName("dep", known), "dependentTasks");
   EXPECT_EQ(NearestName("zzz", known), std::nullopt);
   EXPECT_EQ(NearestName("", known), std::nullopt);
   EXPECT_EQ(NearestName("a", std::vector<std::string>{"b"}), std::nullopt);

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -373,8 +374,13 @@ void NormalizeField(const FieldDescriptor& field, Json* value) {
 
 absl::Status JsonToProto(const Json& json, const DocPath& path, const JsonToProtoOptions& options,
                          Message* message) {
-  message->Clear();
-  return Decoder(options).DecodeMessage(json, path, message);
+  // Maps that are filled by reflection hold each entry twice until they are copied.
+  const std::unique_ptr<Message> scratch(message->New());
+  const absl::Status status = Decoder(options).DecodeMessage(json, path, scratch.get());
+  if (status.ok()) {
+    message->CopyFrom(*scratch);
+  }
+  return status;
 }
 
 // Recursion ends where the document's own levels do: it is a valid message, which the decoder has bounded.

@@ -21,7 +21,7 @@ struct JsonToProtoOptions {
 // Overwrites `message` with `json`, which stands at `path` in its document.
 // Returns INVALID_ARGUMENT "<path>: <what is wrong>" for an unknown field (naming the nearest known one), a
 // value of the wrong kind or out of range, two members of one oneof, a field given under both of its names,
-// or more than limits::kSpecDepth levels; `message` is then part-filled.
+// or more than limits::kSpecDepth levels; `message` is then as it was.
 absl::Status JsonToProto(const Json& json, const DocPath& path, const JsonToProtoOptions& options,
                          google::protobuf::Message* message);
 
