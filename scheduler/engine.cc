@@ -193,6 +193,16 @@ void Engine::FailRun(const std::string& run_id, const absl::Status& why) {
   ForgetRun(run_id);
   const absl::Status status = store_.Write([&](db::Tx& tx) -> absl::Status {
     ASSIGN_OR_RETURN(const RunRow row, RunGet(tx, run_id));
+    ASSIGN_OR_RETURN(std::vector<TaskRow> tasks, TaskList(tx, run_id));
+    for (TaskRow& task : tasks) {
+      if (IsFinal(task.state)) continue;
+      const TaskState from = task.state;
+      task.state = TaskState::kCanceled;
+      task.wait_reason = WaitReason::kNone;
+      task.error_message = "Ended because the run could not be driven any further";
+      task.finished_at = clock_.Now();
+      RETURN_IF_ERROR(TaskSetState(tx, from, task, task.finished_at));
+    }
     return RunSetState(tx, run_id, row.state,
                        {RunState::kFailed, clock_.Now(), static_cast<int>(why.code()), std::string(why.message())});
   });
@@ -312,6 +322,7 @@ absl::Status Engine::OnAttemptFinished(const AttemptFinished& event, absl::Time 
   const int task = found->second.task;
 
   AttemptEnded ended{task, event.attempt_id, AttemptResult::kFailed, event.message, {}};
+  if (!event.log_tail.empty()) absl::StrAppend(&ended.message, "\nLast lines of its log:\n", event.log_tail);
   TaskAttemptRow row;
   row.message = event.message;
   if (event.outcome == AttemptOutcome::kCancelled) ended.result = AttemptResult::kCanceled;
@@ -464,37 +475,56 @@ absl::Status Engine::Commit(absl::Time now) {
   return status;
 }
 
-void Engine::Start(const LaunchSpec& spec) {
+// Starts the attempt, or keeps it for the next pass when the executor cannot take it just now.
+void Engine::Start(LaunchSpec spec) {
   const absl::Status status = executor_.Start(spec);
   if (status.ok() || absl::IsAlreadyExists(status)) {
     metrics_.tasks_started.Increment();
     return;
   }
-  spdlog::error("task cannot be started run={} task={} attempt={} error={}", spec.run_id, LogValue(spec.task_name),
-                spec.attempt_id, LogValue(status.ToString()));
+  spdlog::warn("task cannot be started run={} task={} attempt={} error={}", spec.run_id, LogValue(spec.task_name),
+               spec.attempt_id, LogValue(status.ToString()));
+  if (IsTransient(status)) {
+    unstarted_.push_back(std::move(spec));
+    return;
+  }
+  EndUnstarted(spec.attempt_id, AttemptOutcome::kFailed, absl::StrCat("It could not be started: ", status.message()));
+}
+
+// The end of an attempt that never had a process, as an event like any other.
+void Engine::EndUnstarted(const std::string& attempt_id, AttemptOutcome outcome, std::string message) {
   AttemptFinished finished;
-  finished.attempt_id = spec.attempt_id;
-  finished.outcome = AttemptOutcome::kFailed;
-  finished.message = absl::StrCat("It could not be started: ", status.message());
+  finished.attempt_id = attempt_id;
+  finished.outcome = outcome;
+  finished.message = std::move(message);
   finished.finished_at = clock_.Now();
   absl::MutexLock lock(&mutex_);
   inbox_.events.push_back(std::move(finished));
 }
 
+void Engine::Cancel(const std::string& attempt_id) {
+  const auto unstarted = std::find_if(unstarted_.begin(), unstarted_.end(),
+                                      [&](const LaunchSpec& spec) { return spec.attempt_id == attempt_id; });
+  if (unstarted == unstarted_.end()) {
+    (void)executor_.Cancel(attempt_id);
+    return;
+  }
+  unstarted_.erase(unstarted);
+  EndUnstarted(attempt_id, AttemptOutcome::kCancelled, "The run was terminated before this task started");
+}
+
 void Engine::Command(PassResult& result) {
-  for (const LaunchSpec& spec : unstarted_) Start(spec);
-  unstarted_.clear();
-  for (const LaunchSpec& spec : starting_) Start(spec);
-  starting_.clear();
+  for (LaunchSpec& spec : std::exchange(unstarted_, {})) Start(std::move(spec));
+  for (LaunchSpec& spec : std::exchange(starting_, {})) Start(std::move(spec));
   for (const std::string& run_id : touched_) {
     const auto active = runs_.find(run_id);
     if (active == runs_.end()) continue;
     ActiveRun& run = active->second;
-    for (const std::string& attempt_id : run.cancel) (void)executor_.Cancel(attempt_id);
+    for (const std::string& attempt_id : run.cancel) Cancel(attempt_id);
     run.cancel.clear();
     run.commit = {};
     if (!IsFinal(run.snapshot.state)) continue;
-    spdlog::info("run ended run={} state={}", run_id, Name(run.snapshot.state));
+    spdlog::info("run ended run={} state={}", run_id, std::string(Name(run.snapshot.state)));
     metrics_.runs_finished.Increment();
     ++result.runs_finished;
     runs_.erase(active);
@@ -513,7 +543,7 @@ void Engine::ForgetRun(const std::string& run_id) {
   }
   for (const std::string& attempt_id : attempts) {
     attempts_.erase(attempt_id);
-    (void)executor_.Cancel(attempt_id);
+    Cancel(attempt_id);
   }
   runs_.erase(run_id);
   touched_.erase(run_id);

@@ -95,7 +95,9 @@ class Engine {
   void Decide(ActiveRun& run, const PlanEvent& event, absl::Time now);
   absl::Status Commit(absl::Time now);
   void Command(PassResult& result);
-  void Start(const LaunchSpec& spec);
+  void Start(LaunchSpec spec);
+  void Cancel(const std::string& attempt_id);
+  void EndUnstarted(const std::string& attempt_id, AttemptOutcome outcome, std::string message);
   void ForgetRun(const std::string& run_id);
   void AbandonPass();
 
@@ -121,7 +123,7 @@ class Engine {
   std::string last_served_run_;            // the next round of starts begins behind it, for fairness
   absl::flat_hash_map<std::string, Attempt> attempts_;  // running, by id
   std::vector<LaunchSpec> starting_;       // to start after the commit
-  std::vector<LaunchSpec> unstarted_;      // committed before the last stop, never started; to start
+  std::vector<LaunchSpec> unstarted_;      // committed and not started yet, kept until the executor takes them
   std::vector<std::string> forgotten_;     // attempts to forget after the commit
   std::set<std::string> touched_;          // runs with something to commit
   int64_t next_artifact_id_ = 0;

@@ -78,13 +78,14 @@ absl::Status WriteRunCommit(db::Tx& tx, const RunSnapshot& run, const RunCommit&
   for (const auto& [task, reason] : commit.waiting) {
     RETURN_IF_ERROR(TaskSetWaitReason(tx, run.run_id, run.tasks[task].task_id, reason));
   }
+  // Before the inputs of the tasks that this pass starts: these may be the same artifacts.
+  for (const auto& [task, outputs] : commit.outputs) RETURN_IF_ERROR(WriteOutputs(tx, run, task, outputs, now));
   for (const TaskAttemptRow& attempt : commit.attempts_begun) RETURN_IF_ERROR(TaskAttemptInsert(tx, attempt));
   for (const TaskAttemptRow& attempt : commit.attempts_ended) RETURN_IF_ERROR(TaskAttemptFinish(tx, attempt));
   for (const auto& [task, inputs] : commit.inputs) {
     RETURN_IF_ERROR(WriteParameters(tx, run, task, Direction::kInput, inputs.parameters));
     RETURN_IF_ERROR(WriteLinks(tx, run, task, Direction::kInput, inputs.artifacts));
   }
-  for (const auto& [task, outputs] : commit.outputs) RETURN_IF_ERROR(WriteOutputs(tx, run, task, outputs, now));
   for (const RunChange& change : commit.run) {
     RETURN_IF_ERROR(
         RunSetState(tx, run.run_id, change.from, {change.to, change.at, change.error_code, change.error_message}));

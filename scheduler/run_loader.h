@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "common/spec/document_cache.h"
 #include "scheduler/plan/types.h"
+#include "storage/model.h"
 #include "storage/store.h"
 
 namespace penstock {

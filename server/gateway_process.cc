@@ -107,7 +107,7 @@ absl::Status GatewayProcess::Spawn() {
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
 
   std::vector<std::string> arguments = {options_.program,
-                                        absl::StrCat("--listen=fd:", kChildListener),
+                                        absl::StrCat("--listen_fd=", kChildListener),
                                         absl::StrCat("--server=", options_.server),
                                         "--exit_on_stdin_eof",
                                         absl::StrCat("--log_level=", options_.log_level),

@@ -77,7 +77,7 @@ class Scheduler {
  public:
   Scheduler(const Config& config, const std::string& data_dir, Store& store, DocumentCache& documents,
             const Clock& clock, IdGenerator& ids, Metrics& metrics)
-      : executor_(ExecutorOptions(config, data_dir)),
+      : executor_(ExecutorOptions(config, data_dir), clock),
         engine_(store, executor_, documents, clock, ids, metrics,
                 EngineOptions{data_dir, absl::StrCat("local:", data_dir), static_cast<int>(config.active_runs_max)}) {}
   ~Scheduler() {

@@ -1,6 +1,7 @@
 // The gRPC services: each RPC bound to its handler.
 #pragma once
 
+#include <grpcpp/impl/service_type.h>
 #include <grpcpp/server_builder.h>
 
 #include <memory>

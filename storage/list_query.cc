@@ -155,9 +155,12 @@ absl::Status ListQuery::AddPredicate(const FilterPredicate& predicate, size_t in
         !std::holds_alternative<std::string>(predicate.values[0].value)) {
       return wrong("tags can only be compared by EQUALS with a string_value");
     }
-    conditions_.push_back({absl::StrCat("EXISTS (SELECT 1 FROM tags t WHERE t.owner_id = ", resource_->table, ".",
-                                        resource_->id_column, " AND t.name = ? AND t.value = ?)"),
-                           {predicate.key.substr(kTagsPrefix.size()), predicate.values[0].value}});
+    Condition condition;
+    condition.sql = absl::StrCat("EXISTS (SELECT 1 FROM tags t WHERE t.owner_id = ", resource_->table, ".",
+                                 resource_->id_column, " AND t.name = ? AND t.value = ?)");
+    condition.values.emplace_back(predicate.key.substr(kTagsPrefix.size()));
+    condition.values.push_back(predicate.values[0].value);
+    conditions_.push_back(std::move(condition));
     return absl::OkStatus();
   }
   const ListField* field = FindField(*resource_, predicate.key);

@@ -104,6 +104,11 @@ class Executor {
   // Whether an attempt with these requests may start now. A request larger than the whole capacity fits when nothing runs.
   virtual bool Fits(const ResourceRequest& request) const = 0;
 
+  // Sets the resources of an attempt aside while its id is being committed; false, and nothing changes, if they are not
+  // free now. Start takes them over, Unreserve gives them back if the commit failed.
+  virtual bool Reserve(absl::string_view attempt_id, const ResourceRequest& request) = 0;
+  virtual void Unreserve(absl::string_view attempt_id) = 0;
+
   // Takes the attempt's resources and starts it. Whatever goes wrong later, also a program that does not exist, comes as
   // an AttemptFinished. ALREADY_EXISTS if this id was started before: nothing is done, its events still come.
   // RESOURCE_EXHAUSTED if it does not fit now. UNAVAILABLE if the executor cannot be reached: not started.

@@ -1,6 +1,7 @@
 #include "scheduler/plan/run_plan.h"
 
 #include "absl/strings/str_cat.h"
+#include "common/spec/dag_graph.h"
 #include "common/status_macros.h"
 
 namespace penstock {

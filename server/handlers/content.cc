@@ -97,6 +97,8 @@ absl::Status TaskLogRead(Deps& deps, const penstock::v1::ReadTaskLogRequest& req
     if (fd >= 0) close(fd);
   });
   int64_t offset = request.offset_bytes();
+  // Says that there is a log before its first line, which may be long in coming.
+  if (request.follow() && !sink("")) return absl::OkStatus();
   while (true) {
     // What was running before the read has nothing more to write after it has ended.
     const bool running = attempt.outcome.empty();

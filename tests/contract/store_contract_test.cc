@@ -1,0 +1,252 @@
+// What every database must do for the stores.
+#include <thread>
+#include <vector>
+
+#include "common/status_macros.h"
+#include "storage/lease_store.h"
+#include "storage/pipeline_store.h"
+#include "storage/setting_store.h"
+#include "storage/task_store.h"
+#include "tests/support/store_fixture.h"
+
+namespace penstock {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+class StoreContract : public StoreTest {
+ protected:
+  int64_t Counter(absl::string_view name) {
+    int64_t value = -1;
+    EXPECT_TRUE(store_->Read([&](db::Tx& tx) -> absl::Status {
+                        ASSIGN_OR_RETURN(value, CounterGet(tx, name));
+                        return absl::OkStatus();
+                      }).ok());
+    return value;
+  }
+  absl::StatusOr<RunRow> GetRun(absl::string_view id) {
+    absl::StatusOr<RunRow> row = absl::UnknownError("");
+    (void)store_->Read([&](db::Tx& tx) {
+      row = RunGet(tx, id);
+      return absl::OkStatus();
+    });
+    return row;
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Databases, StoreContract, ServedDatabases());
+
+TEST_P(StoreContract, WhatWasAcknowledgedIsThereAfterReopening) {
+  AddBasics();
+  ASSERT_TRUE(AddRun(NewRun("a")).ok());
+  const std::string key = store_->page_token_key();
+  Reopen();
+  EXPECT_EQ(GetRun("a")->display_name, "run a");
+  EXPECT_EQ(store_->page_token_key(), key);
+  EXPECT_EQ(store_->migrations_applied(), 0);
+}
+
+TEST_P(StoreContract, AFailedBodyLeavesNothing) {
+  AddBasics();
+  const absl::Status status = store_->Write([&](db::Tx& tx) -> absl::Status {
+    RETURN_IF_ERROR(RunInsert(tx, NewRun("a"), {"spec", "{}", ""}));
+    return absl::CancelledError("changed my mind");
+  });
+  EXPECT_TRUE(absl::IsCancelled(status));
+  EXPECT_TRUE(absl::IsNotFound(GetRun("a").status()));
+  EXPECT_EQ(Counter("runs"), 0);
+}
+
+TEST_P(StoreContract, ConcurrentWritersAreAllKeptAndFailuresAreTheirOwn) {
+  AddBasics();
+  constexpr int kThreads = 16;
+  constexpr int kEach = 50;
+  std::vector<std::thread> threads;
+  std::atomic<int> wrong{0};
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < kEach; ++i) {
+        const RunRow row = NewRun(absl::StrCat(t, "-", i));
+        const bool fail = i % 5 == 4;
+        const absl::Status status = store_->Write([&](db::Tx& tx) -> absl::Status {
+          RETURN_IF_ERROR(RunInsert(tx, row, {"spec", "{}", ""}));
+          return fail ? absl::CancelledError("") : absl::OkStatus();
+        });
+        if (status.ok() == fail) ++wrong;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(Counter("runs"), kThreads * kEach * 4 / 5);
+  EXPECT_TRUE(GetRun("3-3").ok());
+  EXPECT_TRUE(absl::IsNotFound(GetRun("3-4").status()));
+}
+
+TEST_P(StoreContract, ReadersSeeASnapshot) {
+  AddBasics();
+  EXPECT_TRUE(store_->Read([&](db::Tx& tx) -> absl::Status {
+                      EXPECT_TRUE(absl::IsNotFound(RunGet(tx, "a").status()));
+                      std::thread([&] { EXPECT_TRUE(AddRun(NewRun("a")).ok()); }).join();
+                      EXPECT_TRUE(absl::IsNotFound(RunGet(tx, "a").status()));
+                      return absl::OkStatus();
+                    }).ok());
+  EXPECT_TRUE(GetRun("a").ok());
+}
+
+TEST_P(StoreContract, RunsMoveOnlyAlongTheTableAndByCompareAndSet) {
+  AddBasics();
+  ASSERT_TRUE(AddRun(NewRun("a")).ok());
+  const auto move = [&](RunState from, RunState to) {
+    return store_->Write(
+        [&](db::Tx& tx) { return RunSetState(tx, "a", from, {to, clock_.Now() + absl::Seconds(1), 0, ""}); });
+  };
+  EXPECT_TRUE(absl::IsInternal(move(RunState::kPending, RunState::kSucceeded)));
+  EXPECT_TRUE(move(RunState::kPending, RunState::kRunning).ok());
+  EXPECT_TRUE(absl::IsAborted(move(RunState::kPending, RunState::kRunning)));
+  EXPECT_TRUE(move(RunState::kRunning, RunState::kSucceeded).ok());
+  EXPECT_TRUE(absl::IsAborted(move(RunState::kRunning, RunState::kFailed)));
+  EXPECT_EQ(GetRun("a")->finished_at, clock_.Now() + absl::Seconds(1));
+  ASSERT_TRUE(store_->Read([](db::Tx& tx) -> absl::Status {
+                      ASSIGN_OR_RETURN(const auto states, RunStates(tx, "a"));
+                      EXPECT_THAT(states, SizeIs(3));
+                      return absl::OkStatus();
+                    }).ok());
+}
+
+TEST_P(StoreContract, DeletingARunTakesEverythingOfItAndTheUnusedSpec) {
+  AddBasics();
+  ASSERT_TRUE(AddRun(NewRun("a")).ok());
+  ASSERT_TRUE(store_->Write([&](db::Tx& tx) -> absl::Status {
+                      TaskRow task;
+                      task.run_id = "a";
+                      task.task_id = "t";
+                      task.name = "train";
+                      task.created_at = task.started_at = task.finished_at = clock_.Now();
+                      RETURN_IF_ERROR(TaskInsert(tx, task));
+                      RETURN_IF_ERROR(TaskAttemptInsert(tx, {"a", "t", 1, "attempt"}));
+                      RETURN_IF_ERROR(TaskParameterInsert(tx, "a", {"t", Direction::kInput, "p", "1"}));
+                      ASSIGN_OR_RETURN(const int64_t id, ArtifactIdReserve(tx, 10));
+                      RETURN_IF_ERROR(ArtifactInsert(tx, {id, "a", "m", "system.Model", "", "", "", "{}", clock_.Now()}));
+                      return ArtifactTaskInsert(tx, "a", {"t", Direction::kOutput, "m", 0, id});
+                    }).ok());
+  ASSERT_TRUE(store_->Write([](db::Tx& tx) { return RunDelete(tx, "a"); }).ok());
+  EXPECT_TRUE(store_->Read([](db::Tx& tx) -> absl::Status {
+                      EXPECT_THAT(*TaskList(tx, "a"), SizeIs(0));
+                      EXPECT_THAT(*TaskAttemptList(tx, "a"), SizeIs(0));
+                      EXPECT_THAT(*ArtifactList(tx, "a"), SizeIs(0));
+                      EXPECT_TRUE(absl::IsNotFound(SpecGet(tx, "spec").status()));
+                      return absl::OkStatus();
+                    }).ok());
+  EXPECT_EQ(Counter("runs"), 0);
+  EXPECT_TRUE(absl::IsNotFound(store_->Write([](db::Tx& tx) { return RunDelete(tx, "a"); })));
+}
+
+TEST_P(StoreContract, AnAttemptEndsOnce) {
+  AddBasics();
+  ASSERT_TRUE(AddRun(NewRun("a")).ok());
+  TaskAttemptRow attempt{"a", "t", 1, "attempt"};
+  ASSERT_TRUE(store_->Write([&](db::Tx& tx) -> absl::Status {
+                      TaskRow task;
+                      task.run_id = "a";
+                      task.task_id = "t";
+                      task.name = "train";
+                      RETURN_IF_ERROR(TaskInsert(tx, task));
+                      return TaskAttemptInsert(tx, attempt);
+                    }).ok());
+  attempt.outcome = "SUCCEEDED";
+  attempt.exit_code = 0;
+  const auto finish = [&] { return store_->Write([&](db::Tx& tx) { return TaskAttemptFinish(tx, attempt); }); };
+  EXPECT_TRUE(finish().ok());
+  EXPECT_TRUE(absl::IsAborted(finish()));
+  attempt.number = 2;
+  EXPECT_TRUE(absl::IsNotFound(finish()));
+  ASSERT_TRUE(store_->Read([](db::Tx& tx) -> absl::Status {
+                      for (const char* name : {"t", "train", "attempt"}) {
+                        EXPECT_EQ(TaskAttemptFind(tx, "a", name, 0)->attempt_id, "attempt") << name;
+                      }
+                      EXPECT_TRUE(absl::IsNotFound(TaskAttemptFind(tx, "a", "train", 3).status()));
+                      EXPECT_TRUE(absl::IsNotFound(TaskAttemptFind(tx, "a", "nobody", 0).status()));
+                      return absl::OkStatus();
+                    }).ok());
+}
+
+TEST_P(StoreContract, ALeaseHasOneHolderAndARisingFence) {
+  const absl::Time now = clock_.Now();
+  const auto acquire = [&](absl::string_view holder, absl::Time at) {
+    LeaseRow lease;
+    EXPECT_TRUE(store_->Write([&](db::Tx& tx) -> absl::Status {
+                        ASSIGN_OR_RETURN(lease, LeaseAcquire(tx, "l", holder, at, at + absl::Seconds(10)));
+                        return absl::OkStatus();
+                      }).ok());
+    return lease;
+  };
+  EXPECT_EQ(acquire("a", now).holder, "a");
+  EXPECT_EQ(acquire("b", now + absl::Seconds(9)).holder, "a");
+  EXPECT_EQ(acquire("a", now + absl::Seconds(9)).fence, 1);
+  const LeaseRow taken = acquire("b", now + absl::Seconds(19));
+  EXPECT_EQ(taken.holder, "b");
+  EXPECT_EQ(taken.fence, 2);
+  EXPECT_TRUE(absl::IsAborted(store_->Write([](db::Tx& tx) { return LeaseCheck(tx, "l", "a", 1); })));
+  EXPECT_TRUE(store_->Write([](db::Tx& tx) { return LeaseCheck(tx, "l", "b", 2); }).ok());
+}
+
+TEST_P(StoreContract, PipelinesHaveUniqueNamesAndKeepTheirVersions) {
+  ASSERT_TRUE(store_->Write([](db::Tx& tx) { return SpecPut(tx, "s1", std::string(100'000, 'x')); }).ok());
+  PipelineRow pipeline{"p", "", "train", "Train", "", clock_.Now(), {{"team", "a"}}};
+  const auto insert = [&] { return store_->Write([&](db::Tx& tx) { return PipelineInsert(tx, pipeline); }); };
+  ASSERT_TRUE(insert().ok());
+  pipeline.pipeline_id = "q";
+  EXPECT_TRUE(absl::IsAlreadyExists(insert()));
+  PipelineVersionRow version{"v", "p", "v1", "v1", "", "", "", "s1", clock_.Now(), {}};
+  ASSERT_TRUE(store_->Write([&](db::Tx& tx) { return PipelineVersionInsert(tx, version); }).ok());
+  const auto remove = [&](bool cascade) {
+    return store_->Write([&](db::Tx& tx) { return PipelineDelete(tx, "p", cascade); });
+  };
+  EXPECT_THAT(std::string(remove(false).message()), HasSubstr("cascade"));
+  ASSERT_TRUE(store_->Read([](db::Tx& tx) -> absl::Status {
+                      EXPECT_EQ(PipelineGet(tx, "p")->tags.at("team"), "a");
+                      EXPECT_EQ(PipelineVersionLatest(tx, "p")->pipeline_version_id, "v");
+                      EXPECT_EQ(SpecGet(tx, "s1")->size(), 100'000u);
+                      return absl::OkStatus();
+                    }).ok());
+  EXPECT_TRUE(remove(true).ok());
+  EXPECT_TRUE(absl::IsNotFound(remove(true)));
+  ASSERT_TRUE(store_->Read([](db::Tx& tx) -> absl::Status {
+                      EXPECT_TRUE(absl::IsNotFound(SpecGet(tx, "s1").status()));
+                      EXPECT_TRUE(absl::IsNotFound(PipelineVersionGet(tx, "v").status()));
+                      return absl::OkStatus();
+                    }).ok());
+}
+
+TEST_P(StoreContract, TheDefaultExperimentIsMadeOnceAndStays) {
+  ExperimentRow row;
+  row.experiment_id = "first";
+  row.name = "Default";
+  const auto ensure = [&] {
+    std::string id;
+    EXPECT_TRUE(store_->Write([&](db::Tx& tx) -> absl::Status {
+                        ASSIGN_OR_RETURN(id, ExperimentEnsureDefault(tx, row));
+                        return absl::OkStatus();
+                      }).ok());
+    return id;
+  };
+  EXPECT_EQ(ensure(), "first");
+  row.experiment_id = "second";
+  EXPECT_EQ(ensure(), "first");
+  EXPECT_TRUE(absl::IsAborted(store_->Write([](db::Tx& tx) { return ExperimentDelete(tx, "first"); })));
+}
+
+TEST_P(StoreContract, ArchivingAnExperimentArchivesItsRunsOnly) {
+  AddBasics();
+  ASSERT_TRUE(AddRun(NewRun("a")).ok());
+  ASSERT_TRUE(store_->Write([](db::Tx& tx) { return ExperimentArchive(tx, "exp"); }).ok());
+  EXPECT_EQ(GetRun("a")->storage_state, StorageState::kArchived);
+  ASSERT_TRUE(store_->Write([](db::Tx& tx) { return ExperimentUnarchive(tx, "exp"); }).ok());
+  EXPECT_EQ(GetRun("a")->storage_state, StorageState::kArchived);
+  EXPECT_TRUE(absl::IsNotFound(store_->Write([](db::Tx& tx) { return ExperimentArchive(tx, "none"); })));
+}
+
+}  // namespace
+}  // namespace penstock

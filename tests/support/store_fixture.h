@@ -1,0 +1,74 @@
+// A fresh store for each test, on every database that is served. Suites are written once, as
+// INSTANTIATE_TEST_SUITE_P(..., StoreTest, ServedDatabases(), ...).
+#pragma once
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "absl/random/random.h"
+#include "absl/strings/str_cat.h"
+#include "common/clock.h"
+#include "common/ids.h"
+#include "storage/experiment_store.h"
+#include "storage/run_store.h"
+#include "storage/spec_store.h"
+#include "storage/store.h"
+
+namespace penstock {
+
+inline auto ServedDatabases() { return ::testing::Values("sqlite"); }
+
+class StoreTest : public ::testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    absl::BitGen random;
+    directory_ = std::filesystem::path(::testing::TempDir()) /
+                 absl::StrCat("penstock-store-", absl::Hex(absl::Uniform<uint64_t>(random)));
+    std::filesystem::create_directories(directory_);
+    Reopen();
+  }
+  void TearDown() override {
+    store_.reset();
+    std::filesystem::remove_all(directory_);
+  }
+
+  void Reopen() {
+    store_.reset();
+    auto store = Store::Open(Url(), clock_);
+    ASSERT_TRUE(store.ok()) << store.status();
+    store_ = *std::move(store);
+  }
+  std::string Url() const { return absl::StrCat("sqlite://", (directory_ / "store.db").string()); }
+
+  // An experiment and a stored spec that runs can refer to.
+  void AddBasics() {
+    ExperimentRow experiment;
+    experiment.experiment_id = "exp";
+    experiment.name = "Default";
+    experiment.created_at = experiment.last_run_created_at = absl::UnixEpoch();
+    ASSERT_TRUE(store_->Write([&](db::Tx& tx) { return ExperimentInsert(tx, experiment); }).ok());
+    ASSERT_TRUE(store_->Write([](db::Tx& tx) { return SpecPut(tx, "spec", "{}"); }).ok());
+  }
+  RunRow NewRun(absl::string_view id) {
+    RunRow row;
+    row.run_id = std::string(id);
+    row.experiment_id = "exp";
+    row.display_name = absl::StrCat("run ", id);
+    row.created_at = row.scheduled_at = clock_.Now();
+    row.finished_at = absl::UnixEpoch();
+    return row;
+  }
+  absl::Status AddRun(const RunRow& row) {
+    return store_->Write([&](db::Tx& tx) { return RunInsert(tx, row, {"spec", "{}", ""}); });
+  }
+
+  SimulatedClock clock_{absl::FromUnixSeconds(1'700'000'000)};
+  std::filesystem::path directory_;
+  std::unique_ptr<Store> store_;
+};
+
+}  // namespace penstock
