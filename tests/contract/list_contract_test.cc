@@ -66,8 +66,11 @@ TEST_P(ListContract, PagesGiveEachRowOnceInOrderWhateverTheSort) {
     EXPECT_EQ(seen.size(), 53u) << sort;
     EXPECT_EQ(pages, 8);
     for (size_t i = 1; i < rows.size(); ++i) {
-      if (sort == "name") EXPECT_LT(rows[i - 1].display_name, rows[i].display_name);
-      if (sort == "created_at desc") EXPECT_GE(rows[i - 1].created_at, rows[i].created_at);
+      if (sort == "name") {
+        EXPECT_LT(rows[i - 1].display_name, rows[i].display_name);
+      } else if (sort == "created_at desc") {
+        EXPECT_GE(rows[i - 1].created_at, rows[i].created_at);
+      }
     }
   }
 }
@@ -103,8 +106,9 @@ TEST_P(ListContract, FiltersCompareByTypeAndAreAnded) {
   const auto ids = [&](const std::string& predicates) {
     const auto page = List({200, "", "id", absl::StrCat("{\"predicates\":[", predicates, "]}")});
     EXPECT_TRUE(page.ok()) << page.status();
-    if (page.ok()) EXPECT_EQ(page->total_size, static_cast<int64_t>(page->rows.size()));
-    return page.ok() ? Ids(*page) : std::vector<std::string>{};
+    if (!page.ok()) return std::vector<std::string>{};
+    EXPECT_EQ(page->total_size, static_cast<int64_t>(page->rows.size()));
+    return Ids(*page);
   };
   EXPECT_THAT(ids(R"({"operation":1,"key":"id","stringValue":"r0003"})"), ElementsAre("r0003"));
   EXPECT_THAT(ids(R"({"operation":"IN","key":"run_id","string_values":{"values":["r0001","r0005","x"]}})"),

@@ -1,0 +1,221 @@
+CREATE TABLE artifact_tasks (
+  run_id      TEXT    NOT NULL,
+  task_id     TEXT    NOT NULL,
+  direction   TEXT    NOT NULL CHECK (direction IN ('INPUT', 'OUTPUT')),
+  name        TEXT    NOT NULL,
+  position    INTEGER NOT NULL,
+  artifact_id INTEGER NOT NULL REFERENCES artifacts (artifact_id) ON DELETE CASCADE,
+  PRIMARY KEY (run_id, task_id, direction, name, position),
+  FOREIGN KEY (run_id, task_id) REFERENCES tasks (run_id, task_id) ON DELETE CASCADE
+) WITHOUT ROWID;
+
+CREATE INDEX artifact_tasks_by_artifact ON artifact_tasks (artifact_id);
+
+CREATE TABLE artifacts (
+  artifact_id    INTEGER NOT NULL PRIMARY KEY,
+  run_id         TEXT    NOT NULL REFERENCES runs (run_id) ON DELETE CASCADE,
+  name           TEXT    NOT NULL,
+  schema_title   TEXT    NOT NULL,
+  schema_version TEXT    NOT NULL,
+  uri            TEXT    NOT NULL,
+  custom_path    TEXT    NOT NULL,
+  metadata       TEXT    NOT NULL,
+  created_at_us  INTEGER NOT NULL
+);
+
+CREATE INDEX artifacts_by_run ON artifacts (run_id);
+
+CREATE TABLE counters (
+  name  TEXT    NOT NULL PRIMARY KEY,
+  value INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE experiments (
+  experiment_id          TEXT    NOT NULL PRIMARY KEY,
+  namespace              TEXT    NOT NULL,
+  name                   TEXT    NOT NULL,
+  description            TEXT    NOT NULL,
+  storage_state          TEXT    NOT NULL CHECK (storage_state IN ('AVAILABLE', 'ARCHIVED')),
+  created_at_us          INTEGER NOT NULL,
+  last_run_created_at_us INTEGER NOT NULL,
+  UNIQUE (namespace, name)
+);
+
+CREATE INDEX experiments_by_created_at ON experiments (created_at_us, experiment_id);
+
+CREATE INDEX experiments_by_last_run ON experiments (last_run_created_at_us, experiment_id);
+
+CREATE INDEX experiments_by_name ON experiments (name, experiment_id);
+
+CREATE TABLE leases (
+  name          TEXT    NOT NULL PRIMARY KEY,
+  holder        TEXT    NOT NULL,
+  fence         INTEGER NOT NULL,
+  expires_at_us INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE pipeline_versions (
+  pipeline_version_id TEXT    NOT NULL PRIMARY KEY,
+  pipeline_id         TEXT    NOT NULL REFERENCES pipelines (pipeline_id) ON DELETE CASCADE,
+  name                TEXT    NOT NULL,
+  display_name        TEXT    NOT NULL,
+  description         TEXT    NOT NULL,
+  package_url         TEXT    NOT NULL,
+  code_source_url     TEXT    NOT NULL,
+  spec_sha256         TEXT    NOT NULL REFERENCES specs (spec_sha256),
+  created_at_us       INTEGER NOT NULL,
+  UNIQUE (pipeline_id, name)
+);
+
+CREATE INDEX pipeline_versions_by_created_at ON pipeline_versions (pipeline_id, created_at_us, pipeline_version_id);
+
+CREATE INDEX pipeline_versions_by_display_name ON pipeline_versions (pipeline_id, display_name, pipeline_version_id);
+
+CREATE INDEX pipeline_versions_by_spec ON pipeline_versions (spec_sha256);
+
+CREATE TABLE pipelines (
+  pipeline_id   TEXT    NOT NULL PRIMARY KEY,
+  namespace     TEXT    NOT NULL,
+  name          TEXT    NOT NULL,
+  display_name  TEXT    NOT NULL,
+  description   TEXT    NOT NULL,
+  created_at_us INTEGER NOT NULL,
+  UNIQUE (namespace, name)
+);
+
+CREATE INDEX pipelines_by_created_at ON pipelines (created_at_us, pipeline_id);
+
+CREATE INDEX pipelines_by_display_name ON pipelines (display_name, pipeline_id);
+
+CREATE INDEX pipelines_by_name ON pipelines (name, pipeline_id);
+
+CREATE TABLE run_configs (
+  run_id        TEXT NOT NULL PRIMARY KEY REFERENCES runs (run_id) ON DELETE CASCADE,
+  spec_sha256   TEXT NOT NULL REFERENCES specs (spec_sha256),
+  parameters    TEXT NOT NULL,
+  pipeline_root TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE INDEX run_configs_by_spec ON run_configs (spec_sha256);
+
+CREATE TABLE run_states (
+  run_id        TEXT    NOT NULL REFERENCES runs (run_id) ON DELETE CASCADE,
+  sequence      INTEGER NOT NULL,
+  state         TEXT    NOT NULL,
+  updated_at_us INTEGER NOT NULL,
+  error_code    INTEGER NOT NULL,
+  error_message TEXT    NOT NULL,
+  PRIMARY KEY (run_id, sequence)
+) WITHOUT ROWID;
+
+CREATE TABLE runs (
+  run_id              TEXT    NOT NULL PRIMARY KEY,
+  experiment_id       TEXT    NOT NULL,
+  namespace           TEXT    NOT NULL,
+  display_name        TEXT    NOT NULL,
+  description         TEXT    NOT NULL,
+  storage_state       TEXT    NOT NULL CHECK (storage_state IN ('AVAILABLE', 'ARCHIVED')),
+  state               TEXT    NOT NULL
+                      CHECK (state IN ('PENDING', 'RUNNING', 'SUCCEEDED', 'FAILED', 'CANCELING', 'CANCELED')),
+  service_account     TEXT    NOT NULL,
+  pipeline_id         TEXT    NOT NULL,
+  pipeline_version_id TEXT    NOT NULL,
+  recurring_run_id    TEXT    NOT NULL,
+  created_at_us       INTEGER NOT NULL,
+  scheduled_at_us     INTEGER NOT NULL,
+  finished_at_us      INTEGER NOT NULL
+);
+
+CREATE INDEX runs_by_created_at ON runs (created_at_us, run_id);
+
+CREATE INDEX runs_by_display_name ON runs (display_name, run_id);
+
+CREATE INDEX runs_by_experiment ON runs (experiment_id, created_at_us, run_id);
+
+CREATE INDEX runs_by_state ON runs (state, created_at_us, run_id);
+
+CREATE TABLE schema_migrations (
+    version       INTEGER NOT NULL PRIMARY KEY,
+    name          TEXT    NOT NULL,
+    checksum      TEXT    NOT NULL,
+    applied_at_us INTEGER NOT NULL
+  );
+
+CREATE TABLE settings (
+  name  TEXT NOT NULL PRIMARY KEY,
+  value BLOB NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE specs (
+  spec_sha256 TEXT    NOT NULL PRIMARY KEY,
+  size_bytes  INTEGER NOT NULL,
+  content     BLOB    NOT NULL
+);
+
+CREATE TABLE tags (
+  owner_id TEXT NOT NULL,
+  name     TEXT NOT NULL,
+  value    TEXT NOT NULL,
+  PRIMARY KEY (owner_id, name)
+) WITHOUT ROWID;
+
+CREATE INDEX tags_by_value ON tags (name, value, owner_id);
+
+CREATE TABLE task_attempts (
+  run_id         TEXT    NOT NULL,
+  task_id        TEXT    NOT NULL,
+  number         INTEGER NOT NULL,
+  attempt_id     TEXT    NOT NULL,
+  outcome        TEXT    NOT NULL
+                 CHECK (outcome IN ('', 'SUCCEEDED', 'FAILED', 'TIMED_OUT', 'CANCELED', 'LOST')),
+  exit_code      INTEGER,
+  signal         INTEGER,
+  message        TEXT    NOT NULL,
+  log_tail       TEXT    NOT NULL,
+  log_path       TEXT    NOT NULL,
+  cpu_time_us    INTEGER NOT NULL,
+  max_rss_bytes  INTEGER NOT NULL,
+  created_at_us  INTEGER NOT NULL,
+  started_at_us  INTEGER NOT NULL,
+  finished_at_us INTEGER NOT NULL,
+  PRIMARY KEY (run_id, task_id, number),
+  FOREIGN KEY (run_id, task_id) REFERENCES tasks (run_id, task_id) ON DELETE CASCADE
+) WITHOUT ROWID;
+
+CREATE TABLE task_parameters (
+  run_id    TEXT NOT NULL,
+  task_id   TEXT NOT NULL,
+  direction TEXT NOT NULL CHECK (direction IN ('INPUT', 'OUTPUT')),
+  name      TEXT NOT NULL,
+  value     TEXT NOT NULL,
+  PRIMARY KEY (run_id, task_id, direction, name),
+  FOREIGN KEY (run_id, task_id) REFERENCES tasks (run_id, task_id) ON DELETE CASCADE
+) WITHOUT ROWID;
+
+CREATE TABLE task_states (
+  run_id        TEXT    NOT NULL,
+  task_id       TEXT    NOT NULL,
+  sequence      INTEGER NOT NULL,
+  state         TEXT    NOT NULL,
+  updated_at_us INTEGER NOT NULL,
+  PRIMARY KEY (run_id, task_id, sequence),
+  FOREIGN KEY (run_id, task_id) REFERENCES tasks (run_id, task_id) ON DELETE CASCADE
+) WITHOUT ROWID;
+
+CREATE TABLE tasks (
+  run_id         TEXT    NOT NULL REFERENCES runs (run_id) ON DELETE CASCADE,
+  task_id        TEXT    NOT NULL,
+  parent_task_id TEXT    NOT NULL,
+  name           TEXT    NOT NULL,
+  display_name   TEXT    NOT NULL,
+  state          TEXT    NOT NULL CHECK (state IN
+                   ('PENDING', 'RUNNING', 'SUCCEEDED', 'SKIPPED', 'FAILED', 'CANCELING', 'CANCELED')),
+  wait_reason    TEXT    NOT NULL,
+  error_code     INTEGER NOT NULL,
+  error_message  TEXT    NOT NULL,
+  created_at_us  INTEGER NOT NULL,
+  started_at_us  INTEGER NOT NULL,
+  finished_at_us INTEGER NOT NULL,
+  PRIMARY KEY (run_id, task_id)
+) WITHOUT ROWID;
+
