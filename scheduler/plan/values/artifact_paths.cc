@@ -91,8 +91,7 @@ TaskPaths MakeTaskPaths(const ArtifactPathMap& map, absl::string_view pipeline_n
   paths.artifact_dir = absl::StrCat(map.local_root, place);
   paths.artifact_uri_prefix = absl::StrCat(map.uri_prefix, place);
   paths.work_dir = std::string(work_dir);
-  paths.executor_output_path = absl::StrCat(work_dir, "/outputs/executor_output.json");
-  paths.parameter_dir = absl::StrCat(work_dir, "/outputs/parameters");
+  paths.parameter_dir = absl::StrCat(work_dir, "/outputs");
   return paths;
 }
 

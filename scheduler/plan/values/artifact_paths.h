@@ -21,11 +21,10 @@ struct ArtifactPathMap {
 
 // The places of one attempt. All paths are absolute.
 struct TaskPaths {
-  std::string artifact_dir;          // directory of the output artifacts
-  std::string artifact_uri_prefix;   // the same place as a logical URI
-  std::string work_dir;              // the attempt's own directory
-  std::string executor_output_path;  // file in which a program reports its outputs, in KFP's form
-  std::string parameter_dir;         // directory of the output parameter files
+  std::string artifact_dir;         // directory of the output artifacts
+  std::string artifact_uri_prefix;  // the same place as a logical URI
+  std::string work_dir;             // the attempt's own directory
+  std::string parameter_dir;        // directory of the output parameter files
 };
 
 // The places of an attempt: artifacts under the map's root, everything else under `work_dir`. No name can

@@ -45,8 +45,7 @@ TEST(TaskPathsTest, LaysOutOneAttempt) {
   const TaskPaths paths = MakeTaskPaths(TestMap(), "pipe", "run/1", "..", "a1", "/data/work/a1");
   EXPECT_EQ(paths.artifact_dir, "/data/artifacts/pipe/run%2f1/%2e./a1");
   EXPECT_EQ(paths.artifact_uri_prefix, "penstock://artifacts/pipe/run%2f1/%2e./a1");
-  EXPECT_EQ(paths.executor_output_path, "/data/work/a1/outputs/executor_output.json");
-  EXPECT_EQ(ParameterFilePath(paths, "../x"), "/data/work/a1/outputs/parameters/%2e.%2fx");
+  EXPECT_EQ(ParameterFilePath(paths, "../x"), "/data/work/a1/outputs/%2e.%2fx");
   EXPECT_EQ(LocalUri(TestMap(), paths.artifact_uri_prefix), paths.artifact_dir);
 }
 

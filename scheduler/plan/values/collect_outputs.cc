@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/json.h"
 #include "common/status_macros.h"
@@ -53,10 +54,14 @@ class OutputCollector {
     if (executor_output_text.has_value()) {
       RETURN_IF_ERROR(ReadExecutorOutput(*executor_output_text));
     }
+    // Sorted: of several errors the same one is reported every time.
+    std::map<std::string, ParameterTypeEnum> types;
     for (const auto& [name, spec] : component_.output_definitions().parameters()) {
+      types[name] = spec.parameter_type();
+    }
+    for (const auto& [name, type] : types) {
       const auto file = parameter_files.find(name);
-      RETURN_IF_ERROR(CollectParameter(name, spec.parameter_type(),
-                                       file == parameter_files.end() ? nullptr : &file->second));
+      RETURN_IF_ERROR(CollectParameter(name, type, file == parameter_files.end() ? nullptr : &file->second));
     }
     for (auto& [name, declared] : DeclaredOutputArtifacts(component_, paths_)) {
       const bool list = component_.output_definitions().artifacts().at(name).is_artifact_list();
@@ -116,9 +121,9 @@ class OutputCollector {
     }
     if (file == nullptr) {
       return Error(
-          what,
-          absl::StrCat("the task succeeded without writing it: it is neither in the executor output ",
-                       paths_.executor_output_path, " nor in the file ", ParameterFilePath(paths_, name)));
+          what, absl::StrCat("the task succeeded without writing it: it is neither in the executor output ",
+                             ExecutorOutputPath(component_, paths_), " nor in the file ",
+                             ParameterFilePath(paths_, name)));
     }
     absl::StatusOr<Json> value = ParseParameterFile(*file, type);
     if (!value.ok()) {
@@ -176,7 +181,10 @@ class OutputCollector {
     }
     ASSIGN_OR_RETURN(const std::string custom_path, TextMember(reported, "customPath", "custom_path"));
     if (!custom_path.empty()) {
-      artifact.custom_path = LogicalUri(map_, custom_path);
+      // A relative path is meant from where the program was started.
+      const bool relative = custom_path[0] != '/' && !absl::StrContains(custom_path, "://");
+      artifact.custom_path =
+          LogicalUri(map_, relative ? absl::StrCat(paths_.work_dir, "/", custom_path) : custom_path);
     }
     const Json* metadata = Member(reported, "metadata", "metadata");
     if (metadata == nullptr) {

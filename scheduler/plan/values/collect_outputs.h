@@ -14,7 +14,7 @@
 namespace penstock {
 
 // The outputs of the succeeded task `task_name`. `executor_output_text` is the content of
-// paths.executor_output_path, `parameter_files` that of the output parameter files by output name; what was
+// ExecutorOutputPath, `parameter_files` that of the output parameter files by output name; what was
 // not written is left out.
 //
 // Parameters: the executor output wins over the file. A value there has to be of the declared kind; null
@@ -23,9 +23,9 @@ namespace penstock {
 //
 // Artifacts: every declared one is there, whether the task reported it or not, with its URI, metadata (key by
 // key over the declared) and custom path as reported. Paths under the artifact root become logical URIs
-// again. Python writes NaN and Infinity into metadata although JSON has no such numbers (a ROC curve begins
-// with an infinite threshold): NaN becomes null, and an infinity the largest double of its sign, so that the
-// value still is a number and in its place.
+// again, and a relative custom path is taken from the work directory. Python writes NaN and Infinity into
+// metadata although JSON has no such numbers (a ROC curve begins with an infinite threshold): NaN becomes
+// null, and an infinity the largest double of its sign, so that the value still is a number and in its place.
 //
 // Undeclared outputs are ignored. Keys are taken in camelCase and in snake_case.
 // Returns INVALID_ARGUMENT with a sentence that names the task and the output.

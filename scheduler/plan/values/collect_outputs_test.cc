@@ -50,10 +50,18 @@ TEST(CollectParametersTest, Precedence) {
   const std::string missing =
       "task 'train', output parameter 'p': the task succeeded without writing it: it is neither in the "
       "executor output "
-      "/data/work/a1/outputs/executor_output.json nor in the file /data/work/a1/outputs/parameters/p";
+      "/data/work/a1/.executor_output.json nor in the file /data/work/a1/outputs/p";
   EXPECT_EQ(Parameter("STRING", std::nullopt), missing);
   EXPECT_EQ(Parameter("STRING", "{}", {{"other", "x"}}), missing);
   EXPECT_EQ(Parameter("STRING", R"({"parameterValues": {"p": null}})"), missing);
+}
+
+TEST(CollectParametersTest, TheFirstMissingOneIsNamed) {
+  const auto got =
+      Collect(R"({"parameters": {"c": {"parameterType": "STRING"}, "a": {"parameterType": "STRING"},
+                                              "b": {"parameterType": "STRING"}}})",
+              "{}");
+  EXPECT_THAT(std::string(got.status().message()), HasSubstr("output parameter 'a'"));
 }
 
 TEST(CollectParametersTest, ReportedValuesAreChecked) {
@@ -163,6 +171,8 @@ TEST(CollectArtifactsTest, Uris) {
   }
   EXPECT_EQ(Artifact(R"({"artifacts": {"model": {"artifacts": [{"customPath": "/mnt/m"}]}}})").custom_path,
             "/mnt/m");
+  EXPECT_EQ(Artifact(R"({"artifacts": {"model": {"artifacts": [{"custom_path": "out/m"}]}}})").custom_path,
+            "/data/work/a1/out/m");
 }
 
 TEST(CollectArtifactsTest, RocCurveWithInfiniteThreshold) {

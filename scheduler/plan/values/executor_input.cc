@@ -6,6 +6,11 @@
 
 namespace penstock {
 
+std::string ExecutorOutputPath(const ml_pipelines::ComponentSpec& component, const TaskPaths& paths) {
+  const bool artifacts = !component.output_definitions().artifacts().empty();
+  return absl::StrCat(artifacts ? paths.artifact_dir : paths.work_dir, "/.executor_output.json");
+}
+
 ArtifactMap DeclaredOutputArtifacts(const ml_pipelines::ComponentSpec& component, const TaskPaths& paths) {
   ArtifactMap out;
   for (const auto& [name, spec] : component.output_definitions().artifacts()) {
@@ -75,7 +80,7 @@ Json BuildExecutorInput(const ml_pipelines::ComponentSpec& component, const Task
   out["inputs"]["artifacts"] = artifact_lists(inputs.artifacts);
   out["outputs"]["parameters"] = std::move(output_parameters);
   out["outputs"]["artifacts"] = artifact_lists(DeclaredOutputArtifacts(component, paths));
-  out["outputs"]["outputFile"] = paths.executor_output_path;
+  out["outputs"]["outputFile"] = ExecutorOutputPath(component, paths);
   return out;
 }
 

@@ -2,12 +2,19 @@
 // arguments.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "common/json.h"
 #include "ml_pipelines/pipeline_spec.pb.h"
 #include "scheduler/plan/values/artifact_paths.h"
 #include "scheduler/plan/values/values.h"
 
 namespace penstock {
+
+// The file in which the program reports its outputs. The SDK takes its directory for the place of the task's
+// artifacts (dsl.get_uri), so it lies among them if there are any, under a name that no output can have.
+std::string ExecutorOutputPath(const ml_pipelines::ComponentSpec& component, const TaskPaths& paths);
 
 // The output artifacts that the component declares, as they are before the task runs: logical URI under
 // `paths.artifact_uri_prefix`, declared type and metadata, one artifact per output also where a list is

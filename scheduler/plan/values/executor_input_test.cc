@@ -31,7 +31,7 @@ TEST(ExecutorInputTest, HasTheShapeThatTheSdkReads) {
            "metadata": {}}]},
         "none": {"artifacts": []}}},
     "outputs": {
-      "parameters": {"Output": {"outputFile": "/data/work/a1/outputs/parameters/Output"}},
+      "parameters": {"Output": {"outputFile": "/data/work/a1/outputs/Output"}},
       "artifacts": {
         "model": {"artifacts": [
           {"name": "model", "type": {"schemaTitle": "system.Model", "schemaVersion": "0.0.1"},
@@ -39,7 +39,7 @@ TEST(ExecutorInputTest, HasTheShapeThatTheSdkReads) {
         "raw": {"artifacts": [
           {"name": "raw", "type": {"instanceSchema": ""}, "uri": "/data/artifacts/pipe/run-1/train/a1/raw",
            "metadata": {}}]}},
-      "outputFile": "/data/work/a1/outputs/executor_output.json"}})");
+      "outputFile": "/data/artifacts/pipe/run-1/train/a1/.executor_output.json"}})");
   const Json got = BuildExecutorInput(component, inputs, TestPaths(), TestMap());
   EXPECT_EQ(DumpJson(got), DumpJson(want));
   EXPECT_EQ(DumpJson(got).find("5.0"), std::string::npos);
@@ -48,15 +48,23 @@ TEST(ExecutorInputTest, HasTheShapeThatTheSdkReads) {
 TEST(ExecutorInputTest, NothingAtAll) {
   EXPECT_EQ(DumpJson(BuildExecutorInput(Component("{}"), {}, TestPaths(), TestMap())),
             R"({"inputs":{"artifacts":{},"parameterValues":{}},"outputs":{"artifacts":{},)"
-            R"("outputFile":"/data/work/a1/outputs/executor_output.json","parameters":{}}})");
+            R"("outputFile":"/data/work/a1/.executor_output.json","parameters":{}}})");
+}
+
+TEST(ExecutorInputTest, TheExecutorOutputLiesAmongTheArtifacts) {
+  const auto with_artifact =
+      Component(R"({"outputDefinitions": {"artifacts": {".executor_output.json": {}}}})");
+  const std::string path = ExecutorOutputPath(with_artifact, TestPaths());
+  EXPECT_EQ(path, "/data/artifacts/pipe/run-1/train/a1/.executor_output.json");
+  const ArtifactMap artifacts = DeclaredOutputArtifacts(with_artifact, TestPaths());
+  EXPECT_NE(LocalUri(TestMap(), artifacts.at(".executor_output.json")[0].uri), path);
 }
 
 TEST(ExecutorInputTest, OutputNamesCannotLeaveTheirDirectory) {
   const auto component = Component(R"({"outputDefinitions": {
       "parameters": {"../../p": {"parameterType": "STRING"}}, "artifacts": {"../../../a": {}}}})");
   const Json got = BuildExecutorInput(component, {}, TestPaths(), TestMap());
-  EXPECT_EQ(got["outputs"]["parameters"]["../../p"]["outputFile"],
-            "/data/work/a1/outputs/parameters/%2e.%2f..%2fp");
+  EXPECT_EQ(got["outputs"]["parameters"]["../../p"]["outputFile"], "/data/work/a1/outputs/%2e.%2f..%2fp");
   EXPECT_EQ(got["outputs"]["artifacts"]["../../../a"]["artifacts"][0]["uri"],
             "/data/artifacts/pipe/run-1/train/a1/%2e.%2f..%2f..%2fa");
 }

@@ -218,17 +218,18 @@ absl::StatusOr<TaskResources> BuildResources(const ResourceSpec& spec, const Pla
 
 void AddOutputs(const ComponentSpec& component, const TaskPaths& paths, TaskLaunch* launch) {
   launch->output_artifacts = DeclaredOutputArtifacts(component, paths);
-  launch->executor_output_path = paths.executor_output_path;
+  launch->executor_output_path = ExecutorOutputPath(component, paths);
   for (const auto& [name, spec] : component.output_definitions().parameters()) {
     launch->parameter_files.emplace_back(name, ParameterFilePath(paths, name));
   }
   std::sort(launch->parameter_files.begin(), launch->parameter_files.end());
-  const size_t slash = paths.executor_output_path.rfind('/');
-  launch->directories.push_back(paths.executor_output_path.substr(0, slash));
+  launch->directories.push_back(paths.work_dir);
   if (!launch->parameter_files.empty()) {
     launch->directories.push_back(paths.parameter_dir);
   }
-  launch->directories.push_back(paths.artifact_dir);
+  if (!launch->output_artifacts.empty()) {
+    launch->directories.push_back(paths.artifact_dir);
+  }
 }
 
 absl::StatusOr<TaskLaunch> Build(const ContainerSpec& container, const TaskInputs& inputs,

@@ -57,14 +57,14 @@ TEST_F(LaunchTest, ContainerComponent) {
 })json");
   ASSERT_TRUE(got.ok()) << got.status();
   EXPECT_EQ(got->image, "python:3.11");
-  EXPECT_THAT(got->argv, ElementsAre("X", "-c", "--x", "X", "--a", "/data/work/a1/outputs/parameters/a"));
+  EXPECT_THAT(got->argv, ElementsAre("X", "-c", "--x", "X", "--a", "/data/work/a1/outputs/a"));
   EXPECT_EQ(got->command_size, 2u);
   EXPECT_THAT(got->env, ElementsAre(Pair("A", "{{$}}"), Pair("B", "1$(C)$(A)")));
-  EXPECT_THAT(got->directories, ElementsAre("/data/work/a1/outputs", "/data/work/a1/outputs/parameters",
-                                            "/data/artifacts/pipe/run-1/train/a1"));
-  EXPECT_EQ(got->executor_output_path, "/data/work/a1/outputs/executor_output.json");
-  EXPECT_THAT(got->parameter_files, ElementsAre(Pair("a", "/data/work/a1/outputs/parameters/a"),
-                                                Pair("b", "/data/work/a1/outputs/parameters/b")));
+  EXPECT_THAT(got->directories,
+              ElementsAre("/data/work/a1", "/data/work/a1/outputs", "/data/artifacts/pipe/run-1/train/a1"));
+  EXPECT_EQ(got->executor_output_path, "/data/artifacts/pipe/run-1/train/a1/.executor_output.json");
+  EXPECT_THAT(got->parameter_files,
+              ElementsAre(Pair("a", "/data/work/a1/outputs/a"), Pair("b", "/data/work/a1/outputs/b")));
   ASSERT_EQ(got->output_artifacts.count("model"), 1u);
   EXPECT_EQ(got->output_artifacts.at("model")[0].uri, "penstock://artifacts/pipe/run-1/train/a1/model");
   EXPECT_TRUE(ParseJson(got->executor_input).ok());
@@ -104,12 +104,13 @@ TEST_F(LaunchTest, ConstantsThatOnlyTheLaunchCanFill) {
       Build(R"({"args": ["{{$.inputs.parameters['ei']}}", "{{$.inputs.parameters['where']}}",
                          "{{$.inputs.parameters['data']}}"]})");
   ASSERT_TRUE(got.ok()) << got.status();
-  EXPECT_EQ(got->argv[1], "/data/work/a1/outputs/executor_output.json");
+  EXPECT_EQ(got->argv[1], "/data/artifacts/pipe/run-1/train/a1/.executor_output.json");
   EXPECT_EQ(got->argv[2], "{{$}}");
   const absl::StatusOr<Json> inner = ParseJson(got->argv[0]);
   ASSERT_TRUE(inner.ok());
   EXPECT_EQ((*inner)["inputs"]["parameterValues"]["ei"], "{{$}}");
-  EXPECT_EQ((*inner)["inputs"]["parameterValues"]["where"], "/data/work/a1/outputs/executor_output.json");
+  EXPECT_EQ((*inner)["inputs"]["parameterValues"]["where"],
+            "/data/artifacts/pipe/run-1/train/a1/.executor_output.json");
   EXPECT_EQ((*ParseJson(got->executor_input))["inputs"]["parameterValues"]["ei"], got->argv[0]);
 
   inputs_.parameters["where"] = "{{$.outputs.artifacts['nope'].uri}}";

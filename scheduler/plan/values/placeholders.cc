@@ -135,7 +135,7 @@ absl::StatusOr<std::string> OutputText(const Placeholder& placeholder, const Pla
     return ParameterFilePath(sources.paths, *name);
   }
   if (placeholder.steps.size() == 2 && placeholder.IsField(1, "output_file")) {
-    return sources.paths.executor_output_path;
+    return ExecutorOutputPath(sources.component, sources.paths);
   }
   return UnknownPlaceholder(placeholder);
 }
@@ -279,7 +279,7 @@ absl::StatusOr<std::string> PlaceholderText(const Placeholder& placeholder,
     return InputArtifactText(placeholder, *name, sources);
   }
   if (placeholder.steps.size() == 1 && placeholder.IsField(0, "outputMetadataUri")) {
-    return sources.paths.executor_output_path;
+    return ExecutorOutputPath(sources.component, sources.paths);
   }
   ASSIGN_OR_RETURN(std::optional<std::string> fact, RunPlaceholderValue(placeholder, sources.facts));
   if (fact.has_value()) {

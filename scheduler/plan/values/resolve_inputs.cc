@@ -74,7 +74,7 @@ class InputResolver {
       RETURN_IF_ERROR(Settle(name, std::move(value)));
     }
     for (const std::string& name : SortedKeys(component_.input_definitions().parameters())) {
-      if (!sources.contains(name)) {
+      if (!sources.contains(name) && name != task_.parameter_iterator().item_input()) {
         RETURN_IF_ERROR(SettleAbsent(name, "nothing is passed to it"));
       }
     }
@@ -304,7 +304,8 @@ class InputResolver {
       }
     }
     for (const std::string& name : SortedKeys(declared)) {
-      if (!sources.contains(name) && !declared.at(name).is_optional()) {
+      if (!sources.contains(name) && !declared.at(name).is_optional() &&
+          name != task_.artifact_iterator().item_input()) {
         return Error(name, "an artifact is required, and nothing is passed to it");
       }
     }

@@ -34,6 +34,8 @@ using OutputLookup = absl::FunctionRef<const TaskOutputs*(absl::string_view prod
 // number, list or struct; elsewhere the text form is put in. A whole text {{$}} or {{$.outputs...}} is left
 // for the launch. Other braces are data and stay.
 //
+// The inputs of a loop are those that all its iterations share; the one for the item is not among them.
+//
 // Returns INVALID_ARGUMENT with a sentence that names task, input, expected type and found value;
 // UNIMPLEMENTED for a parameter_expression_selector.
 absl::StatusOr<TaskInputs> ResolveInputs(const ml_pipelines::PipelineTaskSpec& task,

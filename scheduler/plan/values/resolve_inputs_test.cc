@@ -327,6 +327,20 @@ TEST_F(ResolveInputsTest, UndeclaredInputsPassUnchanged) {
   EXPECT_EQ(got->artifacts.count("extra"), 1u);
 }
 
+TEST_F(ResolveInputsTest, TheItemOfALoopIsNotAskedFor) {
+  absl::StatusOr<TaskInputs> got =
+      Resolve(R"({"parameters": {"items": {"componentInputParameter": "items"}}})",
+              R"({"parameters": {"items": {"parameterType": "LIST"}, "item": {"parameterType": "STRING"}}})",
+              R"(, "parameterIterator": {"items": {"inputParameter": "items"}, "itemInput": "item"})", "dag");
+  ASSERT_TRUE(got.ok()) << got.status();
+  EXPECT_EQ(got->parameters, (ParameterMap{{"items", {1, 2}}}));
+  got = Resolve(R"({"artifacts": {"items": {"componentInputArtifact": "data"}}})",
+                R"({"artifacts": {"items": {"isArtifactList": true}, "item": {}}})",
+                R"(, "artifactIterator": {"items": {"inputArtifact": "items"}, "itemInput": "item"})", "dag");
+  ASSERT_TRUE(got.ok()) << got.status();
+  EXPECT_EQ(got->artifacts.count("item"), 0u);
+}
+
 TEST(RootInputsTest, FillsDefaults) {
   const auto root = Component(R"({"inputDefinitions": {"parameters": {
       "given": {"parameterType": "STRING", "defaultValue": "d"},
