@@ -1,0 +1,86 @@
+// An executor that does what the test says, and remembers what it was told. It outlives engines, as a supervisor does.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "scheduler/executor/executor.h"
+
+namespace penstock {
+
+// Not thread-safe; the engine is driven by RunOnce from the same thread.
+class ScriptedExecutor final : public Executor {
+ public:
+  explicit ScriptedExecutor(int slots) : slots_(slots) {}
+
+  absl::Status Open(EventSink sink) override {
+    sink_ = std::move(sink);
+    return absl::OkStatus();
+  }
+  bool Fits(const ResourceRequest&) const override { return static_cast<int>(taken_.size()) < slots_; }
+  bool Reserve(absl::string_view attempt_id, const ResourceRequest& request) override {
+    if (!Fits(request)) return false;
+    taken_.emplace(attempt_id);
+    return true;
+  }
+  void Unreserve(absl::string_view attempt_id) override { taken_.erase(std::string(attempt_id)); }
+
+  absl::Status Start(const LaunchSpec& spec) override {
+    if (unavailable) return absl::UnavailableError("not now");
+    if (lose_starts) return absl::OkStatus();  // the server dies before the supervisor hears of it
+    if (starts[spec.attempt_id]++ > 0) return absl::AlreadyExistsError("again");
+    specs[spec.attempt_id] = spec;
+    running.insert(spec.attempt_id);
+    taken_.insert(spec.attempt_id);
+    return absl::OkStatus();
+  }
+  absl::Status Cancel(absl::string_view attempt_id) override {
+    if (running.count(std::string(attempt_id)) == 0) return absl::NotFoundError("");
+    cancelled.emplace(attempt_id);
+    return absl::OkStatus();
+  }
+  std::vector<std::string> Reattach(absl::Span<const LaunchSpec> attempts) override {
+    std::vector<std::string> never;
+    taken_.clear();
+    for (const LaunchSpec& spec : attempts) {
+      if (starts.count(spec.attempt_id) == 0) {
+        never.push_back(spec.attempt_id);
+      } else if (const auto end = ended_.find(spec.attempt_id); end != ended_.end()) {
+        sink_(end->second);
+      } else {
+        taken_.insert(spec.attempt_id);
+      }
+    }
+    return never;
+  }
+  void Forget(absl::string_view attempt_id) override { ended_.erase(std::string(attempt_id)); }
+
+  // The attempt ends; told again after a restart until it is forgotten.
+  void Finish(const std::string& attempt_id, AttemptOutcome outcome, bool tell = true) {
+    running.erase(attempt_id);
+    taken_.erase(attempt_id);
+    AttemptFinished event;
+    event.attempt_id = attempt_id;
+    event.outcome = outcome;
+    event.message = "scripted";
+    ended_[attempt_id] = event;
+    if (tell) sink_(event);
+  }
+
+  bool unavailable = false;
+  bool lose_starts = false;
+  std::map<std::string, int> starts;          // by attempt
+  std::map<std::string, LaunchSpec> specs;    // likewise
+  std::set<std::string> running;
+  std::set<std::string> cancelled;
+
+ private:
+  const int slots_;
+  EventSink sink_;
+  std::set<std::string> taken_;
+  std::map<std::string, AttemptFinished> ended_;
+};
+
+}  // namespace penstock

@@ -1,0 +1,112 @@
+// An engine on a real store, with a scripted executor and a clock that the test moves.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "common/log.h"
+#include "common/metrics.h"
+#include "common/status_macros.h"
+#include "scheduler/engine.h"
+#include "storage/task_store.h"
+#include "tests/fakes/scripted_executor.h"
+#include "tests/support/pipelines.h"
+#include "tests/support/store_fixture.h"
+
+namespace penstock {
+
+class EngineTest : public StoreTest {
+ protected:
+  void SetUp() override {
+    StoreTest::SetUp();
+    spdlog::set_level(spdlog::level::off);
+    AddBasics();
+    Restart();
+  }
+  void TearDown() override {
+    engine_.reset();
+    StoreTest::TearDown();
+  }
+
+  // The server dies and a new one comes up; the executor lives on.
+  void Restart() {
+    engine_.reset();
+    engine_ = std::make_unique<Engine>(*store_, executor_, documents_, clock_, ids_, metrics_,
+                                       EngineOptions{directory_.string(), "engine"});
+    ASSERT_TRUE(engine_->Open().ok());
+  }
+
+  Engine::PassResult Pass() {
+    const auto result = engine_->RunOnce();
+    EXPECT_TRUE(result.ok()) << result.status();
+    return result.ok() ? *result : Engine::PassResult{};
+  }
+  // Passes until nothing more happens; a pass that only cancels has its effect in the next one.
+  void Settle() {
+    int idle = 0;
+    for (int i = 0; i < 1000; ++i) {
+      clock_.Advance(absl::Seconds(1));
+      idle = Pass().idle() ? idle + 1 : 0;
+      if (idle == 2) return;
+    }
+    FAIL() << "the engine does not come to rest";
+  }
+
+  std::string CreateRun(const TaskGraph& graph) {
+    const auto document = DocumentOf(graph);
+    RunRow row = NewRun(ids_.NewId());
+    EXPECT_TRUE(store_->Write([&](db::Tx& tx) -> absl::Status {
+                        RETURN_IF_ERROR(SpecPut(tx, document->sha256_hex, document->canonical_json));
+                        return RunInsert(tx, row, {document->sha256_hex, "{}", ""});
+                      }).ok());
+    store_->notifier().Notify(Topic::kRuns, row.run_id);
+    return row.run_id;
+  }
+  absl::Status Terminate(const std::string& run_id) {
+    const absl::Status status = store_->Write([&](db::Tx& tx) -> absl::Status {
+      ASSIGN_OR_RETURN(const RunRow row, RunGet(tx, run_id));
+      if (row.state != RunState::kPending && row.state != RunState::kRunning) return absl::InvalidArgumentError("ended");
+      return RunSetState(tx, run_id, row.state, {RunState::kCanceling, clock_.Now(), 0, ""});
+    });
+    store_->notifier().Notify(Topic::kRuns, run_id);
+    return status;
+  }
+
+  RunState StateOf(const std::string& run_id) {
+    RunState state = RunState::kPending;
+    EXPECT_TRUE(store_->Read([&](db::Tx& tx) -> absl::Status {
+                        ASSIGN_OR_RETURN(const RunRow row, RunGet(tx, run_id));
+                        state = row.state;
+                        return absl::OkStatus();
+                      }).ok());
+    return state;
+  }
+  std::map<std::string, TaskRow> TasksOf(const std::string& run_id) {
+    std::map<std::string, TaskRow> tasks;
+    EXPECT_TRUE(store_->Read([&](db::Tx& tx) -> absl::Status {
+                        ASSIGN_OR_RETURN(const auto rows, TaskList(tx, run_id));
+                        for (const TaskRow& row : rows) tasks[row.name] = row;
+                        return absl::OkStatus();
+                      }).ok());
+    return tasks;
+  }
+  // The attempt of a task that runs now.
+  std::string RunningAttempt(absl::string_view task) {
+    for (const std::string& id : executor_.running) {
+      if (executor_.specs[id].task_name == task) return id;
+    }
+    ADD_FAILURE() << "no attempt of " << task << " runs";
+    return "";
+  }
+  void Finish(absl::string_view task, AttemptOutcome outcome = AttemptOutcome::kSucceeded) {
+    executor_.Finish(RunningAttempt(task), outcome);
+  }
+
+  Uuid7Generator ids_{clock_};
+  Metrics metrics_;
+  DocumentCache documents_{16};
+  ScriptedExecutor executor_{2};
+  std::unique_ptr<Engine> engine_;
+};
+
+}  // namespace penstock

@@ -1,0 +1,199 @@
+// The engine between storage and the executor.
+#include "tests/scheduler/engine_fixture.h"
+
+namespace penstock {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+INSTANTIATE_TEST_SUITE_P(Databases, EngineTest, ServedDatabases());
+
+TEST_P(EngineTest, DrivesARunToItsEndWithinItsSlots) {
+  const std::string run = CreateRun({{"a", {}}, {"b", {}}, {"c", {}}, {"d", {"a", "b", "c"}}});
+  Pass();
+  EXPECT_EQ(StateOf(run), RunState::kRunning);
+  EXPECT_THAT(executor_.running, SizeIs(2));
+  EXPECT_EQ(TasksOf(run)["c"].wait_reason, WaitReason::kCapacity);
+  EXPECT_EQ(TasksOf(run)["d"].wait_reason, WaitReason::kUpstream);
+  Finish("a");
+  Pass();
+  EXPECT_THAT(executor_.running, SizeIs(2));
+  Finish("b");
+  Finish("c");
+  Pass();
+  EXPECT_EQ(TasksOf(run)["d"].state, TaskState::kRunning);
+  Finish("d");
+  EXPECT_EQ(Pass().runs_finished, 1);
+  EXPECT_EQ(StateOf(run), RunState::kSucceeded);
+}
+
+TEST_P(EngineTest, CommitsAnAttemptBeforeItStarts) {
+  executor_.lose_starts = true;
+  const std::string run = CreateRun({{"a", {}}});
+  Pass();
+  EXPECT_EQ(TasksOf(run)["a"].state, TaskState::kRunning);
+  EXPECT_THAT(executor_.starts, IsEmpty());
+  executor_.lose_starts = false;
+  Restart();
+  Pass();
+  ASSERT_THAT(executor_.starts, SizeIs(1));
+  Finish("a");
+  Pass();
+  EXPECT_EQ(StateOf(run), RunState::kSucceeded);
+}
+
+TEST_P(EngineTest, FindsRunningTasksAgainAndStartsNoneTwice) {
+  const std::string run = CreateRun({{"a", {}}, {"b", {"a"}}, {"c", {"b"}}});
+  Pass();
+  Finish("a");
+  Pass();
+  Restart();
+  Pass();
+  executor_.Finish(RunningAttempt("b"), AttemptOutcome::kSucceeded, /*tell=*/false);  // ends while no server is there
+  Restart();
+  Settle();
+  Finish("c");
+  Settle();
+  EXPECT_EQ(StateOf(run), RunState::kSucceeded);
+  for (const auto& [attempt, starts] : executor_.starts) EXPECT_EQ(starts, 1) << attempt;
+  EXPECT_THAT(executor_.starts, SizeIs(3));
+}
+
+TEST_P(EngineTest, RunsOfSeveralUsersTakeTurns) {
+  const std::string first = CreateRun({{"a1", {}}, {"a2", {}}, {"a3", {}}});
+  const std::string second = CreateRun({{"b1", {}}, {"b2", {}}, {"b3", {}}});
+  Pass();
+  std::set<std::string> runs;
+  for (const std::string& id : executor_.running) runs.insert(executor_.specs[id].run_id);
+  EXPECT_THAT(runs, SizeIs(2));
+}
+
+TEST_P(EngineTest, AFailureCarriesItsCauseUpToTheRun) {
+  const std::string run = CreateRun({{"a", {}}, {"b", {"a"}}});
+  Pass();
+  Finish("a", AttemptOutcome::kFailed);
+  Pass();
+  EXPECT_EQ(StateOf(run), RunState::kFailed);
+  EXPECT_EQ(TasksOf(run)["b"].state, TaskState::kSkipped);
+  EXPECT_THAT(TasksOf(run)["b"].error_message, HasSubstr("'a'"));
+  ASSERT_TRUE(store_->Read([&](db::Tx& tx) -> absl::Status {
+                      ASSIGN_OR_RETURN(const auto states, RunStates(tx, run));
+                      EXPECT_THAT(states.back().error_message, HasSubstr("Task 'a' failed: scripted"));
+                      return absl::OkStatus();
+                    }).ok());
+}
+
+TEST_P(EngineTest, TerminatingEndsWhatRuns) {
+  const std::string run = CreateRun({{"a", {}}, {"b", {"a"}}});
+  Pass();
+  ASSERT_TRUE(Terminate(run).ok());
+  Pass();
+  EXPECT_THAT(executor_.cancelled, SizeIs(1));
+  EXPECT_EQ(TasksOf(run)["a"].state, TaskState::kCanceling);
+  Restart();
+  Pass();
+  Finish("a", AttemptOutcome::kCancelled);
+  Pass();
+  EXPECT_EQ(StateOf(run), RunState::kCanceled);
+}
+
+TEST_P(EngineTest, TerminatingARunThatWasNotTakenYetEndsIt) {
+  const std::string run = CreateRun({{"a", {}}});
+  ASSERT_TRUE(Terminate(run).ok());
+  Settle();
+  EXPECT_EQ(StateOf(run), RunState::kCanceled);
+  EXPECT_THAT(executor_.starts, IsEmpty());
+}
+
+TEST_P(EngineTest, ARunThatEndsWhileItIsBeingTerminatedEndsOnce) {
+  const std::string run = CreateRun({{"a", {}}});
+  Pass();
+  Finish("a");  // heard in the same pass as the termination
+  ASSERT_TRUE(Terminate(run).ok());
+  Settle();
+  EXPECT_EQ(StateOf(run), RunState::kCanceled);
+}
+
+// The planner's decision is made on a state that a termination has just changed: nothing is written, all is decided anew.
+TEST_P(EngineTest, ADecisionOnAnOldStateIsMadeAgain) {
+  const std::string run = CreateRun({{"a", {}}});
+  Pass();
+  Finish("a");
+  ASSERT_TRUE(store_
+                  ->Write([&](db::Tx& tx) {  // without a hint
+                    return RunSetState(tx, run, RunState::kRunning, {RunState::kCanceling, clock_.Now(), 0, ""});
+                  })
+                  .ok());
+  EXPECT_TRUE(absl::IsAborted(engine_->RunOnce().status()));
+  Settle();
+  EXPECT_EQ(StateOf(run), RunState::kCanceled);
+  EXPECT_EQ(TasksOf(run)["a"].state, TaskState::kSucceeded);
+}
+
+TEST_P(EngineTest, ADeletedRunLetsGoOfItsTasks) {
+  const std::string run = CreateRun({{"a", {}}});
+  Pass();
+  ASSERT_TRUE(store_->Write([&](db::Tx& tx) { return RunDelete(tx, run); }).ok());
+  store_->notifier().Notify(Topic::kRuns, run);
+  Pass();
+  EXPECT_THAT(executor_.cancelled, SizeIs(1));
+  Finish("a", AttemptOutcome::kCancelled);
+  Settle();
+}
+
+TEST_P(EngineTest, WaitsForAnExecutorThatIsAway) {
+  executor_.unavailable = true;
+  const std::string run = CreateRun({{"a", {}}, {"b", {"a"}}});
+  Pass();
+  EXPECT_THAT(executor_.running, IsEmpty());
+  executor_.unavailable = false;
+  Pass();
+  Finish("a");
+  Settle();
+  executor_.unavailable = true;
+  Finish("b");
+  Settle();
+  EXPECT_EQ(StateOf(run), RunState::kSucceeded);
+}
+
+TEST_P(EngineTest, TerminatingEndsAnAttemptThatTheExecutorNeverTook) {
+  executor_.unavailable = true;
+  const std::string run = CreateRun({{"a", {}}});
+  Pass();
+  ASSERT_TRUE(Terminate(run).ok());
+  Settle();
+  EXPECT_EQ(StateOf(run), RunState::kCanceled);
+}
+
+TEST_P(EngineTest, ARunThatCannotBeReadFailsAndHoldsNobodyUp) {
+  RunRow row = NewRun("broken");
+  ASSERT_TRUE(AddRun(row).ok());  // its spec is "{}"
+  store_->notifier().Notify(Topic::kRuns, "broken");
+  const std::string good = CreateRun({{"a", {}}});
+  Settle();
+  EXPECT_EQ(StateOf("broken"), RunState::kFailed);
+  Finish("a");
+  Settle();
+  EXPECT_EQ(StateOf(good), RunState::kSucceeded);
+}
+
+TEST_P(EngineTest, OnlyOneEngineDrivesTheRuns) {
+  Pass();
+  ScriptedExecutor other_executor(2);
+  Engine other(*store_, other_executor, documents_, clock_, ids_, metrics_,
+               EngineOptions{directory_.string(), "another"});
+  ASSERT_TRUE(other.Open().ok());
+  CreateRun({{"a", {}}});
+  EXPECT_TRUE(other.RunOnce()->idle());
+  EXPECT_THAT(other_executor.starts, IsEmpty());
+  clock_.Advance(absl::Minutes(1));  // the first one is gone: its lease runs out
+  ASSERT_TRUE(other.RunOnce().ok());
+  EXPECT_THAT(other_executor.starts, SizeIs(1));
+  EXPECT_TRUE(Pass().idle());
+  EXPECT_THAT(executor_.starts, IsEmpty());
+}
+
+}  // namespace
+}  // namespace penstock

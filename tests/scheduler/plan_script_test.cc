@@ -1,0 +1,125 @@
+// Runs the planner by script. A script gives a graph and events, and the trace that each event must leave:
+//
+//   graph a; b a; c a b        tasks, each with those it waits for
+//   > take                     an event: take, cancel, start T, succeed T, fail T, stop T, unstartable T, restore
+//   ready a                    what follows, in order: ready T, T STATE, cancel T, run STATE
+//
+// Blank lines and # comments are skipped.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "scheduler/plan/plan.h"
+#include "tests/support/pipelines.h"
+
+namespace penstock {
+namespace {
+
+class Script {
+ public:
+  void Graph(absl::string_view text) {
+    TaskGraph graph;
+    for (const absl::string_view part : absl::StrSplit(text, ';')) {
+      std::vector<std::string> words = absl::StrSplit(absl::StripAsciiWhitespace(part), ' ', absl::SkipEmpty());
+      graph.push_back({words[0], {words.begin() + 1, words.end()}});
+    }
+    auto plan = RunPlan::Create(DocumentOf(graph));
+    ASSERT_TRUE(plan.ok()) << plan.status();
+    run_ = RunSnapshot{};
+    run_.plan = *plan;
+    run_.run_id = "run";
+  }
+
+  std::string Event(const std::vector<std::string>& words) {
+    now_ += absl::Seconds(1);
+    const int task = words.size() > 1 ? run_.plan->graph().Find(words[1]).value_or(-1) : -1;
+    return Trace(Step(run_, Parse(words[0], task), now_));
+  }
+
+ private:
+  PlanEvent Parse(const std::string& verb, int task) {
+    if (verb == "take") {
+      RunTaken taken;
+      for (const PlannedTask& planned : run_.plan->tasks()) taken.task_ids.push_back("id-" + planned.name);
+      return taken;
+    }
+    if (verb == "cancel") return RunCancelAsked{};
+    if (verb == "restore") return RunRestored{};
+    if (verb == "start") return TaskStarting{task, absl::StrCat("attempt-", task)};
+    if (verb == "unstartable") return TaskUnstartable{task, absl::InvalidArgumentError("no input")};
+    AttemptEnded ended{task, absl::StrCat("attempt-", task), AttemptResult::kSucceeded, "because", {}};
+    if (verb == "fail") ended.result = AttemptResult::kFailed;
+    if (verb == "stop") ended.result = AttemptResult::kCanceled;
+    if (verb == "stale") ended.attempt_id = "attempt-of-another";
+    return ended;
+  }
+
+  std::string Trace(const Decision& decision) {
+    std::string trace;
+    const auto name = [&](int task) { return run_.plan->tasks()[task].name; };
+    for (const TaskChange& change : decision.tasks) {
+      if (change.from.has_value()) absl::StrAppend(&trace, name(change.task), " ", Name(change.to), "\n");
+    }
+    for (const int task : decision.ready) absl::StrAppend(&trace, "ready ", name(task), "\n");
+    for (const int task : decision.cancel) absl::StrAppend(&trace, "cancel ", name(task), "\n");
+    for (const RunChange& change : decision.run) absl::StrAppend(&trace, "run ", Name(change.to), "\n");
+    return trace;
+  }
+
+  RunSnapshot run_;
+  absl::Time now_ = absl::UnixEpoch();
+};
+
+class PlanScript : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(PlanScript, LeavesTheExpectedTrace) {
+  std::ifstream file(GetParam());
+  Script script;
+  std::string line;
+  std::string event;
+  std::string actual;
+  std::string expected;
+  const auto check = [&] { EXPECT_EQ(actual, expected) << "after: " << event; };
+  int events = 0;
+  while (std::getline(file, line)) {
+    const absl::string_view text = absl::StripAsciiWhitespace(line);
+    if (text.empty() || text[0] == '#') continue;
+    const std::vector<std::string> words = absl::StrSplit(text, ' ', absl::SkipEmpty());
+    if (words[0] == "graph") {
+      check();
+      actual = expected = "";
+      script.Graph(text.substr(6));
+    } else if (words[0] == ">") {
+      check();
+      event = std::string(text);
+      expected = "";
+      actual = script.Event({words.begin() + 1, words.end()});
+      ++events;
+    } else {
+      absl::StrAppend(&expected, text, "\n");
+    }
+  }
+  check();
+  EXPECT_GT(events, 0) << "the script has no events";
+}
+
+std::vector<std::string> Scripts() {
+  std::vector<std::string> paths;
+  for (const auto& entry : std::filesystem::directory_iterator(PENSTOCK_SCRIPTS_DIR)) {
+    if (entry.path().extension() == ".txt") paths.push_back(entry.path().string());
+  }
+  std::sort(paths.begin(), paths.end());
+  return paths;
+}
+
+INSTANTIATE_TEST_SUITE_P(Scripts, PlanScript, ::testing::ValuesIn(Scripts()), [](const auto& info) {
+  return std::filesystem::path(info.param).stem().string();
+});
+
+}  // namespace
+}  // namespace penstock
