@@ -13,6 +13,7 @@ inline constexpr int kPackageEntries = 1000;                         // entries 
 inline constexpr int kSpecDepth = 100;                               // nesting of YAML or JSON
 inline constexpr int64_t kSpecNodes = 1'000'000;                     // scalars and collections after aliases are expanded
 inline constexpr int64_t kSpecExpandedBytes = int64_t{64} << 20;     // texts in it after aliases are expanded
+inline constexpr int kSpecDirectives = 1000;                         // %TAG in YAML
 inline constexpr int kSpecDocuments = 16;                            // YAML documents in one file
 inline constexpr int kSpecTasks = 20'000;                            // tasks in one pipeline, loops run once
 inline constexpr int kSpecNesting = 100;                             // graphs within graphs

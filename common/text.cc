@@ -11,6 +11,7 @@ namespace {
 
 constexpr size_t kQuotedBytes = 100;
 constexpr size_t kComparedBytes = 100;
+constexpr size_t kComparedNames = 1000;
 constexpr size_t kListedNames = 8;
 constexpr size_t kAbbreviationBytes = 3;
 
@@ -113,7 +114,7 @@ std::optional<std::string> NearestName(absl::string_view name, absl::Span<const 
   const std::string lower = absl::AsciiStrToLower(name);
   const std::string* nearest = nullptr;
   size_t best = name.size() / 3 + 2;  // more edits than this make another name
-  for (const std::string& candidate : known) {
+  for (const std::string& candidate : known.subspan(0, kComparedNames)) {
     if (candidate.size() > kComparedBytes) {
       continue;
     }

@@ -30,8 +30,8 @@ std::string Shorten(absl::string_view text, size_t max_bytes);
 std::string QuoteForMessage(absl::string_view name);
 
 // The name among `known` that was probably meant by `name`: the one fewest edits away (the first of equals),
-// if these are few for its length; a name that the other begins with is near. Ignores case. Names longer than
-// 100 bytes never are.
+// if these are few for its length; a name that the other begins with is near. Ignores case. Looks at no more
+// than 1000 names, and at none that is longer than 100 bytes.
 std::optional<std::string> NearestName(absl::string_view name, absl::Span<const std::string> known);
 
 // "; did you mean 'x'?" if a name is near, else "; known: 'a', 'b' and 3 more", or "" if nothing is known.

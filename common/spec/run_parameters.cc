@@ -4,7 +4,6 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "common/spec/parameter_type.h"
 #include "common/spec/pipeline_spec.h"
 #include "common/spec/validate_parts.h"
@@ -18,27 +17,50 @@ using ml_pipelines::ParameterType;
 
 constexpr size_t kProblemsShown = 10;
 
-// What is wrong with the value, or "".
-std::string ProblemOf(const std::string& name, const Json& value,
-                      const ComponentInputsSpec::ParameterSpec& parameter) {
+// The first problems in words, the others as a number.
+class Problems {
+ public:
+  bool is_full() const { return count_ >= kProblemsShown; }
+
+  template <typename... Pieces>
+  void Add(const Pieces&... pieces) {
+    if (!is_full()) {
+      absl::StrAppend(&text_, count_ > 0 ? "; " : "", pieces...);
+    }
+    ++count_;
+  }
+
+  absl::Status ToStatus() const {
+    if (count_ == 0) {
+      return absl::OkStatus();
+    }
+    return absl::InvalidArgumentError(
+        count_ > kProblemsShown ? absl::StrCat(text_, "; and ", count_ - kProblemsShown, " more problems")
+                                : text_);
+  }
+
+ private:
+  std::string text_;
+  size_t count_ = 0;
+};
+
+void CheckValue(const std::string& name, const Json& value,
+                const ComponentInputsSpec::ParameterSpec& parameter, Problems* problems) {
   const ParameterTypeEnum type = DeclaredType(parameter);
   if (value.is_null() && parameter.is_optional()) {
-    return "";
+    return;
   }
   if (type == ParameterType::TASK_FINAL_STATUS || type == ParameterType::TASK_CONFIG) {
-    return absl::StrCat("the parameter ", QuoteForMessage(name), " is a ", TypeName(type),
-                        ", which only the engine gives; leave it out");
+    problems->Add("the parameter ", QuoteForMessage(name), " is a ", TypeName(type),
+                  ", which only the engine gives; leave it out");
+  } else if (!IsOfType(value, type)) {
+    problems->Add("the parameter ", QuoteForMessage(name), " is a ", TypeName(type), ": expected ",
+                  TypeKindName(type), ", found ", JsonKindName(value),
+                  value.is_null() ? "" : absl::StrCat(" (", JsonExcerpt(value), ")"));
+  } else if (!spec_internal::IsAmongLiterals(value, parameter.literals())) {
+    problems->Add("the parameter ", QuoteForMessage(name), " has to be one of ",
+                  spec_internal::ListLiterals(parameter.literals()), ", found ", JsonExcerpt(value));
   }
-  if (!IsOfType(value, type)) {
-    return absl::StrCat("the parameter ", QuoteForMessage(name), " is a ", TypeName(type), ": expected ",
-                        TypeKindName(type), ", found ", JsonKindName(value),
-                        value.is_null() ? "" : absl::StrCat(" (", JsonExcerpt(value), ")"));
-  }
-  if (!spec_internal::IsAmongLiterals(value, parameter.literals())) {
-    return absl::StrCat("the parameter ", QuoteForMessage(name), " has to be one of ",
-                        spec_internal::ListLiterals(parameter.literals()), ", found ", JsonExcerpt(value));
-  }
-  return "";
 }
 
 }  // namespace
@@ -50,32 +72,24 @@ absl::Status CheckRunParameters(const PipelineDocument& document, const Json& pa
   }
   const auto& declared = document.spec.root().input_definitions().parameters();
   const std::vector<std::string> names = spec_internal::SortedKeys(declared);
-  std::vector<std::string> problems;
+  Problems problems;
   for (const std::string& name : names) {
     const auto& parameter = declared.at(name);
     const auto given = parameters.find(name);
     if (given != parameters.end()) {
-      if (std::string problem = ProblemOf(name, *given, parameter); !problem.empty()) {
-        problems.push_back(std::move(problem));
-      }
+      CheckValue(name, *given, parameter, &problems);
     } else if (!parameter.is_optional() && !parameter.has_default_value()) {
-      problems.push_back(absl::StrCat("the parameter ", QuoteForMessage(name), " (",
-                                      TypeName(DeclaredType(parameter)), ") is required and missing"));
+      problems.Add("the parameter ", QuoteForMessage(name), " (", TypeName(DeclaredType(parameter)),
+                   ") is required and missing");
     }
   }
   for (const auto& [name, value] : parameters.items()) {
     if (!declared.contains(name)) {
-      problems.push_back(
-          absl::StrCat("the pipeline has no parameter ", QuoteForMessage(name), SuggestName(name, names)));
+      problems.Add("the pipeline has no parameter ", QuoteForMessage(name),
+                   problems.is_full() ? "" : SuggestName(name, names));
     }
   }
-  if (problems.empty()) {
-    return absl::OkStatus();
-  }
-  const size_t more = problems.size() > kProblemsShown ? problems.size() - kProblemsShown : 0;
-  problems.resize(problems.size() - more);
-  return absl::InvalidArgumentError(absl::StrCat(
-      absl::StrJoin(problems, "; "), more > 0 ? absl::StrCat("; and ", more, " more problems") : ""));
+  return problems.ToStatus();
 }
 
 }  // namespace penstock

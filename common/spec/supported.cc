@@ -1,4 +1,4 @@
-// What the engine does not execute yet. A feature that it learns loses its line in one of the two tables.
+// What the engine does not execute yet. A feature that it learns loses its line in one of the tables.
 #include <string>
 #include <vector>
 
@@ -22,95 +22,108 @@ using ml_pipelines::PipelineTaskSpec;
 using spec_internal::FindOrNull;
 using spec_internal::SortedKeys;
 
-// A task with what it runs; `executor` is empty for a graph.
-struct TaskView {
-  const PipelineTaskSpec& task;
-  const ComponentSpec& component;
-  const PipelineDeploymentConfig::ExecutorSpec& executor;
-};
-
 template <typename Map, typename Predicate>
 bool AnyValue(const Map& map, Predicate predicate) {
   return std::any_of(map.begin(), map.end(), [&](const auto& entry) { return predicate(entry.second); });
 }
 
 template <typename Predicate>
-bool AnyInput(const TaskView& view, Predicate predicate) {
-  return AnyValue(view.task.inputs().parameters(), predicate);
+bool AnyInput(const PipelineTaskSpec& task, Predicate predicate) {
+  return AnyValue(task.inputs().parameters(), predicate);
 }
 
-bool IsLoop(const TaskView& view) { return view.task.iterator_case() != PipelineTaskSpec::ITERATOR_NOT_SET; }
+bool NamesWorkspace(const std::string& text) { return absl::StrContains(text, "{{$.workspace_path}}"); }
 
-bool HasCondition(const TaskView& view) { return !view.task.trigger_policy().condition().empty(); }
-
-bool RunsWhateverEnd(const TaskView& view) {
-  return view.task.trigger_policy().strategy() ==
-         PipelineTaskSpec::TriggerPolicy::ALL_UPSTREAM_TASKS_COMPLETED;
+bool IsLoop(const PipelineTaskSpec& task) {
+  return task.iterator_case() != PipelineTaskSpec::ITERATOR_NOT_SET;
 }
 
-bool IsGraph(const TaskView& view) { return view.component.has_dag(); }
+bool HasCondition(const PipelineTaskSpec& task) { return !task.trigger_policy().condition().empty(); }
 
-bool Retries(const TaskView& view) { return view.task.retry_policy().max_retry_count() > 0; }
-
-bool IsImporter(const TaskView& view) { return view.executor.has_importer(); }
-
-bool IsResolver(const TaskView& view) { return view.executor.has_resolver(); }
-
-bool IsCustomJob(const TaskView& view) { return view.executor.has_custom_job(); }
-
-bool ReadsFinalStatus(const TaskView& view) {
-  return AnyInput(view, [](const auto& input) { return input.has_task_final_status(); });
+bool RunsWhateverEnd(const PipelineTaskSpec& task) {
+  return task.trigger_policy().strategy() == PipelineTaskSpec::TriggerPolicy::ALL_UPSTREAM_TASKS_COMPLETED;
 }
 
-bool HasSelector(const TaskView& view) {
-  return AnyInput(view, [](const auto& input) { return !input.parameter_expression_selector().empty(); });
+bool Retries(const PipelineTaskSpec& task) { return task.retry_policy().max_retry_count() > 0; }
+
+bool ReadsFinalStatus(const PipelineTaskSpec& task) {
+  return AnyInput(task, [](const auto& input) { return input.has_task_final_status(); });
 }
 
-bool HasArtifactList(const TaskView& view) {
+bool HasSelector(const PipelineTaskSpec& task) {
+  return AnyInput(task, [](const auto& input) { return !input.parameter_expression_selector().empty(); });
+}
+
+bool IsGivenWorkspace(const PipelineTaskSpec& task) {
+  return AnyInput(task, [](const auto& input) {
+    return NamesWorkspace(input.runtime_value().constant().string_value());
+  });
+}
+
+struct TaskFeature {
+  absl::string_view name;
+  bool (*is_used)(const PipelineTaskSpec&);
+};
+
+constexpr absl::string_view kWorkspace = "a shared workspace (dsl.WORKSPACE_PATH_PLACEHOLDER)";
+
+constexpr TaskFeature kUnsupportedInTasks[] = {
+    {"loops (dsl.ParallelFor)", IsLoop},
+    {"conditions (dsl.If, dsl.Elif, dsl.Else)", HasCondition},
+    {"tasks that run whatever the end of others (dsl.ExitHandler, ignore_upstream_failure)", RunsWhateverEnd},
+    {"retries (set_retry)", Retries},
+    {"a task's final status as an input (dsl.PipelineTaskFinalStatus)", ReadsFinalStatus},
+    {"expressions over an input (parameterExpressionSelector)", HasSelector},
+    {kWorkspace, IsGivenWorkspace},
+};
+
+// What a task runs; `executor` is empty for a graph.
+struct ComponentView {
+  const ComponentSpec& component;
+  const PipelineDeploymentConfig::ExecutorSpec& executor;
+};
+
+bool IsGraph(const ComponentView& view) { return view.component.has_dag(); }
+
+bool IsImporter(const ComponentView& view) { return view.executor.has_importer(); }
+
+bool IsResolver(const ComponentView& view) { return view.executor.has_resolver(); }
+
+bool IsCustomJob(const ComponentView& view) { return view.executor.has_custom_job(); }
+
+bool HasArtifactList(const ComponentView& view) {
   const auto is_list = [](const auto& artifact) { return artifact.is_artifact_list(); };
   return AnyValue(view.component.input_definitions().artifacts(), is_list) ||
          AnyValue(view.component.output_definitions().artifacts(), is_list);
 }
 
-bool TakesTaskConfig(const TaskView& view) {
+bool TakesTaskConfig(const ComponentView& view) {
   return view.component.task_config_passthroughs_size() > 0 ||
          AnyValue(view.component.input_definitions().parameters(), [](const auto& parameter) {
            return DeclaredType(parameter) == ParameterType::TASK_CONFIG;
          });
 }
 
-bool UsesWorkspace(const TaskView& view) {
-  const auto names_workspace = [](const std::string& text) {
-    return absl::StrContains(text, "{{$.workspace_path}}");
-  };
+bool UsesWorkspace(const ComponentView& view) {
   const auto& container = view.executor.container();
   return view.executor.importer().download_to_workspace() ||
-         std::any_of(container.command().begin(), container.command().end(), names_workspace) ||
-         std::any_of(container.args().begin(), container.args().end(), names_workspace) ||
-         AnyInput(view, [&](const auto& input) {
-           return names_workspace(input.runtime_value().constant().string_value());
-         });
+         std::any_of(container.command().begin(), container.command().end(), NamesWorkspace) ||
+         std::any_of(container.args().begin(), container.args().end(), NamesWorkspace);
 }
 
-struct TaskFeature {
+struct ComponentFeature {
   absl::string_view name;
-  bool (*is_used)(const TaskView&);
+  bool (*is_used)(const ComponentView&);
 };
 
-constexpr TaskFeature kUnsupportedInTasks[] = {
-    {"loops (dsl.ParallelFor)", IsLoop},
-    {"conditions (dsl.If, dsl.Elif, dsl.Else)", HasCondition},
-    {"tasks that run whatever the end of others (dsl.ExitHandler, ignore_upstream_failure)", RunsWhateverEnd},
+constexpr ComponentFeature kUnsupportedInComponents[] = {
     {"graphs within graphs (a pipeline used as a component)", IsGraph},
-    {"retries (set_retry)", Retries},
     {"importers (dsl.importer)", IsImporter},
     {"resolvers", IsResolver},
     {"custom jobs", IsCustomJob},
-    {"a task's final status as an input (dsl.PipelineTaskFinalStatus)", ReadsFinalStatus},
     {"lists of artifacts", HasArtifactList},
     {"settings of the task as an input (dsl.TaskConfig)", TakesTaskConfig},
-    {"a shared workspace (dsl.WORKSPACE_PATH_PLACEHOLDER)", UsesWorkspace},
-    {"expressions over an input (parameterExpressionSelector)", HasSelector},
+    {kWorkspace, UsesWorkspace},
 };
 
 // A component that has a graph, and whether it is the root.
@@ -180,21 +193,26 @@ class SupportChecker {
   }
 
   void CheckTask(const PipelineTaskSpec& task, const std::string& path) {
+    for (const TaskFeature& feature : kUnsupportedInTasks) {
+      if (feature.is_used(task)) {
+        Report(feature.name, path);
+      }
+    }
     const std::string& reference = task.component_ref().name();
     const ComponentSpec* component = FindOrNull(document_.spec.components(), reference);
-    if (component == nullptr) {
-      return;  // of a document that was not validated
+    if (component == nullptr || !seen_.insert(reference).second) {
+      return;  // of a document that was not validated, or seen before
     }
     const auto* executor = FindOrNull(document_.deployment.executors(), component->executor_label());
-    const TaskView view{
-        task, *component,
-        executor == nullptr ? PipelineDeploymentConfig::ExecutorSpec::default_instance() : *executor};
-    for (const TaskFeature& feature : kUnsupportedInTasks) {
+    const ComponentView view{*component, executor == nullptr
+                                             ? PipelineDeploymentConfig::ExecutorSpec::default_instance()
+                                             : *executor};
+    for (const ComponentFeature& feature : kUnsupportedInComponents) {
       if (feature.is_used(view)) {
         Report(feature.name, path);
       }
     }
-    if (component->has_dag() && seen_.insert(reference).second) {
+    if (component->has_dag()) {
       pending_.push_back(reference);
     }
   }

@@ -3,10 +3,13 @@
 #include <cstdint>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "common/graph.h"
 #include "common/limits.h"
+#include "common/spec/parameter_type.h"
 #include "common/spec/validate_parts.h"
 #include "common/status_macros.h"
 #include "common/text.h"
@@ -56,6 +59,41 @@ bool IsAmongLiterals(const Json& value,
                                          [&](const auto& literal) { return ToJson(literal) == value; });
 }
 
+const ComponentFacts::Required& ComponentFacts::RequiredInputs(const ComponentSpec& component) {
+  const auto [it, is_new] = required_.try_emplace(&component);
+  Required& required = it->second;
+  if (is_new) {
+    const auto& inputs = component.input_definitions();
+    for (const std::string& name : SortedKeys(inputs.parameters())) {
+      const auto& parameter = inputs.parameters().at(name);
+      if (!parameter.is_optional() && !parameter.has_default_value() &&
+          DeclaredType(parameter) != ml_pipelines::ParameterType::TASK_CONFIG) {
+        required.parameters.push_back(name);
+      }
+    }
+    for (const std::string& name : SortedKeys(inputs.artifacts())) {
+      if (!inputs.artifacts().at(name).is_optional()) {
+        required.artifacts.push_back(name);
+      }
+    }
+  }
+  return required;
+}
+
+bool ComponentFacts::IsAllowed(const ml_pipelines::ComponentInputsSpec::ParameterSpec& parameter,
+                               const Json& value) {
+  if (parameter.literals().empty()) {
+    return true;
+  }
+  const auto [it, is_new] = literals_.try_emplace(&parameter);
+  if (is_new) {
+    for (const auto& literal : parameter.literals()) {
+      it->second.insert(DumpJson(ToJson(literal)));
+    }
+  }
+  return it->second.contains(DumpJson(value));
+}
+
 std::string ListLiterals(const google::protobuf::RepeatedPtrField<google::protobuf::Value>& literals) {
   std::string text;
   for (int i = 0; i < literals.size(); ++i) {
@@ -76,6 +114,18 @@ using spec_internal::SortedKeys;
 
 constexpr absl::string_view kSchemaVersion = "2.1.0";
 
+// KFP itself writes names such as namespace/n/pipeline/p: every part of them is a name.
+absl::Status CheckQualifiedName(const std::string& name, const DocPath& path) {
+  if (name.size() > static_cast<size_t>(limits::kSpecNameBytes)) {
+    return spec_internal::CheckName(name, "the pipeline", path);
+  }
+  for (const absl::string_view part : absl::StrSplit(name, '/')) {
+    RETURN_IF_ERROR(
+        spec_internal::CheckName(part, part.size() == name.size() ? "the pipeline" : "a part", path));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ValidateHeader(const PipelineSpec& spec, const DocPath& path) {
   if (spec.schema_version() != kSchemaVersion) {
     const DocPath version_path = path.Key("schemaVersion");
@@ -89,8 +139,7 @@ absl::Status ValidateHeader(const PipelineSpec& spec, const DocPath& path) {
   if (spec.pipeline_info().name().empty()) {
     return info_path.Key("name").Error("is missing; expected the name of the pipeline");
   }
-  RETURN_IF_ERROR(
-      spec_internal::CheckName(spec.pipeline_info().name(), "the pipeline", info_path.Key("name")));
+  RETURN_IF_ERROR(CheckQualifiedName(spec.pipeline_info().name(), info_path.Key("name")));
   if (!spec.has_root()) {
     return path.Key("root").Error("is missing; expected the component that a run executes");
   }
@@ -158,31 +207,63 @@ absl::Status ValidateExtent(const PipelineSpec& spec, const std::vector<std::str
   return absl::OkStatus();
 }
 
-}  // namespace
+// The executors that components use; others may be anything.
+absl::Status ValidateExecutors(const PipelineSpec& spec, const PipelineDeploymentConfig& deployment,
+                               const DocPath& path) {
+  absl::flat_hash_set<std::string> used;
+  for (const auto& [name, component] : spec.components()) {
+    used.insert(component.executor_label());
+  }
+  const DocPath executors_path = path.Key("executors");
+  for (const std::string& label : SortedKeys(deployment.executors())) {
+    if (used.contains(label)) {
+      RETURN_IF_ERROR(
+          spec_internal::ValidateExecutor(deployment.executors().at(label), executors_path.Key(label)));
+    }
+  }
+  return absl::OkStatus();
+}
 
-absl::Status ValidatePipeline(const PipelineSpec& spec, const PipelineDeploymentConfig& deployment,
-                              const DocPath& path) {
-  RETURN_IF_ERROR(ValidateHeader(spec, path));
-  const std::vector<std::string> names = SortedKeys(spec.components());
-  const DocPath root_path = path.Key("root");
-  const DocPath components_path = path.Key("components");
+// What each component is in itself: the tasks of every graph then rely on it.
+absl::Status ValidateComponents(const PipelineSpec& spec, const PipelineDeploymentConfig& deployment,
+                                const std::vector<std::string>& names, const DocPath& path) {
   const DocPath deployment_path = path.Key("deploymentSpec");
-  // What each is in itself comes first: the tasks of every graph then rely on it.
-  RETURN_IF_ERROR(spec_internal::ValidateComponent(spec.root(), deployment, root_path, deployment_path));
+  RETURN_IF_ERROR(
+      spec_internal::ValidateComponent(spec.root(), deployment, path.Key("root"), deployment_path));
+  const DocPath components_path = path.Key("components");
   for (const std::string& name : names) {
     const DocPath component_path = components_path.Key(name);
     RETURN_IF_ERROR(spec_internal::CheckName(name, "a component", component_path));
     RETURN_IF_ERROR(spec_internal::ValidateComponent(spec.components().at(name), deployment, component_path,
                                                      deployment_path));
   }
-  RETURN_IF_ERROR(spec_internal::ValidateDag({spec, spec.root()}, root_path.Key("dag")));
+  return ValidateExecutors(spec, deployment, deployment_path);
+}
+
+absl::Status ValidateGraphs(const PipelineSpec& spec, const std::vector<std::string>& names,
+                            const DocPath& path) {
+  spec_internal::ComponentFacts facts;
+  const DocPath root_path = path.Key("root");
+  RETURN_IF_ERROR(spec_internal::ValidateDag({spec, spec.root(), facts}, root_path.Key("dag")));
+  const DocPath components_path = path.Key("components");
   for (const std::string& name : names) {
     const ComponentSpec& component = spec.components().at(name);
     if (component.has_dag()) {
       const DocPath component_path = components_path.Key(name);
-      RETURN_IF_ERROR(spec_internal::ValidateDag({spec, component}, component_path.Key("dag")));
+      RETURN_IF_ERROR(spec_internal::ValidateDag({spec, component, facts}, component_path.Key("dag")));
     }
   }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status ValidatePipeline(const PipelineSpec& spec, const PipelineDeploymentConfig& deployment,
+                              const DocPath& path) {
+  RETURN_IF_ERROR(ValidateHeader(spec, path));
+  const std::vector<std::string> names = SortedKeys(spec.components());
+  RETURN_IF_ERROR(ValidateComponents(spec, deployment, names, path));
+  RETURN_IF_ERROR(ValidateGraphs(spec, names, path));
   return ValidateExtent(spec, names, path);
 }
 

@@ -1,5 +1,4 @@
 // What a component is in itself: its inputs and outputs, and its executor.
-#include <cmath>
 
 #include "common/limits.h"
 #include "common/spec/parameter_type.h"
@@ -170,19 +169,20 @@ absl::Status ValidateExecutorLabel(const ComponentSpec& component, const Pipelin
         .Error("there is no executor ", QuoteForMessage(label), " in deploymentSpec.executors",
                SuggestName(label, SortedKeys(deployment.executors())));
   }
+  if (!executor->has_importer()) {
+    return absl::OkStatus();
+  }
   const DocPath executors_path = deployment_path.Key("executors");
-  return ValidateExecutor(*executor, component, executors_path.Key(label));
+  const DocPath executor_path = executors_path.Key(label);
+  return ValidateImporter(executor->importer(), component, executor_path.Key("importer"));
 }
 
 }  // namespace
 
-absl::Status ValidateExecutor(const PipelineDeploymentConfig::ExecutorSpec& executor,
-                              const ComponentSpec& component, const DocPath& path) {
+absl::Status ValidateExecutor(const PipelineDeploymentConfig::ExecutorSpec& executor, const DocPath& path) {
   switch (executor.spec_case()) {
     case PipelineDeploymentConfig::ExecutorSpec::kContainer:
       return ValidateContainer(executor.container(), path.Key("container"));
-    case PipelineDeploymentConfig::ExecutorSpec::kImporter:
-      return ValidateImporter(executor.importer(), component, path.Key("importer"));
     case PipelineDeploymentConfig::ExecutorSpec::SPEC_NOT_SET:
       return path.Error("expected one of the fields 'container', 'importer', 'resolver' and 'customJob'");
     default:

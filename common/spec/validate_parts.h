@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "common/json.h"
@@ -13,10 +15,34 @@
 
 namespace penstock::spec_internal {
 
+// What every task that uses a component asks of it, found out once: the cost of a document stays in
+// proportion to its size however often a large component is used in it. Refers to the components, which must
+// outlive it.
+class ComponentFacts {
+ public:
+  struct Required {
+    std::vector<std::string> parameters;
+    std::vector<std::string> artifacts;
+  };
+
+  // The inputs that a task has to give, in order.
+  const Required& RequiredInputs(const ml_pipelines::ComponentSpec& component);
+
+  // Whether `value` is one of the parameter's literals, or it has none.
+  bool IsAllowed(const ml_pipelines::ComponentInputsSpec::ParameterSpec& parameter, const Json& value);
+
+ private:
+  absl::flat_hash_map<const ml_pipelines::ComponentSpec*, Required> required_;
+  absl::flat_hash_map<const ml_pipelines::ComponentInputsSpec::ParameterSpec*,
+                      absl::flat_hash_set<std::string>>
+      literals_;  // in canonical form
+};
+
 // The graph being looked at, and what its tasks can refer to.
 struct DagScope {
   const ml_pipelines::PipelineSpec& spec;
   const ml_pipelines::ComponentSpec& component;  // whose `dag` it is
+  ComponentFacts& facts;
 };
 
 // The keys of a map in order, so that errors do not depend on the map's own.
@@ -43,14 +69,15 @@ const ml_pipelines::ComponentSpec* ComponentOfTask(const DagScope& scope, const 
 // A name of a task, component, input or output (`what`): it becomes part of paths and columns.
 absl::Status CheckName(absl::string_view name, absl::string_view what, const DocPath& path);
 
-// A component, without what it refers to in other components.
+// A component, without what it refers to in other components. Its executor is only found, unless it is an
+// importer.
 absl::Status ValidateComponent(const ml_pipelines::ComponentSpec& component,
                                const ml_pipelines::PipelineDeploymentConfig& deployment, const DocPath& path,
                                const DocPath& deployment_path);
 
-// The executor of a component.
+// An executor that some component uses.
 absl::Status ValidateExecutor(const ml_pipelines::PipelineDeploymentConfig::ExecutorSpec& executor,
-                              const ml_pipelines::ComponentSpec& component, const DocPath& path);
+                              const DocPath& path);
 
 // The graph of a component: its tasks, their order, and where its outputs come from. `path` is the graph's.
 absl::Status ValidateDag(const DagScope& scope, const DocPath& path);

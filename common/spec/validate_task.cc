@@ -20,6 +20,7 @@ using ml_pipelines::TaskInputsSpec;
 using ml_pipelines::ValueOrRuntimeParameter;
 
 constexpr absl::string_view kPlaceholderStart = "{{$";
+constexpr size_t kMissingShown = 10;
 
 // Inputs that the compiler adds so that placeholders in constants, images and resources can refer to them.
 bool IsInjectedName(absl::string_view name) {
@@ -107,7 +108,7 @@ absl::Status ValidateComponentInput(const DagScope& scope, const Input& input, c
                     absl::StrCat("the component's input ", QuoteForMessage(name)), path);
 }
 
-absl::Status ValidateConstant(const Input& input, const DocPath& path) {
+absl::Status ValidateConstant(const DagScope& scope, const Input& input, const DocPath& path) {
   const DocPath value_path = path.Key("runtimeValue");
   const ValueOrRuntimeParameter& source = input.source.runtime_value();
   if (!source.has_constant()) {
@@ -130,7 +131,7 @@ absl::Status ValidateConstant(const Input& input, const DocPath& path) {
     return constant_path.Error("expected ", TypeKindName(type), ", as the input is a ", TypeName(type),
                                ", found ", JsonExcerpt(value));
   }
-  if (!IsAmongLiterals(value, input.declared->literals())) {
+  if (!scope.facts.IsAllowed(*input.declared, value)) {
     return constant_path.Error("expected one of the input's literals: ",
                                ListLiterals(input.declared->literals()), ", found ", JsonExcerpt(value));
   }
@@ -153,7 +154,7 @@ absl::Status ValidateParameter(const DagScope& scope, const Input& input, const 
     case TaskInputsSpec::InputParameterSpec::kComponentInputParameter:
       return ValidateComponentInput(scope, input, path);
     case TaskInputsSpec::InputParameterSpec::kRuntimeValue:
-      return ValidateConstant(input, path);
+      return ValidateConstant(scope, input, path);
     case TaskInputsSpec::InputParameterSpec::kTaskFinalStatus:
       return ValidateFinalStatus(scope, input, path);
     default:
@@ -224,30 +225,26 @@ absl::Status ValidateInputs(const DagScope& scope, const std::string& name, cons
 }
 
 // Every input that the component requires is fed, by the task or by its iterator.
-absl::Status ValidateRequired(const PipelineTaskSpec& task, const ComponentSpec& component,
+absl::Status ValidateRequired(const PipelineTaskSpec& task, const ComponentFacts::Required& required,
                               const DocPath& path) {
-  const auto& definitions = component.input_definitions();
   const std::string& item = task.has_artifact_iterator() ? task.artifact_iterator().item_input()
                                                          : task.parameter_iterator().item_input();
   std::vector<std::string> missing;
-  for (const auto& [name, parameter] : definitions.parameters()) {
-    const bool is_required = !parameter.is_optional() && !parameter.has_default_value() &&
-                             DeclaredType(parameter) != ParameterType::TASK_CONFIG;
-    if (is_required && !task.inputs().parameters().contains(name) && name != item) {
+  for (const std::string& name : required.parameters) {
+    if (!task.inputs().parameters().contains(name) && name != item) {
       missing.push_back(name);
     }
   }
-  for (const auto& [name, artifact] : definitions.artifacts()) {
-    if (!artifact.is_optional() && !task.inputs().artifacts().contains(name) && name != item) {
+  for (const std::string& name : required.artifacts) {
+    if (!task.inputs().artifacts().contains(name) && name != item) {
       missing.push_back(name);
     }
   }
   if (missing.empty()) {
     return absl::OkStatus();
   }
-  std::sort(missing.begin(), missing.end());
   return path.Error("the component ", QuoteForMessage(task.component_ref().name()),
-                    " requires inputs that the task does not give: ", ListNames(missing, 10));
+                    " requires inputs that the task does not give: ", ListNames(missing, kMissingShown));
 }
 
 bool IsNegative(const google::protobuf::Duration& duration) {
@@ -303,7 +300,7 @@ absl::Status ValidateTask(const DagScope& scope, const std::string& name, const 
   RETURN_IF_ERROR(ValidateDependencies(scope, name, task, path.Key("dependentTasks")));
   RETURN_IF_ERROR(ValidateIterator(task, *component, path));
   RETURN_IF_ERROR(ValidateInputs(scope, name, task, *component, path.Key("inputs")));
-  RETURN_IF_ERROR(ValidateRequired(task, *component, path.Key("inputs")));
+  RETURN_IF_ERROR(ValidateRequired(task, scope.facts.RequiredInputs(*component), path.Key("inputs")));
   return ValidateRetry(task.retry_policy(), path.Key("retryPolicy"));
 }
 

@@ -53,19 +53,24 @@ void CheckCases(absl::string_view yaml, const std::vector<Case>& cases) {
 }
 
 TEST(ValidateTest, Header) {
-  CheckCases(kTrainPipeline,
-             {
-                 {"/schemaVersion", Remove(), "schemaVersion: is missing; expected \"2.1.0\""},
-                 {"/schemaVersion", "2.0.0", "schemaVersion: expected \"2.1.0\", found '2.0.0'"},
-                 {"/sdkVersion", Remove(), nullptr},
-                 {"/pipelineInfo", Remove(), "pipelineInfo.name: is missing"},
-                 {"/pipelineInfo/name", "", "pipelineInfo.name: is missing"},
-                 {"/pipelineInfo/name", "Any Name", nullptr},
-                 {"/pipelineInfo/name", "a/b", "a slash or a control character"},
-                 {"/root", Remove(), "root: is missing"},
-                 {"/root", {{"executorLabel", "exec-train"}}, "root: expected a graph of tasks"},
-                 {"/root/dag/tasks", Json::object(), "root.dag.tasks: expected at least one task"},
-             });
+  CheckCases(
+      kTrainPipeline,
+      {
+          {"/schemaVersion", Remove(), "schemaVersion: is missing; expected \"2.1.0\""},
+          {"/schemaVersion", "2.0.0", "schemaVersion: expected \"2.1.0\", found '2.0.0'"},
+          {"/sdkVersion", Remove(), nullptr},
+          {"/pipelineInfo", Remove(), "pipelineInfo.name: is missing"},
+          {"/pipelineInfo/name", "", "pipelineInfo.name: is missing"},
+          {"/pipelineInfo/name", "Any Name", nullptr},
+          {"/pipelineInfo/name", "namespace/n/pipeline/p", nullptr},
+          {"/pipelineInfo/name", "../a", "pipelineInfo.name: the name of a part may not be '.' or '..'"},
+          {"/pipelineInfo/name", "/a", "pipelineInfo.name: the name of a part is empty"},
+          {"/pipelineInfo/name", "a\nb", "a slash or a control character"},
+          {"/pipelineInfo/name", std::string(1025, '/'), "kSpecNameBytes"},
+          {"/root", Remove(), "root: is missing"},
+          {"/root", {{"executorLabel", "exec-train"}}, "root: expected a graph of tasks"},
+          {"/root/dag/tasks", Json::object(), "root.dag.tasks: expected at least one task"},
+      });
 }
 
 TEST(ValidateTest, Components) {
@@ -160,7 +165,7 @@ TEST(ValidateTest, InputsOfTasks) {
           {"/root/dag/tasks/train/inputs/parameters/mode", Remove(),
            "root.dag.tasks.train.inputs: the component 'comp-train' requires inputs that the task does not "
            "give: 'mode'"},
-          {"/root/dag/tasks/train/inputs", Remove(), "'count', 'data', 'mode', 'rate'"},
+          {"/root/dag/tasks/train/inputs", Remove(), "'count', 'mode', 'rate', 'data'"},
           {"/root/dag/tasks/train/inputs/parameters/mod",
            {{"runtimeValue", {{"constant", "x"}}}},
            "inputs.parameters.mod: the component 'comp-train' has no such input; did you mean 'mode'?"},
@@ -374,6 +379,36 @@ TEST(ValidateTest, SizeIsBounded) {
   EXPECT_EQ(ErrorOf(Nested(4, 10)), "no error");
   EXPECT_THAT(ErrorOf(Nested(5, 10)), HasSubstr("kSpecTasks"));
   EXPECT_THAT(ErrorOf(Nested(90, 10)), HasSubstr("kSpecTasks"));
+}
+
+// What many tasks ask of one large component is found out once: else these would take hours.
+TEST(ValidateTest, CostIsInProportionToSize) {
+  Json spec = Nested(1, limits::kSpecTasks);
+  Json& parameters = spec["components"]["c0"]["inputDefinitions"]["parameters"];
+  for (int i = 0; i < 100'000; ++i) {
+    parameters[absl::StrCat("p", i)] = {{"parameterType", "STRING"}, {"isOptional", true}};
+  }
+  Json& literals = parameters["choice"]["literals"];
+  for (int i = 0; i < 100'000; ++i) {
+    literals.push_back(absl::StrCat(i));
+  }
+  parameters["choice"]["parameterType"] = "STRING";
+  for (Json& task : spec["root"]["dag"]["tasks"]) {
+    task["inputs"]["parameters"]["choice"]["runtimeValue"]["constant"] = "99999";
+  }
+  Json& executor = spec["deploymentSpec"]["executors"]["e"]["container"];
+  executor["args"] = Json::array({std::string(10'000'000, 'x')});
+  for (int i = 1; i < 20'000; ++i) {
+    spec["components"][absl::StrCat("c", i)] = {{"executorLabel", "e"}};
+  }
+  const auto document = ParsePipelineJson(std::move(spec));
+  ASSERT_TRUE(document.ok()) << document.status();
+  EXPECT_TRUE(CheckSupported(**document).ok());
+  Json unknown;
+  for (int i = 0; i < 100'000; ++i) {
+    unknown[absl::StrCat("x", i)] = i;
+  }
+  EXPECT_THAT(std::string(CheckRunParameters(**document, unknown).message()), HasSubstr("more problems"));
 }
 
 TEST(ValidateTest, FullPipelineIsValid) { EXPECT_EQ(ErrorOf(Spec(kFullPipeline)), "no error"); }

@@ -331,7 +331,20 @@ class DocumentBuilder {
   Weight total_;
 };
 
+// libyaml compares each %TAG directive with all before it, so that very many of them would take very long.
+absl::Status CheckDirectives(absl::string_view text) {
+  int directives = 0;
+  for (size_t at = text.find("%TAG"); at != absl::string_view::npos; at = text.find("%TAG", at + 1)) {
+    if (++directives > limits::kSpecDirectives) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("more than ", limits::kSpecDirectives, " times %TAG (the bound kSpecDirectives)"));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::vector<Json>> ParseEvents(absl::string_view text) {
+  RETURN_IF_ERROR(CheckDirectives(text));
   EventSource source(text);
   DocumentBuilder builder;
   while (true) {

@@ -225,6 +225,11 @@ TEST(ParseYamlTest, AliasBombsAreRefused) {
 }
 
 TEST(ParseYamlTest, NodesAndDocumentsAreBounded) {
+  std::string directives;
+  for (int i = 0; i < 300'000; ++i) {
+    absl::StrAppend(&directives, "%TAG !", i, "! x\n");
+  }
+  EXPECT_THAT(Read(directives + "--- a\n"), HasSubstr("kSpecDirectives"));
   std::string nodes;
   for (int64_t i = 0; i <= limits::kSpecNodes; ++i) {
     nodes += "-\n";
