@@ -2,20 +2,20 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <string_view>
 #include <vector>
 
-#include "common/limits.h"
-
 namespace penstock {
 namespace {
 
+constexpr size_t kFailureSlots = 4096;
 constexpr std::string_view kDefaultPath = "/usr/local/bin:/usr/bin:/bin";
 
 std::string_view PathOf(const std::vector<std::string>& env) {
@@ -47,8 +47,23 @@ int ProgramError(const std::string& path) {
   return S_ISREG(info.st_mode) ? 0 : EISDIR;
 }
 
-// The absolute path of argv[0]; empty, with a sentence in `error`, if it cannot be run.
+std::vector<char*> Pointers(const std::vector<std::string>& texts) {
+  std::vector<char*> out;
+  out.reserve(texts.size() + 1);
+  for (const std::string& text : texts) {
+    out.push_back(const_cast<char*>(text.c_str()));
+  }
+  out.push_back(nullptr);
+  return out;
+}
+
+}  // namespace
+
 std::string FindProgram(const wire::StartRequest& request, std::string* error) {
+  if (request.argv.empty() || request.argv[0].empty()) {
+    *error = "The command is empty.";
+    return "";
+  }
   const std::string& name = request.argv[0];
   if (name.find('/') != std::string::npos) {
     std::string path = Absolute(name, request.work_dir);
@@ -81,75 +96,63 @@ std::string FindProgram(const wire::StartRequest& request, std::string* error) {
   return "";
 }
 
-std::string TooLarge(const wire::StartRequest& request) {
-  size_t total = 0;
-  for (size_t i = 0; i < request.argv.size(); ++i) {
-    if (request.argv[i].size() >= static_cast<size_t>(limits::kArgumentBytes)) {
-      return "argument " + std::to_string(i) + " has " + std::to_string(request.argv[i].size()) +
-             " bytes, one may have less than " + std::to_string(limits::kArgumentBytes);
-    }
-    total += request.argv[i].size() + 1;
+ChildStarter::ChildStarter() : null_fd_(open("/dev/null", O_RDONLY | O_CLOEXEC)) {
+  void* memory = mmap(nullptr, kFailureSlots * sizeof(Failure), PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (null_fd_ >= 0 && memory != MAP_FAILED) {
+    failures_ = static_cast<Failure*>(memory);
   }
-  for (const std::string& entry : request.env) {
-    total += entry.size() + 1;
-  }
-  return "arguments and environment have " + std::to_string(total) + " bytes, more than this system takes";
 }
 
-std::string SpawnError(const wire::StartRequest& request, const std::string& program, int reason) {
-  std::string why = std::strerror(reason);
-  if (reason == E2BIG) {
-    why = TooLarge(request);
-  } else if (reason == ENOENT) {
-    why = "its interpreter or the working directory does not exist";
+ChildStarter::~ChildStarter() {
+  close(null_fd_);
+  if (failures_ != nullptr) {
+    munmap(failures_, kFailureSlots * sizeof(Failure));
   }
-  return "The program '" + program + "' could not be started: " + why + ".";
 }
 
-std::vector<char*> Pointers(const std::vector<std::string>& texts) {
-  std::vector<char*> out;
-  out.reserve(texts.size() + 1);
-  for (const std::string& text : texts) {
-    out.push_back(const_cast<char*>(text.c_str()));
-  }
-  out.push_back(nullptr);
-  return out;
+// Two processes may share a place only if that many were made between the failure of one and its reaping.
+ChildStarter::Failure& ChildStarter::FailureOf(pid_t pid) const {
+  return failures_[static_cast<size_t>(pid) % kFailureSlots];
 }
 
-}  // namespace
-
-pid_t StartChild(const wire::StartRequest& request, int null_fd, int output_fd, std::string* error) {
-  if (request.argv.empty() || request.argv[0].empty()) {
-    *error = "The command is empty.";
-    return -1;
-  }
-  const std::string program = FindProgram(request, error);
-  if (program.empty()) {
-    return -1;
-  }
-  posix_spawnattr_t attributes;
-  posix_spawn_file_actions_t actions;
-  posix_spawnattr_init(&attributes);
-  posix_spawn_file_actions_init(&actions);
-  sigset_t none;
-  sigemptyset(&none);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK);
-  posix_spawn_file_actions_adddup2(&actions, null_fd, STDIN_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, output_fd, STDOUT_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, output_fd, STDERR_FILENO);
-  posix_spawn_file_actions_addchdir_np(&actions, request.work_dir.c_str());
-  const std::vector<char*> argv = Pointers(request.argv);
-  const std::vector<char*> env = Pointers(request.env);
-  pid_t pid = -1;
-  const int reason = posix_spawn(&pid, program.c_str(), &actions, &attributes, argv.data(), env.data());
-  posix_spawn_file_actions_destroy(&actions);
-  posix_spawnattr_destroy(&attributes);
-  if (reason != 0) {
-    *error = SpawnError(request, program, reason);
-    return -1;
+pid_t ChildStarter::Start(const wire::StartRequest& request, const std::string& program, int output_fd) {
+  const pid_t pid = fork();
+  if (pid == 0) {
+    Become(request, program, output_fd);
   }
   return pid;
+}
+
+void ChildStarter::Become(const wire::StartRequest& request, const std::string& program, int output_fd) {
+  setsid();
+  dup2(null_fd_, STDIN_FILENO);
+  dup2(output_fd, STDOUT_FILENO);
+  dup2(output_fd, STDERR_FILENO);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  const bool in_work_dir = chdir(request.work_dir.c_str()) == 0;
+  if (in_work_dir) {
+    execve(program.c_str(), Pointers(request.argv).data(), Pointers(request.env).data());
+  }
+  FailureOf(getpid()) = {.pid = getpid(), .error = errno, .in_work_dir = in_work_dir};
+  _exit(kFailedExit);
+}
+
+std::optional<std::string> ChildStarter::TakeFailure(pid_t pid, const std::string& program) {
+  Failure& failure = FailureOf(pid);
+  if (failure.pid != pid) {
+    return std::nullopt;
+  }
+  failure.pid = 0;
+  std::string why = std::strerror(failure.error);
+  if (!failure.in_work_dir) {
+    why = "its working directory cannot be entered (" + why + ")";
+  } else if (failure.error == ENOENT) {
+    why = "its interpreter does not exist";
+  }
+  return "The program '" + program + "' could not be started: " + why + ".";
 }
 
 }  // namespace penstock

@@ -9,10 +9,12 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "common/status_macros.h"
 
 namespace penstock {
 namespace {
 
+constexpr int kMakeRounds = 3;
 constexpr int kTreeDepth = 200;  // deeper trees are left, rather than the stack used up
 
 bool IsDots(const char* name) { return std::strcmp(name, ".") == 0 || std::strcmp(name, "..") == 0; }
@@ -67,17 +69,16 @@ absl::string_view ParentOf(absl::string_view path) {
 }
 
 absl::Status MakeDirectories(const std::string& path) {
-  if (mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) {
-    return absl::OkStatus();
-  }
-  if (errno == ENOENT && path.size() > 1) {
-    const absl::Status parent = MakeDirectories(std::string(ParentOf(path)));
-    if (!parent.ok()) {
-      return parent;
-    }
+  // More than once: an empty parent may be removed under our hands.
+  for (int round = 0; round < kMakeRounds; ++round) {
     if (mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) {
       return absl::OkStatus();
     }
+    if (errno != ENOENT || path.size() <= 1) {
+      break;
+    }
+    RETURN_IF_ERROR(MakeDirectories(std::string(ParentOf(path))));
+    errno = ENOENT;
   }
   return absl::ErrnoToStatus(errno, absl::StrCat("cannot make the directory ", path));
 }

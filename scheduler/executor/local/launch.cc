@@ -85,8 +85,7 @@ absl::Status CheckCommand(const std::vector<std::string>& argv, const std::vecto
   return absl::OkStatus();
 }
 
-absl::Status MakeAttemptDirectories(const LaunchSpec& spec) {
-  RETURN_IF_ERROR(MakeDirectories(spec.work_dir));
+absl::Status MakeDeclaredDirectories(const LaunchSpec& spec) {
   for (const std::string& directory : spec.directories) {
     RETURN_IF_ERROR(MakeDirectories(directory));
   }

@@ -17,8 +17,8 @@ absl::Status CheckSpec(const LaunchSpec& spec);
 // system would start.
 absl::Status CheckCommand(const std::vector<std::string>& argv, const std::vector<std::string>& env);
 
-// Makes the work directory, the declared directories and the log's.
-absl::Status MakeAttemptDirectories(const LaunchSpec& spec);
+// Makes LaunchSpec::directories and the log's.
+absl::Status MakeDeclaredDirectories(const LaunchSpec& spec);
 
 // Milliseconds for the wire: no time-out for an infinite one, never less than one.
 int64_t TimeoutMillis(absl::Duration timeout);

@@ -110,14 +110,15 @@ absl::Status LocalExecutor::Open(EventSink sink) {
   RETURN_IF_ERROR(link.status());
   sink_ = std::move(sink);
   Adopt(*std::move(link), snapshot);
-  cleaner_ = std::make_unique<Cleaner>(options_.data_dir + "/work", options_.keep_work_dirs,
-                                       [this](std::vector<std::string> ids) { SendForgets(std::move(ids)); });
+  work_dirs_ =
+      std::make_unique<WorkDirs>(options_.data_dir + "/work", options_.keep_work_dirs,
+                                 [this](std::vector<std::string> ids) { SendForgets(std::move(ids)); });
   io_thread_ = std::thread([this] { Run(); });
   return absl::OkStatus();
 }
 
 LocalExecutor::~LocalExecutor() {
-  cleaner_.reset();
+  work_dirs_.reset();
   {
     absl::MutexLock lock(&mutex_);
     stopping_ = true;
@@ -212,7 +213,8 @@ absl::Status LocalExecutor::Begin(const LaunchSpec& spec) {
 }
 
 absl::StatusOr<LocalExecutor::Prepared> LocalExecutor::Prepare(const LaunchSpec& spec) const {
-  RETURN_IF_ERROR(MakeAttemptDirectories(spec));
+  RETURN_IF_ERROR(work_dirs_->Make(spec.work_dir));
+  RETURN_IF_ERROR(MakeDeclaredDirectories(spec));
   ASSIGN_OR_RETURN(const PythonEnvironments::Choice python, python_.Choose(spec));
   wire::StartRequest request;
   request.env = environment_.For(spec, python);
@@ -353,7 +355,7 @@ void LocalExecutor::Forget(absl::string_view attempt_id) {
       unclaimed_.erase(std::string(attempt_id));
     }
   }
-  cleaner_->Add(std::string(attempt_id), std::move(work_dir));
+  work_dirs_->Remove(std::string(attempt_id), std::move(work_dir));
 }
 
 int64_t LocalExecutor::RunnerPid() const {

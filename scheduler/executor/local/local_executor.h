@@ -29,7 +29,6 @@
 #include "common/clock.h"
 #include "common/limits.h"
 #include "scheduler/executor/executor.h"
-#include "scheduler/executor/local/cleaner.h"
 #include "scheduler/executor/local/outputs.h"
 #include "scheduler/executor/local/python_env.h"
 #include "scheduler/executor/local/runner_link.h"
@@ -37,6 +36,7 @@
 #include "scheduler/executor/local/task_environment.h"
 #include "scheduler/executor/local/unique_fd.h"
 #include "scheduler/executor/local/wire.h"
+#include "scheduler/executor/local/work_dirs.h"
 
 namespace penstock {
 
@@ -157,7 +157,7 @@ class LocalExecutor final : public Executor {
   wire::Welcome welcome_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
 
-  std::unique_ptr<Cleaner> cleaner_;  // constant after Open
+  std::unique_ptr<WorkDirs> work_dirs_;  // constant after Open
   std::thread io_thread_;
 };
 

@@ -1,6 +1,5 @@
 #include "scheduler/executor/local/supervisor.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
@@ -56,8 +55,7 @@ bool Supervisor::SetUp() {
   sigprocmask(SIG_BLOCK, &blocked, nullptr);
   signals_.Reset(signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK));
   epoll_.Reset(epoll_create1(EPOLL_CLOEXEC));
-  null_.Reset(open("/dev/null", O_RDONLY | O_CLOEXEC));
-  if (!signals_.valid() || !epoll_.valid() || !null_.valid()) {
+  if (!signals_.valid() || !epoll_.valid() || !starter_.valid()) {
     LogLine(std::string("cannot start: ") + std::strerror(errno));
     return false;
   }
@@ -75,6 +73,8 @@ void Supervisor::Watch(int fd, uint32_t events, Token token) {
     LogLine(std::string("cannot watch a descriptor: ") + std::strerror(errno));
   }
 }
+
+void Supervisor::Unwatch(int fd) { epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
 
 int Supervisor::Run() {
   if (!SetUp()) {
@@ -125,8 +125,7 @@ void Supervisor::Dispatch(Token token, uint32_t events) {
     HandleSignals();
   } else if (const auto it = by_token_.find(token); it != by_token_.end()) {
     if (ReadOutput(*it->second) == OutputRead::kEnd) {
-      it->second->output.Reset();
-      by_token_.erase(it);
+      CloseOutput(*it->second);
     }
   } else if (clients_.count(token) > 0) {
     if ((events & EPOLLOUT) != 0) {
@@ -196,6 +195,7 @@ void Supervisor::ReadClient(Token token) {
     }
   }
   if (!keep) {
+    Unwatch(client.fd.get());
     clients_.erase(token);
     idle_since_ms_ = MonotonicMillis();
   }

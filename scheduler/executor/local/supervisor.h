@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "scheduler/executor/local/child.h"
 #include "scheduler/executor/local/journal.h"
 #include "scheduler/executor/local/log_sink.h"
 #include "scheduler/executor/local/unique_fd.h"
@@ -44,6 +45,7 @@ class Supervisor {
         : request(std::move(start)), log(request.log_path, request.log_limit_bytes) {}
 
     wire::StartRequest request;  // argv and env are dropped after the start
+    std::string program;         // what argv[0] was found to be
     pid_t pid = -1;
     Token token = 0;
     UniqueFd output;  // read end of the pipe that is its standard output and error
@@ -70,6 +72,9 @@ class Supervisor {
 
   bool SetUp();
   void Watch(int fd, uint32_t events, Token token);
+  // Before closing: a child between fork and exec still holds the descriptor, and epoll would go on reporting
+  // it.
+  void Unwatch(int fd);
   int WaitMs() const;
   void Dispatch(Token token, uint32_t events);
 
@@ -90,6 +95,7 @@ class Supervisor {
   void LaunchOne(Attempt& attempt);
   bool OpenOutput(Attempt& attempt, UniqueFd* write_end, std::string* error);
   OutputRead ReadOutput(Attempt& attempt);
+  void CloseOutput(Attempt& attempt);
   void SetDeadline(Attempt& attempt, int64_t at_ms);
   void ClearDeadline(Attempt& attempt);
   void FireDeadlines();
@@ -106,7 +112,7 @@ class Supervisor {
   UniqueFd listener_;
   UniqueFd epoll_;
   UniqueFd signals_;
-  UniqueFd null_;
+  ChildStarter starter_;
   std::unique_ptr<Journal> journal_;
   const std::string directory_;
 

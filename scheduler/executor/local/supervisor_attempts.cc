@@ -12,7 +12,6 @@
 #include <cstring>
 #include <utility>
 
-#include "scheduler/executor/local/child.h"
 #include "scheduler/executor/local/process_scan.h"
 #include "scheduler/executor/local/runner_clock.h"
 #include "scheduler/executor/local/supervisor.h"
@@ -90,12 +89,14 @@ void Supervisor::LaunchOne(Attempt& attempt) {
     return Finish(attempt, NotStarted("Its start could not be recorded in " + directory_ +
                                       ": is the disk full? The program was not started."));
   }
-  if (!OpenOutput(attempt, &write_end, &error)) {
+  attempt.program = FindProgram(attempt.request, &error);
+  if (attempt.program.empty() || !OpenOutput(attempt, &write_end, &error)) {
     return Finish(attempt, NotStarted(error));
   }
-  attempt.pid = StartChild(attempt.request, null_.get(), write_end.get(), &error);
+  attempt.pid = starter_.Start(attempt.request, attempt.program, write_end.get());
   if (attempt.pid < 0) {
-    return Finish(attempt, NotStarted(error));
+    return Finish(attempt,
+                  NotStarted(std::string("No process could be made: ") + std::strerror(errno) + "."));
   }
   attempt.started_at_us = WallMicros();
   journal_->Spawned(attempt.request.id, attempt.pid, BootNanos());
@@ -130,6 +131,13 @@ Supervisor::OutputRead Supervisor::ReadOutput(Attempt& attempt) {
     return OutputRead::kSome;
   }
   return n < 0 && (errno == EAGAIN || errno == EINTR) ? OutputRead::kNothingYet : OutputRead::kEnd;
+}
+
+void Supervisor::CloseOutput(Attempt& attempt) {
+  if (attempt.output.valid() && by_token_.erase(attempt.token) > 0) {
+    Unwatch(attempt.output.get());
+  }
+  attempt.output.Reset();
 }
 
 void Supervisor::SetDeadline(Attempt& attempt, int64_t at_ms) {
@@ -196,6 +204,11 @@ void Supervisor::Ended(Attempt& attempt, int status, const rusage& usage) {
     }
   }
   wire::Finished finished = FinishedFrom(status, usage);
+  if (finished.exit_code == ChildStarter::kFailedExit) {
+    if (std::optional<std::string> why = starter_.TakeFailure(attempt.pid, attempt.program)) {
+      return Finish(attempt, NotStarted(*std::move(why)));
+    }
+  }
   if (attempt.told_to_stop) {
     finished.ending = wire::Ending::kLost;
     finished.message = "The supervisor was told to stop while it ran.";
@@ -217,7 +230,7 @@ void Supervisor::Finish(Attempt& attempt, wire::Finished finished) {
     std::fprintf(stderr, "%s: %s\n", attempt.request.log_path.c_str(), std::strerror(attempt.log.error()));
   }
   ClearDeadline(attempt);
-  by_token_.erase(attempt.token);
+  CloseOutput(attempt);
   by_pid_.erase(attempt.pid);
   journal_->Finish(finished);
   Publish(finished);

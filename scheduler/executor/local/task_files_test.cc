@@ -16,6 +16,7 @@
 #include "scheduler/executor/local/log_sink.h"
 #include "scheduler/executor/local/outputs.h"
 #include "scheduler/executor/local/task_environment.h"
+#include "scheduler/executor/local/work_dirs.h"
 
 namespace penstock {
 namespace {
@@ -128,6 +129,44 @@ TEST_F(TaskFilesTest, TreesAreRemovedWhateverTheirModes) {
 TEST_F(TaskFilesTest, ParentOfAPath) {
   EXPECT_EQ(ParentOf("/a/b"), "/a");
   EXPECT_EQ(ParentOf("/a"), "/");
+}
+
+// --- Work directories ---
+
+TEST_F(TaskFilesTest, EmptyWorkDirectoriesAreUsedAgainAndOthersRemoved) {
+  std::vector<std::string> forgotten;
+  {
+    WorkDirs dirs(Path("work"), /*keep=*/false, [&](std::vector<std::string> ids) {
+      forgotten.insert(forgotten.end(), ids.begin(), ids.end());
+    });
+    for (const char* name : {"empty", "used", "opened"}) {
+      ASSERT_TRUE(dirs.Make(Path(absl::StrCat("work/run/", name))).ok());
+    }
+    Write(Path("work/run/used/file"), "x");
+    fs::permissions(Path("work/run/opened"), fs::perms::all);
+    for (const char* name : {"empty", "used", "opened"}) {
+      dirs.Remove(name, Path(absl::StrCat("work/run/", name)));
+    }
+    dirs.Remove("none", "");
+  }
+  EXPECT_THAT(forgotten, testing::UnorderedElementsAre("empty", "used", "opened", "none"));
+  EXPECT_FALSE(fs::exists(Path("work/run")));
+  EXPECT_TRUE(fs::exists(Path("work/spare/0")));
+  WorkDirs next(Path("work"), /*keep=*/false, [](std::vector<std::string> ids) {});
+  ASSERT_TRUE(next.Make(Path("work/run2/a")).ok());
+  EXPECT_FALSE(fs::exists(Path("work/spare/0"))) << "it became the new one";
+  ASSERT_TRUE(next.Make(Path("work/run2/b")).ok());
+  EXPECT_TRUE(fs::is_empty(Path("work/run2/a")));
+  EXPECT_TRUE(fs::is_empty(Path("work/run2/b")));
+}
+
+TEST_F(TaskFilesTest, WorkDirectoriesMayBeKept) {
+  {
+    WorkDirs dirs(Path("work"), /*keep=*/true, [](std::vector<std::string> ids) {});
+    ASSERT_TRUE(dirs.Make(Path("work/run/a")).ok());
+    dirs.Remove("a", Path("work/run/a"));
+  }
+  EXPECT_TRUE(fs::exists(Path("work/run/a")));
 }
 
 // --- Environment ---
