@@ -1,4 +1,5 @@
-// The logical URIs of artifacts on this machine. What lies behind the prefix is a path below <data_dir>/artifacts.
+// The logical URIs of artifacts on this machine. What lies behind the prefix is a path below
+// <data_dir>/artifacts.
 #pragma once
 
 #include "absl/strings/string_view.h"

@@ -111,7 +111,8 @@ absl::Status ReadFile(const std::string& path, Values& values) {
     const absl::string_view text = absl::StripAsciiWhitespace(line);
     if (text.empty() || text[0] == '#') continue;
     const std::string where = absl::StrCat(path, ":", number);
-    const std::pair<absl::string_view, absl::string_view> parts = absl::StrSplit(text, absl::MaxSplits('=', 1));
+    const std::pair<absl::string_view, absl::string_view> parts =
+        absl::StrSplit(text, absl::MaxSplits('=', 1));
     const std::string name(absl::StripAsciiWhitespace(parts.first));
     if (!absl::StrContains(text, '=')) {
       return absl::InvalidArgumentError(absl::StrCat(where, ": expected `name = value`"));
@@ -166,8 +167,8 @@ class Checker {
     const std::string& text = Text(name);
     const size_t colon = text.rfind(':');
     int port = -1;
-    if (colon == std::string::npos || colon == 0 || !absl::SimpleAtoi(text.substr(colon + 1), &port) || port < 0 ||
-        port > 65535) {
+    if (colon == std::string::npos || colon == 0 || !absl::SimpleAtoi(text.substr(colon + 1), &port) ||
+        port < 0 || port > 65535) {
       Wrong(name, "host:port, for example 127.0.0.1:8887");
     }
     return text;
@@ -175,7 +176,8 @@ class Checker {
 
   void Wrong(const std::string& name, absl::string_view right) {
     if (status_.ok()) {
-      status_ = absl::InvalidArgumentError(absl::StrCat("--", name, " is '", Text(name), "'; it must be ", right));
+      status_ =
+          absl::InvalidArgumentError(absl::StrCat("--", name, " is '", Text(name), "'; it must be ", right));
     }
   }
 
@@ -192,9 +194,11 @@ absl::StatusOr<Config> Check(const Values& values) {
   config.data_dir = Absolute(check.Text("data_dir"));
   if (config.data_dir.empty()) check.Wrong("data_dir", "a directory");
   config.database_url = check.Text("database_url");
-  if (config.database_url.empty()) config.database_url = absl::StrCat("sqlite://", config.data_dir, "/penstock.db");
+  if (config.database_url.empty())
+    config.database_url = absl::StrCat("sqlite://", config.data_dir, "/penstock.db");
   const std::string& role = check.Text("role");
-  if (role != "all" && role != "server" && role != "scheduler") check.Wrong("role", "all, server or scheduler");
+  if (role != "all" && role != "server" && role != "scheduler")
+    check.Wrong("role", "all, server or scheduler");
   config.serve_api = role != "scheduler";
   config.run_scheduler = role != "server";
   config.grpc_listen = check.HostPort("grpc_listen");
@@ -244,18 +248,20 @@ std::string HelpText() {
     if (!setting.fallback.empty()) absl::StrAppend(&text, " [", setting.fallback, "]");
     absl::StrAppend(&text, "\n");
   }
-  absl::StrAppend(&text,
-                  "  --help, --version\n\n"
-                  "Each can also be set by environment (PENSTOCK_DATA_DIR) or in the --config file (data_dir = ...);\n"
-                  "the command line wins over the environment, and that over the file.\n");
+  absl::StrAppend(
+      &text,
+      "  --help, --version\n\n"
+      "Each can also be set by environment (PENSTOCK_DATA_DIR) or in the --config file (data_dir = ...);\n"
+      "the command line wins over the environment, and that over the file.\n");
   return text;
 }
 
 std::string DescribeConfig(const Config& config) {
-  return absl::StrCat("data_dir=", LogValue(config.data_dir), " role=",
-                      config.serve_api ? (config.run_scheduler ? "all" : "server") : "scheduler",
-                      " max_parallel_tasks=", config.max_parallel_tasks, " active_runs_max=", config.active_runs_max,
-                      " python=", LogValue(config.python), " gateway=", config.gateway ? "on" : "off");
+  return absl::StrCat("data_dir=", LogValue(config.data_dir),
+                      " role=", config.serve_api ? (config.run_scheduler ? "all" : "server") : "scheduler",
+                      " max_parallel_tasks=", config.max_parallel_tasks,
+                      " active_runs_max=", config.active_runs_max, " python=", LogValue(config.python),
+                      " gateway=", config.gateway ? "on" : "off");
 }
 
 }  // namespace penstock

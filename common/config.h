@@ -1,4 +1,5 @@
-// The one configuration: flags, then environment (PENSTOCK_<NAME>), then a file of `name = value` lines, then defaults.
+// The one configuration: flags, then environment (PENSTOCK_<NAME>), then a file of `name = value` lines, then
+// defaults.
 #pragma once
 
 #include <cstdint>
@@ -11,23 +12,23 @@
 namespace penstock {
 
 struct Config {
-  std::string data_dir;       // absolute; made if it is missing
-  std::string database_url;   // sqlite:///...
-  bool serve_api = true;      // --role
+  std::string data_dir;      // absolute; made if it is missing
+  std::string database_url;  // sqlite:///...
+  bool serve_api = true;     // --role
   bool run_scheduler = true;
-  std::string grpc_listen;    // host:port, port 0 takes a free one
-  std::string http_listen;    // likewise
-  bool gateway = true;        // whether the gateway is started as a child
-  std::string gateway_path;   // beside this program unless given
-  std::string runner_path;    // likewise
-  std::string python;         // interpreter for Python components; empty: python3 of PATH
+  std::string grpc_listen;         // host:port, port 0 takes a free one
+  std::string http_listen;         // likewise
+  bool gateway = true;             // whether the gateway is started as a child
+  std::string gateway_path;        // beside this program unless given
+  std::string runner_path;         // likewise
+  std::string python;              // interpreter for Python components; empty: python3 of PATH
   int64_t max_parallel_tasks = 0;  // 0: as many as the machine has processors
   int64_t task_log_bytes = 0;
   absl::Duration cancel_grace;
   int64_t active_runs_max = 0;
   std::string log_level;
   LogFormat log_format = LogFormat::kText;
-  std::string ready_file;     // written once everything is served; empty: none
+  std::string ready_file;  // written once everything is served; empty: none
 };
 
 // What the command line asks for.

@@ -40,14 +40,10 @@ TEST(Config, TheCommandLineWinsOverTheEnvironmentAndThatOverTheFile) {
 
 TEST(Config, SaysWhatIsWrongAndWhatWouldBeRight) {
   const std::pair<std::string, std::string> cases[] = {
-      {"--dat_dir=/x", "did you mean 'data_dir'"},
-      {"--role=boss", "all, server or scheduler"},
-      {"--grpc_listen=8887", "host:port"},
-      {"--max_parallel_tasks=many", "a whole number from 0"},
-      {"--gateway=maybe", "'on' or 'off'"},
-      {"--config=/no/such/file", "cannot be read"},
-      {"stray", "unexpected argument 'stray'"},
-      {"--data_dir", "needs a value"},
+      {"--dat_dir=/x", "did you mean 'data_dir'"}, {"--role=boss", "all, server or scheduler"},
+      {"--grpc_listen=8887", "host:port"},         {"--max_parallel_tasks=many", "a whole number from 0"},
+      {"--gateway=maybe", "'on' or 'off'"},        {"--config=/no/such/file", "cannot be read"},
+      {"stray", "unexpected argument 'stray'"},    {"--data_dir", "needs a value"},
   };
   for (const auto& [argument, text] : cases) {
     const auto line = Read({argument});

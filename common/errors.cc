@@ -25,7 +25,8 @@ absl::Status ExperimentNameTaken(absl::string_view name) {
       StrCat("An experiment named '", name, "' exists already. Please specify a new name"));
 }
 absl::Status DefaultExperimentDelete() {
-  return absl::AbortedError("The default experiment takes the runs that name no experiment and cannot be deleted");
+  return absl::AbortedError(
+      "The default experiment takes the runs that name no experiment and cannot be deleted");
 }
 
 absl::Status PipelineNotFound(absl::string_view pipeline_id) {
@@ -36,7 +37,8 @@ absl::Status PipelineNameNotFound(absl::string_view name) {
 }
 absl::Status PipelineNameTaken(absl::string_view name) {
   return absl::AlreadyExistsError(
-      StrCat("A pipeline named '", name, "' exists already. Please specify a new name, or upload a new version of it"));
+      StrCat("A pipeline named '", name,
+             "' exists already. Please specify a new name, or upload a new version of it"));
 }
 absl::Status PipelineHasVersions(absl::string_view pipeline_id) {
   return absl::InvalidArgumentError(
@@ -64,7 +66,8 @@ absl::Status RunIdTaken(absl::string_view run_id) {
   return absl::AlreadyExistsError(StrCat("A run with the id ", run_id, " exists already"));
 }
 absl::Status RunMoved(absl::string_view run_id) {
-  return absl::AbortedError(StrCat("Run ", run_id, " was changed by someone else at the same moment; try again"));
+  return absl::AbortedError(
+      StrCat("Run ", run_id, " was changed by someone else at the same moment; try again"));
 }
 absl::Status RunNotTerminable(absl::string_view run_id, absl::string_view state) {
   return absl::InvalidArgumentError(
@@ -76,7 +79,8 @@ absl::Status RunExperimentArchived(absl::string_view run_id, absl::string_view e
 }
 absl::Status RunWithoutPipeline() {
   return absl::InvalidArgumentError(
-      "The run names no pipeline: set pipeline_version_reference (pipeline_id and pipeline_version_id) or pipeline_spec");
+      "The run names no pipeline: set pipeline_version_reference (pipeline_id and pipeline_version_id) or "
+      "pipeline_spec");
 }
 absl::Status TaskNotFound(absl::string_view run_id, absl::string_view task) {
   return absl::NotFoundError(StrCat("Run ", run_id, " has no task '", task, "'"));

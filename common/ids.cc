@@ -13,8 +13,8 @@ constexpr uint64_t kCounterMask = (uint64_t{1} << kCounterBits) - 1;
 
 }  // namespace
 
-// Layout: 48 bits of milliseconds, version, 12 + 30 bits of a counter that starts at random within each millisecond,
-// 32 bits of randomness.
+// Layout: 48 bits of milliseconds, version, 12 + 30 bits of a counter that starts at random within each
+// millisecond, 32 bits of randomness.
 std::string Uuid7Generator::NewId() {
   absl::MutexLock lock(&mutex_);
   const int64_t now_ms = absl::ToUnixMillis(clock_.Now());

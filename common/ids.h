@@ -1,4 +1,5 @@
-// Identifiers: UUID version 7 text, so that ids made later sort later and inserts stay at the end of the index.
+// Identifiers: UUID version 7 text, so that ids made later sort later and inserts stay at the end of the
+// index.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +20,8 @@ class IdGenerator {
   virtual std::string NewId() = 0;
 };
 
-// RFC 9562 UUIDv7. Ids of one generator are strictly increasing, also within a millisecond and when the clock steps back.
+// RFC 9562 UUIDv7. Ids of one generator are strictly increasing, also within a millisecond and when the clock
+// steps back.
 class Uuid7Generator final : public IdGenerator {
  public:
   explicit Uuid7Generator(const Clock& clock) : clock_(clock) {}

@@ -1,4 +1,5 @@
-// Every bound in one place. Passing one gives a clear error that names it. Bytes, counts and depths are inclusive.
+// Every bound in one place. Passing one gives a clear error that names it. Bytes, counts and depths are
+// inclusive.
 #pragma once
 
 #include <cstdint>
@@ -6,23 +7,24 @@
 namespace penstock::limits {
 
 // --- Pipeline packages and specs ---
-inline constexpr int64_t kPackageBytes = int64_t{32} << 20;          // an uploaded file, KFP's own bound
-inline constexpr int64_t kPackageExtractedBytes = int64_t{32} << 20; // the entry taken out of an archive
-inline constexpr int64_t kPackageScannedBytes = int64_t{256} << 20;  // read of an archive to find that entry
-inline constexpr int kPackageEntries = 1000;                         // entries looked at in an archive
-inline constexpr int kSpecDepth = 100;                               // nesting of YAML or JSON
-inline constexpr int64_t kSpecNodes = 1'000'000;                     // scalars and collections after aliases are expanded
-inline constexpr int64_t kSpecExpandedBytes = int64_t{64} << 20;     // texts in it after aliases are expanded
-inline constexpr int kSpecDirectives = 1000;                         // %TAG in YAML
-inline constexpr int kSpecDocuments = 16;                            // YAML documents in one file
-inline constexpr int kSpecTasks = 20'000;                            // tasks in one pipeline, loops run once
-inline constexpr int kSpecNesting = 100;                             // graphs within graphs
-inline constexpr int kSpecNameBytes = 1024;                          // name of a task, component, input or output
-inline constexpr int kSpecOutputNameBytes = 255;                     // output of an executor: becomes a file name
+inline constexpr int64_t kPackageBytes = int64_t{32} << 20;           // an uploaded file, KFP's own bound
+inline constexpr int64_t kPackageExtractedBytes = int64_t{32} << 20;  // the entry taken out of an archive
+inline constexpr int64_t kPackageScannedBytes = int64_t{256} << 20;   // read of an archive to find that entry
+inline constexpr int kPackageEntries = 1000;                          // entries looked at in an archive
+inline constexpr int kSpecDepth = 100;                                // nesting of YAML or JSON
+inline constexpr int64_t kSpecNodes = 1'000'000;  // scalars and collections after aliases are expanded
+inline constexpr int64_t kSpecExpandedBytes = int64_t{64} << 20;  // texts in it after aliases are expanded
+inline constexpr int kSpecDirectives = 1000;                      // %TAG in YAML
+inline constexpr int kSpecDocuments = 16;                         // YAML documents in one file
+inline constexpr int kSpecTasks = 20'000;                         // tasks in one pipeline, loops run once
+inline constexpr int kSpecNesting = 100;                          // graphs within graphs
+inline constexpr int kSpecNameBytes = 1024;       // name of a task, component, input or output
+inline constexpr int kSpecOutputNameBytes = 255;  // output of an executor: becomes a file name
 
 // --- Requests ---
-inline constexpr int kRpcMessageBytes = 64 << 20;   // one gRPC message; a package of the size above, as a Struct, fits
-inline constexpr int kNameBytes = 128;              // pipeline, experiment
+inline constexpr int kRpcMessageBytes =
+    64 << 20;                           // one gRPC message; a package of the size above, as a Struct, fits
+inline constexpr int kNameBytes = 128;  // pipeline, experiment
 inline constexpr int kVersionNameBytes = 127;
 inline constexpr int kDisplayNameBytes = 1024;
 inline constexpr int kNamespaceBytes = 63;
@@ -44,8 +46,9 @@ inline constexpr int kPageSizeMax = 200;
 inline constexpr int64_t kOutputParameterBytes = int64_t{4} << 20;  // one output parameter file
 inline constexpr int64_t kExecutorOutputBytes = int64_t{16} << 20;  // executor_output.json of one task
 inline constexpr int64_t kArgumentBytes = 128 << 10;                // one argument; Linux's MAX_ARG_STRLEN
-inline constexpr int64_t kArgumentsBytes = int64_t{1536} << 10;     // all arguments and environment of one task
-inline constexpr int64_t kTaskLogBytes = int64_t{64} << 20;         // log kept of one attempt unless configured otherwise
-inline constexpr int kLogTailBytes = 4 << 10;                       // end of a failed attempt's log kept in its record
+inline constexpr int64_t kArgumentsBytes = int64_t{1536} << 10;  // all arguments and environment of one task
+inline constexpr int64_t kTaskLogBytes = int64_t{64}
+                                         << 20;  // log kept of one attempt unless configured otherwise
+inline constexpr int kLogTailBytes = 4 << 10;    // end of a failed attempt's log kept in its record
 
 }  // namespace penstock::limits

@@ -16,7 +16,8 @@ enum class LogFormat { kText, kJson };
 // Sets the process-wide logger. `level`: trace, debug, info, warn, error or off; INVALID_ARGUMENT otherwise.
 absl::Status SetUpLog(absl::string_view level, LogFormat format);
 
-// `value` as a log field's value: quoted and escaped when it holds anything but plain characters, and cut at 512 bytes.
+// `value` as a log field's value: quoted and escaped when it holds anything but plain characters, and cut at
+// 512 bytes.
 std::string LogValue(absl::string_view value);
 
 }  // namespace penstock

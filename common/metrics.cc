@@ -22,11 +22,16 @@ double Seconds(const timeval& time) { return time.tv_sec + time.tv_usec / 1e6; }
 }  // namespace
 
 Metrics::Metrics()
-    : runs_taken(NewCounter(registry_, "penstock_server_runs_taken_total", "Runs that the engine began to drive")),
-      runs_finished(NewCounter(registry_, "penstock_server_runs_finished_total", "Runs that reached a final state")),
-      tasks_started(NewCounter(registry_, "penstock_server_attempts_started_total", "Attempts of tasks started")),
-      tasks_ended(NewCounter(registry_, "penstock_server_attempts_ended_total", "Attempts of tasks that ended")),
-      engine_errors(NewCounter(registry_, "penstock_server_engine_errors_total", "Engine passes that failed")),
+    : runs_taken(
+          NewCounter(registry_, "penstock_server_runs_taken_total", "Runs that the engine began to drive")),
+      runs_finished(
+          NewCounter(registry_, "penstock_server_runs_finished_total", "Runs that reached a final state")),
+      tasks_started(
+          NewCounter(registry_, "penstock_server_attempts_started_total", "Attempts of tasks started")),
+      tasks_ended(
+          NewCounter(registry_, "penstock_server_attempts_ended_total", "Attempts of tasks that ended")),
+      engine_errors(
+          NewCounter(registry_, "penstock_server_engine_errors_total", "Engine passes that failed")),
       runs_active(NewGauge(registry_, "penstock_server_runs_active", "Runs being driven now")),
       attempts_running(NewGauge(registry_, "penstock_server_attempts_running", "Attempts running now")),
       rpcs_(prometheus::BuildCounter()

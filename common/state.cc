@@ -10,24 +10,25 @@ template <typename State>
 using NameRow = std::pair<State, absl::string_view>;
 
 constexpr std::array<NameRow<RunState>, 6> kRunNames = {{{RunState::kPending, "PENDING"},
-                                                        {RunState::kRunning, "RUNNING"},
-                                                        {RunState::kSucceeded, "SUCCEEDED"},
-                                                        {RunState::kFailed, "FAILED"},
-                                                        {RunState::kCanceling, "CANCELING"},
-                                                        {RunState::kCanceled, "CANCELED"}}};
+                                                         {RunState::kRunning, "RUNNING"},
+                                                         {RunState::kSucceeded, "SUCCEEDED"},
+                                                         {RunState::kFailed, "FAILED"},
+                                                         {RunState::kCanceling, "CANCELING"},
+                                                         {RunState::kCanceled, "CANCELED"}}};
 
 constexpr std::array<NameRow<TaskState>, 7> kTaskNames = {{{TaskState::kPending, "PENDING"},
-                                                          {TaskState::kRunning, "RUNNING"},
-                                                          {TaskState::kSucceeded, "SUCCEEDED"},
-                                                          {TaskState::kSkipped, "SKIPPED"},
-                                                          {TaskState::kFailed, "FAILED"},
-                                                          {TaskState::kCanceling, "CANCELING"},
-                                                          {TaskState::kCanceled, "CANCELED"}}};
+                                                           {TaskState::kRunning, "RUNNING"},
+                                                           {TaskState::kSucceeded, "SUCCEEDED"},
+                                                           {TaskState::kSkipped, "SKIPPED"},
+                                                           {TaskState::kFailed, "FAILED"},
+                                                           {TaskState::kCanceling, "CANCELING"},
+                                                           {TaskState::kCanceled, "CANCELED"}}};
 
-constexpr std::array<NameRow<WaitReason>, 4> kReasonNames = {{{WaitReason::kNone, ""},
-                                                             {WaitReason::kUpstream, "WAITING_FOR_UPSTREAM"},
-                                                             {WaitReason::kCapacity, "WAITING_FOR_CAPACITY"},
-                                                             {WaitReason::kScheduler, "WAITING_FOR_SCHEDULER"}}};
+constexpr std::array<NameRow<WaitReason>, 4> kReasonNames = {
+    {{WaitReason::kNone, ""},
+     {WaitReason::kUpstream, "WAITING_FOR_UPSTREAM"},
+     {WaitReason::kCapacity, "WAITING_FOR_CAPACITY"},
+     {WaitReason::kScheduler, "WAITING_FOR_SCHEDULER"}}};
 
 constexpr std::array<NameRow<StorageState>, 2> kStorageNames = {
     {{StorageState::kAvailable, "AVAILABLE"}, {StorageState::kArchived, "ARCHIVED"}}};
@@ -49,9 +50,9 @@ std::optional<State> Find(const std::array<NameRow<State>, N>& rows, absl::strin
 }
 
 constexpr std::pair<RunState, RunState> kRunMoves[] = {
-    {RunState::kPending, RunState::kRunning},   {RunState::kPending, RunState::kFailed},
-    {RunState::kPending, RunState::kCanceling}, {RunState::kRunning, RunState::kSucceeded},
-    {RunState::kRunning, RunState::kFailed},    {RunState::kRunning, RunState::kCanceling},
+    {RunState::kPending, RunState::kRunning},    {RunState::kPending, RunState::kFailed},
+    {RunState::kPending, RunState::kCanceling},  {RunState::kRunning, RunState::kSucceeded},
+    {RunState::kRunning, RunState::kFailed},     {RunState::kRunning, RunState::kCanceling},
     {RunState::kCanceling, RunState::kCanceled}, {RunState::kCanceling, RunState::kFailed},
 };
 

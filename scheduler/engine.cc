@@ -43,8 +43,8 @@ absl::Time OrEpoch(absl::Time time) { return time == absl::InfinitePast() ? absl
 
 }  // namespace
 
-Engine::Engine(Store& store, Executor& executor, DocumentCache& documents, const Clock& clock, IdGenerator& ids,
-               Metrics& metrics, EngineOptions options)
+Engine::Engine(Store& store, Executor& executor, DocumentCache& documents, const Clock& clock,
+               IdGenerator& ids, Metrics& metrics, EngineOptions options)
     : store_(store),
       executor_(executor),
       documents_(documents),
@@ -92,7 +92,12 @@ void Engine::Run() {
     } else {
       mutex_.AwaitWithTimeout(absl::Condition(&stop_), pause);
     }
-    if (stop_) return;
+    if (!stop_) continue;
+    if (!attempts_.empty()) {
+      spdlog::info("tasks go on under the supervisor and are found again at the next start tasks={}",
+                   attempts_.size());
+    }
+    return;
   }
 }
 
@@ -142,7 +147,8 @@ absl::StatusOr<bool> Engine::HoldLease(absl::Time now) {
   const bool mine = lease.holder == options_.holder;
   const bool fresh = mine && (!lease_.has_value() || lease_->fence != lease.fence);
   if (!mine) {
-    if (lease_.has_value()) spdlog::warn("another scheduler has taken the runs over holder={}", LogValue(lease.holder));
+    if (lease_.has_value())
+      spdlog::warn("another scheduler has taken the runs over holder={}", LogValue(lease.holder));
     lease_.reset();
     runs_.clear();
     attempts_.clear();
@@ -187,7 +193,8 @@ absl::Status Engine::Recover() {
   return absl::OkStatus();
 }
 
-// Ends a run that cannot be driven, whatever the reason, so that it does not stay forever and holds nobody else up.
+// Ends a run that cannot be driven, whatever the reason, so that it does not stay forever and holds nobody
+// else up.
 void Engine::FailRun(const std::string& run_id, const absl::Status& why) {
   spdlog::error("run cannot be driven run={} error={}", run_id, LogValue(why.ToString()));
   ForgetRun(run_id);
@@ -203,13 +210,15 @@ void Engine::FailRun(const std::string& run_id, const absl::Status& why) {
       task.finished_at = clock_.Now();
       RETURN_IF_ERROR(TaskSetState(tx, from, task, task.finished_at));
     }
-    return RunSetState(tx, run_id, row.state,
-                       {RunState::kFailed, clock_.Now(), static_cast<int>(why.code()), std::string(why.message())});
+    return RunSetState(
+        tx, run_id, row.state,
+        {RunState::kFailed, clock_.Now(), static_cast<int>(why.code()), std::string(why.message())});
   });
   if (!status.ok()) spdlog::error("run cannot be ended run={} error={}", run_id, LogValue(status.ToString()));
 }
 
-absl::Status Engine::LoadActive(const std::string& run_id, bool reattach, std::vector<LaunchSpec>& reattach_specs) {
+absl::Status Engine::LoadActive(const std::string& run_id, bool reattach,
+                                std::vector<LaunchSpec>& reattach_specs) {
   ASSIGN_OR_RETURN(LoadedRun loaded, LoadRun(store_, documents_, run_id));
   ActiveRun& run = runs_[run_id];
   run = ActiveRun{};
@@ -217,7 +226,8 @@ absl::Status Engine::LoadActive(const std::string& run_id, bool reattach, std::v
   for (const LoadedRun::Running& running : loaded.running) {
     attempts_[running.attempt.attempt_id] = {run_id, running.task, running.attempt.number};
     if (!reattach) continue;
-    auto launch = PlanTaskLaunch(places_, run.snapshot, running.task, running.attempt.number, running.attempt.attempt_id);
+    auto launch = PlanTaskLaunch(places_, run.snapshot, running.task, running.attempt.number,
+                                 running.attempt.attempt_id);
     if (launch.ok()) {
       reattach_specs.push_back(std::move(launch->spec));
     } else {  // it started once, so this is a bug; the executor still has to tell how it ended
@@ -279,7 +289,8 @@ absl::Status Engine::Poll(absl::Time now, PassResult& result) {
 }
 
 absl::Status Engine::TakeRun(const std::string& run_id, absl::Time now, PassResult& result) {
-  if (static_cast<int>(runs_.size()) >= options_.active_runs_max) return absl::OkStatus();  // polled again later
+  if (static_cast<int>(runs_.size()) >= options_.active_runs_max)
+    return absl::OkStatus();  // polled again later
   std::vector<LaunchSpec> none;
   const absl::Status loaded = LoadActive(run_id, /*reattach=*/false, none);
   if (absl::IsNotFound(loaded)) return absl::OkStatus();
@@ -341,9 +352,10 @@ absl::Status Engine::OnAttemptFinished(const AttemptFinished& event, absl::Time 
   row.task_id = run.snapshot.tasks[task].task_id;
   row.number = found->second.number;
   row.attempt_id = event.attempt_id;
-  row.outcome = std::string(ended.result == AttemptResult::kFailed && event.outcome == AttemptOutcome::kSucceeded
-                                ? "FAILED"
-                                : OutcomeName(event.outcome));
+  row.outcome =
+      std::string(ended.result == AttemptResult::kFailed && event.outcome == AttemptOutcome::kSucceeded
+                      ? "FAILED"
+                      : OutcomeName(event.outcome));
   row.exit_code = event.exit_code;
   row.signal = event.signal;
   row.log_tail = event.log_tail;
@@ -390,8 +402,8 @@ void Engine::Decide(ActiveRun& run, const PlanEvent& event, absl::Time now) {
   touched_.insert(run.snapshot.run_id);
 }
 
-// Starts ready tasks, one of each run in turn, until nothing more fits. The next pass begins behind the run that was
-// served last.
+// Starts ready tasks, one of each run in turn, until nothing more fits. The next pass begins behind the run
+// that was served last.
 void Engine::StartReady(absl::Time now, PassResult& result) {
   bool started = !runs_.empty();
   while (started) {
@@ -414,7 +426,8 @@ void Engine::StartReady(absl::Time now, PassResult& result) {
 bool Engine::StartNext(ActiveRun& run, absl::Time now) {
   const int task = run.ready.front();
   if (!run.next_launch.has_value()) {
-    auto launch = PlanTaskLaunch(places_, run.snapshot, task, run.snapshot.tasks[task].attempts + 1, ids_.NewId());
+    auto launch =
+        PlanTaskLaunch(places_, run.snapshot, task, run.snapshot.tasks[task].attempts + 1, ids_.NewId());
     if (!launch.ok()) {
       run.ready.pop_front();
       Decide(run, TaskUnstartable{task, launch.status()}, now);
@@ -441,8 +454,8 @@ bool Engine::StartNext(ActiveRun& run, absl::Time now) {
   return true;
 }
 
-// Says of the tasks that became ready in this pass and found no room what they wait for now. A new task's row says it
-// from the start.
+// Says of the tasks that became ready in this pass and found no room what they wait for now. A new task's row
+// says it from the start.
 void Engine::NoteWaiting(ActiveRun& run) {
   const bool taken = !run.commit.tasks.empty() && !run.commit.tasks.front().from.has_value();
   for (const int task : run.newly_ready) {
@@ -471,7 +484,8 @@ absl::Status Engine::Commit(absl::Time now) {
     return absl::OkStatus();
   });
   // What reading afresh cannot solve is a bug: it ends this run and not the others.
-  if (!status.ok() && !current.empty() && !IsTransient(status) && !absl::IsNotFound(status)) FailRun(current, status);
+  if (!status.ok() && !current.empty() && !IsTransient(status) && !absl::IsNotFound(status))
+    FailRun(current, status);
   return status;
 }
 
@@ -482,13 +496,14 @@ void Engine::Start(LaunchSpec spec) {
     metrics_.tasks_started.Increment();
     return;
   }
-  spdlog::warn("task cannot be started run={} task={} attempt={} error={}", spec.run_id, LogValue(spec.task_name),
-               spec.attempt_id, LogValue(status.ToString()));
+  spdlog::warn("task cannot be started run={} task={} attempt={} error={}", spec.run_id,
+               LogValue(spec.task_name), spec.attempt_id, LogValue(status.ToString()));
   if (IsTransient(status)) {
     unstarted_.push_back(std::move(spec));
     return;
   }
-  EndUnstarted(spec.attempt_id, AttemptOutcome::kFailed, absl::StrCat("It could not be started: ", status.message()));
+  EndUnstarted(spec.attempt_id, AttemptOutcome::kFailed,
+               absl::StrCat("It could not be started: ", status.message()));
 }
 
 // The end of an attempt that never had a process, as an event like any other.

@@ -1,7 +1,8 @@
-// The engine: drives the unfinished runs. It loads them, steps the planner, commits, and then commands the executor.
+// The engine: drives the unfinished runs. It loads them, steps the planner, commits, and then commands the
+// executor.
 //
-// One engine at a time drives the runs of a database: it holds a lease, and every commit checks the lease's fence. Hints
-// make it fast, polling makes it correct.
+// One engine at a time drives the runs of a database: it holds a lease, and every commit checks the lease's
+// fence. Hints make it fast, polling makes it correct.
 #pragma once
 
 #include <deque>
@@ -26,9 +27,9 @@ namespace penstock {
 
 struct EngineOptions {
   std::string data_dir;  // absolute
-  std::string holder;    // names this engine in its lease; the same after a restart on the same data directory
-  int active_runs_max = 500;                         // runs driven at once; the others wait in PENDING
-  absl::Duration poll_interval = absl::Seconds(1);   // without hints
+  std::string holder;  // names this engine in its lease; the same after a restart on the same data directory
+  int active_runs_max = 500;                        // runs driven at once; the others wait in PENDING
+  absl::Duration poll_interval = absl::Seconds(1);  // without hints
   absl::Duration lease_ttl = absl::Seconds(15);
 };
 
@@ -61,11 +62,11 @@ class Engine {
  private:
   struct ActiveRun {
     RunSnapshot snapshot;
-    std::deque<int> ready;                       // in the order in which they became ready
-    std::vector<int> newly_ready;                // in this pass; their rows still say that they wait for upstream
-    std::optional<TaskLaunchPlan> next_launch;   // of ready.front(), planned once
-    RunCommit commit;                            // of this pass
-    std::vector<std::string> cancel;             // attempts to cancel after the commit
+    std::deque<int> ready;         // in the order in which they became ready
+    std::vector<int> newly_ready;  // in this pass; their rows still say that they wait for upstream
+    std::optional<TaskLaunchPlan> next_launch;  // of ready.front(), planned once
+    RunCommit commit;                           // of this pass
+    std::vector<std::string> cancel;            // attempts to cancel after the commit
   };
   struct Attempt {
     std::string run_id;
@@ -118,14 +119,14 @@ class Engine {
   std::optional<LeaseRow> lease_;
   absl::Time lease_renewed_at_ = absl::InfinitePast();
   absl::Time polled_at_ = absl::InfinitePast();
-  Inbox taken_;  // what this pass works on; kept until it is committed
+  Inbox taken_;                            // what this pass works on; kept until it is committed
   std::map<std::string, ActiveRun> runs_;  // by id, so by age
   std::string last_served_run_;            // the next round of starts begins behind it, for fairness
   absl::flat_hash_map<std::string, Attempt> attempts_;  // running, by id
-  std::vector<LaunchSpec> starting_;       // to start after the commit
-  std::vector<LaunchSpec> unstarted_;      // committed and not started yet, kept until the executor takes them
-  std::vector<std::string> forgotten_;     // attempts to forget after the commit
-  std::set<std::string> touched_;          // runs with something to commit
+  std::vector<LaunchSpec> starting_;                    // to start after the commit
+  std::vector<LaunchSpec> unstarted_;   // committed and not started yet, kept until the executor takes them
+  std::vector<std::string> forgotten_;  // attempts to forget after the commit
+  std::set<std::string> touched_;       // runs with something to commit
   int64_t next_artifact_id_ = 0;
   int64_t artifact_ids_left_ = 0;
 };

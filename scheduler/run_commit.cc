@@ -33,7 +33,8 @@ int64_t NumericId(const ArtifactRecord& artifact) {
   return absl::SimpleAtoi(artifact.artifact_id, &id) ? id : 0;
 }
 
-absl::Status WriteLinks(db::Tx& tx, const RunSnapshot& run, int task, Direction direction, const ArtifactMap& artifacts) {
+absl::Status WriteLinks(db::Tx& tx, const RunSnapshot& run, int task, Direction direction,
+                        const ArtifactMap& artifacts) {
   for (const auto& [name, list] : artifacts) {
     for (int position = 0; position < static_cast<int>(list.size()); ++position) {
       const int64_t id = NumericId(list[position]);
@@ -54,7 +55,8 @@ absl::Status WriteParameters(db::Tx& tx, const RunSnapshot& run, int task, Direc
   return absl::OkStatus();
 }
 
-absl::Status WriteOutputs(db::Tx& tx, const RunSnapshot& run, int task, const TaskOutputs& outputs, absl::Time now) {
+absl::Status WriteOutputs(db::Tx& tx, const RunSnapshot& run, int task, const TaskOutputs& outputs,
+                          absl::Time now) {
   for (const auto& [name, list] : outputs.artifacts) {
     for (const ArtifactRecord& artifact : list) {
       RETURN_IF_ERROR(ArtifactInsert(
@@ -79,7 +81,8 @@ absl::Status WriteRunCommit(db::Tx& tx, const RunSnapshot& run, const RunCommit&
     RETURN_IF_ERROR(TaskSetWaitReason(tx, run.run_id, run.tasks[task].task_id, reason));
   }
   // Before the inputs of the tasks that this pass starts: these may be the same artifacts.
-  for (const auto& [task, outputs] : commit.outputs) RETURN_IF_ERROR(WriteOutputs(tx, run, task, outputs, now));
+  for (const auto& [task, outputs] : commit.outputs)
+    RETURN_IF_ERROR(WriteOutputs(tx, run, task, outputs, now));
   for (const TaskAttemptRow& attempt : commit.attempts_begun) RETURN_IF_ERROR(TaskAttemptInsert(tx, attempt));
   for (const TaskAttemptRow& attempt : commit.attempts_ended) RETURN_IF_ERROR(TaskAttemptFinish(tx, attempt));
   for (const auto& [task, inputs] : commit.inputs) {
@@ -87,8 +90,8 @@ absl::Status WriteRunCommit(db::Tx& tx, const RunSnapshot& run, const RunCommit&
     RETURN_IF_ERROR(WriteLinks(tx, run, task, Direction::kInput, inputs.artifacts));
   }
   for (const RunChange& change : commit.run) {
-    RETURN_IF_ERROR(
-        RunSetState(tx, run.run_id, change.from, {change.to, change.at, change.error_code, change.error_message}));
+    RETURN_IF_ERROR(RunSetState(tx, run.run_id, change.from,
+                                {change.to, change.at, change.error_code, change.error_message}));
   }
   return absl::OkStatus();
 }

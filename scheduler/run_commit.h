@@ -1,4 +1,5 @@
-// What one pass of the engine changes in one run, and how that is written: everything of a pass in one transaction.
+// What one pass of the engine changes in one run, and how that is written: everything of a pass in one
+// transaction.
 #pragma once
 
 #include <string>
@@ -21,13 +22,14 @@ struct RunCommit {
   std::vector<std::pair<int, WaitReason>> waiting;   // ready tasks that did not start in this pass
 
   bool empty() const {
-    return tasks.empty() && run.empty() && attempts_begun.empty() && attempts_ended.empty() && waiting.empty();
+    return tasks.empty() && run.empty() && attempts_begun.empty() && attempts_ended.empty() &&
+           waiting.empty();
   }
   void Add(Decision& decision);
 };
 
-// Writes `commit`. `run` is the snapshot after the pass. ABORTED if somebody else changed the run or a task meanwhile
-// (a termination), NOT_FOUND if the run was deleted: reload it and decide again.
+// Writes `commit`. `run` is the snapshot after the pass. ABORTED if somebody else changed the run or a task
+// meanwhile (a termination), NOT_FOUND if the run was deleted: reload it and decide again.
 absl::Status WriteRunCommit(db::Tx& tx, const RunSnapshot& run, const RunCommit& commit, absl::Time now);
 
 }  // namespace penstock

@@ -41,7 +41,8 @@ absl::Status ReadStored(db::Tx& tx, DocumentCache& documents, absl::string_view 
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::shared_ptr<const PipelineDocument>> Document(DocumentCache& documents, const StoredRun& stored) {
+absl::StatusOr<std::shared_ptr<const PipelineDocument>> Document(DocumentCache& documents,
+                                                                 const StoredRun& stored) {
   if (auto cached = documents.Find(stored.config.spec_sha256)) return cached;
   ASSIGN_OR_RETURN(auto document, LoadStoredPipeline(stored.spec_text));
   documents.Put(stored.config.spec_sha256, document);
@@ -94,7 +95,8 @@ absl::Status FillTasks(const StoredRun& stored, LoadedRun& loaded) {
   absl::flat_hash_map<std::string, int> by_id;
   for (const TaskRow& row : stored.tasks) {
     const std::optional<int> index = run.plan->graph().Find(row.name);
-    if (!index.has_value()) return absl::DataLossError(absl::StrCat("stored task ", row.name, " is not in the pipeline"));
+    if (!index.has_value())
+      return absl::DataLossError(absl::StrCat("stored task ", row.name, " is not in the pipeline"));
     by_id[row.task_id] = *index;
     TaskSnapshot& task = run.tasks[*index];
     task.task_id = row.task_id;

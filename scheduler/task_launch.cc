@@ -12,7 +12,8 @@ namespace penstock {
 namespace {
 
 TaskPaths PathsOf(const Places& places, const RunSnapshot& run, int task, absl::string_view attempt_id) {
-  const std::string work_dir = absl::StrCat(places.data_dir, "/work/runs/", PathComponent(run.run_id), "/", attempt_id);
+  const std::string work_dir =
+      absl::StrCat(places.data_dir, "/work/runs/", PathComponent(run.run_id), "/", attempt_id);
   return MakeTaskPaths(places.artifacts, run.plan->pipeline_name(), run.run_id, run.plan->tasks()[task].name,
                        attempt_id, work_dir);
 }
@@ -30,8 +31,8 @@ Places Places::Of(absl::string_view data_dir) {
   return {std::string(data_dir), {std::string(kArtifactUriPrefix), absl::StrCat(data_dir, "/artifacts")}};
 }
 
-absl::StatusOr<TaskLaunchPlan> PlanTaskLaunch(const Places& places, const RunSnapshot& run, int task, int attempt_number,
-                                              absl::string_view attempt_id) {
+absl::StatusOr<TaskLaunchPlan> PlanTaskLaunch(const Places& places, const RunSnapshot& run, int task,
+                                              int attempt_number, absl::string_view attempt_id) {
   const PlannedTask& planned = run.plan->tasks()[task];
   const RunFacts facts = FactsOf(run, task);
   const auto outputs_of = [&](absl::string_view producer) -> const TaskOutputs* {
@@ -43,11 +44,12 @@ absl::StatusOr<TaskLaunchPlan> PlanTaskLaunch(const Places& places, const RunSna
   ASSIGN_OR_RETURN(plan.inputs,
                    ResolveInputs(*planned.spec, *planned.component, run.root_inputs, outputs_of, facts));
   const TaskPaths paths = PathsOf(places, run, task, attempt_id);
-  ASSIGN_OR_RETURN(TaskLaunch launch, BuildLaunch(planned.executor->container(), *planned.component, plan.inputs, paths,
-                                                  places.artifacts, facts));
+  ASSIGN_OR_RETURN(TaskLaunch launch, BuildLaunch(planned.executor->container(), *planned.component,
+                                                  plan.inputs, paths, places.artifacts, facts));
   if (launch.command_size == 0) {
     return absl::InvalidArgumentError(
-        absl::StrCat("Task '", planned.name, "' gives no command: an image's own entry point cannot run on this "
+        absl::StrCat("Task '", planned.name,
+                     "' gives no command: an image's own entry point cannot run on this "
                      "machine. Name the program in the component's command"));
   }
   plan.log_path = absl::StrCat("logs/", PathComponent(run.run_id), "/", PathComponent(planned.name), "-",
@@ -74,8 +76,8 @@ absl::StatusOr<TaskOutputs> TaskOutputsOf(const Places& places, const RunSnapsho
                                           absl::string_view attempt_id, const AttemptOutputs& left) {
   RETURN_IF_ERROR(left.status);
   const PlannedTask& planned = run.plan->tasks()[task];
-  return CollectOutputs(*planned.component, planned.name, PathsOf(places, run, task, attempt_id), places.artifacts,
-                        left.executor_output, left.parameter_files);
+  return CollectOutputs(*planned.component, planned.name, PathsOf(places, run, task, attempt_id),
+                        places.artifacts, left.executor_output, left.parameter_files);
 }
 
 }  // namespace penstock

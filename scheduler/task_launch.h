@@ -25,14 +25,13 @@ struct TaskLaunchPlan {
   std::string log_path;  // relative to the data directory, as stored
 };
 
-// Pure. The directories of an attempt follow from its run, task, number and id alone, so that the same call gives the
-// same plan after a restart. An error is the user's: it fails the task.
-absl::StatusOr<TaskLaunchPlan> PlanTaskLaunch(const Places& places, const RunSnapshot& run, int task, int attempt_number,
-                                              absl::string_view attempt_id);
+// Pure. The directories of an attempt follow from its run, task, number and id alone, so that the same call
+// gives the same plan after a restart. An error is the user's: it fails the task.
+absl::StatusOr<TaskLaunchPlan> PlanTaskLaunch(const Places& places, const RunSnapshot& run, int task,
+                                              int attempt_number, absl::string_view attempt_id);
 
 // The outputs of a task that ended well, from what the executor read. An error fails the task.
 absl::StatusOr<TaskOutputs> TaskOutputsOf(const Places& places, const RunSnapshot& run, int task,
                                           absl::string_view attempt_id, const AttemptOutputs& left);
-
 
 }  // namespace penstock

@@ -44,8 +44,8 @@ absl::StatusOr<std::unique_ptr<DataDir>> DataDir::Open(const std::string& path) 
     close(fd);
     const absl::string_view pid = absl::StripAsciiWhitespace(absl::string_view(holder, size > 0 ? size : 0));
     return absl::FailedPreconditionError(
-        absl::StrCat("the data directory ", real.string(), " is in use by another Penstock server (process ", pid,
-                     "). Stop that one, or choose another directory with --data_dir=DIR"));
+        absl::StrCat("the data directory ", real.string(), " is in use by another Penstock server (process ",
+                     pid, "). Stop that one, or choose another directory with --data_dir=DIR"));
   }
   const std::string pid = absl::StrCat(getpid(), "\n");
   if (ftruncate(fd, 0) != 0 || pwrite(fd, pid.data(), pid.size(), 0) < 0) {

@@ -11,8 +11,9 @@ namespace penstock {
 // Holds the directory's lock as long as it lives, so that two servers never share one.
 class DataDir {
  public:
-  // Makes the directory and its parts (artifacts, logs, work, envs) where they are missing, and takes the lock.
-  // FAILED_PRECONDITION if another server holds it, naming its process; UNAVAILABLE if it cannot be made or written.
+  // Makes the directory and its parts (artifacts, logs, work, envs) where they are missing, and takes the
+  // lock. FAILED_PRECONDITION if another server holds it, naming its process; UNAVAILABLE if it cannot be
+  // made or written.
   static absl::StatusOr<std::unique_ptr<DataDir>> Open(const std::string& path);
   ~DataDir();
 

@@ -31,9 +31,9 @@ constexpr absl::Duration kRestartPauseMax = absl::Seconds(5);
 constexpr absl::Duration kStopGrace = absl::Seconds(5);
 
 absl::Status CannotListen(absl::string_view address, absl::string_view why) {
-  return absl::UnavailableError(absl::StrCat(
-      "HTTP cannot listen on ", address, ": ", why,
-      ". Stop the program that holds the port (`ss -ltnp` names it) or choose another with --http_listen=HOST:PORT"));
+  return absl::UnavailableError(absl::StrCat("HTTP cannot listen on ", address, ": ", why,
+                                             ". Stop the program that holds the port (`ss -ltnp` names it) "
+                                             "or choose another with --http_listen=HOST:PORT"));
 }
 
 absl::StatusOr<int> Listen(const std::string& address) {
@@ -54,7 +54,8 @@ absl::StatusOr<int> Listen(const std::string& address) {
   const int yes = 1;
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
   if (bind(fd, found->ai_addr, found->ai_addrlen) != 0 || listen(fd, kBacklog) != 0) {
-    const std::string why = errno == EADDRINUSE ? "the port is taken by another program" : std::strerror(errno);
+    const std::string why =
+        errno == EADDRINUSE ? "the port is taken by another program" : std::strerror(errno);
     close(fd);
     return CannotListen(address, why);
   }
@@ -76,9 +77,9 @@ int PortOf(int fd) {
 
 absl::StatusOr<std::unique_ptr<GatewayProcess>> GatewayProcess::Start(GatewayOptions options) {
   if (access(options.program.c_str(), X_OK) != 0) {
-    return absl::UnavailableError(absl::StrCat("the gateway's program ", options.program, " cannot be run: ",
-                                               std::strerror(errno),
-                                               ". Build it, name it with --gateway_path, or turn it off: --gateway=off"));
+    return absl::UnavailableError(
+        absl::StrCat("the gateway's program ", options.program, " cannot be run: ", std::strerror(errno),
+                     ". Build it, name it with --gateway_path, or turn it off: --gateway=off"));
   }
   ASSIGN_OR_RETURN(const int listener, Listen(options.listen));
   std::unique_ptr<GatewayProcess> gateway(new GatewayProcess(std::move(options), listener, PortOf(listener)));
@@ -99,7 +100,8 @@ absl::Status GatewayProcess::Spawn() {
   posix_spawn_file_actions_adddup2(&actions, listener_, kChildListener);
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
-  // A group of its own: Ctrl-C on the terminal reaches the server alone, which then stops the gateway in order.
+  // A group of its own: Ctrl-C on the terminal reaches the server alone, which then stops the gateway in
+  // order.
   sigset_t none;
   sigemptyset(&none);
   posix_spawnattr_setsigmask(&attributes, &none);
@@ -142,8 +144,8 @@ void GatewayProcess::Guard() {
     if (reaped < 0 && errno == EINTR) continue;
     child_ = -1;
     if (stopping_) return;
-    spdlog::warn("gateway ended, starting it again exit_code={} signal={}", WIFEXITED(status) ? WEXITSTATUS(status) : -1,
-                 WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+    spdlog::warn("gateway ended, starting it again exit_code={} signal={}",
+                 WIFEXITED(status) ? WEXITSTATUS(status) : -1, WIFSIGNALED(status) ? WTERMSIG(status) : 0);
     do {
       mutex_.AwaitWithTimeout(absl::Condition(&stopping_), pause);
       if (stopping_) return;

@@ -14,15 +14,15 @@ namespace penstock {
 
 struct GatewayOptions {
   std::string program;
-  std::string listen;   // host:port, port 0 takes a free one
-  std::string server;   // gRPC target of this server
+  std::string listen;  // host:port, port 0 takes a free one
+  std::string server;  // gRPC target of this server
   std::string log_level;
   std::string log_format;
 };
 
-// The server itself holds the listening socket and lends it to the child, so that a port that is taken is found at once,
-// and requests that come while the child restarts wait instead of failing. The child also holds the end of a pipe: it
-// ends when the server does, however that dies. Thread-safe.
+// The server itself holds the listening socket and lends it to the child, so that a port that is taken is
+// found at once, and requests that come while the child restarts wait instead of failing. The child also
+// holds the end of a pipe: it ends when the server does, however that dies. Thread-safe.
 class GatewayProcess {
  public:
   // UNAVAILABLE, with a sentence that names the address or the program, if it cannot listen or start.

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <memory>
 #include <optional>
@@ -37,7 +38,8 @@ sigset_t StopSignals() {
   return signals;
 }
 
-// Waits for the first signal to stop; a second one ends the process at once, which loses nothing that was acknowledged.
+// Waits for the first signal to stop; a second one ends the process at once, which loses nothing that was
+// acknowledged.
 void WaitForStop() {
   const sigset_t signals = StopSignals();
   int signal = 0;
@@ -53,8 +55,8 @@ void WaitForStop() {
 absl::Status WriteReadyFile(const Config& config, int grpc_port, int http_port) {
   if (config.ready_file.empty()) return absl::OkStatus();
   const std::string draft = absl::StrCat(config.ready_file, ".tmp");
-  std::ofstream(draft) << absl::StrCat("{\"pid\":", getpid(), ",\"grpc_port\":", grpc_port, ",\"http_port\":", http_port,
-                                       "}\n");
+  std::ofstream(draft) << absl::StrCat("{\"pid\":", getpid(), ",\"grpc_port\":", grpc_port,
+                                       ",\"http_port\":", http_port, "}\n");
   if (std::rename(draft.c_str(), config.ready_file.c_str()) != 0) {
     return absl::UnavailableError(absl::StrCat("--ready_file: ", config.ready_file, " cannot be written"));
   }
@@ -79,7 +81,8 @@ class Scheduler {
             const Clock& clock, IdGenerator& ids, Metrics& metrics)
       : executor_(ExecutorOptions(config, data_dir), clock),
         engine_(store, executor_, documents, clock, ids, metrics,
-                EngineOptions{data_dir, absl::StrCat("local:", data_dir), static_cast<int>(config.active_runs_max)}) {}
+                EngineOptions{data_dir, absl::StrCat("local:", data_dir),
+                              static_cast<int>(config.active_runs_max)}) {}
   ~Scheduler() {
     engine_.Stop();
     if (thread_.joinable()) thread_.join();
@@ -120,9 +123,10 @@ absl::Status Serve(const Config& config) {
     ASSIGN_OR_RETURN(server, Server::Start(deps, config.grpc_listen, data_dir->SocketPath()));
   }
   if (config.gateway) {
-    ASSIGN_OR_RETURN(gateway, GatewayProcess::Start({config.gateway_path, config.http_listen, server->local_target(),
-                                                     config.log_level == "trace" ? "debug" : config.log_level,
-                                                     config.log_format == LogFormat::kJson ? "json" : "text"}));
+    ASSIGN_OR_RETURN(gateway,
+                     GatewayProcess::Start({config.gateway_path, config.http_listen, server->local_target(),
+                                            config.log_level == "trace" ? "debug" : config.log_level,
+                                            config.log_format == LogFormat::kJson ? "json" : "text"}));
   }
   const int grpc_port = server == nullptr ? 0 : server->port();
   const int http_port = gateway == nullptr ? 0 : gateway->port();
@@ -143,6 +147,7 @@ int Main(int argc, char** argv) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
   umask(077);
+  setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);  // our own messages say it; gRPC's are for its developers
 
   const auto line = ReadCommandLine(argc, argv);
   if (!line.ok()) {

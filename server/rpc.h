@@ -19,7 +19,8 @@ grpc::Status HandleRpc(Deps& deps, grpc::ServerContext& context, const char* nam
   const grpc::Status answer = ToGrpc(status);
   if (status.code() == absl::StatusCode::kInternal || status.code() == absl::StatusCode::kDataLoss ||
       status.code() == absl::StatusCode::kUnknown) {
-    spdlog::error("rpc failed rpc={} code={} error={}", name, CodeName(status.code()), LogValue(status.message()));
+    spdlog::error("rpc failed rpc={} code={} error={}", name, CodeName(status.code()),
+                  LogValue(status.message()));
   } else if (spdlog::should_log(spdlog::level::debug)) {
     spdlog::debug("rpc rpc={} code={} ms={:.3f} message={}", name, CodeName(status.code()),
                   absl::ToDoubleMilliseconds(took), LogValue(status.message()));

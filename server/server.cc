@@ -42,10 +42,10 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(Deps& deps, const std::str
   for (const auto& service : server->services_) builder.RegisterService(service.get());
   server->server_ = builder.BuildAndStart();
   if (server->server_ == nullptr || server->port_ == 0) {
-    return absl::UnavailableError(
-        absl::StrCat("gRPC cannot listen on ", address,
-                     ": the port is taken by another program, or the address is not this machine's. Stop that program "
-                     "(`ss -ltnp` names it) or choose another with --grpc_listen=HOST:PORT"));
+    return absl::UnavailableError(absl::StrCat(
+        "gRPC cannot listen on ", address,
+        ": the port is taken by another program, or the address is not this machine's. Stop that program "
+        "(`ss -ltnp` names it) or choose another with --grpc_listen=HOST:PORT"));
   }
   if (!socket_path.empty()) chmod(socket_path.c_str(), 0600);
   server->local_target_ = socket_path.empty()

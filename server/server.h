@@ -14,8 +14,8 @@ namespace penstock {
 // Thread-safe after Start.
 class Server {
  public:
-  // Listens on `address` (host:port, port 0 takes a free one) and on the socket file `socket_path` (none if empty).
-  // UNAVAILABLE, with a sentence that names the port, if it cannot.
+  // Listens on `address` (host:port, port 0 takes a free one) and on the socket file `socket_path` (none if
+  // empty). UNAVAILABLE, with a sentence that names the port, if it cannot.
   static absl::StatusOr<std::unique_ptr<Server>> Start(Deps& deps, const std::string& address,
                                                        const std::string& socket_path);
   ~Server();

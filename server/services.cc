@@ -27,8 +27,8 @@ using google::protobuf::Empty;
 using grpc::ServerContext;
 
 // Overrides RPC `Method` of `Service` with `handler`, an expression of `request` and `reply`.
-#define PENSTOCK_RPC(Service, Method, Request, Reply, handler)                                         \
-  grpc::Status Method(ServerContext* context, const Request* request, Reply* reply) override {         \
+#define PENSTOCK_RPC(Service, Method, Request, Reply, handler)                                          \
+  grpc::Status Method(ServerContext* context, const Request* request, Reply* reply) override {          \
     return HandleRpc(deps_, *context, #Service "/" #Method, [&]() -> absl::Status { return handler; }); \
   }
 
@@ -69,7 +69,8 @@ class Experiments final : public Bound<api::ExperimentService::Service> {
 
 absl::Status UrlNotServed() {
   return absl::UnimplementedError(
-      "Fetching a pipeline from package_url is not served yet: upload the file itself (kfp's upload_pipeline, or POST "
+      "Fetching a pipeline from package_url is not served yet: upload the file itself (kfp's "
+      "upload_pipeline, or POST "
       "/apis/v2beta1/pipelines/upload)");
 }
 
@@ -90,14 +91,14 @@ class Pipelines final : public Bound<api::PipelineService::Service> {
                PipelineDelete(deps_, *request, reply))
   PENSTOCK_RPC(PipelineService, CreatePipelineAndVersion, api::CreatePipelineAndVersionRequest, api::Pipeline,
                UrlNotServed())
-  PENSTOCK_RPC(PipelineService, CreatePipelineVersion, api::CreatePipelineVersionRequest, api::PipelineVersion,
-               UrlNotServed())
+  PENSTOCK_RPC(PipelineService, CreatePipelineVersion, api::CreatePipelineVersionRequest,
+               api::PipelineVersion, UrlNotServed())
   PENSTOCK_RPC(PipelineService, GetPipelineVersion, api::GetPipelineVersionRequest, api::PipelineVersion,
                PipelineVersionGet(deps_, *request, reply))
   PENSTOCK_RPC(PipelineService, ListPipelineVersions, api::ListPipelineVersionsRequest,
                api::ListPipelineVersionsResponse, PipelineVersionList(deps_, *request, reply))
-  PENSTOCK_RPC(PipelineService, UpdatePipelineVersion, api::UpdatePipelineVersionRequest, api::PipelineVersion,
-               PipelineVersionUpdate(deps_, *request, ClearTags(*context), reply))
+  PENSTOCK_RPC(PipelineService, UpdatePipelineVersion, api::UpdatePipelineVersionRequest,
+               api::PipelineVersion, PipelineVersionUpdate(deps_, *request, ClearTags(*context), reply))
   PENSTOCK_RPC(PipelineService, DeletePipelineVersion, api::DeletePipelineVersionRequest, Empty,
                PipelineVersionDelete(deps_, *request, reply))
 };
@@ -107,19 +108,24 @@ class Runs final : public Bound<api::RunService::Service> {
   using Bound::Bound;
   PENSTOCK_RPC(RunService, CreateRun, api::CreateRunRequest, api::Run, RunCreate(deps_, *request, reply))
   PENSTOCK_RPC(RunService, GetRun, api::GetRunRequest, api::Run, RunGet(deps_, *request, reply))
-  PENSTOCK_RPC(RunService, ListRuns, api::ListRunsRequest, api::ListRunsResponse, RunList(deps_, *request, reply))
+  PENSTOCK_RPC(RunService, ListRuns, api::ListRunsRequest, api::ListRunsResponse,
+               RunList(deps_, *request, reply))
   PENSTOCK_RPC(RunService, ArchiveRun, api::ArchiveRunRequest, Empty, RunArchive(deps_, *request, reply))
-  PENSTOCK_RPC(RunService, UnarchiveRun, api::UnarchiveRunRequest, Empty, RunUnarchive(deps_, *request, reply))
+  PENSTOCK_RPC(RunService, UnarchiveRun, api::UnarchiveRunRequest, Empty,
+               RunUnarchive(deps_, *request, reply))
   PENSTOCK_RPC(RunService, DeleteRun, api::DeleteRunRequest, Empty, RunDelete(deps_, *request, reply))
-  PENSTOCK_RPC(RunService, TerminateRun, api::TerminateRunRequest, Empty, RunTerminate(deps_, *request, reply))
+  PENSTOCK_RPC(RunService, TerminateRun, api::TerminateRunRequest, Empty,
+               RunTerminate(deps_, *request, reply))
   PENSTOCK_RPC_NOT_SERVED(RunService, RetryRun, api::RetryRunRequest, Empty)
 };
 
 class RecurringRuns final : public Bound<api::RecurringRunService::Service> {
  public:
   using Bound::Bound;
-  PENSTOCK_RPC_NOT_SERVED(RecurringRunService, CreateRecurringRun, api::CreateRecurringRunRequest, api::RecurringRun)
-  PENSTOCK_RPC_NOT_SERVED(RecurringRunService, GetRecurringRun, api::GetRecurringRunRequest, api::RecurringRun)
+  PENSTOCK_RPC_NOT_SERVED(RecurringRunService, CreateRecurringRun, api::CreateRecurringRunRequest,
+                          api::RecurringRun)
+  PENSTOCK_RPC_NOT_SERVED(RecurringRunService, GetRecurringRun, api::GetRecurringRunRequest,
+                          api::RecurringRun)
   PENSTOCK_RPC_NOT_SERVED(RecurringRunService, ListRecurringRuns, api::ListRecurringRunsRequest,
                           api::ListRecurringRunsResponse)
   PENSTOCK_RPC_NOT_SERVED(RecurringRunService, EnableRecurringRun, api::EnableRecurringRunRequest, Empty)
@@ -150,7 +156,8 @@ class Visualizations final : public Bound<api::VisualizationService::Service> {
 absl::Status Health(Deps& deps, api::GetHealthzResponse* reply) {
   reply->set_multi_user(false);
   reply->set_pipeline_store("database");
-  return deps.store.Read([](db::Tx& tx) { return tx.Query("SELECT 1", {}, [](const db::Row&) { return absl::OkStatus(); }); });
+  return deps.store.Read(
+      [](db::Tx& tx) { return tx.Query("SELECT 1", {}, [](const db::Row&) { return absl::OkStatus(); }); });
 }
 
 class Healthz final : public Bound<api::HealthzService::Service> {
@@ -206,8 +213,8 @@ absl::Status Exposition(Deps& deps, penstock::v1::GetMetricsResponse* reply) {
 class MetricsExposition final : public Bound<penstock::v1::MetricsExpositionService::Service> {
  public:
   using Bound::Bound;
-  PENSTOCK_RPC(MetricsExpositionService, GetMetrics, penstock::v1::GetMetricsRequest, penstock::v1::GetMetricsResponse,
-               Exposition(deps_, reply))
+  PENSTOCK_RPC(MetricsExpositionService, GetMetrics, penstock::v1::GetMetricsRequest,
+               penstock::v1::GetMetricsResponse, Exposition(deps_, reply))
 };
 
 }  // namespace

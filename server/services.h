@@ -13,8 +13,8 @@ namespace penstock {
 
 using Services = std::vector<std::unique_ptr<grpc::Service>>;
 
-// All services of the v2beta1 API and penstock.v1. What is not served yet answers UNIMPLEMENTED with a sentence.
-// `deps` outlives them.
+// All services of the v2beta1 API and penstock.v1. What is not served yet answers UNIMPLEMENTED with a
+// sentence. `deps` outlives them.
 Services MakeServices(Deps& deps);
 
 }  // namespace penstock

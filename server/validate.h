@@ -1,5 +1,5 @@
-// Checks of what requests carry: sizes, required fields, characters. Bounds are in common/limits.h; INVALID_ARGUMENT
-// names the field and what would be right.
+// Checks of what requests carry: sizes, required fields, characters. Bounds are in common/limits.h;
+// INVALID_ARGUMENT names the field and what would be right.
 #pragma once
 
 #include <string>
@@ -12,7 +12,8 @@
 namespace penstock {
 
 // At most `limit_bytes` of UTF-8 without NUL; control characters only where `multi_line`.
-absl::Status CheckText(absl::string_view field, absl::string_view text, int64_t limit_bytes, bool multi_line = false);
+absl::Status CheckText(absl::string_view field, absl::string_view text, int64_t limit_bytes,
+                       bool multi_line = false);
 
 // The same, and not empty or only white space.
 absl::Status CheckName(absl::string_view field, absl::string_view text, int64_t limit_bytes);

@@ -59,8 +59,9 @@ const ListResource& ExperimentResource() {
 }
 
 absl::Status ExperimentInsert(db::Tx& tx, const ExperimentRow& row) {
-  const auto inserted = tx.Execute(kInsert, {row.experiment_id, row.namespace_, row.name, row.description,
-                                             Name(row.storage_state), row.created_at, row.last_run_created_at});
+  const auto inserted =
+      tx.Execute(kInsert, {row.experiment_id, row.namespace_, row.name, row.description,
+                           Name(row.storage_state), row.created_at, row.last_run_created_at});
   if (absl::IsAlreadyExists(inserted.status())) return error::ExperimentNameTaken(row.name);
   RETURN_IF_ERROR(inserted.status());
   return CounterAdd(tx, kCounter, 1);
@@ -68,7 +69,8 @@ absl::Status ExperimentInsert(db::Tx& tx, const ExperimentRow& row) {
 
 absl::StatusOr<ExperimentRow> ExperimentGet(db::Tx& tx, absl::string_view experiment_id) {
   std::optional<ExperimentRow> found;
-  static const std::string sql = absl::StrCat("SELECT ", kColumns, " FROM experiments WHERE experiment_id = $1");
+  static const std::string sql =
+      absl::StrCat("SELECT ", kColumns, " FROM experiments WHERE experiment_id = $1");
   RETURN_IF_ERROR(tx.Query(sql, {experiment_id}, [&](const db::Row& row) {
     found = Read(row);
     return absl::OkStatus();

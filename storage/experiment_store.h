@@ -25,7 +25,8 @@ absl::Status ExperimentUnarchive(db::Tx& tx, absl::string_view experiment_id);
 // Its runs stay, without an experiment to belong to. NOT_FOUND; ABORTED for the default experiment.
 absl::Status ExperimentDelete(db::Tx& tx, absl::string_view experiment_id);
 
-// The id of the default experiment, which takes the runs that name none; `candidate` becomes it if there is none.
+// The id of the default experiment, which takes the runs that name none; `candidate` becomes it if there is
+// none.
 absl::StatusOr<std::string> ExperimentEnsureDefault(db::Tx& tx, const ExperimentRow& candidate);
 
 }  // namespace penstock

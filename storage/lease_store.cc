@@ -14,7 +14,8 @@ constexpr char kAcquire[] = R"sql(
         holder = excluded.holder, expires_at_us = excluded.expires_at_us
     WHERE leases.holder = excluded.holder OR leases.expires_at_us <= $3)sql";
 constexpr char kSelect[] = "SELECT holder, fence, expires_at_us FROM leases WHERE name = $1";
-constexpr char kRelease[] = "UPDATE leases SET holder = '', expires_at_us = 0 WHERE name = $1 AND holder = $2";
+constexpr char kRelease[] =
+    "UPDATE leases SET holder = '', expires_at_us = 0 WHERE name = $1 AND holder = $2";
 
 absl::StatusOr<std::optional<LeaseRow>> LeaseGet(db::Tx& tx, absl::string_view name) {
   std::optional<LeaseRow> lease;
@@ -27,8 +28,8 @@ absl::StatusOr<std::optional<LeaseRow>> LeaseGet(db::Tx& tx, absl::string_view n
 
 }  // namespace
 
-absl::StatusOr<LeaseRow> LeaseAcquire(db::Tx& tx, absl::string_view name, absl::string_view holder, absl::Time now,
-                                      absl::Time expires_at) {
+absl::StatusOr<LeaseRow> LeaseAcquire(db::Tx& tx, absl::string_view name, absl::string_view holder,
+                                      absl::Time now, absl::Time expires_at) {
   RETURN_IF_ERROR(tx.Execute(kAcquire, {name, holder, now, expires_at}).status());
   ASSIGN_OR_RETURN(auto lease, LeaseGet(tx, name));
   if (!lease.has_value()) return absl::InternalError(absl::StrCat("lease ", name, " vanished"));

@@ -1,4 +1,5 @@
-// Ownership with a fencing number: at most one holder of a name at a time, and each new holder's number is larger.
+// Ownership with a fencing number: at most one holder of a name at a time, and each new holder's number is
+// larger.
 #pragma once
 
 #include <optional>
@@ -11,8 +12,8 @@ namespace penstock {
 
 // Takes or renews the lease `name` until `expires_at` if it is free, expired at `now`, or already `holder`'s.
 // Returns the lease as it stands after the call: it is the caller's when its holder is `holder`.
-absl::StatusOr<LeaseRow> LeaseAcquire(db::Tx& tx, absl::string_view name, absl::string_view holder, absl::Time now,
-                                      absl::Time expires_at);
+absl::StatusOr<LeaseRow> LeaseAcquire(db::Tx& tx, absl::string_view name, absl::string_view holder,
+                                      absl::Time now, absl::Time expires_at);
 
 // OK if `holder` still has the lease with this fence. ABORTED otherwise: its writes must not go through.
 absl::Status LeaseCheck(db::Tx& tx, absl::string_view name, absl::string_view holder, int64_t fence);

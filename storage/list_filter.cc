@@ -43,7 +43,8 @@ constexpr ValueField kValueFields[] = {
 std::string PercentDecode(absl::string_view text) {
   std::string out;
   for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && i + 2 < text.size() && absl::ascii_isxdigit(text[i + 1]) && absl::ascii_isxdigit(text[i + 2])) {
+    if (text[i] == '%' && i + 2 < text.size() && absl::ascii_isxdigit(text[i + 1]) &&
+        absl::ascii_isxdigit(text[i + 2])) {
       out += absl::HexStringToBytes(text.substr(i + 1, 2));
       i += 2;
     } else {
@@ -62,15 +63,17 @@ absl::StatusOr<FilterOperation> DecodeOperation(const Json& json, size_t index) 
     if (json.is_string() && json.get_ref<const std::string&>() == name) return operation;
     if (json.is_number_integer() && json.get<int64_t>() == static_cast<int64_t>(operation)) return operation;
   }
-  return Wrong(index, "'operation' must be one of EQUALS, NOT_EQUALS, GREATER_THAN, GREATER_THAN_EQUALS, LESS_THAN, "
-                      "LESS_THAN_EQUALS, IN, IS_SUBSTRING");
+  return Wrong(index,
+               "'operation' must be one of EQUALS, NOT_EQUALS, GREATER_THAN, GREATER_THAN_EQUALS, LESS_THAN, "
+               "LESS_THAN_EQUALS, IN, IS_SUBSTRING");
 }
 
 absl::StatusOr<FilterValue> DecodeValue(const Json& json, const ValueField& field, size_t index) {
   if (field.kind == ValueKind::kNumber) {
     if (json.is_number_integer()) return FilterValue{json.get<int64_t>()};
     int64_t number;
-    if (json.is_string() && absl::SimpleAtoi(json.get_ref<const std::string&>(), &number)) return FilterValue{number};
+    if (json.is_string() && absl::SimpleAtoi(json.get_ref<const std::string&>(), &number))
+      return FilterValue{number};
     return Wrong(index, absl::StrCat("'", field.snake, "' must be an integer"));
   }
   if (!json.is_string()) return Wrong(index, absl::StrCat("'", field.snake, "' must be a string"));
@@ -84,7 +87,8 @@ absl::StatusOr<FilterValue> DecodeValue(const Json& json, const ValueField& fiel
   return FilterValue{absl::ToUnixMicros(time), /*is_time=*/true};
 }
 
-absl::Status DecodeValues(const Json& json, const ValueField& field, size_t index, FilterPredicate& predicate) {
+absl::Status DecodeValues(const Json& json, const ValueField& field, size_t index,
+                          FilterPredicate& predicate) {
   if (!field.list) {
     ASSIGN_OR_RETURN(FilterValue value, DecodeValue(json, field, index));
     predicate.values.push_back(std::move(value));
@@ -95,8 +99,8 @@ absl::Status DecodeValues(const Json& json, const ValueField& field, size_t inde
   }
   const Json& list = json["values"];
   if (list.size() > limits::kFilterValues) {
-    return Wrong(index, absl::StrCat("'", field.snake, "' has ", list.size(), " values; at most ", limits::kFilterValues,
-                                     " are allowed"));
+    return Wrong(index, absl::StrCat("'", field.snake, "' has ", list.size(), " values; at most ",
+                                     limits::kFilterValues, " are allowed"));
   }
   for (const Json& item : list) {
     ASSIGN_OR_RETURN(FilterValue value, DecodeValue(item, field, index));
@@ -149,15 +153,18 @@ absl::StatusOr<std::vector<FilterPredicate>> ParseFilter(absl::string_view text)
   std::vector<FilterPredicate> predicates;
   if (text.empty()) return predicates;
   if (text.size() > limits::kFilterBytes) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("filter is ", text.size(), " bytes long; at most ", limits::kFilterBytes, " are allowed"));
+    return absl::InvalidArgumentError(absl::StrCat("filter is ", text.size(), " bytes long; at most ",
+                                                   limits::kFilterBytes, " are allowed"));
   }
   auto json = ParseJson(text);
   if (!json.ok()) json = ParseJson(PercentDecode(text));
-  if (!json.ok()) return absl::InvalidArgumentError(absl::StrCat("filter is not JSON: ", json.status().message()));
-  if (!json->is_object()) return absl::InvalidArgumentError("filter must be a JSON object with a list 'predicates'");
+  if (!json.ok())
+    return absl::InvalidArgumentError(absl::StrCat("filter is not JSON: ", json.status().message()));
+  if (!json->is_object())
+    return absl::InvalidArgumentError("filter must be a JSON object with a list 'predicates'");
   for (const auto& [name, value] : json->items()) {
-    if (name != "predicates") return absl::InvalidArgumentError(absl::StrCat("filter: unknown field '", name, "'"));
+    if (name != "predicates")
+      return absl::InvalidArgumentError(absl::StrCat("filter: unknown field '", name, "'"));
     if (!value.is_array()) return absl::InvalidArgumentError("filter: 'predicates' must be a list");
     if (value.size() > limits::kFilterPredicates) {
       return absl::InvalidArgumentError(absl::StrCat("filter has ", value.size(), " predicates; at most ",

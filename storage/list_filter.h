@@ -1,4 +1,5 @@
-// The filter of a list request: KFP's Filter message as JSON, checked and typed (backend/api/v2beta1 filter.proto).
+// The filter of a list request: KFP's Filter message as JSON, checked and typed (backend/api/v2beta1
+// filter.proto).
 #pragma once
 
 #include <string>
@@ -33,8 +34,8 @@ struct FilterPredicate {
   std::vector<FilterValue> values;  // exactly one unless the operation is kIn
 };
 
-// Parses the `filter` parameter. Empty text, `{}` and an empty list of predicates are no filter. Text that is no JSON is
-// percent-decoded once more and tried again, since KFP's web UI encodes it twice.
+// Parses the `filter` parameter. Empty text, `{}` and an empty list of predicates are no filter. Text that is
+// no JSON is percent-decoded once more and tried again, since KFP's web UI encodes it twice.
 // INVALID_ARGUMENT, naming the predicate, for everything that KFP's table of filter errors refuses.
 absl::StatusOr<std::vector<FilterPredicate>> ParseFilter(absl::string_view text);
 

@@ -25,8 +25,8 @@ constexpr int64_t kMicrosPerSecond = 1'000'000;
 std::string Sign(absl::string_view key, absl::string_view text) {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
-  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(text.data()),
-       text.size(), digest, &size);
+  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+       reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest, &size);
   return std::string(reinterpret_cast<char*>(digest), kSignatureBytes);
 }
 
@@ -37,7 +37,8 @@ db::Param ToParam(const std::variant<std::string, int64_t>& value) {
 
 absl::Status BadToken() {
   return absl::InvalidArgumentError(
-      "page_token is not one that this server gave for this list: start again without it, with the same scope, "
+      "page_token is not one that this server gave for this list: start again without it, with the same "
+      "scope, "
       "sort_by and filter on every page");
 }
 
@@ -77,7 +78,8 @@ absl::StatusOr<std::variant<std::string, int64_t>> Convert(const FilterValue& va
   }
   if (number != nullptr) {
     if (value.is_time) return std::variant<std::string, int64_t>(*number);
-    if (std::abs(*number) >= INT64_MAX / kMicrosPerSecond) return absl::InvalidArgumentError("the time is out of range");
+    if (std::abs(*number) >= INT64_MAX / kMicrosPerSecond)
+      return absl::InvalidArgumentError("the time is out of range");
     return std::variant<std::string, int64_t>(*number * kMicrosPerSecond);
   }
   ASSIGN_OR_RETURN(const int64_t micros, MicrosFromText(std::get<std::string>(value.value)));
@@ -110,27 +112,30 @@ absl::StatusOr<ListQuery> ListQuery::Create(const ListResource& resource, const 
   query.token_key_ = std::string(token_key);
   query.scope_ = std::move(scope);
   if (request.page_size < 0) {
-    return absl::InvalidArgumentError(absl::StrCat("page_size is ", request.page_size, "; it must not be negative"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("page_size is ", request.page_size, "; it must not be negative"));
   }
-  query.page_size_ = request.page_size == 0 ? limits::kPageSizeDefault
-                                            : std::min(request.page_size, limits::kPageSizeMax);
+  query.page_size_ =
+      request.page_size == 0 ? limits::kPageSizeDefault : std::min(request.page_size, limits::kPageSizeMax);
   query.sort_by_ = absl::AsciiStrToLower(absl::StripAsciiWhitespace(request.sort_by));
   query.filter_ = request.filter;
   if (!request.page_token.empty()) RETURN_IF_ERROR(query.ReadToken(request.page_token, request));
   RETURN_IF_ERROR(query.SetOrder(query.sort_by_));
   RETURN_IF_ERROR(query.SetFilter(query.filter_));
-  if (query.after_ && std::holds_alternative<int64_t>(query.after_value_) != (query.order_->type == FieldType::kTime)) {
+  if (query.after_ &&
+      std::holds_alternative<int64_t>(query.after_value_) != (query.order_->type == FieldType::kTime)) {
     return BadToken();
   }
   return query;
 }
 
 absl::Status ListQuery::SetOrder(absl::string_view sort_by) {
-  const std::vector<absl::string_view> words = absl::StrSplit(sort_by, absl::ByAnyChar(" \t"), absl::SkipEmpty());
+  const std::vector<absl::string_view> words =
+      absl::StrSplit(sort_by, absl::ByAnyChar(" \t"), absl::SkipEmpty());
   order_ = FindField(*resource_, words.empty() ? "created_at" : words[0]);
   if (order_ == nullptr || !order_->sortable) {
-    return absl::InvalidArgumentError(absl::StrCat("sort_by: ", resource_->name, " cannot be sorted by '", words[0],
-                                                   "'; use one of ", KnownKeys(*resource_, true)));
+    return absl::InvalidArgumentError(absl::StrCat("sort_by: ", resource_->name, " cannot be sorted by '",
+                                                   words[0], "'; use one of ", KnownKeys(*resource_, true)));
   }
   if (words.size() > 2 || (words.size() == 2 && words[1] != "asc" && words[1] != "desc")) {
     return absl::InvalidArgumentError(
@@ -176,12 +181,11 @@ absl::Status ListQuery::AddPredicate(const FilterPredicate& predicate, size_t in
   }
   const std::string column(field->column);
   if (predicate.operation == FilterOperation::kIn) {
-    condition.sql = condition.values.empty() ? "1 = 0"
-                                             : absl::StrCat(column, " IN (",
-                                                            absl::StrJoin(std::vector<std::string>(
-                                                                              condition.values.size(), "?"),
-                                                                          ", "),
-                                                            ")");
+    condition.sql =
+        condition.values.empty()
+            ? "1 = 0"
+            : absl::StrCat(column, " IN (",
+                           absl::StrJoin(std::vector<std::string>(condition.values.size(), "?"), ", "), ")");
   } else if (predicate.operation == FilterOperation::kIsSubstring) {
     if (field->type != FieldType::kText) return wrong("IS_SUBSTRING needs a key that is text");
     const std::string escaped = absl::StrReplaceAll(std::get<std::string>(condition.values[0]),
@@ -201,7 +205,8 @@ absl::Status ListQuery::AddPredicate(const FilterPredicate& predicate, size_t in
 }
 
 // The token: base64url(signature, JSON{r: resource, s: sort_by, f: filter, v: last value, i: last id}).
-std::string ListQuery::MakeToken(const std::variant<std::string, int64_t>& sort_value, absl::string_view id) const {
+std::string ListQuery::MakeToken(const std::variant<std::string, int64_t>& sort_value,
+                                 absl::string_view id) const {
   Json json = {{"r", std::string(resource_->name)}, {"s", sort_by_}, {"f", filter_}, {"i", std::string(id)}};
   if (scope_.has_value()) json["c"] = absl::StrCat(scope_->column, "=", scope_->value);
   if (const auto* number = std::get_if<int64_t>(&sort_value)) {
@@ -250,7 +255,8 @@ std::string ListQuery::Where(bool with_position, std::vector<db::Param>& params)
     params.push_back(param);
     return absl::StrCat("$", params.size());
   };
-  if (scope_.has_value()) parts.push_back(absl::StrCat(scope_->column, " = ", next(db::Param(scope_->value))));
+  if (scope_.has_value())
+    parts.push_back(absl::StrCat(scope_->column, " = ", next(db::Param(scope_->value))));
   for (const Condition& condition : conditions_) {
     std::string sql;
     size_t value = 0;
@@ -264,8 +270,9 @@ std::string ListQuery::Where(bool with_position, std::vector<db::Param>& params)
     parts.push_back(std::move(sql));
   }
   if (with_position && after_) {
-    parts.push_back(absl::StrCat("(", order_->column, ", ", resource_->id_column, ") ", descending_ ? "<" : ">", " (",
-                                 next(ToParam(after_value_)), ", ", next(db::Param(after_id_)), ")"));
+    parts.push_back(absl::StrCat("(", order_->column, ", ", resource_->id_column, ") ",
+                                 descending_ ? "<" : ">", " (", next(ToParam(after_value_)), ", ",
+                                 next(db::Param(after_id_)), ")"));
   }
   return parts.empty() ? "" : absl::StrCat(" WHERE ", absl::StrJoin(parts, " AND "));
 }
@@ -274,13 +281,14 @@ std::string ListQuery::RowsSql(absl::string_view columns) const {
   std::vector<db::Param> params;
   const std::string where = Where(/*with_position=*/true, params);
   const absl::string_view direction = descending_ ? " DESC" : " ASC";
-  return absl::StrCat("SELECT ", columns, ", ", order_->column, ", ", resource_->id_column, " FROM ", resource_->table,
-                      where, " ORDER BY ", order_->column, direction, ", ", resource_->id_column, direction, " LIMIT ",
-                      page_size_ + 1);
+  return absl::StrCat("SELECT ", columns, ", ", order_->column, ", ", resource_->id_column, " FROM ",
+                      resource_->table, where, " ORDER BY ", order_->column, direction, ", ",
+                      resource_->id_column, direction, " LIMIT ", page_size_ + 1);
 }
 
-absl::Status ListQuery::RunPage(db::Tx& tx, absl::string_view columns, int column_count, absl::string_view counter,
-                                db::RowCallback on_row, std::string& next_page_token, int64_t& total_size) const {
+absl::Status ListQuery::RunPage(db::Tx& tx, absl::string_view columns, int column_count,
+                                absl::string_view counter, db::RowCallback on_row,
+                                std::string& next_page_token, int64_t& total_size) const {
   std::vector<db::Param> params;
   (void)Where(/*with_position=*/true, params);
   int seen = 0;

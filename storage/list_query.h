@@ -1,7 +1,8 @@
-// A page of a list: scope, filter, order and page token as SQL. Keyset pages only: no OFFSET, whatever the page.
+// A page of a list: scope, filter, order and page token as SQL. Keyset pages only: no OFFSET, whatever the
+// page.
 //
-// A page token holds the query it belongs to and the last row's sort value and id. It is signed with a key of the
-// database, so one that was made elsewhere, changed, or used with another query is refused.
+// A page token holds the query it belongs to and the last row's sort value and id. It is signed with a key of
+// the database, so one that was made elsewhere, changed, or used with another query is refused.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +21,7 @@ namespace penstock {
 enum class FieldType { kText, kTime };
 
 struct ListField {
-  absl::string_view key;     // as clients name it
+  absl::string_view key;  // as clients name it
   absl::string_view column;
   FieldType type = FieldType::kText;
   bool sortable = true;
@@ -28,11 +29,11 @@ struct ListField {
 
 // What can be listed. Constant tables in the stores.
 struct ListResource {
-  absl::string_view name;       // plural, for messages
+  absl::string_view name;  // plural, for messages
   absl::string_view table;
   absl::string_view id_column;
   absl::Span<const ListField> fields;
-  bool has_tags = false;        // whether `tags.<key>` filters
+  bool has_tags = false;  // whether `tags.<key>` filters
 };
 
 struct ListRequest {
@@ -58,15 +59,16 @@ struct Page {
 // Constant after Create.
 class ListQuery {
  public:
-  // INVALID_ARGUMENT for a negative page size, an unknown sort key or direction, a bad filter, or a bad token.
+  // INVALID_ARGUMENT for a negative page size, an unknown sort key or direction, a bad filter, or a bad
+  // token.
   static absl::StatusOr<ListQuery> Create(const ListResource& resource, const ListRequest& request,
                                           std::optional<ListScope> scope, absl::string_view token_key);
 
   // Runs the page: `columns` are selected and each row is given to `read`. Fills all of `page` but the rows.
   // `counter` names the counter that holds the size of the unfiltered scope.
   template <typename Row, typename Reader>
-  absl::Status Run(db::Tx& tx, absl::string_view columns, int column_count, absl::string_view counter, Reader read,
-                   Page<Row>& page) const {
+  absl::Status Run(db::Tx& tx, absl::string_view columns, int column_count, absl::string_view counter,
+                   Reader read, Page<Row>& page) const {
     page = {};
     const auto on_row = [&](const db::Row& row) -> absl::Status {
       if (static_cast<int>(page.rows.size()) < page_size_) page.rows.push_back(read(row));

@@ -36,17 +36,17 @@ absl::StatusOr<std::vector<Migrator::Applied>> Migrator::ReadApplied() {
 absl::StatusOr<std::vector<migrations::Migration>> Migrator::Plan() {
   ASSIGN_OR_RETURN(const auto applied, ReadApplied());
   if (applied.size() > known_.size()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("The database has schema version ", applied.back().version, " (", applied.back().name,
-                     "), newer than the ", known_.size(),
-                     " that this program knows: start the newer Penstock that wrote it, or use another data directory"));
+    return absl::FailedPreconditionError(absl::StrCat(
+        "The database has schema version ", applied.back().version, " (", applied.back().name,
+        "), newer than the ", known_.size(),
+        " that this program knows: start the newer Penstock that wrote it, or use another data directory"));
   }
   for (size_t i = 0; i < applied.size(); ++i) {
     if (applied[i].version != known_[i].version || applied[i].checksum != known_[i].checksum) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("Migration ", applied[i].version, " (", applied[i].name,
-                       ") of the database is not the one this program holds: they come from different builds. Use "
-                       "the program that made the database, or another data directory"));
+      return absl::FailedPreconditionError(absl::StrCat(
+          "Migration ", applied[i].version, " (", applied[i].name,
+          ") of the database is not the one this program holds: they come from different builds. Use "
+          "the program that made the database, or another data directory"));
     }
   }
   return std::vector<migrations::Migration>(known_.begin() + applied.size(), known_.end());
@@ -57,8 +57,7 @@ absl::StatusOr<int> Migrator::Apply() {
   for (const migrations::Migration& migration : plan) {
     RETURN_IF_ERROR(database_.Write([&](db::Tx& tx) {
       RETURN_IF_ERROR(database_.ExecuteScript(tx, migration.up));
-      return tx
-          .Execute(kInsertVersion, {migration.version, migration.name, migration.checksum, clock_.Now()})
+      return tx.Execute(kInsertVersion, {migration.version, migration.name, migration.checksum, clock_.Now()})
           .status();
     }));
   }

@@ -1,4 +1,5 @@
-// Wake-up hints: "something may have changed, look now". A hint may be lost or come twice; polling makes it correct.
+// Wake-up hints: "something may have changed, look now". A hint may be lost or come twice; polling makes it
+// correct.
 #pragma once
 
 #include <functional>

@@ -19,7 +19,8 @@ constexpr char kPipelineDelete[] = "DELETE FROM pipelines WHERE pipeline_id = $1
 constexpr char kPipelineCounter[] = "pipelines";
 
 constexpr char kVersionColumns[] =
-    "pipeline_version_id, pipeline_id, name, display_name, description, package_url, code_source_url, spec_sha256, "
+    "pipeline_version_id, pipeline_id, name, display_name, description, package_url, code_source_url, "
+    "spec_sha256, "
     "created_at_us";
 constexpr int kVersionColumnCount = 9;
 constexpr char kVersionInsert[] = R"sql(
@@ -27,7 +28,8 @@ constexpr char kVersionInsert[] = R"sql(
     (pipeline_version_id, pipeline_id, name, display_name, description, package_url, code_source_url, spec_sha256,
      created_at_us)
   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9))sql";
-constexpr char kVersionRename[] = "UPDATE pipeline_versions SET display_name = $2 WHERE pipeline_version_id = $1";
+constexpr char kVersionRename[] =
+    "UPDATE pipeline_versions SET display_name = $2 WHERE pipeline_version_id = $1";
 constexpr char kVersionDelete[] = "DELETE FROM pipeline_versions WHERE pipeline_version_id = $1";
 constexpr char kVersionsDelete[] = "DELETE FROM pipeline_versions WHERE pipeline_id = $1";
 constexpr char kVersionTagsDelete[] = R"sql(
@@ -56,7 +58,9 @@ constexpr ListField kVersionFields[] = {
     {"description", "description"},
 };
 
-std::string VersionCounter(absl::string_view pipeline_id) { return absl::StrCat("pipeline_versions/", pipeline_id); }
+std::string VersionCounter(absl::string_view pipeline_id) {
+  return absl::StrCat("pipeline_versions/", pipeline_id);
+}
 
 PipelineRow ReadPipeline(const db::Row& row) {
   return {row.String(0), row.String(1), row.String(2), row.String(3), row.String(4), row.Time(5), {}};
@@ -127,8 +131,8 @@ const ListResource& PipelineVersionResource() {
 }
 
 absl::Status PipelineInsert(db::Tx& tx, const PipelineRow& row) {
-  const auto inserted = tx.Execute(kPipelineInsert, {row.pipeline_id, row.namespace_, row.name, row.display_name,
-                                                     row.description, row.created_at});
+  const auto inserted = tx.Execute(kPipelineInsert, {row.pipeline_id, row.namespace_, row.name,
+                                                     row.display_name, row.description, row.created_at});
   if (absl::IsAlreadyExists(inserted.status())) return error::PipelineNameTaken(row.name);
   RETURN_IF_ERROR(inserted.status());
   RETURN_IF_ERROR(TagsInsert(tx, row.pipeline_id, row.tags));
@@ -140,13 +144,15 @@ absl::StatusOr<PipelineRow> PipelineGet(db::Tx& tx, absl::string_view pipeline_i
   return SelectPipeline(tx, "WHERE pipeline_id = $1", params, error::PipelineNotFound(pipeline_id));
 }
 
-absl::StatusOr<PipelineRow> PipelineGetByName(db::Tx& tx, absl::string_view namespace_, absl::string_view name) {
+absl::StatusOr<PipelineRow> PipelineGetByName(db::Tx& tx, absl::string_view namespace_,
+                                              absl::string_view name) {
   const db::Param params[] = {namespace_, name};
   return SelectPipeline(tx, "WHERE namespace = $1 AND name = $2", params, error::PipelineNameNotFound(name));
 }
 
 absl::Status PipelineList(db::Tx& tx, const ListQuery& query, Page<PipelineRow>& page) {
-  RETURN_IF_ERROR(query.Run(tx, kPipelineColumns, kPipelineColumnCount, kPipelineCounter, ReadPipeline, page));
+  RETURN_IF_ERROR(
+      query.Run(tx, kPipelineColumns, kPipelineColumnCount, kPipelineCounter, ReadPipeline, page));
   for (PipelineRow& row : page.rows) RETURN_IF_ERROR(TagsRead(tx, row.pipeline_id, row.tags));
   return absl::OkStatus();
 }
@@ -195,9 +201,9 @@ absl::StatusOr<PipelineVersionRow> PipelineVersionGet(db::Tx& tx, absl::string_v
 
 absl::StatusOr<PipelineVersionRow> PipelineVersionLatest(db::Tx& tx, absl::string_view pipeline_id) {
   RETURN_IF_ERROR(PipelineGet(tx, pipeline_id).status());
-  return SelectVersion(
-      tx, "WHERE pipeline_id = $1 ORDER BY created_at_us DESC, pipeline_version_id DESC LIMIT 1", pipeline_id,
-      error::PipelineHasNoVersion(pipeline_id));
+  return SelectVersion(tx,
+                       "WHERE pipeline_id = $1 ORDER BY created_at_us DESC, pipeline_version_id DESC LIMIT 1",
+                       pipeline_id, error::PipelineHasNoVersion(pipeline_id));
 }
 
 absl::Status PipelineVersionList(db::Tx& tx, absl::string_view pipeline_id, const ListQuery& query,
@@ -209,8 +215,8 @@ absl::Status PipelineVersionList(db::Tx& tx, absl::string_view pipeline_id, cons
   return absl::OkStatus();
 }
 
-absl::Status PipelineVersionUpdate(db::Tx& tx, absl::string_view pipeline_version_id, absl::string_view display_name,
-                                   const std::optional<Tags>& tags) {
+absl::Status PipelineVersionUpdate(db::Tx& tx, absl::string_view pipeline_version_id,
+                                   absl::string_view display_name, const std::optional<Tags>& tags) {
   RETURN_IF_ERROR(PipelineVersionGet(tx, pipeline_version_id).status());
   if (!display_name.empty()) {
     RETURN_IF_ERROR(tx.Execute(kVersionRename, {pipeline_version_id, display_name}).status());

@@ -10,7 +10,8 @@ namespace penstock {
 namespace {
 
 constexpr char kColumns[] =
-    "run_id, experiment_id, namespace, display_name, description, storage_state, state, service_account, pipeline_id, "
+    "run_id, experiment_id, namespace, display_name, description, storage_state, state, service_account, "
+    "pipeline_id, "
     "pipeline_version_id, recurring_run_id, created_at_us, scheduled_at_us, finished_at_us";
 constexpr int kColumnCount = 14;
 constexpr char kInsert[] = R"sql(
@@ -20,15 +21,19 @@ constexpr char kInsert[] = R"sql(
   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14))sql";
 constexpr char kInsertConfig[] =
     "INSERT INTO run_configs (run_id, spec_sha256, parameters, pipeline_root) VALUES ($1, $2, $3, $4)";
-constexpr char kSelectConfig[] = "SELECT spec_sha256, parameters, pipeline_root FROM run_configs WHERE run_id = $1";
+constexpr char kSelectConfig[] =
+    "SELECT spec_sha256, parameters, pipeline_root FROM run_configs WHERE run_id = $1";
 constexpr char kTouchExperiment[] =
-    "UPDATE experiments SET last_run_created_at_us = $2 WHERE experiment_id = $1 AND last_run_created_at_us < $2";
+    "UPDATE experiments SET last_run_created_at_us = $2 WHERE experiment_id = $1 AND last_run_created_at_us "
+    "< $2";
 constexpr char kInsertState[] = R"sql(
   INSERT INTO run_states (run_id, sequence, state, updated_at_us, error_code, error_message)
   SELECT $1, COALESCE(MAX(sequence), 0) + 1, $2, $3, $4, $5 FROM run_states WHERE run_id = $1)sql";
 constexpr char kSelectStates[] =
-    "SELECT state, updated_at_us, error_code, error_message FROM run_states WHERE run_id = $1 ORDER BY sequence";
-constexpr char kSetState[] = "UPDATE runs SET state = $3, finished_at_us = $4 WHERE run_id = $1 AND state = $2";
+    "SELECT state, updated_at_us, error_code, error_message FROM run_states WHERE run_id = $1 ORDER BY "
+    "sequence";
+constexpr char kSetState[] =
+    "UPDATE runs SET state = $3, finished_at_us = $4 WHERE run_id = $1 AND state = $2";
 constexpr char kSelectInState[] =
     "SELECT run_id FROM runs WHERE state = $1 ORDER BY created_at_us, run_id LIMIT $2";
 constexpr char kSetStorageState[] = "UPDATE runs SET storage_state = $2 WHERE run_id = $1";
@@ -75,7 +80,9 @@ RunRow Read(const db::Row& row) {
 }
 
 absl::Status AppendState(db::Tx& tx, absl::string_view run_id, const RunStateRow& row) {
-  return tx.Execute(kInsertState, {run_id, Name(row.state), row.updated_at, row.error_code, row.error_message}).status();
+  return tx
+      .Execute(kInsertState, {run_id, Name(row.state), row.updated_at, row.error_code, row.error_message})
+      .status();
 }
 
 }  // namespace
@@ -94,7 +101,8 @@ absl::Status RunInsert(db::Tx& tx, const RunRow& row, const RunConfigRow& config
   if (absl::IsAlreadyExists(inserted.status())) return error::RunIdTaken(row.run_id);
   RETURN_IF_ERROR(inserted.status());
   RETURN_IF_ERROR(
-      tx.Execute(kInsertConfig, {row.run_id, config.spec_sha256, config.parameters, config.pipeline_root}).status());
+      tx.Execute(kInsertConfig, {row.run_id, config.spec_sha256, config.parameters, config.pipeline_root})
+          .status());
   RETURN_IF_ERROR(AppendState(tx, row.run_id, {row.state, row.created_at, 0, ""}));
   RETURN_IF_ERROR(tx.Execute(kTouchExperiment, {row.experiment_id, row.created_at}).status());
   RETURN_IF_ERROR(CounterAdd(tx, kCounter, 1));
@@ -132,9 +140,11 @@ absl::StatusOr<std::vector<RunStateRow>> RunStates(db::Tx& tx, absl::string_view
   return states;
 }
 
-absl::Status RunList(db::Tx& tx, absl::string_view experiment_id, const ListQuery& query, Page<RunRow>& page) {
+absl::Status RunList(db::Tx& tx, absl::string_view experiment_id, const ListQuery& query,
+                     Page<RunRow>& page) {
   return query.Run(tx, kColumns, kColumnCount,
-                   experiment_id.empty() ? std::string(kCounter) : ExperimentCounter(experiment_id), Read, page);
+                   experiment_id.empty() ? std::string(kCounter) : ExperimentCounter(experiment_id), Read,
+                   page);
 }
 
 absl::StatusOr<std::vector<std::string>> RunIdsInState(db::Tx& tx, RunState state, int limit) {
@@ -148,10 +158,12 @@ absl::StatusOr<std::vector<std::string>> RunIdsInState(db::Tx& tx, RunState stat
 
 absl::Status RunSetState(db::Tx& tx, absl::string_view run_id, RunState from, const RunStateRow& to) {
   if (!MayMove(from, to.state)) {
-    return absl::InternalError(absl::StrCat("run ", run_id, " may not move from ", Name(from), " to ", Name(to.state)));
+    return absl::InternalError(
+        absl::StrCat("run ", run_id, " may not move from ", Name(from), " to ", Name(to.state)));
   }
   const absl::Time finished_at = IsFinal(to.state) ? to.updated_at : absl::UnixEpoch();
-  ASSIGN_OR_RETURN(const int64_t changed, tx.Execute(kSetState, {run_id, Name(from), Name(to.state), finished_at}));
+  ASSIGN_OR_RETURN(const int64_t changed,
+                   tx.Execute(kSetState, {run_id, Name(from), Name(to.state), finished_at}));
   if (changed == 0) {
     RETURN_IF_ERROR(RunGet(tx, run_id).status());
     return error::RunMoved(run_id);

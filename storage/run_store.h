@@ -13,8 +13,8 @@ namespace penstock {
 // Keys of KFP's list requests for runs.
 const ListResource& RunResource();
 
-// Inserts the run with its configuration and first state, moves its experiment's last-run time and the counters.
-// The spec must be stored before. ALREADY_EXISTS if the id is taken.
+// Inserts the run with its configuration and first state, moves its experiment's last-run time and the
+// counters. The spec must be stored before. ALREADY_EXISTS if the id is taken.
 absl::Status RunInsert(db::Tx& tx, const RunRow& row, const RunConfigRow& config);
 
 // NOT_FOUND.
@@ -30,8 +30,9 @@ absl::Status RunList(db::Tx& tx, absl::string_view experiment_id, const ListQuer
 // Ids of at most `limit` runs in `state`, oldest first.
 absl::StatusOr<std::vector<std::string>> RunIdsInState(db::Tx& tx, RunState state, int limit);
 
-// Moves run `run_id` from `from` to `to` if it is still in `from` (compare-and-set), with its history; a final state sets
-// finished_at. ABORTED if another writer moved it first: reload and decide again. NOT_FOUND if there is none.
+// Moves run `run_id` from `from` to `to` if it is still in `from` (compare-and-set), with its history; a
+// final state sets finished_at. ABORTED if another writer moved it first: reload and decide again. NOT_FOUND
+// if there is none.
 absl::Status RunSetState(db::Tx& tx, absl::string_view run_id, RunState from, const RunStateRow& to);
 
 // NOT_FOUND.

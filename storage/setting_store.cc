@@ -7,7 +7,8 @@ namespace {
 
 constexpr char kSelectSetting[] = "SELECT value FROM settings WHERE name = $1";
 constexpr char kUpsertSetting[] =
-    "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+    "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = "
+    "excluded.value";
 constexpr char kAddCounter[] =
     "INSERT INTO counters (name, value) VALUES ($1, $2) "
     "ON CONFLICT (name) DO UPDATE SET value = counters.value + excluded.value";

@@ -11,7 +11,8 @@ namespace {
 
 constexpr int kCompressionLevel = 3;
 constexpr char kInsert[] =
-    "INSERT INTO specs (spec_sha256, size_bytes, content) VALUES ($1, $2, $3) ON CONFLICT (spec_sha256) DO NOTHING";
+    "INSERT INTO specs (spec_sha256, size_bytes, content) VALUES ($1, $2, $3) ON CONFLICT (spec_sha256) DO "
+    "NOTHING";
 constexpr char kExists[] = "SELECT 1 FROM specs WHERE spec_sha256 = $1";
 constexpr char kDeleteUnused[] = R"sql(
   DELETE FROM specs WHERE spec_sha256 = $1
@@ -29,7 +30,8 @@ absl::Status SpecPut(db::Tx& tx, absl::string_view spec_sha256, absl::string_vie
   }));
   if (exists) return absl::OkStatus();
   std::string packed(ZSTD_compressBound(text.size()), '\0');
-  const size_t size = ZSTD_compress(packed.data(), packed.size(), text.data(), text.size(), kCompressionLevel);
+  const size_t size =
+      ZSTD_compress(packed.data(), packed.size(), text.data(), text.size(), kCompressionLevel);
   if (ZSTD_isError(size)) return absl::InternalError(absl::StrCat("zstd: ", ZSTD_getErrorName(size)));
   packed.resize(size);
   return tx.Execute(kInsert, {spec_sha256, text.size(), db::Blob{packed}}).status();
@@ -41,7 +43,8 @@ absl::StatusOr<std::string> SpecGet(db::Tx& tx, absl::string_view spec_sha256) {
   RETURN_IF_ERROR(tx.Query(kSelect, {spec_sha256}, [&](const db::Row& row) -> absl::Status {
     found = true;
     const int64_t size = row.Int64(0);
-    if (size < 0 || size > 4 * limits::kPackageBytes) return absl::DataLossError("a stored pipeline has a wrong size");
+    if (size < 0 || size > 4 * limits::kPackageBytes)
+      return absl::DataLossError("a stored pipeline has a wrong size");
     text.resize(size);
     const absl::string_view packed = row.Bytes(1);
     const size_t unpacked = ZSTD_decompress(text.data(), text.size(), packed.data(), packed.size());

@@ -35,8 +35,8 @@ class Store {
 
   const std::unique_ptr<db::Database> database_;
   Notifier notifier_;
-  std::string page_token_key_;   // constant after Open
-  int migrations_applied_ = 0;   // constant after Open
+  std::string page_token_key_;  // constant after Open
+  int migrations_applied_ = 0;  // constant after Open
 };
 
 }  // namespace penstock

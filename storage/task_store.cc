@@ -30,7 +30,8 @@ constexpr char kListStates[] =
     "SELECT task_id, state, updated_at_us FROM task_states WHERE run_id = $1 ORDER BY task_id, sequence";
 
 constexpr char kAttemptColumns[] =
-    "a.run_id, a.task_id, a.number, a.attempt_id, a.outcome, a.exit_code, a.signal, a.message, a.log_tail, a.log_path, "
+    "a.run_id, a.task_id, a.number, a.attempt_id, a.outcome, a.exit_code, a.signal, a.message, a.log_tail, "
+    "a.log_path, "
     "a.cpu_time_us, a.max_rss_bytes, a.created_at_us, a.started_at_us, a.finished_at_us";
 constexpr char kAttemptInsert[] = R"sql(
   INSERT INTO task_attempts
@@ -50,7 +51,8 @@ constexpr char kTaskByAnyName[] = R"sql(
 
 constexpr char kParameterInsert[] =
     "INSERT INTO task_parameters (run_id, task_id, direction, name, value) VALUES ($1, $2, $3, $4, $5)";
-constexpr char kParameterList[] = "SELECT task_id, direction, name, value FROM task_parameters WHERE run_id = $1";
+constexpr char kParameterList[] =
+    "SELECT task_id, direction, name, value FROM task_parameters WHERE run_id = $1";
 constexpr char kArtifactIdCounter[] = "artifact_ids";
 constexpr char kArtifactInsert[] = R"sql(
   INSERT INTO artifacts
@@ -67,7 +69,9 @@ constexpr char kArtifactTaskList[] = R"sql(
   WHERE run_id = $1 ORDER BY task_id, direction, name, position)sql";
 
 absl::string_view Name(Direction direction) { return direction == Direction::kInput ? "INPUT" : "OUTPUT"; }
-Direction ReadDirection(absl::string_view text) { return text == "INPUT" ? Direction::kInput : Direction::kOutput; }
+Direction ReadDirection(absl::string_view text) {
+  return text == "INPUT" ? Direction::kInput : Direction::kOutput;
+}
 
 db::Param Optional(const std::optional<int>& value) {
   return value.has_value() ? db::Param(*value) : db::Param(db::Null{});
@@ -108,7 +112,8 @@ absl::StatusOr<bool> Exists(db::Tx& tx, absl::string_view sql, std::initializer_
 
 // Appends to `rows` what `read` makes of each row of a query about one run.
 template <typename T, typename Reader>
-absl::StatusOr<std::vector<T>> ListOfRun(db::Tx& tx, absl::string_view sql, absl::string_view run_id, Reader read) {
+absl::StatusOr<std::vector<T>> ListOfRun(db::Tx& tx, absl::string_view sql, absl::string_view run_id,
+                                         Reader read) {
   std::vector<T> rows;
   RETURN_IF_ERROR(tx.Query(sql, {run_id}, [&](const db::Row& row) {
     rows.push_back(read(row));
@@ -120,22 +125,24 @@ absl::StatusOr<std::vector<T>> ListOfRun(db::Tx& tx, absl::string_view sql, absl
 }  // namespace
 
 absl::Status TaskInsert(db::Tx& tx, const TaskRow& row) {
-  RETURN_IF_ERROR(tx.Execute(kInsert, {row.run_id, row.task_id, row.parent_task_id, row.name, row.display_name,
-                                       penstock::Name(row.state), penstock::Name(row.wait_reason), row.error_code,
-                                       row.error_message, row.created_at, row.started_at, row.finished_at})
-                      .status());
+  RETURN_IF_ERROR(
+      tx.Execute(kInsert, {row.run_id, row.task_id, row.parent_task_id, row.name, row.display_name,
+                           penstock::Name(row.state), penstock::Name(row.wait_reason), row.error_code,
+                           row.error_message, row.created_at, row.started_at, row.finished_at})
+          .status());
   return AppendState(tx, row, row.created_at);
 }
 
 absl::Status TaskSetState(db::Tx& tx, TaskState from, const TaskRow& row, absl::Time at) {
   if (!MayMove(from, row.state)) {
-    return absl::InternalError(absl::StrCat("task ", row.task_id, " may not move from ", penstock::Name(from), " to ",
-                                            penstock::Name(row.state)));
+    return absl::InternalError(absl::StrCat("task ", row.task_id, " may not move from ", penstock::Name(from),
+                                            " to ", penstock::Name(row.state)));
   }
-  ASSIGN_OR_RETURN(const int64_t changed,
-                   tx.Execute(kSetState, {row.run_id, row.task_id, penstock::Name(from), penstock::Name(row.state),
-                                          penstock::Name(row.wait_reason), row.error_code, row.error_message,
-                                          row.started_at, row.finished_at}));
+  ASSIGN_OR_RETURN(
+      const int64_t changed,
+      tx.Execute(kSetState, {row.run_id, row.task_id, penstock::Name(from), penstock::Name(row.state),
+                             penstock::Name(row.wait_reason), row.error_code, row.error_message,
+                             row.started_at, row.finished_at}));
   if (changed == 0) {
     ASSIGN_OR_RETURN(const bool exists, Exists(tx, kExists, {row.run_id, row.task_id}));
     return exists ? error::TaskMoved(row.task_id) : error::TaskNotFound(row.run_id, row.task_id);
@@ -143,8 +150,10 @@ absl::Status TaskSetState(db::Tx& tx, TaskState from, const TaskRow& row, absl::
   return AppendState(tx, row, at);
 }
 
-absl::Status TaskSetWaitReason(db::Tx& tx, absl::string_view run_id, absl::string_view task_id, WaitReason reason) {
-  ASSIGN_OR_RETURN(const int64_t changed, tx.Execute(kSetWaitReason, {run_id, task_id, penstock::Name(reason)}));
+absl::Status TaskSetWaitReason(db::Tx& tx, absl::string_view run_id, absl::string_view task_id,
+                               WaitReason reason) {
+  ASSIGN_OR_RETURN(const int64_t changed,
+                   tx.Execute(kSetWaitReason, {run_id, task_id, penstock::Name(reason)}));
   return changed == 0 ? error::TaskNotFound(run_id, task_id) : absl::OkStatus();
 }
 
@@ -167,23 +176,24 @@ absl::StatusOr<std::vector<TaskRow>> TaskList(db::Tx& tx, absl::string_view run_
 
 absl::StatusOr<std::vector<TaskStateRow>> TaskStates(db::Tx& tx, absl::string_view run_id) {
   return ListOfRun<TaskStateRow>(tx, kListStates, run_id, [](const db::Row& row) {
-    return TaskStateRow{row.String(0), TaskStateFromName(row.Text(1)).value_or(TaskState::kFailed), row.Time(2)};
+    return TaskStateRow{row.String(0), TaskStateFromName(row.Text(1)).value_or(TaskState::kFailed),
+                        row.Time(2)};
   });
 }
 
 absl::Status TaskAttemptInsert(db::Tx& tx, const TaskAttemptRow& row) {
   return tx
-      .Execute(kAttemptInsert, {row.run_id, row.task_id, row.number, row.attempt_id, row.log_path, row.created_at})
+      .Execute(kAttemptInsert,
+               {row.run_id, row.task_id, row.number, row.attempt_id, row.log_path, row.created_at})
       .status();
 }
 
 absl::Status TaskAttemptFinish(db::Tx& tx, const TaskAttemptRow& row) {
-  ASSIGN_OR_RETURN(
-      const int64_t changed,
-      tx.Execute(kAttemptFinish, {row.run_id, row.task_id, row.number, row.outcome, Optional(row.exit_code),
-                                  Optional(row.signal), row.message, row.log_tail,
-                                  absl::ToInt64Microseconds(row.cpu_time), row.max_rss_bytes, row.started_at,
-                                  row.finished_at}));
+  ASSIGN_OR_RETURN(const int64_t changed,
+                   tx.Execute(kAttemptFinish, {row.run_id, row.task_id, row.number, row.outcome,
+                                               Optional(row.exit_code), Optional(row.signal), row.message,
+                                               row.log_tail, absl::ToInt64Microseconds(row.cpu_time),
+                                               row.max_rss_bytes, row.started_at, row.finished_at}));
   if (changed > 0) return absl::OkStatus();
   ASSIGN_OR_RETURN(const bool exists, Exists(tx, kAttemptExists, {row.run_id, row.task_id, row.number}));
   if (!exists) return error::TaskNotFound(row.run_id, row.task_id);
@@ -191,8 +201,8 @@ absl::Status TaskAttemptFinish(db::Tx& tx, const TaskAttemptRow& row) {
 }
 
 absl::StatusOr<std::vector<TaskAttemptRow>> TaskAttemptList(db::Tx& tx, absl::string_view run_id) {
-  static const std::string sql =
-      absl::StrCat("SELECT ", kAttemptColumns, " FROM task_attempts a WHERE a.run_id = $1 ORDER BY a.task_id, a.number");
+  static const std::string sql = absl::StrCat(
+      "SELECT ", kAttemptColumns, " FROM task_attempts a WHERE a.run_id = $1 ORDER BY a.task_id, a.number");
   return ListOfRun<TaskAttemptRow>(tx, sql, run_id, ReadAttempt);
 }
 
@@ -204,9 +214,10 @@ absl::StatusOr<TaskAttemptRow> TaskAttemptFind(db::Tx& tx, absl::string_view run
     return absl::OkStatus();
   }));
   if (task_id.empty()) return error::TaskNotFound(run_id, task);
-  static const std::string sql = absl::StrCat("SELECT ", kAttemptColumns,
-                                              " FROM task_attempts a WHERE a.run_id = $1 AND a.task_id = $2 AND "
-                                              "($3 = 0 OR a.number = $3) ORDER BY a.number DESC LIMIT 1");
+  static const std::string sql =
+      absl::StrCat("SELECT ", kAttemptColumns,
+                   " FROM task_attempts a WHERE a.run_id = $1 AND a.task_id = $2 AND "
+                   "($3 = 0 OR a.number = $3) ORDER BY a.number DESC LIMIT 1");
   std::optional<TaskAttemptRow> found;
   RETURN_IF_ERROR(tx.Query(sql, {run_id, task_id, number}, [&](const db::Row& row) {
     found = ReadAttempt(row);
@@ -218,7 +229,8 @@ absl::StatusOr<TaskAttemptRow> TaskAttemptFind(db::Tx& tx, absl::string_view run
 }
 
 absl::Status TaskParameterInsert(db::Tx& tx, absl::string_view run_id, const TaskParameterRow& row) {
-  return tx.Execute(kParameterInsert, {run_id, row.task_id, Name(row.direction), row.name, row.value}).status();
+  return tx.Execute(kParameterInsert, {run_id, row.task_id, Name(row.direction), row.name, row.value})
+      .status();
 }
 
 absl::StatusOr<std::vector<TaskParameterRow>> TaskParameterList(db::Tx& tx, absl::string_view run_id) {
@@ -235,8 +247,8 @@ absl::StatusOr<int64_t> ArtifactIdReserve(db::Tx& tx, int64_t count) {
 
 absl::Status ArtifactInsert(db::Tx& tx, const ArtifactRow& row) {
   return tx
-      .Execute(kArtifactInsert, {row.artifact_id, row.run_id, row.name, row.schema_title, row.schema_version, row.uri,
-                                 row.custom_path, row.metadata, row.created_at})
+      .Execute(kArtifactInsert, {row.artifact_id, row.run_id, row.name, row.schema_title, row.schema_version,
+                                 row.uri, row.custom_path, row.metadata, row.created_at})
       .status();
 }
 

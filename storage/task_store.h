@@ -12,12 +12,14 @@ namespace penstock {
 // Inserts the task with its first state.
 absl::Status TaskInsert(db::Tx& tx, const TaskRow& row);
 
-// Moves the task in `row` from `from` to its state at `at` if it is still in `from` (compare-and-set), and writes its wait
-// reason, error and times; its history is kept. ABORTED if another writer moved it first. NOT_FOUND if there is none.
+// Moves the task in `row` from `from` to its state at `at` if it is still in `from` (compare-and-set), and
+// writes its wait reason, error and times; its history is kept. ABORTED if another writer moved it first.
+// NOT_FOUND if there is none.
 absl::Status TaskSetState(db::Tx& tx, TaskState from, const TaskRow& row, absl::Time at);
 
 // Why a task that does not run yet waits. No history.
-absl::Status TaskSetWaitReason(db::Tx& tx, absl::string_view run_id, absl::string_view task_id, WaitReason reason);
+absl::Status TaskSetWaitReason(db::Tx& tx, absl::string_view run_id, absl::string_view task_id,
+                               WaitReason reason);
 
 // All tasks of a run in the order of their creation; likewise their states, oldest first for each.
 absl::StatusOr<std::vector<TaskRow>> TaskList(db::Tx& tx, absl::string_view run_id);
@@ -29,16 +31,16 @@ absl::Status TaskAttemptInsert(db::Tx& tx, const TaskAttemptRow& row);
 absl::Status TaskAttemptFinish(db::Tx& tx, const TaskAttemptRow& row);
 // Attempts of a run by task and number.
 absl::StatusOr<std::vector<TaskAttemptRow>> TaskAttemptList(db::Tx& tx, absl::string_view run_id);
-// The given attempt of a task, which is named by its id, its name or the id of one of its attempts; `number` 0 is the
-// latest. NOT_FOUND if the run has no such task, or the task no such attempt yet.
+// The given attempt of a task, which is named by its id, its name or the id of one of its attempts; `number`
+// 0 is the latest. NOT_FOUND if the run has no such task, or the task no such attempt yet.
 absl::StatusOr<TaskAttemptRow> TaskAttemptFind(db::Tx& tx, absl::string_view run_id, absl::string_view task,
                                                int number);
 
 absl::Status TaskParameterInsert(db::Tx& tx, absl::string_view run_id, const TaskParameterRow& row);
 absl::StatusOr<std::vector<TaskParameterRow>> TaskParameterList(db::Tx& tx, absl::string_view run_id);
 
-// Artifact ids are numbers, as on KFP's wire, below 2^53 so that JavaScript can hold them. Reserves `count` of them and
-// returns the first.
+// Artifact ids are numbers, as on KFP's wire, below 2^53 so that JavaScript can hold them. Reserves `count`
+// of them and returns the first.
 absl::StatusOr<int64_t> ArtifactIdReserve(db::Tx& tx, int64_t count);
 absl::Status ArtifactInsert(db::Tx& tx, const ArtifactRow& row);
 absl::Status ArtifactTaskInsert(db::Tx& tx, absl::string_view run_id, const ArtifactTaskRow& row);

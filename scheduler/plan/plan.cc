@@ -49,8 +49,8 @@ void Stepper::Move(int task, TaskState to) {
   if (IsFinal(to)) snapshot.finished_at = now_;
   if (to != TaskState::kPending) snapshot.wait_reason = WaitReason::kNone;
   snapshot.state = to;
-  decision_.tasks.push_back({task, from, to, snapshot.wait_reason, snapshot.error_code, snapshot.error_message, now_,
-                             snapshot.started_at, snapshot.finished_at});
+  decision_.tasks.push_back({task, from, to, snapshot.wait_reason, snapshot.error_code,
+                             snapshot.error_message, now_, snapshot.started_at, snapshot.finished_at});
 }
 
 void Stepper::MoveRun(RunState to, int error_code, std::string error_message) {
@@ -104,8 +104,8 @@ void Stepper::operator()(const RunTaken& event) {
     task.created_at = now_;
     task.unfinished_upstream = static_cast<int>(graph().predecessors(i).size());
     if (task.unfinished_upstream == 0) MakeReady(i);
-    decision_.tasks.push_back(
-        {i, std::nullopt, TaskState::kPending, task.wait_reason, 0, "", now_, task.started_at, task.finished_at});
+    decision_.tasks.push_back({i, std::nullopt, TaskState::kPending, task.wait_reason, 0, "", now_,
+                               task.started_at, task.finished_at});
   }
   if (run_.state == RunState::kPending) {
     MoveRun(RunState::kRunning, 0, "");
@@ -142,7 +142,8 @@ void Stepper::operator()(const TaskStarting& event) {
 
 void Stepper::operator()(const TaskUnstartable& event) {
   if (!Ready(run_.tasks[event.task])) return;
-  End(event.task, TaskState::kFailed, static_cast<int>(event.status.code()), std::string(event.status.message()));
+  End(event.task, TaskState::kFailed, static_cast<int>(event.status.code()),
+      std::string(event.status.message()));
 }
 
 void Stepper::operator()(const AttemptEnded& event) {
@@ -171,7 +172,8 @@ void Stepper::operator()(const RunRestored&) {
     for (const int upstream : graph().predecessors(i)) {
       const TaskState state = run_.tasks[upstream].state;
       if (!IsFinal(state) || state == TaskState::kSucceeded) continue;
-      End(i, TaskState::kSkipped, 0, absl::StrCat("Skipped: task '", NameOf(upstream), "' before it is ", Name(state)));
+      End(i, TaskState::kSkipped, 0,
+          absl::StrCat("Skipped: task '", NameOf(upstream), "' before it is ", Name(state)));
       break;
     }
   }
@@ -184,7 +186,8 @@ Decision Stepper::Finish() {
     ended_.pop_back();
     Downstream(task);
   }
-  if (IsFinal(run_.state) || run_.state == RunState::kPending || run_.running > 0) return std::move(decision_);
+  if (IsFinal(run_.state) || run_.state == RunState::kPending || run_.running > 0)
+    return std::move(decision_);
   if (run_.unfinished > 0) {
     if (run_.ready > 0) return std::move(decision_);
     MoveRun(RunState::kFailed, kInternal,
@@ -223,7 +226,8 @@ void RecountTasks(RunSnapshot& run) {
       if (!IsFinal(state)) ++task.unfinished_upstream;
       blocked |= IsFinal(state) && state != TaskState::kSucceeded;
     }
-    if (blocked && task.unfinished_upstream == 0) task.unfinished_upstream = 1;  // never ready; see RunRestored
+    if (blocked && task.unfinished_upstream == 0)
+      task.unfinished_upstream = 1;  // never ready; see RunRestored
     if (!IsFinal(task.state)) ++run.unfinished;
     if (task.state == TaskState::kRunning || task.state == TaskState::kCanceling) ++run.running;
     if (task.state == TaskState::kPending && task.unfinished_upstream == 0) ++run.ready;

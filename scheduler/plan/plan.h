@@ -7,12 +7,14 @@
 
 namespace penstock {
 
-// Advances `run` by one event and returns what that changes. Events that no longer fit (an attempt that is not the
-// task's, a task that is not ready) change nothing.
+// Advances `run` by one event and returns what that changes. Events that no longer fit (an attempt that is
+// not the task's, a task that is not ready) change nothing.
 //
-// - A task is ready when all tasks it waits for have succeeded. A task whose upstream failed, was skipped or was canceled
+// - A task is ready when all tasks it waits for have succeeded. A task whose upstream failed, was skipped or
+// was canceled
 //   is skipped, and so on downstream; other branches go on.
-// - The run ends when every task is in a final state: CANCELED if that was asked, else FAILED if a task failed, else
+// - The run ends when every task is in a final state: CANCELED if that was asked, else FAILED if a task
+// failed, else
 //   SUCCEEDED.
 // - A run with nothing running and nothing ready that has not ended is a bug here; it is ended as FAILED with
 //   INTERNAL, so that no run stays forever.

@@ -6,7 +6,8 @@
 
 namespace penstock {
 
-absl::StatusOr<std::shared_ptr<const RunPlan>> RunPlan::Create(std::shared_ptr<const PipelineDocument> document) {
+absl::StatusOr<std::shared_ptr<const RunPlan>> RunPlan::Create(
+    std::shared_ptr<const PipelineDocument> document) {
   const ml_pipelines::PipelineSpec& spec = document->spec;
   if (!spec.root().has_dag()) return absl::InvalidArgumentError("root has no dag");
   const ml_pipelines::DagSpec& dag = spec.root().dag();
@@ -19,13 +20,15 @@ absl::StatusOr<std::shared_ptr<const RunPlan>> RunPlan::Create(std::shared_ptr<c
     task.spec = &dag.tasks().at(task.name);
     const auto component = spec.components().find(task.spec->component_ref().name());
     if (component == spec.components().end()) {
-      return absl::InvalidArgumentError(absl::StrCat("root.dag.tasks.", task.name, ": its component is not there"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("root.dag.tasks.", task.name, ": its component is not there"));
     }
     task.component = &component->second;
     const auto& executors = plan->document_->deployment.executors();
     const auto executor = executors.find(task.component->executor_label());
     if (executor == executors.end()) {
-      return absl::InvalidArgumentError(absl::StrCat("root.dag.tasks.", task.name, ": its executor is not there"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("root.dag.tasks.", task.name, ": its executor is not there"));
     }
     task.executor = &executor->second;
     task.display_name = task.spec->task_info().name().empty() ? task.name : task.spec->task_info().name();

@@ -12,7 +12,7 @@
 namespace penstock {
 
 struct PlannedTask {
-  std::string name;          // key in the graph
+  std::string name;  // key in the graph
   std::string display_name;
   // All inside the plan's document.
   const ml_pipelines::PipelineTaskSpec* spec;
@@ -24,7 +24,8 @@ struct PlannedTask {
 class RunPlan {
  public:
   // INVALID_ARGUMENT for a document that was not validated; see ParsePipelineText and CheckSupported.
-  static absl::StatusOr<std::shared_ptr<const RunPlan>> Create(std::shared_ptr<const PipelineDocument> document);
+  static absl::StatusOr<std::shared_ptr<const RunPlan>> Create(
+      std::shared_ptr<const PipelineDocument> document);
 
   const PipelineDocument& document() const { return *document_; }
   const ml_pipelines::ComponentSpec& root() const { return document_->spec.root(); }
@@ -33,6 +34,7 @@ class RunPlan {
   // Nodes of the graph and tasks have the same numbers.
   const Graph& graph() const { return graph_; }
   const std::vector<PlannedTask>& tasks() const { return tasks_; }
+
  private:
   RunPlan(std::shared_ptr<const PipelineDocument> document, Graph graph)
       : document_(std::move(document)), graph_(std::move(graph)) {}

@@ -27,9 +27,9 @@ struct TaskSnapshot {
   absl::Time started_at = absl::UnixEpoch();
   absl::Time finished_at = absl::UnixEpoch();
   int attempts = 0;
-  std::string attempt_id;         // of the attempt that runs
-  int unfinished_upstream = 0;    // tasks it waits for that are not in a final state
-  TaskOutputs outputs;            // once it has succeeded
+  std::string attempt_id;       // of the attempt that runs
+  int unfinished_upstream = 0;  // tasks it waits for that are not in a final state
+  TaskOutputs outputs;          // once it has succeeded
 };
 
 // A run that is being driven. Owned by one engine.
@@ -37,12 +37,12 @@ struct RunSnapshot {
   std::shared_ptr<const RunPlan> plan;
   std::string run_id;
   RunState state = RunState::kPending;
-  RunFacts facts;           // without the task's own fields
+  RunFacts facts;  // without the task's own fields
   TaskInputs root_inputs;
   std::vector<TaskSnapshot> tasks;  // empty until the run is taken
-  int unfinished = 0;  // tasks not in a final state
-  int running = 0;     // tasks with an attempt that has not ended
-  int ready = 0;       // pending tasks that wait only for capacity
+  int unfinished = 0;               // tasks not in a final state
+  int running = 0;                  // tasks with an attempt that has not ended
+  int ready = 0;                    // pending tasks that wait only for capacity
   int first_failed = -1;
 };
 
@@ -76,7 +76,8 @@ struct AttemptEnded {
 // After a restart: settle whatever the stored states leave open.
 struct RunRestored {};
 
-using PlanEvent = std::variant<RunTaken, RunCancelAsked, TaskStarting, TaskUnstartable, AttemptEnded, RunRestored>;
+using PlanEvent =
+    std::variant<RunTaken, RunCancelAsked, TaskStarting, TaskUnstartable, AttemptEnded, RunRestored>;
 
 // --- What follows ---
 

@@ -68,7 +68,8 @@ void ToApi(const RunRow& row, api::Run* out) {
   out->set_experiment_id(row.experiment_id);
   out->set_display_name(row.display_name);
   out->set_description(row.description);
-  out->set_storage_state(row.storage_state == StorageState::kArchived ? api::Run::ARCHIVED : api::Run::AVAILABLE);
+  out->set_storage_state(row.storage_state == StorageState::kArchived ? api::Run::ARCHIVED
+                                                                      : api::Run::AVAILABLE);
   out->set_state(ToApi(row.state));
   out->set_service_account(row.service_account);
   out->set_recurring_run_id(row.recurring_run_id);
@@ -85,7 +86,8 @@ absl::Status ConfigToApi(const RunConfigRow& row, api::Run* out) {
   if (!row.pipeline_root.empty()) out->mutable_runtime_config()->set_pipeline_root(row.pipeline_root);
   const auto parameters = ParseJson(row.parameters);
   if (!parameters.ok() || !parameters->is_object()) {
-    return absl::DataLossError(absl::StrCat("the stored parameters of run ", out->run_id(), " cannot be read"));
+    return absl::DataLossError(
+        absl::StrCat("the stored parameters of run ", out->run_id(), " cannot be read"));
   }
   for (const auto& [name, value] : parameters->items()) {
     JsonToValue(value, &(*out->mutable_runtime_config()->mutable_parameters())[name]);

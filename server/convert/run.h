@@ -10,8 +10,8 @@
 
 namespace penstock {
 
-// The narrow row. A run that was terminated is FAILED with error code 1 on the wire, since KFP's clients wait for ever
-// for a run that is CANCELED.
+// The narrow row. A run that was terminated is FAILED with error code 1 on the wire, since KFP's clients wait
+// for ever for a run that is CANCELED.
 void ToApi(const RunRow& row, api::Run* out);
 
 // Parameters and pipeline root; nothing if there are none. DATA_LOSS if the stored parameters cannot be read.

@@ -65,7 +65,8 @@ absl::StatusOr<ArtifactRow> FindArtifact(Deps& deps, const penstock::v1::ReadArt
   RETURN_IF_ERROR(deps.store.Read([&](db::Tx& tx) -> absl::Status {
     found.reset();
     RETURN_IF_ERROR(RunGet(tx, request.run_id()).status());
-    ASSIGN_OR_RETURN(const TaskAttemptRow attempt, TaskAttemptFind(tx, request.run_id(), request.task_id(), 0));
+    ASSIGN_OR_RETURN(const TaskAttemptRow attempt,
+                     TaskAttemptFind(tx, request.run_id(), request.task_id(), 0));
     ASSIGN_OR_RETURN(const auto links, ArtifactTaskList(tx, request.run_id()));
     ASSIGN_OR_RETURN(const auto artifacts, ArtifactList(tx, request.run_id()));
     for (const ArtifactTaskRow& link : links) {
@@ -103,7 +104,8 @@ absl::Status TaskLogRead(Deps& deps, const penstock::v1::ReadTaskLogRequest& req
     // What was running before the read has nothing more to write after it has ended.
     const bool running = attempt.outcome.empty();
     if (fd < 0) fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0 && !running) return absl::NotFoundError(absl::StrCat("The log of task '", request.task_id(), "' is gone"));
+    if (fd < 0 && !running)
+      return absl::NotFoundError(absl::StrCat("The log of task '", request.task_id(), "' is gone"));
     if (fd >= 0) {
       ASSIGN_OR_RETURN(const bool wanted, SendRest(fd, offset, sink));
       if (!wanted) return absl::OkStatus();
@@ -114,12 +116,14 @@ absl::Status TaskLogRead(Deps& deps, const penstock::v1::ReadTaskLogRequest& req
     auto now = FindAttempt(deps, request);
     if (absl::IsNotFound(now.status())) return absl::OkStatus();  // the run was deleted meanwhile
     RETURN_IF_ERROR(now.status());
-    if (now->attempt_id != attempt.attempt_id) attempt.outcome = "LOST";  // a later attempt runs: this one has ended
+    if (now->attempt_id != attempt.attempt_id)
+      attempt.outcome = "LOST";  // a later attempt runs: this one has ended
     if (now->attempt_id == attempt.attempt_id) attempt = *std::move(now);
   }
 }
 
-absl::Status ArtifactRead(Deps& deps, const penstock::v1::ReadArtifactRequest& request, const ChunkSink& sink) {
+absl::Status ArtifactRead(Deps& deps, const penstock::v1::ReadArtifactRequest& request,
+                          const ChunkSink& sink) {
   ASSIGN_OR_RETURN(const ArtifactRow artifact, FindArtifact(deps, request));
   const std::string& uri = artifact.custom_path.empty() ? artifact.uri : artifact.custom_path;
   const std::optional<std::string> path = LocalPath(deps.data_dir, uri);

@@ -14,13 +14,15 @@ namespace penstock {
 // Takes one chunk; false when the reader has gone.
 using ChunkSink = std::function<bool(absl::string_view)>;
 
-// The log of a task's attempt. With `follow`, also what is still being written, until the attempt ends or `gone` says
-// that the reader has. NOT_FOUND if there is no such run, task, attempt or log.
+// The log of a task's attempt. With `follow`, also what is still being written, until the attempt ends or
+// `gone` says that the reader has. NOT_FOUND if there is no such run, task, attempt or log.
 absl::Status TaskLogRead(Deps& deps, const penstock::v1::ReadTaskLogRequest& request, const ChunkSink& sink,
                          const std::function<bool()>& gone);
 
 // The content of an artifact that a task put out, or its metadata as JSON if it has no content here.
-// NOT_FOUND if there is no such artifact; FAILED_PRECONDITION if its content is a directory or lies elsewhere.
-absl::Status ArtifactRead(Deps& deps, const penstock::v1::ReadArtifactRequest& request, const ChunkSink& sink);
+// NOT_FOUND if there is no such artifact; FAILED_PRECONDITION if its content is a directory or lies
+// elsewhere.
+absl::Status ArtifactRead(Deps& deps, const penstock::v1::ReadArtifactRequest& request,
+                          const ChunkSink& sink);
 
 }  // namespace penstock

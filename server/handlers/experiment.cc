@@ -9,7 +9,8 @@
 
 namespace penstock {
 
-absl::Status ExperimentCreate(Deps& deps, const api::CreateExperimentRequest& request, api::Experiment* reply) {
+absl::Status ExperimentCreate(Deps& deps, const api::CreateExperimentRequest& request,
+                              api::Experiment* reply) {
   const api::Experiment& given = request.experiment();
   RETURN_IF_ERROR(CheckName("experiment.display_name", given.display_name(), limits::kNameBytes));
   RETURN_IF_ERROR(CheckDescription(given.description()));
@@ -43,7 +44,8 @@ absl::Status ExperimentList(Deps& deps, const api::ListExperimentsRequest& reque
   return absl::OkStatus();
 }
 
-absl::Status ExperimentArchive(Deps& deps, const api::ArchiveExperimentRequest& request, google::protobuf::Empty*) {
+absl::Status ExperimentArchive(Deps& deps, const api::ArchiveExperimentRequest& request,
+                               google::protobuf::Empty*) {
   return deps.store.Write([&](db::Tx& tx) { return ExperimentArchive(tx, request.experiment_id()); });
 }
 
@@ -52,7 +54,8 @@ absl::Status ExperimentUnarchive(Deps& deps, const api::UnarchiveExperimentReque
   return deps.store.Write([&](db::Tx& tx) { return ExperimentUnarchive(tx, request.experiment_id()); });
 }
 
-absl::Status ExperimentDelete(Deps& deps, const api::DeleteExperimentRequest& request, google::protobuf::Empty*) {
+absl::Status ExperimentDelete(Deps& deps, const api::DeleteExperimentRequest& request,
+                              google::protobuf::Empty*) {
   return deps.store.Write([&](db::Tx& tx) { return ExperimentDelete(tx, request.experiment_id()); });
 }
 

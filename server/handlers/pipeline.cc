@@ -16,7 +16,8 @@ namespace {
 
 using Document = std::shared_ptr<const PipelineDocument>;
 
-// Name and display name, each standing in for the other. INVALID_ARGUMENT if both are empty or one is too long.
+// Name and display name, each standing in for the other. INVALID_ARGUMENT if both are empty or one is too
+// long.
 absl::Status FillNames(std::string& name, std::string& display_name, int64_t name_limit_bytes) {
   if (name.empty()) name = display_name;
   if (display_name.empty()) display_name = name;
@@ -78,7 +79,8 @@ absl::Status PipelineGet(Deps& deps, const api::GetPipelineRequest& request, api
   });
 }
 
-absl::Status PipelineGetByName(Deps& deps, const api::GetPipelineByNameRequest& request, api::Pipeline* reply) {
+absl::Status PipelineGetByName(Deps& deps, const api::GetPipelineByNameRequest& request,
+                               api::Pipeline* reply) {
   return deps.store.Read([&](db::Tx& tx) -> absl::Status {
     ASSIGN_OR_RETURN(const PipelineRow row, PipelineGetByName(tx, "", request.name()));
     ToApi(row, reply);
@@ -86,7 +88,8 @@ absl::Status PipelineGetByName(Deps& deps, const api::GetPipelineByNameRequest& 
   });
 }
 
-absl::Status PipelineList(Deps& deps, const api::ListPipelinesRequest& request, api::ListPipelinesResponse* reply) {
+absl::Status PipelineList(Deps& deps, const api::ListPipelinesRequest& request,
+                          api::ListPipelinesResponse* reply) {
   ASSIGN_OR_RETURN(const ListQuery query, MakeListQuery(deps, PipelineResource(), request, std::nullopt));
   Page<PipelineRow> page;
   RETURN_IF_ERROR(deps.store.Read([&](db::Tx& tx) { return PipelineList(tx, query, page); }));
@@ -112,7 +115,8 @@ absl::Status PipelineUpdate(Deps& deps, const api::UpdatePipelineRequest& reques
 }
 
 absl::Status PipelineDelete(Deps& deps, const api::DeletePipelineRequest& request, google::protobuf::Empty*) {
-  return deps.store.Write([&](db::Tx& tx) { return PipelineDelete(tx, request.pipeline_id(), request.cascade()); });
+  return deps.store.Write(
+      [&](db::Tx& tx) { return PipelineDelete(tx, request.pipeline_id(), request.cascade()); });
 }
 
 // As KFP's server: the pipeline id of the path does not matter, the version's own id names it.
@@ -145,8 +149,8 @@ absl::Status PipelineVersionList(Deps& deps, const api::ListPipelineVersionsRequ
   return absl::OkStatus();
 }
 
-absl::Status PipelineVersionUpdate(Deps& deps, const api::UpdatePipelineVersionRequest& request, bool clear_tags,
-                                   api::PipelineVersion* reply) {
+absl::Status PipelineVersionUpdate(Deps& deps, const api::UpdatePipelineVersionRequest& request,
+                                   bool clear_tags, api::PipelineVersion* reply) {
   const api::PipelineVersion& given = request.pipeline_version();
   RETURN_IF_ERROR(CheckText("display_name", given.display_name(), limits::kDisplayNameBytes));
   const std::optional<Tags> tags = TagsToSet(given.tags(), clear_tags);
@@ -159,10 +163,12 @@ absl::Status PipelineVersionUpdate(Deps& deps, const api::UpdatePipelineVersionR
 
 absl::Status PipelineVersionDelete(Deps& deps, const api::DeletePipelineVersionRequest& request,
                                    google::protobuf::Empty*) {
-  return deps.store.Write([&](db::Tx& tx) { return PipelineVersionDelete(tx, request.pipeline_version_id()); });
+  return deps.store.Write(
+      [&](db::Tx& tx) { return PipelineVersionDelete(tx, request.pipeline_version_id()); });
 }
 
-absl::Status PipelineUpload(Deps& deps, const penstock::v1::UploadPipelineRequest& request, api::Pipeline* reply) {
+absl::Status PipelineUpload(Deps& deps, const penstock::v1::UploadPipelineRequest& request,
+                            api::Pipeline* reply) {
   PipelineRow pipeline;
   pipeline.name = request.name();
   pipeline.display_name = request.display_name();

@@ -14,8 +14,10 @@ namespace penstock {
 
 absl::Status PipelineCreate(Deps& deps, const api::CreatePipelineRequest& request, api::Pipeline* reply);
 absl::Status PipelineGet(Deps& deps, const api::GetPipelineRequest& request, api::Pipeline* reply);
-absl::Status PipelineGetByName(Deps& deps, const api::GetPipelineByNameRequest& request, api::Pipeline* reply);
-absl::Status PipelineList(Deps& deps, const api::ListPipelinesRequest& request, api::ListPipelinesResponse* reply);
+absl::Status PipelineGetByName(Deps& deps, const api::GetPipelineByNameRequest& request,
+                               api::Pipeline* reply);
+absl::Status PipelineList(Deps& deps, const api::ListPipelinesRequest& request,
+                          api::ListPipelinesResponse* reply);
 // `clear_tags`: the caller sent an empty map of tags, which protobuf cannot tell from none.
 absl::Status PipelineUpdate(Deps& deps, const api::UpdatePipelineRequest& request, bool clear_tags,
                             api::Pipeline* reply);
@@ -25,13 +27,14 @@ absl::Status PipelineVersionGet(Deps& deps, const api::GetPipelineVersionRequest
                                 api::PipelineVersion* reply);
 absl::Status PipelineVersionList(Deps& deps, const api::ListPipelineVersionsRequest& request,
                                  api::ListPipelineVersionsResponse* reply);
-absl::Status PipelineVersionUpdate(Deps& deps, const api::UpdatePipelineVersionRequest& request, bool clear_tags,
-                                   api::PipelineVersion* reply);
+absl::Status PipelineVersionUpdate(Deps& deps, const api::UpdatePipelineVersionRequest& request,
+                                   bool clear_tags, api::PipelineVersion* reply);
 absl::Status PipelineVersionDelete(Deps& deps, const api::DeletePipelineVersionRequest& request,
                                    google::protobuf::Empty*);
 
 // A pipeline with its first version, or one more version, from the bytes of a package.
-absl::Status PipelineUpload(Deps& deps, const penstock::v1::UploadPipelineRequest& request, api::Pipeline* reply);
+absl::Status PipelineUpload(Deps& deps, const penstock::v1::UploadPipelineRequest& request,
+                            api::Pipeline* reply);
 absl::Status PipelineVersionUpload(Deps& deps, const penstock::v1::UploadPipelineVersionRequest& request,
                                    api::PipelineVersion* reply);
 

@@ -35,7 +35,8 @@ absl::StatusOr<Document> StoredDocument(Deps& deps, const std::string& spec_sha2
 }
 
 // The version that the run names, by its id or as the latest of a pipeline.
-absl::StatusOr<PipelineVersionRow> ReferencedVersion(Deps& deps, const api::PipelineVersionReference& reference) {
+absl::StatusOr<PipelineVersionRow> ReferencedVersion(Deps& deps,
+                                                     const api::PipelineVersionReference& reference) {
   PipelineVersionRow version;
   RETURN_IF_ERROR(deps.store.Read([&](db::Tx& tx) -> absl::Status {
     if (reference.pipeline_version_id().empty()) {
@@ -84,7 +85,8 @@ absl::Status CheckNewRun(const api::Run& given) {
   RETURN_IF_ERROR(CheckName("run.display_name", given.display_name(), limits::kDisplayNameBytes));
   RETURN_IF_ERROR(CheckDescription(given.description()));
   RETURN_IF_ERROR(CheckText("run.service_account", given.service_account(), limits::kServiceAccountBytes));
-  RETURN_IF_ERROR(CheckText("runtime_config.pipeline_root", given.runtime_config().pipeline_root(), limits::kUrlBytes));
+  RETURN_IF_ERROR(
+      CheckText("runtime_config.pipeline_root", given.runtime_config().pipeline_root(), limits::kUrlBytes));
   if (!given.run_id().empty()) RETURN_IF_ERROR(CheckNewId("run.run_id", given.run_id()));
   if (!given.recurring_run_id().empty()) {
     return absl::NotFoundError(absl::StrCat("Recurring run ", given.recurring_run_id(), " not found"));
@@ -174,7 +176,8 @@ absl::Status RunList(Deps& deps, const api::ListRunsRequest& request, api::ListR
   if (!request.experiment_id().empty()) scope = ListScope{"experiment_id", request.experiment_id()};
   ASSIGN_OR_RETURN(const ListQuery query, MakeListQuery(deps, RunResource(), request, std::move(scope)));
   return deps.store.Read([&](db::Tx& tx) -> absl::Status {
-    if (!request.experiment_id().empty()) RETURN_IF_ERROR(ExperimentGet(tx, request.experiment_id()).status());
+    if (!request.experiment_id().empty())
+      RETURN_IF_ERROR(ExperimentGet(tx, request.experiment_id()).status());
     Page<RunRow> page;
     RETURN_IF_ERROR(RunList(tx, request.experiment_id(), query, page));
     std::map<std::string, google::protobuf::Struct> specs;

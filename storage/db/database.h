@@ -58,9 +58,9 @@ class Row {
 using RowCallback = absl::FunctionRef<absl::Status(const Row&)>;
 
 // One transaction. Not thread-safe; valid only inside the callback that received it.
-// Errors of both calls: ALREADY_EXISTS for a broken uniqueness rule, FAILED_PRECONDITION for another broken constraint,
-// ABORTED for a conflict that a retry may solve, RESOURCE_EXHAUSTED for a full disk, UNAVAILABLE when the database is
-// away, DATA_LOSS when its file is damaged, INTERNAL for SQL that is wrong.
+// Errors of both calls: ALREADY_EXISTS for a broken uniqueness rule, FAILED_PRECONDITION for another broken
+// constraint, ABORTED for a conflict that a retry may solve, RESOURCE_EXHAUSTED for a full disk, UNAVAILABLE
+// when the database is away, DATA_LOSS when its file is damaged, INTERNAL for SQL that is wrong.
 class Tx {
  public:
   virtual ~Tx() = default;
@@ -89,12 +89,13 @@ class Database {
   // Runs `body` on one consistent snapshot. Returns its status or the database's.
   virtual absl::Status Read(TxBody body) = 0;
 
-  // Runs `body` in a transaction and returns OK only after its commit is on disk. If `body` or the commit fails nothing
-  // of it remains. `body` may run more than once and on another thread, so it must set its results afresh each time;
-  // it must be short and wait for nothing.
+  // Runs `body` in a transaction and returns OK only after its commit is on disk. If `body` or the commit
+  // fails nothing of it remains. `body` may run more than once and on another thread, so it must set its
+  // results afresh each time; it must be short and wait for nothing.
   virtual absl::Status Write(TxBody body) = 0;
 
-  // Runs a script of several statements outside of the prepared-statement cache; for migrations and schema reading.
+  // Runs a script of several statements outside of the prepared-statement cache; for migrations and schema
+  // reading.
   virtual absl::Status ExecuteScript(Tx& tx, absl::string_view script) = 0;
 };
 

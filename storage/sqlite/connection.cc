@@ -8,7 +8,8 @@
 namespace penstock::sqlite {
 namespace {
 
-// Distinct texts are few: the fixed statements and the shapes of list queries. Past this the cache starts anew.
+// Distinct texts are few: the fixed statements and the shapes of list queries. Past this the cache starts
+// anew.
 constexpr size_t kStatementsMax = 512;
 constexpr int kBusyTimeoutMs = 10'000;  // only another program that opened the file can hold its lock
 constexpr char kPragmas[] =
@@ -38,12 +39,12 @@ int Bind(sqlite3_stmt* statement, int index, const db::Param& param) {
   const auto& value = param.value();
   if (const auto* number = std::get_if<int64_t>(&value)) return sqlite3_bind_int64(statement, index, *number);
   if (const auto* text = std::get_if<absl::string_view>(&value)) {
-    return sqlite3_bind_text64(statement, index, text->empty() ? "" : text->data(), text->size(), SQLITE_STATIC,
-                               SQLITE_UTF8);
+    return sqlite3_bind_text64(statement, index, text->empty() ? "" : text->data(), text->size(),
+                               SQLITE_STATIC, SQLITE_UTF8);
   }
   if (const auto* blob = std::get_if<db::Blob>(&value)) {
-    return sqlite3_bind_blob64(statement, index, blob->bytes.empty() ? "" : blob->bytes.data(), blob->bytes.size(),
-                               SQLITE_STATIC);
+    return sqlite3_bind_blob64(statement, index, blob->bytes.empty() ? "" : blob->bytes.data(),
+                               blob->bytes.size(), SQLITE_STATIC);
   }
   return sqlite3_bind_null(statement, index);
 }
@@ -77,8 +78,8 @@ absl::StatusOr<sqlite3_stmt*> Connection::Prepare(absl::string_view sql, db::Par
   auto found = statements_.find(sql);
   if (found == statements_.end()) {
     sqlite3_stmt* statement = nullptr;
-    const int code = sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT,
-                                        &statement, nullptr);
+    const int code = sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()),
+                                        SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
     if (code != SQLITE_OK) return LastError(handle_, absl::StrCat("preparing ", sql));
     if (statements_.size() >= kStatementsMax) {
       for (auto& [text, old] : statements_) sqlite3_finalize(old);

@@ -8,8 +8,8 @@
 namespace penstock::sqlite {
 namespace {
 
-constexpr int kReadersMax = 8;       // more only contend for the two or four cores of a stand-alone server
-constexpr size_t kGroupMax = 256;    // bounds how long the first of a group waits for the last
+constexpr int kReadersMax = 8;     // more only contend for the two or four cores of a stand-alone server
+constexpr size_t kGroupMax = 256;  // bounds how long the first of a group waits for the last
 
 }  // namespace
 
@@ -61,7 +61,8 @@ void Database::CommitTogether(absl::Span<Waiter* const> group) {
     if (!alone) (void)writer_->Execute("SAVEPOINT member", {});
     member->status = member->body(*writer_);
     if (!writer_->InTransaction()) {  // SQLite gave the whole transaction up: nobody's write remains
-      return fail_all(member->status.ok() ? absl::AbortedError("SQLite rolled the transaction back") : member->status);
+      return fail_all(member->status.ok() ? absl::AbortedError("SQLite rolled the transaction back")
+                                          : member->status);
     }
     any |= member->status.ok();
     if (alone) continue;

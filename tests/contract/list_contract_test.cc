@@ -46,7 +46,8 @@ INSTANTIATE_TEST_SUITE_P(Databases, ListContract, ServedDatabases());
 
 TEST_P(ListContract, PagesGiveEachRowOnceInOrderWhateverTheSort) {
   AddRuns(53);
-  for (const std::string sort : {"", "created_at", "created_at desc", "name", "display_name desc", "id", "state desc"}) {
+  for (const std::string sort :
+       {"", "created_at", "created_at desc", "name", "display_name desc", "id", "state desc"}) {
     ListRequest request{7, "", sort, ""};
     std::set<std::string> seen;
     std::vector<RunRow> rows;
@@ -84,7 +85,9 @@ TEST_P(ListContract, TokensBelongToTheirQuery) {
   forged[forged.size() / 2] = forged[forged.size() / 2] == 'A' ? 'B' : 'A';
   const std::pair<ListRequest, std::string> wrong[] = {
       {{10, token, "name desc", ""}, ""},
-      {{10, token, "name", R"({"predicates":[{"operation":"EQUALS","key":"state","stringValue":"PENDING"}]})"}, ""},
+      {{10, token, "name",
+        R"({"predicates":[{"operation":"EQUALS","key":"state","stringValue":"PENDING"}]})"},
+       ""},
       {{10, token, "name", ""}, "exp"},
       {{10, forged, "name", ""}, ""},
       {{10, "!!!", "", ""}, ""},
@@ -102,7 +105,8 @@ TEST_P(ListContract, FiltersCompareByTypeAndAreAnded) {
                 RunRow row = NewRun("odd");
                 row.display_name = "50%_done\\";
                 return row;
-              }()).ok());
+              }())
+                  .ok());
   const auto ids = [&](const std::string& predicates) {
     const auto page = List({200, "", "id", absl::StrCat("{\"predicates\":[", predicates, "]}")});
     EXPECT_TRUE(page.ok()) << page.status();
@@ -118,7 +122,8 @@ TEST_P(ListContract, FiltersCompareByTypeAndAreAnded) {
   EXPECT_THAT(ids(R"({"operation":"GREATER_THAN","key":"id","stringValue":"r0006"},
                      {"operation":"NOT_EQUALS","key":"id","stringValue":"r0008"})"),
               ElementsAre("r0007"));
-  EXPECT_THAT(ids(R"({"operation":"LESS_THAN","key":"created_at","stringValue":"1700000001"})"), ElementsAre("r0000"));
+  EXPECT_THAT(ids(R"({"operation":"LESS_THAN","key":"created_at","stringValue":"1700000001"})"),
+              ElementsAre("r0000"));
   EXPECT_THAT(ids(R"({"operation":"EQUALS","key":"created_at","timestampValue":"2023-11-14T22:13:20Z"})"),
               ElementsAre("r0000"));
   EXPECT_THAT(ids(R"({"operation":"LESS_THAN_EQUALS","key":"created_at","longValue":"1700000000"})"),
@@ -127,8 +132,10 @@ TEST_P(ListContract, FiltersCompareByTypeAndAreAnded) {
 
 TEST_P(ListContract, AFilterThatIsEncodedTwiceIsUnderstood) {
   AddRuns(3);
-  const auto page = List({0, "", "", "%7B%22predicates%22%3A%5B%7B%22operation%22%3A%22EQUALS%22%2C%22key%22%3A%22id%22%2C"
-                                     "%22string_value%22%3A%22r0001%22%7D%5D%7D"});
+  const auto page =
+      List({0, "", "",
+            "%7B%22predicates%22%3A%5B%7B%22operation%22%3A%22EQUALS%22%2C%22key%22%3A%22id%22%2C"
+            "%22string_value%22%3A%22r0001%22%7D%5D%7D"});
   ASSERT_TRUE(page.ok()) << page.status();
   EXPECT_THAT(Ids(*page), ElementsAre("r0001"));
 }
@@ -150,7 +157,8 @@ TEST_P(ListContract, BadRequestsSayWhatIsWrong) {
       {filter(R"({"operation":"LIKE","key":"id","stringValue":"x"})"), "must be one of"},
       {filter(R"({"operation":"EQUALS","key":"id"})"), "no value"},
       {filter(R"({"operation":"IN","key":"id","stringValue":"x"})"), "needs a list"},
-      {filter(R"({"operation":"EQUALS","key":"id","stringValues":{"values":["x"]}})"), "needs the operation IN"},
+      {filter(R"({"operation":"EQUALS","key":"id","stringValues":{"values":["x"]}})"),
+       "needs the operation IN"},
       {filter(R"({"operation":"IS_SUBSTRING","key":"id","intValue":1})"), "needs a string_value"},
       {filter(R"({"operation":"EQUALS","key":"created_at","stringValue":"soon"})"), "is no time"},
       {filter(R"({"operation":"EQUALS","key":"tags.team","stringValue":"a"})"), "'tags.team'"},
@@ -167,8 +175,9 @@ TEST_P(ListContract, SqlInNamesAndFiltersIsText) {
   RunRow row = NewRun("x");
   row.display_name = "'; DROP TABLE runs; --";
   ASSERT_TRUE(AddRun(row).ok());
-  const auto page =
-      List({0, "", "", R"({"predicates":[{"operation":"EQUALS","key":"name","stringValue":"'; DROP TABLE runs; --"}]})"});
+  const auto page = List(
+      {0, "", "",
+       R"({"predicates":[{"operation":"EQUALS","key":"name","stringValue":"'; DROP TABLE runs; --"}]})"});
   ASSERT_TRUE(page.ok());
   EXPECT_THAT(Ids(*page), ElementsAre("x"));
 }
@@ -181,7 +190,9 @@ TEST_P(ListContract, EverydayPagesWalkAnIndex) {
       {{20, "", "created_at desc", ""}, "exp"},
       {{20, "", "name", ""}, ""},
       {{20, "", "id desc", ""}, ""},
-      {{20, "", "created_at desc", R"({"predicates":[{"operation":1,"key":"state","stringValue":"RUNNING"}]})"}, ""},
+      {{20, "", "created_at desc",
+        R"({"predicates":[{"operation":1,"key":"state","stringValue":"RUNNING"}]})"},
+       ""},
   };
   for (const auto& [request, experiment] : cases) {
     std::optional<ListScope> scope;
@@ -192,8 +203,8 @@ TEST_P(ListContract, EverydayPagesWalkAnIndex) {
     const db::Param params[] = {"a", "b", "c"};
     ASSERT_TRUE(store_
                     ->Read([&](db::Tx& tx) {
-                      return tx.Query(absl::StrCat("EXPLAIN QUERY PLAN ", query->RowsSql("run_id")), db::Params(params),
-                                      [&](const db::Row& row) {
+                      return tx.Query(absl::StrCat("EXPLAIN QUERY PLAN ", query->RowsSql("run_id")),
+                                      db::Params(params), [&](const db::Row& row) {
                                         absl::StrAppend(&plan, row.Text(3), "\n");
                                         return absl::OkStatus();
                                       });

@@ -17,15 +17,18 @@ class MigrationContract : public StoreTest {
  protected:
   std::string Schema() {
     std::string text;
-    EXPECT_TRUE(store_->Read([&](db::Tx& tx) {
-                        text.clear();
-                        return tx.Query(
-                            "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY tbl_name, type DESC, name", {},
-                            [&](const db::Row& row) {
-                              absl::StrAppend(&text, row.Text(0), ";\n\n");
-                              return absl::OkStatus();
-                            });
-                      }).ok());
+    EXPECT_TRUE(
+        store_
+            ->Read([&](db::Tx& tx) {
+              text.clear();
+              return tx.Query(
+                  "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY tbl_name, type DESC, name",
+                  {}, [&](const db::Row& row) {
+                    absl::StrAppend(&text, row.Text(0), ";\n\n");
+                    return absl::OkStatus();
+                  });
+            })
+            .ok());
     return text;
   }
 };
@@ -58,9 +61,12 @@ TEST_P(MigrationContract, PlanChangesNothing) {
 }
 
 TEST_P(MigrationContract, ANewerDatabaseIsRefused) {
-  ASSERT_TRUE(store_->Write([](db::Tx& tx) {
-                      return tx.Execute("INSERT INTO schema_migrations VALUES ($1, 'later', 'x', 0)", {999}).status();
-                    }).ok());
+  ASSERT_TRUE(
+      store_
+          ->Write([](db::Tx& tx) {
+            return tx.Execute("INSERT INTO schema_migrations VALUES ($1, 'later', 'x', 0)", {999}).status();
+          })
+          .ok());
   store_.reset();
   const auto store = Store::Open(Url(), clock_);
   EXPECT_TRUE(absl::IsFailedPrecondition(store.status()));
@@ -68,16 +74,19 @@ TEST_P(MigrationContract, ANewerDatabaseIsRefused) {
 }
 
 TEST_P(MigrationContract, ADatabaseOfOtherTextsIsRefused) {
-  ASSERT_TRUE(store_->Write([](db::Tx& tx) {
-                      return tx.Execute("UPDATE schema_migrations SET checksum = 'x' WHERE version = 1", {}).status();
-                    }).ok());
+  ASSERT_TRUE(
+      store_
+          ->Write([](db::Tx& tx) {
+            return tx.Execute("UPDATE schema_migrations SET checksum = 'x' WHERE version = 1", {}).status();
+          })
+          .ok());
   store_.reset();
   EXPECT_TRUE(absl::IsFailedPrecondition(Store::Open(Url(), clock_).status()));
 }
 
 TEST_P(MigrationContract, AFailingMigrationLeavesNothing) {
-  const migrations::Migration broken[] = {migrations::Sqlite()[0],
-                                          {2, "broken", "c", "CREATE TABLE half (x); CREATE TABLE half (x);", ""}};
+  const migrations::Migration broken[] = {
+      migrations::Sqlite()[0], {2, "broken", "c", "CREATE TABLE half (x); CREATE TABLE half (x);", ""}};
   Migrator migrator(store_->database(), broken, clock_);
   EXPECT_FALSE(migrator.Apply().ok());
   EXPECT_THAT(Schema(), ::testing::Not(HasSubstr("half")));

@@ -20,10 +20,12 @@ class StoreContract : public StoreTest {
  protected:
   int64_t Counter(absl::string_view name) {
     int64_t value = -1;
-    EXPECT_TRUE(store_->Read([&](db::Tx& tx) -> absl::Status {
-                        ASSIGN_OR_RETURN(value, CounterGet(tx, name));
-                        return absl::OkStatus();
-                      }).ok());
+    EXPECT_TRUE(store_
+                    ->Read([&](db::Tx& tx) -> absl::Status {
+                      ASSIGN_OR_RETURN(value, CounterGet(tx, name));
+                      return absl::OkStatus();
+                    })
+                    .ok());
     return value;
   }
   absl::StatusOr<RunRow> GetRun(absl::string_view id) {
@@ -84,14 +86,34 @@ TEST_P(StoreContract, ConcurrentWritersAreAllKeptAndFailuresAreTheirOwn) {
   EXPECT_TRUE(absl::IsNotFound(GetRun("3-4").status()));
 }
 
+TEST_P(StoreContract, AFullDiskIsSaidAndNothingIsHalfWritten) {
+  AddBasics();
+  const auto limit_pages = [&](absl::string_view pages) {
+    return store_->Write([&](db::Tx& tx) {
+      return store_->database().ExecuteScript(tx, absl::StrCat("PRAGMA max_page_count = ", pages));
+    });
+  };
+  ASSERT_TRUE(limit_pages("1").ok());  // the smallest that holds what is there
+  absl::Status status;
+  int written = 0;
+  while (status.ok() && written < 10'000) status = AddRun(NewRun(absl::StrCat("r", written++)));
+  EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("disk"));
+  EXPECT_EQ(Counter("runs"), written - 1);
+  ASSERT_TRUE(limit_pages("1000000").ok());
+  EXPECT_TRUE(AddRun(NewRun("later")).ok());
+}
+
 TEST_P(StoreContract, ReadersSeeASnapshot) {
   AddBasics();
-  EXPECT_TRUE(store_->Read([&](db::Tx& tx) -> absl::Status {
-                      EXPECT_TRUE(absl::IsNotFound(RunGet(tx, "a").status()));
-                      std::thread([&] { EXPECT_TRUE(AddRun(NewRun("a")).ok()); }).join();
-                      EXPECT_TRUE(absl::IsNotFound(RunGet(tx, "a").status()));
-                      return absl::OkStatus();
-                    }).ok());
+  EXPECT_TRUE(store_
+                  ->Read([&](db::Tx& tx) -> absl::Status {
+                    EXPECT_TRUE(absl::IsNotFound(RunGet(tx, "a").status()));
+                    std::thread([&] { EXPECT_TRUE(AddRun(NewRun("a")).ok()); }).join();
+                    EXPECT_TRUE(absl::IsNotFound(RunGet(tx, "a").status()));
+                    return absl::OkStatus();
+                  })
+                  .ok());
   EXPECT_TRUE(GetRun("a").ok());
 }
 
@@ -99,8 +121,9 @@ TEST_P(StoreContract, RunsMoveOnlyAlongTheTableAndByCompareAndSet) {
   AddBasics();
   ASSERT_TRUE(AddRun(NewRun("a")).ok());
   const auto move = [&](RunState from, RunState to) {
-    return store_->Write(
-        [&](db::Tx& tx) { return RunSetState(tx, "a", from, {to, clock_.Now() + absl::Seconds(1), 0, ""}); });
+    return store_->Write([&](db::Tx& tx) {
+      return RunSetState(tx, "a", from, {to, clock_.Now() + absl::Seconds(1), 0, ""});
+    });
   };
   EXPECT_TRUE(absl::IsInternal(move(RunState::kPending, RunState::kSucceeded)));
   EXPECT_TRUE(move(RunState::kPending, RunState::kRunning).ok());
@@ -108,37 +131,44 @@ TEST_P(StoreContract, RunsMoveOnlyAlongTheTableAndByCompareAndSet) {
   EXPECT_TRUE(move(RunState::kRunning, RunState::kSucceeded).ok());
   EXPECT_TRUE(absl::IsAborted(move(RunState::kRunning, RunState::kFailed)));
   EXPECT_EQ(GetRun("a")->finished_at, clock_.Now() + absl::Seconds(1));
-  ASSERT_TRUE(store_->Read([](db::Tx& tx) -> absl::Status {
-                      ASSIGN_OR_RETURN(const auto states, RunStates(tx, "a"));
-                      EXPECT_THAT(states, SizeIs(3));
-                      return absl::OkStatus();
-                    }).ok());
+  ASSERT_TRUE(store_
+                  ->Read([](db::Tx& tx) -> absl::Status {
+                    ASSIGN_OR_RETURN(const auto states, RunStates(tx, "a"));
+                    EXPECT_THAT(states, SizeIs(3));
+                    return absl::OkStatus();
+                  })
+                  .ok());
 }
 
 TEST_P(StoreContract, DeletingARunTakesEverythingOfItAndTheUnusedSpec) {
   AddBasics();
   ASSERT_TRUE(AddRun(NewRun("a")).ok());
-  ASSERT_TRUE(store_->Write([&](db::Tx& tx) -> absl::Status {
-                      TaskRow task;
-                      task.run_id = "a";
-                      task.task_id = "t";
-                      task.name = "train";
-                      task.created_at = task.started_at = task.finished_at = clock_.Now();
-                      RETURN_IF_ERROR(TaskInsert(tx, task));
-                      RETURN_IF_ERROR(TaskAttemptInsert(tx, {"a", "t", 1, "attempt"}));
-                      RETURN_IF_ERROR(TaskParameterInsert(tx, "a", {"t", Direction::kInput, "p", "1"}));
-                      ASSIGN_OR_RETURN(const int64_t id, ArtifactIdReserve(tx, 10));
-                      RETURN_IF_ERROR(ArtifactInsert(tx, {id, "a", "m", "system.Model", "", "", "", "{}", clock_.Now()}));
-                      return ArtifactTaskInsert(tx, "a", {"t", Direction::kOutput, "m", 0, id});
-                    }).ok());
+  ASSERT_TRUE(store_
+                  ->Write([&](db::Tx& tx) -> absl::Status {
+                    TaskRow task;
+                    task.run_id = "a";
+                    task.task_id = "t";
+                    task.name = "train";
+                    task.created_at = task.started_at = task.finished_at = clock_.Now();
+                    RETURN_IF_ERROR(TaskInsert(tx, task));
+                    RETURN_IF_ERROR(TaskAttemptInsert(tx, {"a", "t", 1, "attempt"}));
+                    RETURN_IF_ERROR(TaskParameterInsert(tx, "a", {"t", Direction::kInput, "p", "1"}));
+                    ASSIGN_OR_RETURN(const int64_t id, ArtifactIdReserve(tx, 10));
+                    RETURN_IF_ERROR(
+                        ArtifactInsert(tx, {id, "a", "m", "system.Model", "", "", "", "{}", clock_.Now()}));
+                    return ArtifactTaskInsert(tx, "a", {"t", Direction::kOutput, "m", 0, id});
+                  })
+                  .ok());
   ASSERT_TRUE(store_->Write([](db::Tx& tx) { return RunDelete(tx, "a"); }).ok());
-  EXPECT_TRUE(store_->Read([](db::Tx& tx) -> absl::Status {
-                      EXPECT_THAT(*TaskList(tx, "a"), SizeIs(0));
-                      EXPECT_THAT(*TaskAttemptList(tx, "a"), SizeIs(0));
-                      EXPECT_THAT(*ArtifactList(tx, "a"), SizeIs(0));
-                      EXPECT_TRUE(absl::IsNotFound(SpecGet(tx, "spec").status()));
-                      return absl::OkStatus();
-                    }).ok());
+  EXPECT_TRUE(store_
+                  ->Read([](db::Tx& tx) -> absl::Status {
+                    EXPECT_THAT(*TaskList(tx, "a"), SizeIs(0));
+                    EXPECT_THAT(*TaskAttemptList(tx, "a"), SizeIs(0));
+                    EXPECT_THAT(*ArtifactList(tx, "a"), SizeIs(0));
+                    EXPECT_TRUE(absl::IsNotFound(SpecGet(tx, "spec").status()));
+                    return absl::OkStatus();
+                  })
+                  .ok());
   EXPECT_EQ(Counter("runs"), 0);
   EXPECT_TRUE(absl::IsNotFound(store_->Write([](db::Tx& tx) { return RunDelete(tx, "a"); })));
 }
@@ -147,39 +177,47 @@ TEST_P(StoreContract, AnAttemptEndsOnce) {
   AddBasics();
   ASSERT_TRUE(AddRun(NewRun("a")).ok());
   TaskAttemptRow attempt{"a", "t", 1, "attempt"};
-  ASSERT_TRUE(store_->Write([&](db::Tx& tx) -> absl::Status {
-                      TaskRow task;
-                      task.run_id = "a";
-                      task.task_id = "t";
-                      task.name = "train";
-                      RETURN_IF_ERROR(TaskInsert(tx, task));
-                      return TaskAttemptInsert(tx, attempt);
-                    }).ok());
+  ASSERT_TRUE(store_
+                  ->Write([&](db::Tx& tx) -> absl::Status {
+                    TaskRow task;
+                    task.run_id = "a";
+                    task.task_id = "t";
+                    task.name = "train";
+                    RETURN_IF_ERROR(TaskInsert(tx, task));
+                    return TaskAttemptInsert(tx, attempt);
+                  })
+                  .ok());
   attempt.outcome = "SUCCEEDED";
   attempt.exit_code = 0;
-  const auto finish = [&] { return store_->Write([&](db::Tx& tx) { return TaskAttemptFinish(tx, attempt); }); };
+  const auto finish = [&] {
+    return store_->Write([&](db::Tx& tx) { return TaskAttemptFinish(tx, attempt); });
+  };
   EXPECT_TRUE(finish().ok());
   EXPECT_TRUE(absl::IsAborted(finish()));
   attempt.number = 2;
   EXPECT_TRUE(absl::IsNotFound(finish()));
-  ASSERT_TRUE(store_->Read([](db::Tx& tx) -> absl::Status {
-                      for (const char* name : {"t", "train", "attempt"}) {
-                        EXPECT_EQ(TaskAttemptFind(tx, "a", name, 0)->attempt_id, "attempt") << name;
-                      }
-                      EXPECT_TRUE(absl::IsNotFound(TaskAttemptFind(tx, "a", "train", 3).status()));
-                      EXPECT_TRUE(absl::IsNotFound(TaskAttemptFind(tx, "a", "nobody", 0).status()));
-                      return absl::OkStatus();
-                    }).ok());
+  ASSERT_TRUE(store_
+                  ->Read([](db::Tx& tx) -> absl::Status {
+                    for (const char* name : {"t", "train", "attempt"}) {
+                      EXPECT_EQ(TaskAttemptFind(tx, "a", name, 0)->attempt_id, "attempt") << name;
+                    }
+                    EXPECT_TRUE(absl::IsNotFound(TaskAttemptFind(tx, "a", "train", 3).status()));
+                    EXPECT_TRUE(absl::IsNotFound(TaskAttemptFind(tx, "a", "nobody", 0).status()));
+                    return absl::OkStatus();
+                  })
+                  .ok());
 }
 
 TEST_P(StoreContract, ALeaseHasOneHolderAndARisingFence) {
   const absl::Time now = clock_.Now();
   const auto acquire = [&](absl::string_view holder, absl::Time at) {
     LeaseRow lease;
-    EXPECT_TRUE(store_->Write([&](db::Tx& tx) -> absl::Status {
-                        ASSIGN_OR_RETURN(lease, LeaseAcquire(tx, "l", holder, at, at + absl::Seconds(10)));
-                        return absl::OkStatus();
-                      }).ok());
+    EXPECT_TRUE(store_
+                    ->Write([&](db::Tx& tx) -> absl::Status {
+                      ASSIGN_OR_RETURN(lease, LeaseAcquire(tx, "l", holder, at, at + absl::Seconds(10)));
+                      return absl::OkStatus();
+                    })
+                    .ok());
     return lease;
   };
   EXPECT_EQ(acquire("a", now).holder, "a");
@@ -205,19 +243,23 @@ TEST_P(StoreContract, PipelinesHaveUniqueNamesAndKeepTheirVersions) {
     return store_->Write([&](db::Tx& tx) { return PipelineDelete(tx, "p", cascade); });
   };
   EXPECT_THAT(std::string(remove(false).message()), HasSubstr("cascade"));
-  ASSERT_TRUE(store_->Read([](db::Tx& tx) -> absl::Status {
-                      EXPECT_EQ(PipelineGet(tx, "p")->tags.at("team"), "a");
-                      EXPECT_EQ(PipelineVersionLatest(tx, "p")->pipeline_version_id, "v");
-                      EXPECT_EQ(SpecGet(tx, "s1")->size(), 100'000u);
-                      return absl::OkStatus();
-                    }).ok());
+  ASSERT_TRUE(store_
+                  ->Read([](db::Tx& tx) -> absl::Status {
+                    EXPECT_EQ(PipelineGet(tx, "p")->tags.at("team"), "a");
+                    EXPECT_EQ(PipelineVersionLatest(tx, "p")->pipeline_version_id, "v");
+                    EXPECT_EQ(SpecGet(tx, "s1")->size(), 100'000u);
+                    return absl::OkStatus();
+                  })
+                  .ok());
   EXPECT_TRUE(remove(true).ok());
   EXPECT_TRUE(absl::IsNotFound(remove(true)));
-  ASSERT_TRUE(store_->Read([](db::Tx& tx) -> absl::Status {
-                      EXPECT_TRUE(absl::IsNotFound(SpecGet(tx, "s1").status()));
-                      EXPECT_TRUE(absl::IsNotFound(PipelineVersionGet(tx, "v").status()));
-                      return absl::OkStatus();
-                    }).ok());
+  ASSERT_TRUE(store_
+                  ->Read([](db::Tx& tx) -> absl::Status {
+                    EXPECT_TRUE(absl::IsNotFound(SpecGet(tx, "s1").status()));
+                    EXPECT_TRUE(absl::IsNotFound(PipelineVersionGet(tx, "v").status()));
+                    return absl::OkStatus();
+                  })
+                  .ok());
 }
 
 TEST_P(StoreContract, TheDefaultExperimentIsMadeOnceAndStays) {
@@ -226,10 +268,12 @@ TEST_P(StoreContract, TheDefaultExperimentIsMadeOnceAndStays) {
   row.name = "Default";
   const auto ensure = [&] {
     std::string id;
-    EXPECT_TRUE(store_->Write([&](db::Tx& tx) -> absl::Status {
-                        ASSIGN_OR_RETURN(id, ExperimentEnsureDefault(tx, row));
-                        return absl::OkStatus();
-                      }).ok());
+    EXPECT_TRUE(store_
+                    ->Write([&](db::Tx& tx) -> absl::Status {
+                      ASSIGN_OR_RETURN(id, ExperimentEnsureDefault(tx, row));
+                      return absl::OkStatus();
+                    })
+                    .ok());
     return id;
   };
   EXPECT_EQ(ensure(), "first");

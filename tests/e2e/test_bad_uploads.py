@@ -104,8 +104,8 @@ REFUSED = {
 }
 
 
-def upload(server, name, content, path='/pipelines/upload', **query):
-    return server.request('POST', path, params=query, files={'uploadfile': (name, content)}, timeout=60)
+def upload(server, file_name, content, path='/pipelines/upload', **query):
+    return server.request('POST', path, params=query, files={'uploadfile': (file_name, content)}, timeout=60)
 
 
 @pytest.mark.parametrize('name, content, words', REFUSED.values(), ids=REFUSED.keys())

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -24,10 +25,9 @@ def kfp(server, tmp_path):
         assert result.returncode == code, f'{command}\n{result.stdout}\n{result.stderr}'
         if output != 'json':
             return result.stdout
-        # The SDK prints links of the web UI before the result.
-        starts = [position for position in (result.stdout.find('\n{'), result.stdout.find('\n['))
-                  if position >= 0] or [-1 if result.stdout[:1] in '[{' else None]
-        return json.loads(result.stdout[starts[0] + 1:]) if starts[0] is not None else result.stdout
+        # The SDK prints links of the web UI around the result.
+        lines = [line for line in result.stdout.splitlines() if ' details: http' not in line]
+        return json.loads('\n'.join(lines))
     return call
 
 
@@ -38,20 +38,24 @@ def package(tmp_path):
     return path
 
 
+def names(listed):
+    return [one['display_name'] for one in listed]
+
+
 def test_pipelines(kfp, package, unique):
     name = unique('cli')
-    made = kfp('pipeline', 'create', '-p', name, '-d', 'What for.', package)
-    pipeline_id = made['id'] if 'id' in made else made['pipeline_id']
-    assert name in kfp('pipeline', 'list', output='table')
-    assert name in [one['name'] for one in kfp('pipeline', 'list')]
-    assert kfp('pipeline', 'get', pipeline_id)['name'] == name
+    pipeline_id = kfp('pipeline', 'create', '-p', name, '-d', 'What for.', package)['pipeline_id']
+    assert re.search(rf'^{pipeline_id} +{name} ', kfp('pipeline', 'list', output='table'), re.MULTILINE)
+    assert name in names(kfp('pipeline', 'list'))
+    assert kfp('pipeline', 'get', pipeline_id)['description'] == 'What for.'
     kfp('pipeline', 'create-version', '-v', 'second', '-n', name, package)
     versions = kfp('pipeline', 'list-versions', pipeline_id)
-    assert [version['name'] for version in versions] == ['second', name]  # newest first
+    assert names(versions) == ['second', name]  # newest first
+    assert 'second' in kfp('pipeline', 'list-versions', pipeline_id, output='table')
     for version in versions:
-        shown = kfp('pipeline', 'get-version', pipeline_id, version['id'])
-        assert shown['name'] == version['name']
-        kfp('pipeline', 'delete-version', pipeline_id, version['id'], given='y\n', output='table')
+        version_id = version['pipeline_version_id']
+        assert kfp('pipeline', 'get-version', pipeline_id, version_id)['display_name'] == version['display_name']
+        kfp('pipeline', 'delete-version', pipeline_id, version_id, given='y\n', output='table')
     assert kfp('pipeline', 'list-versions', pipeline_id) == []
     kfp('pipeline', 'delete', pipeline_id, given='y\n', output='table')
     assert name not in kfp('pipeline', 'list', output='table')
@@ -60,13 +64,16 @@ def test_pipelines(kfp, package, unique):
 def test_experiments(kfp, unique):
     name = unique('cli')
     made = kfp('experiment', 'create', '-d', 'What for.', name)
-    assert made['name'] == name and kfp('experiment', 'create', name)['id'] == made['id']
-    assert name in [one['name'] for one in kfp('experiment', 'list')]
-    assert kfp('experiment', 'get', made['id'])['storage_state'] == 'AVAILABLE'
-    assert kfp('experiment', 'archive', '--experiment-id', made['id'])['storage_state'] == 'ARCHIVED'
+    experiment_id = made['experiment_id']
+    assert made['display_name'] == name and kfp('experiment', 'create', name)['experiment_id'] == experiment_id
+    assert name in names(kfp('experiment', 'list'))
+    assert re.search(rf'^{experiment_id} +{name} +\S+ +AVAILABLE', kfp('experiment', 'list', output='table'),
+                     re.MULTILINE)
+    assert kfp('experiment', 'get', experiment_id)['storage_state'] == 'AVAILABLE'
+    assert kfp('experiment', 'archive', '--experiment-id', experiment_id)['storage_state'] == 'ARCHIVED'
     assert kfp('experiment', 'unarchive', '--experiment-name', name)['storage_state'] == 'AVAILABLE'
-    kfp('experiment', 'delete', made['id'], given='y\n', output='table')
-    assert name not in [one['name'] for one in kfp('experiment', 'list')]
+    kfp('experiment', 'delete', experiment_id, given='y\n', output='table')
+    assert name not in names(kfp('experiment', 'list'))
 
 
 def test_run_and_watch(kfp, package, unique):
@@ -74,22 +81,24 @@ def test_run_and_watch(kfp, package, unique):
     watched = kfp('run', 'create', '-e', experiment, '-r', 'watched', '-f', package, '-w', 'a=3', 'b=4', output='table')
     assert 'Run is finished with state SUCCEEDED.' in watched
     waited = kfp('run', 'create', '-e', experiment, '-r', 'waited', '-f', package, '-t', '60')
-    assert waited['state'] == 'SUCCEEDED'
-    experiment_id = next(one['id'] for one in kfp('experiment', 'list') if one['name'] == experiment)
-    assert [run['name'] for run in kfp('run', 'list', '-e', experiment_id)] == ['waited', 'watched']
-    assert kfp('run', 'get', waited['id'])['state'] == 'SUCCEEDED'
-    assert kfp('run', 'archive', waited['id'])['storage_state'] == 'ARCHIVED'
-    assert kfp('run', 'unarchive', waited['id'])['storage_state'] == 'AVAILABLE'
-    kfp('run', 'delete', waited['id'], given='y\n', output='table')
-    assert [run['name'] for run in kfp('run', 'list', '-e', experiment_id)] == ['watched']
+    assert waited['state'] == 'SUCCEEDED' and waited['run_details']['task_details'][0]['state'] == 'SUCCEEDED'
+    run_id, experiment_id = waited['run_id'], waited['experiment_id']
+    assert names(kfp('run', 'list', '-e', experiment_id)) == ['waited', 'watched']
+    assert re.search(rf'^{run_id} +waited +\S+ +SUCCEEDED +AVAILABLE',
+                     kfp('run', 'list', '-e', experiment_id, output='table'), re.MULTILINE)
+    assert kfp('run', 'get', run_id)['state'] == 'SUCCEEDED'
+    assert kfp('run', 'archive', run_id)['storage_state'] == 'ARCHIVED'
+    assert kfp('run', 'unarchive', run_id)['storage_state'] == 'AVAILABLE'
+    kfp('run', 'delete', run_id, given='y\n', output='table')
+    assert names(kfp('run', 'list', '-e', experiment_id)) == ['watched']
 
 
 def test_run_of_an_uploaded_pipeline(kfp, package, unique):
     name = unique('cli')
-    made = kfp('pipeline', 'create', '-p', name, package)
-    version = kfp('pipeline', 'list-versions', made['id'])[0]
-    run = kfp('run', 'create', '-e', name, '-n', name, '-v', version['id'], '-t', '60')
-    assert (run['name'], run['state']) == (name, 'SUCCEEDED')
+    pipeline_id = kfp('pipeline', 'create', '-p', name, package)['pipeline_id']
+    version = kfp('pipeline', 'list-versions', pipeline_id)[0]
+    run = kfp('run', 'create', '-e', name, '-n', name, '-v', version['pipeline_version_id'], '-t', '60')
+    assert (run['display_name'], run['state']) == (name, 'SUCCEEDED')
 
 
 def test_errors_reach_the_user(kfp):

@@ -129,7 +129,7 @@ def test_terminate_is_not_forgotten(own_server, journal):
 
 
 def test_polite_restart_keeps_everything(own_server, journal):
-    done = own_server.create_run(specs.noop(), 'done')
+    done = own_server.create_run(specs.shell_pipeline({'only': Shell('echo said')}), 'done')
     own_server.succeed(done)
     run_id = start_held(own_server, journal)
     before = own_server.run(done)
@@ -138,7 +138,7 @@ def test_polite_restart_keeps_everything(own_server, journal):
     listed = own_server.ok('GET', '/runs', params={'sort_by': 'created_at desc'})
     assert [run['run_id'] for run in listed['runs']] == [run_id, done] and listed['total_size'] == 2
     assert own_server.run(done) == before
-    assert own_server.log_of(done, 'only') == ''
+    assert own_server.log_of(done, 'only') == 'said\n'
     journal.open('go')
     check_finished(own_server, journal, run_id)
 

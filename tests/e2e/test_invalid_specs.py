@@ -108,7 +108,6 @@ def both(*changes):
 SECOND = ('root', 'dag', 'tasks', 'second')
 BROKEN = {
     'no name': (edit('pipelineInfo', 'name'), ['name']),
-    'bad name': (edit('pipelineInfo', 'name', to='No Spaces'), ['name']),
     'no root': (edit('root'), ['root']),
     'no dag': (edit('root', 'dag'), ['root']),
     'wrong schema version': (edit('schemaVersion', to='2.0.0'), ['schemaVersion', '2.1.0']),
@@ -120,7 +119,7 @@ BROKEN = {
                          ['exec-none', 'comp-first']),
     'unknown dependency': (edit(*SECOND, 'dependentTasks', to=['none']), ['none', 'second']),
     'cycle': (edit('root', 'dag', 'tasks', 'first', 'dependentTasks', to=['second']), ['cycle', 'first', 'second']),
-    'self': (edit('root', 'dag', 'tasks', 'first', 'dependentTasks', to=['first']), ['cycle', 'first']),
+    'self': (edit('root', 'dag', 'tasks', 'first', 'dependentTasks', to=['first']), ['itself', 'first']),
     'unknown run parameter': (edit(*SECOND, 'inputs', 'parameters', 'x', to={'componentInputParameter': 'none'}),
                               ['none', 'second']),
     'unknown producer': (edit(*SECOND, 'inputs', 'parameters', 'x', to={
@@ -134,7 +133,8 @@ BROKEN = {
     'no executor body': (edit('deploymentSpec', 'executors', 'exec-first', to={}), ['exec-first']),
     'unknown parameter type': (edit('root', 'inputDefinitions', 'parameters', 'x', 'parameterType', to='COLOUR'),
                                ['COLOUR']),
-    'default of the wrong type': (edit('root', 'inputDefinitions', 'parameters', 'x', 'defaultValue', to=5), ['x']),
+    'default of the wrong type': (edit('root', 'inputDefinitions', 'parameters', 'y', to={
+        'parameterType': 'NUMBER_INTEGER', 'defaultValue': 'text', 'isOptional': True}), ['y', 'text']),
 }
 
 
@@ -151,6 +151,16 @@ def test_broken_pipelines(server, unique, change, words):
     for word in words:
         assert word in run.json()['message'], run.text
         assert word in upload.json()['error_message'], upload.text
+
+
+@pytest.mark.parametrize('name', ['No Spaces', 'UPPER', 'under_score', '-dash', 'x' * 129, 'é'])
+def test_names_inside_the_package(server, unique, name):
+    """Only what is stored is held to the pattern; KFP is not so strict with a run's own spec."""
+    spec = specs.noop()
+    spec['pipelineInfo']['name'] = name
+    upload = server.request('POST', '/pipelines/upload', params={'name': unique('p')},
+                            files={'uploadfile': ('a.yaml', yaml.safe_dump(spec).encode())})
+    assert upload.status_code == 400 and 'pipelineInfo.name' in upload.json()['error_message'], upload.text
 
 
 def test_the_unbroken_one_works(server):

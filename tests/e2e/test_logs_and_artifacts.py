@@ -125,6 +125,13 @@ def test_large_artifact(server, tmp_path):
     assert len(base64.b64decode(answer['data'])) == 20000000
 
 
+def test_silent_task_has_an_empty_log(server):
+    run_id = server.create_run(specs.noop())
+    server.succeed(run_id)
+    answer = server.request('GET', f'/runs/{run_id}/nodes/only/log')
+    assert (answer.status_code, answer.text) == (200, '')
+
+
 def test_long_output_is_kept_whole(server):
     run_id = server.create_run(specs.shell_pipeline({'long': Shell('seq 1 200000')}))
     server.succeed(run_id)

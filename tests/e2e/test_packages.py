@@ -24,10 +24,9 @@ def registry(tmp_path_factory):
 
 @dsl.component(packages_to_install=PACKAGES)
 def with_package(folder: str, name: str):
-    import sys
     import colorama
     with open(f'{folder}/{name}', 'w') as file:
-        file.write(f'{colorama.__version__} {sys.prefix}')
+        file.write(f'{colorama.__version__} {colorama.__file__}')
 
 
 @dsl.component(packages_to_install=['no-such-package-of-penstock==1.2.3'])
@@ -53,8 +52,8 @@ def test_packages_are_there_and_shared(server, registry, tmp_path):
     server.succeed(run_id, timeout=170)
     first, second = (tmp_path / name for name in ('first', 'second'))
     assert first.read_text() == second.read_text()
-    version, prefix = first.read_text().split(' ')
-    assert version == '0.4.6' and prefix.startswith(str(server.data_dir)) and prefix != sys.prefix
+    version, place = first.read_text().split(' ')
+    assert version == '0.4.6' and place.startswith(f'{server.data_dir}/envs/')
 
     # Once built, an environment costs nothing: no pip runs any more.
     started = time.monotonic()

@@ -54,7 +54,7 @@ def test_version(tmp_path):
 
 @pytest.mark.parametrize('flag, word', [
     ('--no_such_flag=1', 'no_such_flag'), ('--max_parallel_tasks=-1', 'max_parallel_tasks'),
-    ('--max_parallel_tasks=many', 'max_parallel_tasks'), ('--log_level=loud', 'log_level'),
+    ('--max_parallel_tasks=many', 'max_parallel_tasks'), ('--log_level=loud', 'loud'),
     ('--gateway=maybe', 'gateway'), ('--http_listen=nonsense', 'http_listen'),
     ('--grpc_listen=127.0.0.1:99999', 'grpc_listen'),
     ('--python=/nowhere/python', 'python'), ('stray', 'stray')])
@@ -67,8 +67,8 @@ def test_port_taken(make_server):
         taken.bind(('127.0.0.1', 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        refuses(make_server(f'--http_listen=127.0.0.1:{port}', name='http'), port, 'in use')
-        refuses(make_server(f'--grpc_listen=127.0.0.1:{port}', name='grpc'), port, 'in use')
+        refuses(make_server(f'--http_listen=127.0.0.1:{port}', name='http'), port, 'taken')
+        refuses(make_server(f'--grpc_listen=127.0.0.1:{port}', name='grpc'), port, 'taken')
 
 
 def test_data_directory_in_use(make_server):

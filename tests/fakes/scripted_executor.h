@@ -1,4 +1,5 @@
-// An executor that does what the test says, and remembers what it was told. It outlives engines, as a supervisor does.
+// An executor that does what the test says, and remembers what it was told. It outlives engines, as a
+// supervisor does.
 #pragma once
 
 #include <map>
@@ -71,8 +72,8 @@ class ScriptedExecutor final : public Executor {
 
   bool unavailable = false;
   bool lose_starts = false;
-  std::map<std::string, int> starts;          // by attempt
-  std::map<std::string, LaunchSpec> specs;    // likewise
+  std::map<std::string, int> starts;        // by attempt
+  std::map<std::string, LaunchSpec> specs;  // likewise
   std::set<std::string> running;
   std::set<std::string> cancelled;
 

@@ -55,17 +55,20 @@ class EngineTest : public StoreTest {
   std::string CreateRun(const TaskGraph& graph) {
     const auto document = DocumentOf(graph);
     RunRow row = NewRun(ids_.NewId());
-    EXPECT_TRUE(store_->Write([&](db::Tx& tx) -> absl::Status {
-                        RETURN_IF_ERROR(SpecPut(tx, document->sha256_hex, document->canonical_json));
-                        return RunInsert(tx, row, {document->sha256_hex, "{}", ""});
-                      }).ok());
+    EXPECT_TRUE(store_
+                    ->Write([&](db::Tx& tx) -> absl::Status {
+                      RETURN_IF_ERROR(SpecPut(tx, document->sha256_hex, document->canonical_json));
+                      return RunInsert(tx, row, {document->sha256_hex, "{}", ""});
+                    })
+                    .ok());
     store_->notifier().Notify(Topic::kRuns, row.run_id);
     return row.run_id;
   }
   absl::Status Terminate(const std::string& run_id) {
     const absl::Status status = store_->Write([&](db::Tx& tx) -> absl::Status {
       ASSIGN_OR_RETURN(const RunRow row, RunGet(tx, run_id));
-      if (row.state != RunState::kPending && row.state != RunState::kRunning) return absl::InvalidArgumentError("ended");
+      if (row.state != RunState::kPending && row.state != RunState::kRunning)
+        return absl::InvalidArgumentError("ended");
       return RunSetState(tx, run_id, row.state, {RunState::kCanceling, clock_.Now(), 0, ""});
     });
     store_->notifier().Notify(Topic::kRuns, run_id);
@@ -74,20 +77,24 @@ class EngineTest : public StoreTest {
 
   RunState StateOf(const std::string& run_id) {
     RunState state = RunState::kPending;
-    EXPECT_TRUE(store_->Read([&](db::Tx& tx) -> absl::Status {
-                        ASSIGN_OR_RETURN(const RunRow row, RunGet(tx, run_id));
-                        state = row.state;
-                        return absl::OkStatus();
-                      }).ok());
+    EXPECT_TRUE(store_
+                    ->Read([&](db::Tx& tx) -> absl::Status {
+                      ASSIGN_OR_RETURN(const RunRow row, RunGet(tx, run_id));
+                      state = row.state;
+                      return absl::OkStatus();
+                    })
+                    .ok());
     return state;
   }
   std::map<std::string, TaskRow> TasksOf(const std::string& run_id) {
     std::map<std::string, TaskRow> tasks;
-    EXPECT_TRUE(store_->Read([&](db::Tx& tx) -> absl::Status {
-                        ASSIGN_OR_RETURN(const auto rows, TaskList(tx, run_id));
-                        for (const TaskRow& row : rows) tasks[row.name] = row;
-                        return absl::OkStatus();
-                      }).ok());
+    EXPECT_TRUE(store_
+                    ->Read([&](db::Tx& tx) -> absl::Status {
+                      ASSIGN_OR_RETURN(const auto rows, TaskList(tx, run_id));
+                      for (const TaskRow& row : rows) tasks[row.name] = row;
+                      return absl::OkStatus();
+                    })
+                    .ok());
     return tasks;
   }
   // The attempt of a task that runs now.

@@ -51,7 +51,8 @@ TEST_P(EngineTest, FindsRunningTasksAgainAndStartsNoneTwice) {
   Pass();
   Restart();
   Pass();
-  executor_.Finish(RunningAttempt("b"), AttemptOutcome::kSucceeded, /*tell=*/false);  // ends while no server is there
+  executor_.Finish(RunningAttempt("b"), AttemptOutcome::kSucceeded,
+                   /*tell=*/false);  // ends while no server is there
   Restart();
   Settle();
   Finish("c");
@@ -78,11 +79,13 @@ TEST_P(EngineTest, AFailureCarriesItsCauseUpToTheRun) {
   EXPECT_EQ(StateOf(run), RunState::kFailed);
   EXPECT_EQ(TasksOf(run)["b"].state, TaskState::kSkipped);
   EXPECT_THAT(TasksOf(run)["b"].error_message, HasSubstr("'a'"));
-  ASSERT_TRUE(store_->Read([&](db::Tx& tx) -> absl::Status {
-                      ASSIGN_OR_RETURN(const auto states, RunStates(tx, run));
-                      EXPECT_THAT(states.back().error_message, HasSubstr("Task 'a' failed: scripted"));
-                      return absl::OkStatus();
-                    }).ok());
+  ASSERT_TRUE(store_
+                  ->Read([&](db::Tx& tx) -> absl::Status {
+                    ASSIGN_OR_RETURN(const auto states, RunStates(tx, run));
+                    EXPECT_THAT(states.back().error_message, HasSubstr("Task 'a' failed: scripted"));
+                    return absl::OkStatus();
+                  })
+                  .ok());
 }
 
 TEST_P(EngineTest, TerminatingEndsWhatRuns) {
@@ -116,16 +119,18 @@ TEST_P(EngineTest, ARunThatEndsWhileItIsBeingTerminatedEndsOnce) {
   EXPECT_EQ(StateOf(run), RunState::kCanceled);
 }
 
-// The planner's decision is made on a state that a termination has just changed: nothing is written, all is decided anew.
+// The planner's decision is made on a state that a termination has just changed: nothing is written, all is
+// decided anew.
 TEST_P(EngineTest, ADecisionOnAnOldStateIsMadeAgain) {
   const std::string run = CreateRun({{"a", {}}});
   Pass();
   Finish("a");
-  ASSERT_TRUE(store_
-                  ->Write([&](db::Tx& tx) {  // without a hint
-                    return RunSetState(tx, run, RunState::kRunning, {RunState::kCanceling, clock_.Now(), 0, ""});
-                  })
-                  .ok());
+  ASSERT_TRUE(
+      store_
+          ->Write([&](db::Tx& tx) {  // without a hint
+            return RunSetState(tx, run, RunState::kRunning, {RunState::kCanceling, clock_.Now(), 0, ""});
+          })
+          .ok());
   EXPECT_TRUE(absl::IsAborted(engine_->RunOnce().status()));
   Settle();
   EXPECT_EQ(StateOf(run), RunState::kCanceled);

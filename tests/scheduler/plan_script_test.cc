@@ -1,8 +1,8 @@
 // Runs the planner by script. A script gives a graph and events, and the trace that each event must leave:
 //
 //   graph a; b a; c a b        tasks, each with those it waits for
-//   > take                     an event: take, cancel, start T, succeed T, fail T, stop T, unstartable T, restore
-//   ready a                    what follows, in order: ready T, T STATE, cancel T, run STATE
+//   > take                     an event: take, cancel, start T, succeed T, fail T, stop T, unstartable T,
+//   restore ready a                    what follows, in order: ready T, T STATE, cancel T, run STATE
 //
 // Blank lines and # comments are skipped.
 #include <gtest/gtest.h>
@@ -25,7 +25,8 @@ class Script {
   void Graph(absl::string_view text) {
     TaskGraph graph;
     for (const absl::string_view part : absl::StrSplit(text, ';')) {
-      std::vector<std::string> words = absl::StrSplit(absl::StripAsciiWhitespace(part), ' ', absl::SkipEmpty());
+      std::vector<std::string> words =
+          absl::StrSplit(absl::StripAsciiWhitespace(part), ' ', absl::SkipEmpty());
       graph.push_back({words[0], {words.begin() + 1, words.end()}});
     }
     auto plan = RunPlan::Create(DocumentOf(graph));
@@ -117,9 +118,8 @@ std::vector<std::string> Scripts() {
   return paths;
 }
 
-INSTANTIATE_TEST_SUITE_P(Scripts, PlanScript, ::testing::ValuesIn(Scripts()), [](const auto& info) {
-  return std::filesystem::path(info.param).stem().string();
-});
+INSTANTIATE_TEST_SUITE_P(Scripts, PlanScript, ::testing::ValuesIn(Scripts()),
+                         [](const auto& info) { return std::filesystem::path(info.param).stem().string(); });
 
 }  // namespace
 }  // namespace penstock

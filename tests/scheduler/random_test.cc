@@ -1,5 +1,5 @@
-// Random graphs, outcomes, terminations, restarts and lost starts, against a simple model. The seed is printed; give it
-// again with PENSTOCK_SEED, and more steps with PENSTOCK_STEPS.
+// Random graphs, outcomes, terminations, restarts and lost starts, against a simple model. The seed is
+// printed; give it again with PENSTOCK_SEED, and more steps with PENSTOCK_STEPS.
 #include <cstdlib>
 #include <random>
 
@@ -42,7 +42,8 @@ class EngineRandom : public EngineTest {
       const std::string id = *attempt;
       const bool failed = Pick(6) == 0;
       outcomes_[executor_.specs[id].task_name] = !failed;
-      executor_.Finish(id, failed ? AttemptOutcome::kFailed : AttemptOutcome::kSucceeded, /*tell=*/Pick(4) != 0);
+      executor_.Finish(id, failed ? AttemptOutcome::kFailed : AttemptOutcome::kSucceeded,
+                       /*tell=*/Pick(4) != 0);
     } else if (choice == 12 && Pick(4) == 0) {
       terminated_ |= Terminate(run).ok();
     } else if (choice < 15) {
@@ -92,7 +93,9 @@ class EngineRandom : public EngineTest {
       }
       failed |= state == TaskState::kFailed;
     }
-    EXPECT_EQ(StateOf(run), terminated_ ? RunState::kCanceled : failed ? RunState::kFailed : RunState::kSucceeded);
+    EXPECT_EQ(StateOf(run), terminated_ ? RunState::kCanceled
+                            : failed    ? RunState::kFailed
+                                        : RunState::kSucceeded);
   }
 
   std::mt19937_64 random_;
@@ -120,7 +123,8 @@ TEST_P(EngineRandom, HoldsTheInvariantsWhateverHappensBetweenTwoSteps) {
     if (HasFailure()) break;
     ++steps;
   }
-  std::printf("PENSTOCK_SEED=%lld steps=%lld\n", static_cast<long long>(first), static_cast<long long>(steps));
+  std::printf("PENSTOCK_SEED=%lld steps=%lld\n", static_cast<long long>(first),
+              static_cast<long long>(steps));
 }
 
 }  // namespace

@@ -22,13 +22,14 @@ inline Json PipelineOf(const TaskGraph& graph) {
     tasks[name] = {{"componentRef", {{"name", "comp-true"}}}, {"taskInfo", {{"name", name}}}};
     if (!upstream.empty()) tasks[name]["dependentTasks"] = upstream;
   }
-  return {{"pipelineInfo", {{"name", "test"}}},
-          {"schemaVersion", "2.1.0"},
-          {"sdkVersion", "kfp-2.17.0"},
-          {"components", {{"comp-true", {{"executorLabel", "exec-true"}}}}},
-          {"deploymentSpec",
-           {{"executors", {{"exec-true", {{"container", {{"image", "none"}, {"command", {"/bin/true"}}}}}}}}}},
-          {"root", {{"dag", {{"tasks", tasks}}}}}};
+  return {
+      {"pipelineInfo", {{"name", "test"}}},
+      {"schemaVersion", "2.1.0"},
+      {"sdkVersion", "kfp-2.17.0"},
+      {"components", {{"comp-true", {{"executorLabel", "exec-true"}}}}},
+      {"deploymentSpec",
+       {{"executors", {{"exec-true", {{"container", {{"image", "none"}, {"command", {"/bin/true"}}}}}}}}}},
+      {"root", {{"dag", {{"tasks", tasks}}}}}};
 }
 
 inline std::shared_ptr<const PipelineDocument> DocumentOf(const TaskGraph& graph) {

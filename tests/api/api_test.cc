@@ -1,0 +1,156 @@
+// The API through gRPC.
+#include <thread>
+
+#include "server/data_dir.h"
+#include "server/gateway_process.h"
+#include "tests/api/server_fixture.h"
+
+namespace penstock {
+namespace {
+
+using ::testing::HasSubstr;
+
+class ApiTest : public ServerTest {
+ protected:
+  grpc::Status Create(const std::string& name, api::Experiment* reply) {
+    api::CreateExperimentRequest request;
+    request.mutable_experiment()->set_display_name(name);
+    return Call(*experiments_, &api::ExperimentService::Stub::CreateExperiment, request, reply);
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Databases, ApiTest, ServedDatabases());
+
+TEST_P(ApiTest, AnErrorCarriesItsSentenceAsADetail) {
+  api::Experiment experiment;
+  ASSERT_TRUE(Create("e", &experiment).ok());
+  EXPECT_EQ(experiment.storage_state(), api::Experiment::AVAILABLE);
+  EXPECT_TRUE(experiment.has_last_run_created_at());
+  const grpc::Status status = Create("e", &experiment);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::ALREADY_EXISTS);
+  google::rpc::Status outer;
+  google::rpc::Status inner;
+  ASSERT_TRUE(outer.ParseFromString(status.error_details()));
+  ASSERT_EQ(outer.details_size(), 1);
+  ASSERT_TRUE(outer.details(0).UnpackTo(&inner));
+  EXPECT_EQ(inner.code(), status.error_code());
+  EXPECT_THAT(inner.message(), HasSubstr("Please specify a new name"));
+}
+
+TEST_P(ApiTest, NamesAreChecked) {
+  api::Experiment experiment;
+  for (const std::string& name :
+       {std::string(), std::string("  "), std::string(129, 'x'), std::string("a\0b", 3)}) {
+    const grpc::Status status = Create(name, &experiment);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT) << name;
+    EXPECT_THAT(status.error_message(), HasSubstr("display_name"));
+  }
+  for (const char* name : {"!@#$%", "実験", "a b"}) EXPECT_TRUE(Create(name, &experiment).ok()) << name;
+}
+
+TEST_P(ApiTest, ARunByReferenceKeepsItsReferenceAndParameters) {
+  const api::PipelineVersion version = Upload("p");
+  api::Run created;
+  ASSERT_TRUE(Call(*runs_, &api::RunService::Stub::CreateRun, RunOf(version), &created).ok());
+  EXPECT_EQ(created.state(), api::PENDING);
+  EXPECT_EQ(created.service_account(), "pipeline-runner");
+  EXPECT_EQ(created.state_history_size(), 1);
+  EXPECT_FALSE(created.has_pipeline_spec());
+  EXPECT_FALSE(created.has_runtime_config());
+  EXPECT_FALSE(created.has_run_details());
+  api::GetRunRequest get;
+  get.set_run_id(created.run_id());
+  api::Run read;
+  ASSERT_TRUE(Call(*runs_, &api::RunService::Stub::GetRun, get, &read).ok());
+  EXPECT_EQ(read.SerializeAsString(), created.SerializeAsString());
+}
+
+TEST_P(ApiTest, AVersionMustBeOfItsPipelineAndExist) {
+  const api::PipelineVersion version = Upload("p");
+  api::CreateRunRequest request = RunOf(version);
+  api::Run run;
+  request.mutable_run()->mutable_pipeline_version_reference()->set_pipeline_id("another");
+  EXPECT_EQ(Call(*runs_, &api::RunService::Stub::CreateRun, request, &run).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+  api::DeletePipelineVersionRequest remove;
+  remove.set_pipeline_version_id(version.pipeline_version_id());
+  google::protobuf::Empty empty;
+  ASSERT_TRUE(Call(*pipelines_, &api::PipelineService::Stub::DeletePipelineVersion, remove, &empty).ok());
+  EXPECT_EQ(Call(*runs_, &api::RunService::Stub::CreateRun, RunOf(version), &run).error_code(),
+            grpc::StatusCode::NOT_FOUND);
+  request.mutable_run()->clear_pipeline_version_reference();
+  EXPECT_EQ(Call(*runs_, &api::RunService::Stub::CreateRun, request, &run).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_P(ApiTest, ATerminatedRunIsCancelingAndCannotBeTerminatedAgain) {
+  api::Run run;
+  ASSERT_TRUE(Call(*runs_, &api::RunService::Stub::CreateRun, RunOf(Upload("p")), &run).ok());
+  api::TerminateRunRequest terminate;
+  terminate.set_run_id(run.run_id());
+  google::protobuf::Empty empty;
+  EXPECT_TRUE(Call(*runs_, &api::RunService::Stub::TerminateRun, terminate, &empty).ok());
+  EXPECT_EQ(Call(*runs_, &api::RunService::Stub::TerminateRun, terminate, &empty).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+  terminate.set_run_id("nobody");
+  EXPECT_EQ(Call(*runs_, &api::RunService::Stub::TerminateRun, terminate, &empty).error_code(),
+            grpc::StatusCode::NOT_FOUND);
+}
+
+TEST_P(ApiTest, ManyCallersAtOnceAreAllAcknowledgedAndKept) {
+  const api::CreateRunRequest request = RunOf(Upload("p"));
+  constexpr int kCallers = 16;
+  constexpr int kEach = 20;
+  std::vector<std::thread> callers;
+  std::atomic<int> failed{0};
+  for (int i = 0; i < kCallers; ++i) {
+    callers.emplace_back([&] {
+      api::Run run;
+      for (int j = 0; j < kEach; ++j) {
+        if (!Call(*runs_, &api::RunService::Stub::CreateRun, request, &run).ok()) ++failed;
+        run.Clear();
+      }
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(failed, 0);
+  api::ListRunsResponse list;
+  ASSERT_TRUE(Call(*runs_, &api::RunService::Stub::ListRuns, api::ListRunsRequest(), &list).ok());
+  EXPECT_EQ(list.total_size(), kCallers * kEach);
+  EXPECT_EQ(list.runs_size(), 20);
+}
+
+TEST_P(ApiTest, WhatIsNotServedSaysSo) {
+  const auto recurring = api::RecurringRunService::NewStub(channel_);
+  api::RecurringRun reply;
+  const grpc::Status status = Call(*recurring, &api::RecurringRunService::Stub::CreateRecurringRun,
+                                   api::CreateRecurringRunRequest(), &reply);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
+  EXPECT_THAT(status.error_message(), HasSubstr("CreateRecurringRun is not served yet"));
+}
+
+TEST_P(ApiTest, ALogOfATaskThatDidNotStartIsNotFound) {
+  const auto logs = penstock::v1::RunLogService::NewStub(channel_);
+  penstock::v1::ReadTaskLogRequest request;
+  request.set_run_id("none");
+  request.set_task_id("a");
+  grpc::ClientContext context;
+  penstock::v1::LogChunk chunk;
+  const auto reader = logs->ReadTaskLog(&context, request);
+  EXPECT_FALSE(reader->Read(&chunk));
+  EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::NOT_FOUND);
+}
+
+TEST_P(ApiTest, APortOrADirectoryThatIsTakenIsNamed) {
+  const std::string address = absl::StrCat("127.0.0.1:", server_->port());
+  const auto second = Server::Start(*deps_, address, "");
+  EXPECT_THAT(std::string(second.status().message()), HasSubstr(address));
+  const auto gateway = GatewayProcess::Start({"/bin/true", address, "", "info", "text"});
+  EXPECT_THAT(std::string(gateway.status().message()), HasSubstr("--http_listen"));
+  const auto held = DataDir::Open((directory_ / "data").string());
+  ASSERT_TRUE(held.ok()) << held.status();
+  const auto other = DataDir::Open((directory_ / "data").string());
+  EXPECT_THAT(std::string(other.status().message()), HasSubstr(absl::StrCat("process ", getpid())));
+}
+
+}  // namespace
+}  // namespace penstock
