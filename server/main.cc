@@ -147,7 +147,8 @@ int Main(int argc, char** argv) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
   umask(077);
-  setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);  // our own messages say it; gRPC's are for its developers
+  setenv("GRPC_VERBOSITY", "NONE",
+         /*overwrite=*/0);  // our own messages say it; gRPC's are for its developers
 
   const auto line = ReadCommandLine(argc, argv);
   if (!line.ok()) {
