@@ -1,7 +1,8 @@
 // The executor: runs one attempt of one task somewhere else and tells how it ended.
 //
-// An executor knows neither storage nor the plan. The engine commits an attempt's id before it calls Start, and that id
-// is the idempotency key: an executor never runs the same attempt id twice, not even across a restart of the server.
+// An executor knows neither storage nor the plan. The engine commits an attempt's id before it calls Start,
+// and that id is the idempotency key: an executor never runs the same attempt id twice, not even across a
+// restart of the server.
 #pragma once
 
 #include <cstdint>
@@ -44,8 +45,8 @@ struct LaunchSpec {
   std::vector<std::pair<std::string, std::string>> env;
   std::string work_dir;  // the attempt's own directory, made by the executor; also the working directory
   std::string log_path;  // standard output and error of the attempt
-  std::vector<std::string> directories;   // made before the start (parents of output files and artifacts)
-  std::string executor_output_path;       // JSON the kfp executor leaves; may stay absent
+  std::vector<std::string> directories;  // made before the start (parents of output files and artifacts)
+  std::string executor_output_path;      // JSON the kfp executor leaves; may stay absent
   std::vector<OutputFile> parameter_files;
   absl::Duration timeout = absl::InfiniteDuration();
   ResourceRequest resources;
@@ -53,9 +54,11 @@ struct LaunchSpec {
 
 // What the task left behind, read by the executor with the bounds of common/limits.h.
 struct AttemptOutputs {
-  std::optional<std::string> executor_output;          // content of LaunchSpec::executor_output_path
-  std::map<std::string, std::string> parameter_files;  // output parameter name -> content; absent files are left out
-  // Set when an output could not be taken (too large, not a regular file, outside the work directory); the task fails with it.
+  std::optional<std::string> executor_output;  // content of LaunchSpec::executor_output_path
+  std::map<std::string, std::string>
+      parameter_files;  // output parameter name -> content; absent files are left out
+  // Set when an output could not be taken (too large, not a regular file, outside the work directory); the
+  // task fails with it.
   absl::Status status;
 };
 
@@ -90,40 +93,44 @@ struct AttemptFinished {
 
 using ExecutorEvent = std::variant<AttemptStarted, AttemptFinished>;
 
-// Thread-safe. Events are delivered from the executor's own thread to the sink, which must not block or call back into
-// the executor.
+// Thread-safe. Events are delivered from the executor's own thread to the sink, which must not block or call
+// back into the executor.
 class Executor {
  public:
   using EventSink = std::function<void(ExecutorEvent)>;
 
   virtual ~Executor() = default;
 
-  // Starts delivering events. Called once, before anything else. UNAVAILABLE if the executor cannot work here.
+  // Starts delivering events. Called once, before anything else. UNAVAILABLE if the executor cannot work
+  // here.
   virtual absl::Status Open(EventSink sink) = 0;
 
-  // Whether an attempt with these requests may start now. A request larger than the whole capacity fits when nothing runs.
+  // Whether an attempt with these requests may start now. A request larger than the whole capacity fits when
+  // nothing runs.
   virtual bool Fits(const ResourceRequest& request) const = 0;
 
-  // Sets the resources of an attempt aside while its id is being committed; false, and nothing changes, if they are not
-  // free now. Start takes them over, Unreserve gives them back if the commit failed.
+  // Sets the resources of an attempt aside while its id is being committed; false, and nothing changes, if
+  // they are not free now. Start takes them over, Unreserve gives them back if the commit failed.
   virtual bool Reserve(absl::string_view attempt_id, const ResourceRequest& request) = 0;
   virtual void Unreserve(absl::string_view attempt_id) = 0;
 
-  // Takes the attempt's resources and starts it. Whatever goes wrong later, also a program that does not exist, comes as
-  // an AttemptFinished. ALREADY_EXISTS if this id was started before: nothing is done, its events still come.
-  // RESOURCE_EXHAUSTED if it does not fit now. UNAVAILABLE if the executor cannot be reached: not started.
+  // Takes the attempt's resources and starts it. Whatever goes wrong later, also a program that does not
+  // exist, comes as an AttemptFinished. ALREADY_EXISTS if this id was started before: nothing is done, its
+  // events still come. RESOURCE_EXHAUSTED if it does not fit now. UNAVAILABLE if the executor cannot be
+  // reached: not started.
   virtual absl::Status Start(const LaunchSpec& spec) = 0;
 
-  // Asks the attempt to end: politely, then hard after the grace period. Its AttemptFinished says kCancelled unless it
-  // ended by itself before. NOT_FOUND if the id is unknown or already finished.
+  // Asks the attempt to end: politely, then hard after the grace period. Its AttemptFinished says kCancelled
+  // unless it ended by itself before. NOT_FOUND if the id is unknown or already finished.
   virtual absl::Status Cancel(absl::string_view attempt_id) = 0;
 
-  // After a restart: the attempts that storage believes are running. Takes their resources again. Each gives exactly one
-  // AttemptFinished sooner or later; attempts that this executor never started are returned instead, and may be
-  // given to Start with the same id.
+  // After a restart: the attempts that storage believes are running. Takes their resources again. Each gives
+  // exactly one AttemptFinished sooner or later; attempts that this executor never started are returned
+  // instead, and may be given to Start with the same id.
   virtual std::vector<std::string> Reattach(absl::Span<const LaunchSpec> specs) = 0;
 
-  // The engine has committed the end of this attempt: the executor may forget it and remove its work directory.
+  // The engine has committed the end of this attempt: the executor may forget it and remove its work
+  // directory.
   virtual void Forget(absl::string_view attempt_id) = 0;
 };
 

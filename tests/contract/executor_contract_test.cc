@@ -1,7 +1,7 @@
 // The executor contract, passed by the local executor.
 #include "tests/contract/executor_contract.h"
 
-#include "scheduler/executor/local/local_harness.h"
+#include "tests/contract/local_harness.h"
 
 namespace penstock {
 

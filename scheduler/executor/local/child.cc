@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -117,8 +118,15 @@ ChildStarter::Failure& ChildStarter::FailureOf(pid_t pid) const {
 }
 
 pid_t ChildStarter::Start(const wire::StartRequest& request, const std::string& program, int output_fd) {
+  const pid_t supervisor = getpid();
   const pid_t pid = fork();
   if (pid == 0) {
+    // It goes with the supervisor. Who takes over then finds and kills what carries the attempt's mark, which
+    // this process does not before it has become the program.
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != supervisor) {
+      _exit(kFailedExit);
+    }
     Become(request, program, output_fd);
   }
   return pid;

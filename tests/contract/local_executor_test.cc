@@ -15,10 +15,10 @@
 #include "absl/strings/str_replace.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "scheduler/executor/local/local_harness.h"
 #include "scheduler/executor/local/process_scan.h"
 #include "scheduler/executor/local/unix_socket.h"
 #include "tests/contract/executor_contract.h"
+#include "tests/contract/local_harness.h"
 
 namespace penstock {
 namespace {

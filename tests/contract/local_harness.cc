@@ -1,4 +1,4 @@
-#include "scheduler/executor/local/local_harness.h"
+#include "tests/contract/local_harness.h"
 
 #include <signal.h>
 #include <stdlib.h>
