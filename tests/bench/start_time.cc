@@ -1,5 +1,5 @@
-// Appends the moment at which it began, in nanoseconds of the wall clock, as a line to the file that is its argument.
-// Nothing but system calls, so that its own start costs as little as a process can.
+// Appends the moment at which it began, in nanoseconds of the wall clock, as a line to the file that is its
+// argument. Nothing but system calls, so that its own start costs as little as a process can.
 #include <fcntl.h>
 #include <time.h>
 #include <unistd.h>

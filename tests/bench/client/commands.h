@@ -13,17 +13,18 @@ Json Upload(const std::string& target, const std::string& name, const std::strin
 // One run of the version, followed to its end: {"seconds": from CreateRun's answer to the run's finished_at}.
 Json RunOnce(const std::string& target, const std::string& version_id);
 
-// `count` runs, one after the other, of a version whose only task is `program` appending its start to `file`, and after
-// each run the same program spawned directly. Milliseconds from CreateRun's answer, and from the call of posix_spawn, to
-// the start: {"task": ..., "spawn": ...}.
-Json FirstTask(const std::string& target, const std::string& version_id, int count, const std::string& program,
-               const std::string& file);
+// `count` runs, one after the other, of a version whose only task is `program` appending its start to `file`,
+// and after each run the same program spawned directly. Milliseconds from CreateRun's answer, and from the
+// call of posix_spawn, to the start: {"task": ..., "spawn": ...}.
+Json FirstTask(const std::string& target, const std::string& version_id, int count,
+               const std::string& program, const std::string& file);
 
 // CreateRun with `callers` calls in flight over a few connections: {"per_second": ..., "latency_ms": ...}.
 Json Create(const std::string& target, const std::string& version_id, int callers, double seconds);
 
-// Reads of a large and a small database, each served by a server of its own, and empty calls of the first, in turn,
-// `rounds` times each, by one caller. Milliseconds: {"large": {"empty": ..., "get_run": ..., ...}, "small": {...}}.
+// Reads of a large and a small database, each served by a server of its own, and empty calls of the first, in
+// turn, `rounds` times each, by one caller. Milliseconds: {"large": {"empty": ..., "get_run": ..., ...},
+// "small": {...}}.
 Json Read(const std::string& large_target, const std::string& small_target, int rounds);
 
 }  // namespace penstock::bench

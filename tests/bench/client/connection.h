@@ -1,4 +1,5 @@
-// What the commands of the client share: connections, exact percentiles, and the calls that none of them measures.
+// What the commands of the client share: connections, exact percentiles, and the calls that none of them
+// measures.
 #pragma once
 
 #include <grpcpp/channel.h>
@@ -45,8 +46,8 @@ class Samples {
 // A run of the stored version `version_id`.
 api::CreateRunRequest RunOf(const std::string& version_id, const std::string& name);
 
-// Waits until the run created last has succeeded and returns it without its tasks, so that waiting costs the server
-// little.
+// Waits until the run created last has succeeded and returns it without its tasks, so that waiting costs the
+// server little.
 api::Run WaitForLastRun(api::RunService::Stub& runs, int poll_millis);
 
 }  // namespace penstock::bench

@@ -1,5 +1,5 @@
-// CreateRun under load. The callers are calls in flight that one thread serves from a completion queue: 64 blocking
-// threads would take from the server much of the two cores that they share.
+// CreateRun under load. The callers are calls in flight that one thread serves from a completion queue: 64
+// blocking threads would take from the server much of the two cores that they share.
 #include <grpcpp/completion_queue.h>
 
 #include <vector>

@@ -1,11 +1,12 @@
 // Reads by one caller, all in turn, so that what disturbs the machine disturbs each of them alike.
+#include <google/protobuf/empty.pb.h>
+#include <grpcpp/impl/codegen/client_unary_call.h>
+
 #include <functional>
 #include <map>
 #include <random>
 #include <vector>
 
-#include "google/protobuf/empty.pb.h"
-#include "grpcpp/generic/generic_stub.h"
 #include "kubeflow/pipelines/v2beta1/experiment.grpc.pb.h"
 #include "tests/bench/client/commands.h"
 #include "tests/bench/client/connection.h"
@@ -16,40 +17,30 @@ namespace {
 constexpr int kPage = 20;
 constexpr int kWalkPage = 200;
 constexpr int kWarmUpRounds = 50;
-constexpr int kSomeRuns = 2000;
 
 // The reads of one server.
 class Reader {
  public:
   explicit Reader(const std::string& target)
-      : channel_(Connect(target)), runs_(api::RunService::NewStub(channel_)), check_(channel_) {
-    LearnRuns();
+      : channel_(Connect(target)),
+        runs_(api::RunService::NewStub(channel_)),
+        check_("/grpc.health.v1.Health/Check", grpc::internal::RpcMethod::NORMAL_RPC) {
     const auto experiments = api::ExperimentService::NewStub(channel_);
-    grpc::ClientContext context;
     api::ListExperimentsRequest request;
     request.set_sort_by("last_run_created_at desc");
     api::ListExperimentsResponse page;
-    Check(experiments->ListExperiments(&context, request, &page), "ListExperiments");
-    AddLists("list", "", "");
+    grpc::ClientContext context;
+    bench::Check(experiments->ListExperiments(&context, request, &page), "ListExperiments");
+    AddLists("list_default", "", "");
     AddLists("list_newest", "created_at desc", "");
     AddLists("list_of_experiment", "created_at desc", page.experiments(0).experiment_id());
+    calls_["empty"] = [this] { Empty(); };
     calls_["get_run"] = [this] { GetRun(); };
   }
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
 
-  // grpc.health.v1's Check with an empty request: next to nothing but the call itself.
-  void Empty() {
-    grpc::ClientContext context;
-    grpc::ByteBuffer answer;
-    const auto call = check_.PrepareUnaryCall(&context, "/grpc.health.v1.Health/Check", grpc::ByteBuffer(), &queue_);
-    call->StartCall();
-    grpc::Status status;
-    call->Finish(&answer, &status, this);
-    void* tag = nullptr;
-    bool ok = false;
-    queue_.Next(&tag, &ok);
-    bench::Check(status, "Check");
-  }
-
+  // By name; those whose name begins with "list_" are pages of 20.
   const std::map<std::string, std::function<void()>>& calls() const { return calls_; }
 
  private:
@@ -60,11 +51,28 @@ class Reader {
     return page;
   }
 
-  // Some ids from all over the table.
-  void LearnRuns();
+  // The first page of an order, and the page in its middle, by the token that a walk there ends with.
+  void AddLists(const std::string& name, const std::string& sort_by, const std::string& experiment_id) {
+    api::ListRunsRequest request;
+    request.set_sort_by(sort_by);
+    request.set_experiment_id(experiment_id);
+    request.set_page_size(kPage);
+    calls_[name + "_first"] = [this, request] { ListFull(request); };
+    request.set_page_size(kWalkPage);
+    for (int seen = 0, half = kWalkPage; seen < half; seen += kWalkPage) {
+      const api::ListRunsResponse page = List(request);
+      half = page.total_size() / 2;
+      run_ids_.push_back(page.runs(0).run_id());
+      if (page.next_page_token().empty()) break;
+      request.set_page_token(page.next_page_token());
+    }
+    request.set_page_size(kPage);
+    calls_[name + "_middle"] = [this, request] { ListFull(request); };
+  }
 
-  // The first page of an order and the page in its middle, by the token that leads there.
-  void AddLists(const std::string& name, const std::string& sort_by, const std::string& experiment_id);
+  void ListFull(const api::ListRunsRequest& request) {
+    if (List(request).runs_size() != kPage) Fail("a page is not full");
+  }
 
   void GetRun() {
     grpc::ClientContext context;
@@ -74,19 +82,47 @@ class Reader {
     bench::Check(runs_->GetRun(&context, request, &run), "GetRun");
   }
 
-  std::shared_ptr<grpc::Channel> channel_;
-  std::unique_ptr<api::RunService::Stub> runs_;
-  grpc::GenericStub check_;
-  grpc::CompletionQueue queue_;
+  // The health check that gRPC itself answers: next to nothing but the call. Called as the generated stubs
+  // call; its messages, which nothing here generates, are read as empty ones.
+  void Empty() {
+    using google::protobuf::Empty;
+    grpc::ClientContext context;
+    google::protobuf::Empty answer;
+    bench::Check(grpc::internal::BlockingUnaryCall<Empty, Empty, grpc::protobuf::MessageLite,
+                                                   grpc::protobuf::MessageLite>(channel_.get(), check_,
+                                                                                &context, Empty(), &answer),
+                 "Check");
+  }
+
+  const std::shared_ptr<grpc::Channel> channel_;
+  const std::unique_ptr<api::RunService::Stub> runs_;
+  const grpc::internal::RpcMethod check_;
   std::mt19937 random_{1};  // the same runs each time
   std::vector<std::string> run_ids_;
   std::map<std::string, std::function<void()>> calls_;
 };
 
-void Measure(Samples* samples, const std::function<void()>& call) {
-  const auto begun = SteadyClock::now();
-  call();
-  if (samples != nullptr) samples->Add(1e3 * SecondsSince(begun));
+}  // namespace
+
+Json Read(const std::string& large_target, const std::string& small_target, int rounds) {
+  Reader large(large_target);
+  Reader small(small_target);
+  std::map<std::string, std::map<std::string, Samples>> samples;
+  for (int round = -kWarmUpRounds; round < rounds; ++round) {
+    for (const auto& [name, call] : large.calls()) {
+      // A call on each side, one right after the other, for the comparison of their sizes.
+      for (const auto& [side, reader] : {std::pair("large", &large), std::pair("small", &small)}) {
+        const auto begun = SteadyClock::now();
+        reader->calls().at(name)();
+        if (round >= 0) samples[side][name].Add(1e3 * SecondsSince(begun));
+      }
+    }
+  }
+  Json result;
+  for (const auto& [side, calls] : samples) {
+    for (const auto& [name, times] : calls) result[side][name] = times.Summary();
+  }
+  return result;
 }
 
-}  // namespace
+}  // namespace penstock::bench

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "kubeflow/pipelines/v2beta1/pipeline.grpc.pb.h"
 #include "penstock/v1/package_upload.grpc.pb.h"
 #include "tests/bench/client/commands.h"
 #include "tests/bench/client/connection.h"
@@ -12,8 +13,8 @@
 namespace penstock::bench {
 namespace {
 
-constexpr int kPollMillis = 20;         // rarely, so that waiting takes next to nothing from what is measured
-constexpr int kFirstTaskMillis = 15;    // left alone for as long before it is asked whether the run has ended
+constexpr int kPollMillis = 20;       // rarely, so that waiting takes next to nothing from what is measured
+constexpr int kFirstTaskMillis = 15;  // left alone for as long before it is asked whether the run has ended
 constexpr double kNanosPerMilli = 1e6;
 
 void CreateOne(api::RunService::Stub& runs, const api::CreateRunRequest& request) {
@@ -39,7 +40,8 @@ int64_t LastStart(const std::string& file, int expected_lines) {
   int64_t start = 0;
   int lines = 0;
   for (int64_t next = 0; in >> next; ++lines) start = next;
-  if (lines != expected_lines) Fail(std::to_string(lines) + " starts where there should be " + std::to_string(expected_lines));
+  if (lines != expected_lines)
+    Fail(std::to_string(lines) + " starts where there should be " + std::to_string(expected_lines));
   return start;
 }
 
@@ -77,8 +79,8 @@ Json RunOnce(const std::string& target, const std::string& version_id) {
   return {{"seconds", static_cast<double>(finished - answered) / 1e9}};
 }
 
-Json FirstTask(const std::string& target, const std::string& version_id, int count, const std::string& program,
-               const std::string& file) {
+Json FirstTask(const std::string& target, const std::string& version_id, int count,
+               const std::string& program, const std::string& file) {
   const auto runs = api::RunService::NewStub(Connect(target));
   const api::CreateRunRequest request = RunOf(version_id, "one of many");
   Samples task;

@@ -1,0 +1,53 @@
+// The client that tests/bench/run.py drives: one command, its result as one line of JSON on standard output.
+#include <cstdio>
+#include <functional>
+#include <map>
+
+#include "tests/bench/client/commands.h"
+#include "tests/bench/client/connection.h"
+
+namespace penstock::bench {
+namespace {
+
+using Arguments = std::vector<std::string>;
+
+struct Command {
+  const char* arguments;
+  size_t count;
+  std::function<Json(const Arguments&)> run;
+};
+
+const std::map<std::string, Command>& Commands() {
+  static const auto* const commands = new std::map<std::string, Command>{
+      {"upload", {"TARGET NAME FILE", 3, [](const Arguments& a) { return Upload(a[0], a[1], a[2]); }}},
+      {"run", {"TARGET VERSION", 2, [](const Arguments& a) { return RunOnce(a[0], a[1]); }}},
+      {"first_task",
+       {"TARGET VERSION COUNT PROGRAM FILE", 5,
+        [](const Arguments& a) { return FirstTask(a[0], a[1], std::stoi(a[2]), a[3], a[4]); }}},
+      {"create",
+       {"TARGET VERSION CALLERS SECONDS", 4,
+        [](const Arguments& a) { return Create(a[0], a[1], std::stoi(a[2]), std::stod(a[3])); }}},
+      {"read",
+       {"LARGE_TARGET SMALL_TARGET ROUNDS", 3,
+        [](const Arguments& a) { return Read(a[0], a[1], std::stoi(a[2])); }}},
+  };
+  return *commands;
+}
+
+int Main(int argc, char** argv) {
+  const Arguments arguments(argv + std::min(argc, 2), argv + argc);
+  const auto found = Commands().find(argc > 1 ? argv[1] : "");
+  if (found == Commands().end() || arguments.size() != found->second.count) {
+    for (const auto& [name, command] : Commands()) {
+      std::fprintf(stderr, "penstock_bench_client %s %s\n", name.c_str(), command.arguments);
+    }
+    return 2;
+  }
+  std::puts(found->second.run(arguments).dump().c_str());
+  return 0;
+}
+
+}  // namespace
+}  // namespace penstock::bench
+
+int main(int argc, char** argv) { return penstock::bench::Main(argc, argv); }

@@ -1,0 +1,74 @@
+"""The figures that a bench finds, and how they are shown."""
+
+import json
+import pathlib
+import statistics
+from typing import IO, List, NamedTuple, Optional, Sequence
+
+
+class Figure(NamedTuple):
+    bench: str
+    metric: str
+    value: float
+    unit: str
+    versus: str = ''                # what it is compared with
+    ratio: Optional[float] = None   # value / that
+    at_least: Optional[float] = None  # floor of the ratio
+    at_most: Optional[float] = None
+    aim: Optional[float] = None
+
+    @property
+    def met(self) -> str:
+        if self.at_least is not None:
+            return 'met' if self.ratio >= self.at_least else 'NOT MET'
+        if self.at_most is not None:
+            return 'met' if self.ratio <= self.at_most else 'NOT MET'
+        return ''
+
+    @property
+    def floor(self) -> str:
+        text = f'>= {self.at_least:g}' if self.at_least is not None else ''
+        text = f'<= {self.at_most:g}' if self.at_most is not None else text
+        return text + (f', aim {self.aim:g}' if self.aim is not None else '')
+
+
+class Figures:
+    """Collects figures, prints each bench as a table, and writes every figure as a line of JSON."""
+
+    def __init__(self, json_path: Optional[pathlib.Path]) -> None:
+        self._out: Optional[IO[str]] = json_path.open('w') if json_path else None
+        self.all: List[Figure] = []
+
+    def add(self, figure: Figure) -> None:
+        self.all.append(figure)
+        if self._out:
+            fields = ('bench', 'metric', 'value', 'unit', 'versus', 'ratio')
+            self._out.write(json.dumps({name: getattr(figure, name) for name in fields}) + '\n')
+            self._out.flush()
+
+    def show(self, bench: str) -> None:
+        rows = [(f.metric, number(f.value), f.unit, f.versus, '' if f.ratio is None else number(f.ratio), f.floor, f.met)
+                for f in self.all if f.bench == bench]
+        head = ('metric', 'value', 'unit', 'versus', 'ratio', 'floor', '')
+        widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+        for row in [head, *rows]:
+            cells = [text.rjust(width) if i in (1, 4) else text.ljust(width)
+                     for i, (text, width) in enumerate(zip(row, widths))]
+            print('  ' + '  '.join(cells).rstrip())
+        print(flush=True)
+
+
+def number(value: float) -> str:
+    """Three digits that count."""
+    if abs(value) >= 100:
+        return f'{value:,.0f}'
+    return f'{value:.3g}'
+
+
+def median(values: Sequence[float]) -> float:
+    return statistics.median(values)
+
+
+def median_ratio(values: Sequence[float], others: Sequence[float]) -> float:
+    """Of values measured in pairs: what disturbs the machine for a while disturbs both of a pair."""
+    return median([value / other for value, other in zip(values, others)])

@@ -1,0 +1,217 @@
+"""Measures Penstock. Started by run.sh, which builds what this needs."""
+
+import argparse
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from typing import Any, Callable, Dict, List
+
+from figures import Figure, Figures, median, median_ratio
+from servers import CLIENT, ROOT, START_TIME, STORE, Server, container_pipeline, cpu_seconds, measure, resident_mb
+
+REPEATS = 3
+TASKS = 1000
+RUNS_LARGE = 100_000
+RUNS_SMALL = 1_000
+CALLERS = 64
+CREATE_SECONDS = 3
+FIRST_TASKS = 200
+READ_ROUNDS = 700
+STARTS = 5
+READ_REQUESTS = ('/apis/v2beta1/healthz', '/apis/v2beta1/runs?page_size=20', '/apis/v2beta1/experiments')
+
+
+class Bench:
+    """What every bench gets: a folder of its own on a real disk, and where its figures go."""
+
+    def __init__(self, name: str, folder: pathlib.Path, figures: Figures) -> None:
+        self.name, self.folder, self._figures = name, folder, figures
+
+    def figure(self, metric: str, value: float, unit: str, **more: Any) -> None:
+        self._figures.add(Figure(self.name, metric, value, unit, **more))
+
+    def fresh(self, name: str) -> pathlib.Path:
+        folder = self.folder / name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        return folder
+
+
+# --- noop_tasks ---
+
+def ninja_rate(folder: pathlib.Path) -> float:
+    """Commands a second of ninja with two jobs, which starts each through sh."""
+    lines = ['rule noop', '  command = true', *(f'build out{i}: noop' for i in range(TASKS)), '']
+    (folder / 'build.ninja').write_text('\n'.join(lines))
+    begun = time.monotonic()
+    subprocess.run(['ninja', '-j2', '-C', str(folder), '--quiet'], check=True, stdout=subprocess.DEVNULL)
+    return TASKS / (time.monotonic() - begun)
+
+
+def run_rate(folder: pathlib.Path) -> Dict[str, float]:
+    with Server(folder, '--max_parallel_tasks=8', '--gateway=off') as server:
+        version = server.upload('noop', container_pipeline(TASKS, '/bin/true'))
+        runner = server.runner_pids()[0]
+        before = cpu_seconds(server.pid), cpu_seconds(runner)
+        seconds = measure(CLIENT, 'run', server.target, version)['seconds']
+        return {'rate': TASKS / seconds, 'server_cpu': (cpu_seconds(server.pid) - before[0]) / TASKS,
+                'runner_cpu': (cpu_seconds(runner) - before[1]) / TASKS}
+
+
+def noop_tasks(bench: Bench) -> None:
+    """1,000 tasks that do nothing in one run, 8 at a time; ninja before each."""
+    ninja, runs = [], []
+    for i in range(REPEATS + 2):
+        ninja.append(ninja_rate(bench.fresh(f'ninja-{i}')))
+        runs.append(run_rate(bench.fresh(f'server-{i}')))
+    rates = [run['rate'] for run in runs]
+    bench.figure('tasks', median(rates), 'tasks/s', versus='ninja -j2', ratio=median_ratio(rates, ninja), at_least=0.5,
+                 aim=1.0)
+    bench.figure('ninja_commands', median(ninja), 'commands/s')
+    bench.figure('server_cpu_per_task', 1e6 * median([run['server_cpu'] for run in runs]), 'us')
+    bench.figure('runner_cpu_per_task', 1e6 * median([run['runner_cpu'] for run in runs]), 'us')
+
+
+# --- first_task_latency ---
+
+def first_task_latency(bench: Bench) -> None:
+    """200 runs of one task that notes when it began; the same program spawned directly after each."""
+    folder = bench.fresh('server')
+    starts = folder / 'starts'
+    with Server(folder, '--gateway=off') as server:
+        version = server.upload('start-time', container_pipeline(1, str(START_TIME), str(starts)))
+        result = measure(CLIENT, 'first_task', server.target, version, FIRST_TASKS, START_TIME, starts)
+    task, spawn = result['task'], result['spawn']
+    bench.figure('start_p50', task['p50'], 'ms', versus='10 ms', ratio=task['p50'] / 10, at_most=1)
+    bench.figure('start_p99', task['p99'], 'ms', versus='posix_spawn p99', ratio=task['p99'] / spawn['p99'])
+    bench.figure('spawn_p50', spawn['p50'], 'ms')
+    bench.figure('spawn_p99', spawn['p99'], 'ms')
+
+
+# --- create_run ---
+
+def create_rate(folder: pathlib.Path, over_tcp: bool, *flags: str) -> Dict[str, Any]:
+    with Server(folder, '--gateway=off', *flags) as server:
+        version = server.upload('noop', container_pipeline(1, '/bin/true'))
+        before = cpu_seconds(server.pid)
+        target = server.tcp_target if over_tcp else server.target
+        result = measure(CLIENT, 'create', target, version, CALLERS, CREATE_SECONDS)
+        return {**result, 'cpu': cpu_seconds(server.pid) - before}
+
+
+def create_run(bench: Bench) -> None:
+    """CreateRun of a stored version with 64 calls in flight; SQLite alone, in batches of 64, before each."""
+    raw, store, unix, tcp, executing = [], [], [], [], []
+    for i in range(REPEATS):
+        raw.append(measure(STORE, 'raw', bench.fresh(f'raw-{i}') / 'raw.db', CALLERS, CREATE_SECONDS)['per_second'])
+        unix.append(create_rate(bench.fresh(f'unix-{i}'), False, '--role=server'))
+        store.append(measure(STORE, 'store', bench.fresh(f'store-{i}') / 's.db', CALLERS, CREATE_SECONDS)['per_second'])
+        tcp.append(create_rate(bench.fresh(f'tcp-{i}'), True, '--role=server'))
+        # Created and executed at the same time: tasks take what they can of the machine.
+        executing.append(create_rate(bench.fresh(f'executing-{i}'), False))
+    peer = f'SQLite alone, {CALLERS} runs a commit'
+    for name, results, wanted in (('creates_unix_socket', unix, {'at_least': 0.25, 'aim': 0.5}),
+                                  ('creates_tcp', tcp, {'at_least': 0.25, 'aim': 0.5}),
+                                  ('creates_while_executing', executing, {})):
+        rates = [result['per_second'] for result in results]
+        bench.figure(name, median(rates), 'creates/s', versus=peer, ratio=median_ratio(rates, raw), **wanted)
+    bench.figure('store_without_grpc', median(store), 'creates/s', versus=peer, ratio=median_ratio(store, raw))
+    bench.figure('sqlite_alone', median(raw), 'creates/s')
+    bench.figure('latency_p50', median([result['latency_ms']['p50'] for result in unix]), 'ms')
+    bench.figure('latency_p99', median([result['latency_ms']['p99'] for result in unix]), 'ms')
+
+
+# --- read_100k ---
+
+def fill(folder: pathlib.Path, runs: int) -> None:
+    with Server(folder, '--role=server', '--gateway=off') as server:
+        version = server.upload('noop', container_pipeline(1, '/bin/true'))
+    measure(STORE, 'fill', server.database, version, runs)
+
+
+def read_100k(bench: Bench) -> None:
+    """Reads by one caller, all in turn, of 100,000 and of 1,000 stored runs, and empty calls of the same servers."""
+    folders = {RUNS_LARGE: bench.fresh('large'), RUNS_SMALL: bench.fresh('small')}
+    for runs, folder in folders.items():
+        fill(folder, runs)
+    flags = ('--role=server', '--gateway=off')
+    with Server(folders[RUNS_LARGE], *flags) as large, Server(folders[RUNS_SMALL], *flags) as small:
+        results = [measure(CLIENT, 'read', large.target, small.target, READ_ROUNDS) for _ in range(REPEATS)]
+
+    def of(side: str, call: str, part: str) -> List[float]:
+        return [result[side][call][part] for result in results]
+
+    empty = of('large', 'empty', 'p99')
+    for call in results[0]['large']:
+        if call == 'empty':
+            continue
+        p99, p50 = of('large', call, 'p99'), of('large', call, 'p50')
+        bench.figure(f'{call}_p99', median(p99), 'ms', versus='empty call p99', ratio=median_ratio(p99, empty), at_most=3)
+        bench.figure(f'{call}_p50', median(p50), 'ms', versus='the same with 1,000 runs',
+                     ratio=median_ratio(p50, of('small', call, 'p50')), at_most=1.3)
+    bench.figure('empty_p99', median(empty), 'ms')
+    bench.figure('empty_p50', median(of('large', 'empty', 'p50')), 'ms')
+
+
+# --- idle ---
+
+def http_get(port: int, path: str) -> None:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(f'http://127.0.0.1:{port}{path}', timeout=10) as answer:
+        answer.read()
+
+
+def idle(bench: Bench) -> None:
+    """A server with its gateway, after a few requests; started five times, each time on the same data directory."""
+    folder = bench.fresh('server')
+    with Server(folder) as server:
+        first_seconds = server.ready_seconds
+        server.upload('noop', container_pipeline(1, '/bin/true'))
+    seconds, memory = [], []
+    for _ in range(STARTS):
+        with Server(folder) as server:
+            for path in READ_REQUESTS:
+                http_get(server.http_port, path)
+            seconds.append(server.ready_seconds)
+            memory.append([resident_mb(pid) for pid in (server.pid, server.gateway_pid(), server.runner_pids()[0])])
+    resident = [median(values) for values in zip(*memory)]
+    for (name, limit), value in zip((('server', 40), ('gateway', 30)), resident):
+        bench.figure(f'{name}_resident', value, 'MiB', versus=f'{limit} MiB', ratio=value / limit, at_most=1)
+    bench.figure('runner_resident', resident[2], 'MiB')
+    bench.figure('ready', median(seconds), 's', versus='0.5 s', ratio=median(seconds) / 0.5, at_most=1)
+    bench.figure('ready_first_time', first_seconds, 's', versus='0.5 s', ratio=first_seconds / 0.5)
+
+
+BENCHES: Dict[str, Callable[[Bench], None]] = {
+    function.__name__: function for function in (noop_tasks, first_task_latency, create_run, read_100k, idle)}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('names', nargs='*', metavar='NAME', help=f'of {", ".join(BENCHES)}; none: all')
+    parser.add_argument('--json', type=pathlib.Path, metavar='FILE', help='write one JSON object a line')
+    arguments = parser.parse_args()
+    unknown = [name for name in arguments.names if name not in BENCHES]
+    if unknown:
+        parser.error(f'there is no bench {unknown[0]}; there are {", ".join(BENCHES)}')
+    figures = Figures(arguments.json)
+    print(f'{os.cpu_count()} processors. Medians of {REPEATS} or more; ratios are medians of pairs measured together.\n')
+    with tempfile.TemporaryDirectory(prefix='data-', dir=ROOT / 'build/bench') as folder:
+        for name in arguments.names or BENCHES:
+            begun, load = time.monotonic(), os.getloadavg()[0]
+            BENCHES[name](Bench(name, pathlib.Path(folder) / name, figures))
+            print(f'{name}: {BENCHES[name].__doc__}')
+            print(f'  {time.monotonic() - begun:.0f} s; load of the machine before: {load:.1f}')
+            figures.show(name)
+    missed = [f'{figure.bench} {figure.metric}' for figure in figures.all if figure.met == 'NOT MET']
+    print('Floors not met: ' + ', '.join(missed) if missed else 'All floors are met.')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Builds a release and measures it, each figure against a raw limit or a peer in the same run.
+#
+#   tests/bench/run.sh [NAME...] [--json FILE]
+#
+#   noop_tasks          1,000 tasks that do nothing, against ninja
+#   first_task_latency  from CreateRun's answer to the first task's process, against posix_spawn
+#   create_run          CreateRun with 64 callers, against SQLite alone
+#   read_100k           GetRun and pages of ListRuns with 100,000 runs, against an empty call and against 1,000 runs
+#   idle                memory when nothing happens, and the time to start
+#
+# Without a name: all. --json FILE also writes one JSON object a line: bench, metric, value, unit, versus, ratio.
+# The figures mean something on a machine that does nothing else; the load is printed with them. It fails only if
+# something cannot be measured, never because a figure is bad.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+readonly root
+readonly log=$root/build/bench/build.log
+
+case " $* " in
+  *" -h "* | *" --help "*)
+    sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"
+    exit 0
+    ;;
+esac
+
+mkdir -p "$root/build/bench"
+{
+  cd "$root"
+  [[ -f build/release/build.ninja ]] || cmake --preset release
+  cmake --build --preset release --target penstock_programs penstock_bench
+} >"$log" 2>&1 </dev/null || {
+  tail -n 20 "$log" >&2
+  printf 'run.sh: the build fails: %s\n' "$log" >&2
+  exit 1
+}
+
+exec python3 "$root/tests/bench/run.py" "$@"
