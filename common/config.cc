@@ -210,6 +210,9 @@ absl::StatusOr<Config> Check(const Values& values) {
   if (config.runner_path.empty()) config.runner_path = BesideThisProgram("penstock-runner");
   config.python = check.Text("python");
   if (absl::StrContains(config.python, '/')) config.python = Absolute(config.python);
+  if (absl::StrContains(config.python, '/') && access(config.python.c_str(), X_OK) != 0) {
+    check.Wrong("python", "the Python interpreter's program, for example /usr/bin/python3");
+  }
   config.max_parallel_tasks = check.Number("max_parallel_tasks", 0, 100'000);
   config.task_log_bytes = check.Number("task_log_bytes", 4096, int64_t{1} << 40);
   config.cancel_grace = absl::Seconds(check.Number("cancel_grace_s", 0, 86'400));

@@ -15,7 +15,8 @@ namespace penstock {
 using ChunkSink = std::function<bool(absl::string_view)>;
 
 // The log of a task's attempt. With `follow`, also what is still being written, until the attempt ends or
-// `gone` says that the reader has. NOT_FOUND if there is no such run, task, attempt or log.
+// `gone` says that the reader has. Empty if it wrote nothing. NOT_FOUND if
+// there is no such run, task or attempt.
 absl::Status TaskLogRead(Deps& deps, const penstock::v1::ReadTaskLogRequest& request, const ChunkSink& sink,
                          const std::function<bool()>& gone);
 
