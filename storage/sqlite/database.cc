@@ -20,8 +20,9 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path
   (void)configured;
   auto writer = Connection::Open(path, /*read_only=*/false);
   if (!writer.ok()) {
-    return absl::Status(writer.status().code(), absl::StrCat("the database ", path, " cannot be opened: ",
-                                                             writer.status().message()));
+    return absl::Status(
+        writer.status().code(),
+        absl::StrCat("the database ", path, " cannot be opened: ", writer.status().message()));
   }
   return std::unique_ptr<Database>(new Database(path, *std::move(writer)));
 }
