@@ -47,8 +47,8 @@ class Figures:
             self._out.flush()
 
     def show(self, bench: str) -> None:
-        rows = [(f.metric, number(f.value), f.unit, f.versus, '' if f.ratio is None else number(f.ratio), f.floor, f.met)
-                for f in self.all if f.bench == bench]
+        rows = [(one.metric, number(one.value), one.unit, one.versus, '' if one.ratio is None else number(one.ratio),
+                 one.floor, one.met) for one in self.all if one.bench == bench]
         head = ('metric', 'value', 'unit', 'versus', 'ratio', 'floor', '')
         widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
         for row in [head, *rows]:

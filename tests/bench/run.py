@@ -151,7 +151,8 @@ def read_100k(bench: Bench) -> None:
         if call == 'empty':
             continue
         p99, p50 = of('large', call, 'p99'), of('large', call, 'p50')
-        bench.figure(f'{call}_p99', median(p99), 'ms', versus='empty call p99', ratio=median_ratio(p99, empty), at_most=3)
+        bench.figure(f'{call}_p99', median(p99), 'ms', versus='empty call p99', ratio=median_ratio(p99, empty),
+                     at_most=3)
         bench.figure(f'{call}_p50', median(p50), 'ms', versus='the same with 1,000 runs',
                      ratio=median_ratio(p50, of('small', call, 'p50')), at_most=1.3)
     bench.figure('empty_p99', median(empty), 'ms')
@@ -200,7 +201,8 @@ def main() -> int:
     if unknown:
         parser.error(f'there is no bench {unknown[0]}; there are {", ".join(BENCHES)}')
     figures = Figures(arguments.json)
-    print(f'{os.cpu_count()} processors. Medians of {REPEATS} or more; ratios are medians of pairs measured together.\n')
+    print(f'{os.cpu_count()} processors. Medians of {REPEATS} or more; '
+          'ratios are medians of pairs measured together.\n')
     with tempfile.TemporaryDirectory(prefix='data-', dir=ROOT / 'build/bench') as folder:
         for name in arguments.names or BENCHES:
             begun, load = time.monotonic(), os.getloadavg()[0]
