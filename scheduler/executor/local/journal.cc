@@ -222,6 +222,7 @@ bool Journal::Rewrite() {
   fd_ = std::move(file);
   file_bytes_ = text.size();
   pending_.clear();  // all of it is in the new file
+  must_rewrite_ = false;
   next_compact_bytes_ = std::max(options_.compact_bytes, 4 * file_bytes_);
   return true;
 }
@@ -304,8 +305,8 @@ void Journal::Forget(const std::string& id) {
 }
 
 bool Journal::Flush() {
-  if (pending_.empty()) {
-    return true;
+  if (must_rewrite_) {
+    return Rewrite();
   }
   if (WriteAll(fd_.get(), pending_)) {
     file_bytes_ += pending_.size();
@@ -315,13 +316,19 @@ bool Journal::Flush() {
   const int write_error = errno;
   // A part may have been written: cut it off, or the next record would be glued to it.
   if (ftruncate(fd_.get(), static_cast<off_t>(file_bytes_)) != 0 || pending_.size() > kPendingBytes) {
-    next_compact_bytes_ = 0;  // the file written anew holds everything
+    must_rewrite_ = true;
     pending_.clear();
   }
   errno = write_error;
   return false;
 }
 
-bool Journal::CompactIfLarge() { return file_bytes_ <= next_compact_bytes_ || Rewrite(); }
+bool Journal::CompactIfLarge() {
+  if (file_bytes_ <= next_compact_bytes_ || Rewrite()) {
+    return true;
+  }
+  next_compact_bytes_ = 2 * file_bytes_;  // not at every turn
+  return false;
+}
 
 }  // namespace penstock

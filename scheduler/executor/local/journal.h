@@ -57,12 +57,11 @@ class Journal {
   // Nothing happens if the attempt has not ended.
   void Forget(const std::string& id);
 
-  // Writes what is buffered. False, with errno, if it could not: it stays buffered (up to a bound) for the
-  // next call.
+  // Writes what is buffered. False, with errno, if it could not: nothing of it is in the file then, and the
+  // next call tries again.
   bool Flush();
 
-  // Writes the file anew if it is large and mostly history. False, with errno, if that failed: the old file
-  // goes on.
+  // Writes the file anew if it is large and mostly history. False if that failed: the old file goes on.
   bool CompactIfLarge();
 
   bool Knows(const std::string& id) const { return running_.count(id) > 0 || finished_index_.count(id) > 0; }
@@ -97,6 +96,7 @@ class Journal {
   std::string pending_;
   size_t file_bytes_ = 0;
   size_t next_compact_bytes_ = 0;
+  bool must_rewrite_ = false;  // records are missing in the file; what is in memory is whole
   int64_t complete_since_us_ = 0;
   wire::RecordsBegin records_begin_ = wire::RecordsBegin::kNew;
   int64_t damaged_ = 0;

@@ -1,6 +1,8 @@
 #include "scheduler/executor/local/journal.h"
 
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include <filesystem>
 #include <fstream>
@@ -13,6 +15,7 @@
 namespace penstock {
 namespace {
 
+namespace fs = std::filesystem;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -27,7 +30,7 @@ class JournalTest : public testing::Test {
     options_.now_us = 5'000;
     Reopen();
   }
-  ~JournalTest() override { std::filesystem::remove_all(options_.directory); }
+  ~JournalTest() override { fs::remove_all(options_.directory); }
 
   // A new supervisor takes over.
   void Reopen() {
@@ -139,7 +142,7 @@ TEST_F(JournalTest, ATornLastLineIsLeftOut) {
   std::ifstream file(Path());
   std::string text(std::istreambuf_iterator<char>(file), {});
   Finish("a");
-  std::filesystem::resize_file(Path(), text.size() + 20);  // killed while it wrote the end
+  fs::resize_file(Path(), text.size() + 20);  // killed while it wrote the end
   Reopen();
   EXPECT_EQ(journal_->damaged_records(), 0);
   EXPECT_EQ(journal_->records_begin(), wire::RecordsBegin::kNew);
@@ -160,7 +163,7 @@ TEST_F(JournalTest, DamageIsSeenAndBoundsWhatIsKnown) {
 }
 
 TEST_F(JournalTest, AnEmptyFileIsDamageNotAFreshStart) {
-  std::filesystem::resize_file(Path(), 0);
+  fs::resize_file(Path(), 0);
   Reopen();
   EXPECT_EQ(journal_->records_begin(), wire::RecordsBegin::kDamaged);
 }
@@ -186,10 +189,46 @@ TEST_F(JournalTest, TheFileStaysSmallWhileItsHistoryGrows) {
     ASSERT_TRUE(journal_->Flush());
     ASSERT_TRUE(journal_->CompactIfLarge());
   }
-  EXPECT_LT(std::filesystem::file_size(Path()), 12'000);
+  EXPECT_LT(fs::file_size(Path()), 12'000);
   Reopen();
   EXPECT_THAT(FinishedIds(), ElementsAre("runs"));
   EXPECT_EQ(lost_.size(), 1);
+}
+
+TEST_F(JournalTest, AFullDiskLeavesNoHalfRecordAndLosesNone) {
+  const sighandler_t before = signal(SIGXFSZ, SIG_IGN);
+  rlimit unlimited = {};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &unlimited), 0);
+  Begin("a");
+  const size_t size = fs::file_size(Path());
+  rlimit full = unlimited;
+  full.rlim_cur = size + 10;
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &full), 0);
+  journal_->Finish({.id = "a", .ending = wire::Ending::kExited, .exit_code = 0});
+  EXPECT_FALSE(journal_->Flush());
+  EXPECT_EQ(fs::file_size(Path()), size);
+  EXPECT_FALSE(journal_->Flush());
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &unlimited), 0);
+  signal(SIGXFSZ, before);
+  EXPECT_TRUE(journal_->Flush());
+  Reopen();
+  EXPECT_EQ(journal_->damaged_records(), 0);
+  EXPECT_THAT(FinishedIds(), ElementsAre("a"));
+}
+
+TEST_F(JournalTest, WithoutRoomForACompactFileTheOldOneGoesOn) {
+  options_.compact_bytes = 1;
+  Reopen();
+  fs::create_directory(Path() + ".new");
+  for (const char* id : {"a", "b", "c", "d", "e", "f"}) {
+    Begin(id);
+  }
+  EXPECT_FALSE(journal_->CompactIfLarge());
+  Finish("a");
+  fs::remove(Path() + ".new");
+  Reopen();
+  EXPECT_EQ(lost_.size(), 5);
+  EXPECT_EQ(journal_->finished().front().exit_code, 3);
 }
 
 TEST_F(JournalTest, NeverForgottenEndsAreBoundedAndTheLossIsKnown) {

@@ -239,7 +239,10 @@ void Supervisor::Finish(Attempt& attempt, wire::Finished finished) {
 }
 
 void Supervisor::FlushJournal() {
-  const bool ok = journal_->Flush() && journal_->CompactIfLarge();
+  const bool ok = journal_->Flush();
+  if (ok) {
+    journal_->CompactIfLarge();
+  }
   if (ok == journal_failing_) {
     std::fprintf(stderr, "records %s: %s\n", ok ? "are written again" : "cannot be written",
                  ok ? "" : std::strerror(errno));
