@@ -2,9 +2,11 @@
 #include <google/protobuf/empty.pb.h>
 #include <grpcpp/impl/codegen/client_unary_call.h>
 
+#include <array>
 #include <functional>
 #include <map>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include "kubeflow/pipelines/v2beta1/experiment.grpc.pb.h"
@@ -110,8 +112,11 @@ Json Read(const std::string& large_target, const std::string& small_target, int 
   std::map<std::string, std::map<std::string, Samples>> samples;
   for (int round = -kWarmUpRounds; round < rounds; ++round) {
     for (const auto& [name, call] : large.calls()) {
-      // A call on each side, one right after the other, for the comparison of their sizes.
-      for (const auto& [side, reader] : {std::pair("large", &large), std::pair("small", &small)}) {
+      // A call on each side, one right after the other, for the comparison of their sizes; each is first in
+      // turn.
+      std::array sides = {std::pair("large", &large), std::pair("small", &small)};
+      if (round % 2 != 0) std::swap(sides[0], sides[1]);
+      for (const auto& [side, reader] : sides) {
         const auto begun = SteadyClock::now();
         reader->calls().at(name)();
         if (round >= 0) samples[side][name].Add(1e3 * SecondsSince(begun));
