@@ -136,6 +136,17 @@ std::string Absolute(const std::string& path) {
   return getcwd(here, sizeof(here)) == nullptr ? expanded : absl::StrCat(here, "/", expanded);
 }
 
+// The program of that name on PATH, or the name itself if there is none.
+std::string OnPath(const std::string& name) {
+  const char* path = std::getenv("PATH");
+  if (name.empty() || path == nullptr) return name;
+  for (const absl::string_view folder : absl::StrSplit(path, ':', absl::SkipEmpty())) {
+    std::string candidate = absl::StrCat(folder, "/", name);
+    if (access(candidate.c_str(), X_OK) == 0) return candidate;
+  }
+  return name;
+}
+
 std::string BesideThisProgram(absl::string_view name) {
   char self[PATH_MAX];
   const ssize_t size = readlink("/proc/self/exe", self, sizeof(self));
@@ -209,8 +220,8 @@ absl::StatusOr<Config> Check(const Values& values) {
   config.runner_path = Absolute(check.Text("runner_path"));
   if (config.runner_path.empty()) config.runner_path = BesideThisProgram("penstock-runner");
   config.python = check.Text("python");
-  if (absl::StrContains(config.python, '/')) config.python = Absolute(config.python);
-  if (absl::StrContains(config.python, '/') && access(config.python.c_str(), X_OK) != 0) {
+  config.python = absl::StrContains(config.python, '/') ? Absolute(config.python) : OnPath(config.python);
+  if (!config.python.empty() && access(config.python.c_str(), X_OK) != 0) {
     check.Wrong("python", "the Python interpreter's program, for example /usr/bin/python3");
   }
   config.max_parallel_tasks = check.Number("max_parallel_tasks", 0, 100'000);

@@ -41,6 +41,7 @@ inline constexpr int kFilterValues = 1000;
 inline constexpr int kPageTokenBytes = 8 << 10;
 inline constexpr int kPageSizeDefault = 20;
 inline constexpr int kPageSizeMax = 200;
+inline constexpr int kLogFollowers = 128;  // logs followed at once; each holds a thread of the server
 
 // --- Tasks ---
 inline constexpr int64_t kOutputParameterBytes = int64_t{4} << 20;  // one output parameter file

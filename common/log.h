@@ -20,4 +20,8 @@ absl::Status SetUpLog(absl::string_view level, LogFormat format);
 // 512 bytes.
 std::string LogValue(absl::string_view value);
 
+// A line in the form above as the inside of a JSON object: "message":"...","run":"...". What does not look
+// like fields stays in the message.
+std::string LogLineJson(absl::string_view line);
+
 }  // namespace penstock

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
+
 namespace penstock {
 namespace {
 
@@ -17,6 +19,15 @@ TEST(LogValue, CutsLongText) {
   const std::string value = LogValue(std::string(10'000, 'x'));
   EXPECT_LT(value.size(), 600u);
   EXPECT_NE(value.find("..."), std::string::npos);
+}
+
+TEST(LogLineJson, GivesEachFieldItsOwnKey) {
+  EXPECT_EQ(LogLineJson("run ended run=r1 state=FAILED"),
+            R"("message":"run ended","run":"r1","state":"FAILED")");
+  EXPECT_EQ(LogLineJson(absl::StrCat("it failed error=", LogValue("a \"b\"\nc=d"), " run=x")),
+            R"("message":"it failed","error":"a \"b\"\u000ac=d","run":"x")");
+  EXPECT_EQ(LogLineJson("no fields, 1 + 1 = 2"), R"("message":"no fields, 1 + 1 = 2")");
+  EXPECT_EQ(LogLineJson(""), R"("message":"")");
 }
 
 TEST(SetUpLog, RefusesAnUnknownLevel) {

@@ -33,7 +33,7 @@ class Metrics {
   prometheus::Gauge& runs_active;
   prometheus::Gauge& attempts_running;
 
-  // The exposition text, with the process's memory, CPU time, threads and open files as of now.
+  // The exposition text, with the process's memory, CPU time and threads as of now.
   std::string Text();
 
  private:

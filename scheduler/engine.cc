@@ -210,6 +210,13 @@ void Engine::FailRun(const std::string& run_id, const absl::Status& why) {
       task.finished_at = clock_.Now();
       RETURN_IF_ERROR(TaskSetState(tx, from, task, task.finished_at));
     }
+    ASSIGN_OR_RETURN(std::vector<TaskAttemptRow> attempts, TaskAttemptList(tx, run_id));
+    for (TaskAttemptRow& attempt : attempts) {
+      if (!attempt.outcome.empty()) continue;
+      attempt.outcome = std::string(OutcomeName(AttemptOutcome::kLost));
+      attempt.finished_at = clock_.Now();
+      RETURN_IF_ERROR(TaskAttemptFinish(tx, attempt));
+    }
     return RunSetState(
         tx, run_id, row.state,
         {RunState::kFailed, clock_.Now(), static_cast<int>(why.code()), std::string(why.message())});

@@ -18,10 +18,11 @@ TaskPaths PathsOf(const Places& places, const RunSnapshot& run, int task, absl::
                        attempt_id, work_dir);
 }
 
-RunFacts FactsOf(const RunSnapshot& run, int task) {
+RunFacts FactsOf(const Places& places, const RunSnapshot& run, int task) {
   RunFacts facts = run.facts;
   facts.task_id = run.tasks[task].task_id;
   facts.task_name = run.plan->tasks()[task].name;
+  if (facts.pipeline_root.empty()) facts.pipeline_root = places.artifacts.local_root;
   return facts;
 }
 
@@ -34,7 +35,7 @@ Places Places::Of(absl::string_view data_dir) {
 absl::StatusOr<TaskLaunchPlan> PlanTaskLaunch(const Places& places, const RunSnapshot& run, int task,
                                               int attempt_number, absl::string_view attempt_id) {
   const PlannedTask& planned = run.plan->tasks()[task];
-  const RunFacts facts = FactsOf(run, task);
+  const RunFacts facts = FactsOf(places, run, task);
   const auto outputs_of = [&](absl::string_view producer) -> const TaskOutputs* {
     const std::optional<int> index = run.plan->graph().Find(producer);
     if (!index.has_value() || run.tasks[*index].state != TaskState::kSucceeded) return nullptr;

@@ -28,6 +28,7 @@ constexpr int kChildListener = 3;
 constexpr int kBacklog = 512;
 constexpr absl::Duration kRestartPauseMin = absl::Milliseconds(50);
 constexpr absl::Duration kRestartPauseMax = absl::Seconds(5);
+constexpr absl::Duration kSteady = absl::Seconds(30);  // a gateway that lived this long did not fail to start
 constexpr absl::Duration kStopGrace = absl::Seconds(5);
 
 absl::Status CannotListen(absl::string_view address, absl::string_view why) {
@@ -75,14 +76,16 @@ int PortOf(int fd) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<GatewayProcess>> GatewayProcess::Start(GatewayOptions options) {
+absl::StatusOr<std::unique_ptr<GatewayProcess>> GatewayProcess::Start(GatewayOptions options,
+                                                                      const Clock& clock) {
   if (access(options.program.c_str(), X_OK) != 0) {
     return absl::UnavailableError(
         absl::StrCat("the gateway's program ", options.program, " cannot be run: ", std::strerror(errno),
                      ". Build it, name it with --gateway_path, or turn it off: --gateway=off"));
   }
   ASSIGN_OR_RETURN(const int listener, Listen(options.listen));
-  std::unique_ptr<GatewayProcess> gateway(new GatewayProcess(std::move(options), listener, PortOf(listener)));
+  std::unique_ptr<GatewayProcess> gateway(
+      new GatewayProcess(std::move(options), clock, listener, PortOf(listener)));
   {
     absl::MutexLock lock(&gateway->mutex_);
     RETURN_IF_ERROR(gateway->Spawn());
@@ -137,6 +140,7 @@ void GatewayProcess::Guard() {
   absl::MutexLock lock(&mutex_);
   while (true) {
     const pid_t child = child_;
+    const absl::Time begun = clock_.Now();
     int status = 0;
     mutex_.Unlock();
     const pid_t reaped = waitpid(child, &status, 0);
@@ -144,6 +148,7 @@ void GatewayProcess::Guard() {
     if (reaped < 0 && errno == EINTR) continue;
     child_ = -1;
     if (stopping_) return;
+    if (clock_.Now() - begun > kSteady) pause = kRestartPauseMin;
     spdlog::warn("gateway ended, starting it again exit_code={} signal={}",
                  WIFEXITED(status) ? WEXITSTATUS(status) : -1, WIFSIGNALED(status) ? WTERMSIG(status) : 0);
     do {

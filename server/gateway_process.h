@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "common/clock.h"
 
 namespace penstock {
 
@@ -26,20 +27,21 @@ struct GatewayOptions {
 class GatewayProcess {
  public:
   // UNAVAILABLE, with a sentence that names the address or the program, if it cannot listen or start.
-  static absl::StatusOr<std::unique_ptr<GatewayProcess>> Start(GatewayOptions options);
+  static absl::StatusOr<std::unique_ptr<GatewayProcess>> Start(GatewayOptions options, const Clock& clock);
   // Asks the child to end, then kills it.
   ~GatewayProcess();
 
   int port() const { return port_; }
 
  private:
-  GatewayProcess(GatewayOptions options, int listener, int port)
-      : options_(std::move(options)), listener_(listener), port_(port) {}
+  GatewayProcess(GatewayOptions options, const Clock& clock, int listener, int port)
+      : options_(std::move(options)), clock_(clock), listener_(listener), port_(port) {}
 
   absl::Status Spawn() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Guard();
 
   const GatewayOptions options_;
+  const Clock& clock_;
   const int listener_;
   const int port_;
 

@@ -126,7 +126,8 @@ absl::Status Serve(const Config& config) {
     ASSIGN_OR_RETURN(gateway,
                      GatewayProcess::Start({config.gateway_path, config.http_listen, server->local_target(),
                                             config.log_level == "trace" ? "debug" : config.log_level,
-                                            config.log_format == LogFormat::kJson ? "json" : "text"}));
+                                            config.log_format == LogFormat::kJson ? "json" : "text"},
+                                           clock));
   }
   const int grpc_port = server == nullptr ? 0 : server->port();
   const int http_port = gateway == nullptr ? 0 : gateway->port();

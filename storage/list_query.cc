@@ -103,6 +103,20 @@ absl::string_view Operator(FilterOperation operation) {
   }
 }
 
+using FilterValues = std::vector<std::variant<std::string, int64_t>>;
+
+// Where `values` hold what clients see of a stored value, adds that value.
+void AddHiddenValue(const ListField& field, FilterOperation operation, FilterValues& values) {
+  const bool exact = operation == FilterOperation::kEquals || operation == FilterOperation::kNotEquals ||
+                     operation == FilterOperation::kIn;
+  if (field.stored.empty() || !exact) return;
+  for (const auto& value : values) {
+    if (std::get<std::string>(value) != field.shown_as) continue;
+    values.emplace_back(std::string(field.stored));
+    return;
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<ListQuery> ListQuery::Create(const ListResource& resource, const ListRequest& request,
@@ -179,12 +193,14 @@ absl::Status ListQuery::AddPredicate(const FilterPredicate& predicate, size_t in
     if (!converted.ok()) return wrong(absl::StrCat("'", predicate.key, "': ", converted.status().message()));
     condition.values.push_back(*std::move(converted));
   }
+  AddHiddenValue(*field, predicate.operation, condition.values);
   const std::string column(field->column);
-  if (predicate.operation == FilterOperation::kIn) {
+  if (predicate.operation == FilterOperation::kIn || condition.values.size() > 1) {
+    const absl::string_view in = predicate.operation == FilterOperation::kNotEquals ? " NOT IN (" : " IN (";
     condition.sql =
         condition.values.empty()
             ? "1 = 0"
-            : absl::StrCat(column, " IN (",
+            : absl::StrCat(column, in,
                            absl::StrJoin(std::vector<std::string>(condition.values.size(), "?"), ", "), ")");
   } else if (predicate.operation == FilterOperation::kIsSubstring) {
     if (field->type != FieldType::kText) return wrong("IS_SUBSTRING needs a key that is text");

@@ -25,6 +25,9 @@ struct ListField {
   absl::string_view column;
   FieldType type = FieldType::kText;
   bool sortable = true;
+  // A stored value that clients see as another one: a filter for `shown_as` finds both.
+  absl::string_view stored = {};
+  absl::string_view shown_as = {};
 };
 
 // What can be listed. Constant tables in the stores.

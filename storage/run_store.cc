@@ -51,8 +51,9 @@ constexpr ListField kFields[] = {
     {"scheduled_at", "scheduled_at_us", FieldType::kTime},
     {"description", "description"},
     {"storage_state", "storage_state"},
-    {"state", "state"},
-    {"status", "state"},
+    // A run that was terminated is FAILED to KFP's clients.
+    {"state", "state", FieldType::kText, true, "CANCELED", "FAILED"},
+    {"status", "state", FieldType::kText, true, "CANCELED", "FAILED"},
     {"namespace", "namespace"},
     {"experiment_id", "experiment_id"},
     {"recurring_run_id", "recurring_run_id"},

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 
@@ -15,6 +16,7 @@
 #include "absl/synchronization/notification.h"
 #include "common/artifact_uri.h"
 #include "common/errors.h"
+#include "common/limits.h"
 #include "common/status_macros.h"
 #include "storage/run_store.h"
 #include "storage/task_store.h"
@@ -98,6 +100,14 @@ absl::Status TaskLogRead(Deps& deps, const penstock::v1::ReadTaskLogRequest& req
     if (fd >= 0) close(fd);
   });
   int64_t offset = request.offset_bytes();
+  static std::atomic<int> followers{0};
+  const auto leave = absl::MakeCleanup([&request] {
+    if (request.follow()) --followers;
+  });
+  if (request.follow() && ++followers > limits::kLogFollowers) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "at most ", limits::kLogFollowers, " logs can be followed at once; read it without follow"));
+  }
   // Says that there is a log before its first line, which may be long in coming.
   if (request.follow() && !sink("")) return absl::OkStatus();
   while (true) {

@@ -130,6 +130,30 @@ TEST_P(ListContract, FiltersCompareByTypeAndAreAnded) {
               ElementsAre("r0000"));
 }
 
+// KFP's clients see a terminated run as FAILED.
+TEST_P(ListContract, AFilterForFailedRunsFindsTerminatedOnes) {
+  AddRuns(3);
+  for (const RunState to : {RunState::kCanceling, RunState::kCanceled}) {
+    ASSERT_TRUE(store_
+                    ->Write([&](db::Tx& tx) {
+                      const RunState from =
+                          to == RunState::kCanceled ? RunState::kCanceling : RunState::kPending;
+                      return RunSetState(tx, "r0001", from, {to, clock_.Now(), 0, ""});
+                    })
+                    .ok());
+  }
+  const auto ids = [&](const std::string& predicate) {
+    const auto page = List({200, "", "id", absl::StrCat("{\"predicates\":[", predicate, "]}")});
+    return page.ok() ? Ids(*page) : std::vector<std::string>{std::string(page.status().message())};
+  };
+  EXPECT_THAT(ids(R"({"operation":"EQUALS","key":"state","stringValue":"FAILED"})"), ElementsAre("r0001"));
+  EXPECT_THAT(ids(R"({"operation":"EQUALS","key":"state","stringValue":"CANCELED"})"), ElementsAre("r0001"));
+  EXPECT_THAT(ids(R"({"operation":"NOT_EQUALS","key":"state","stringValue":"FAILED"})"),
+              ElementsAre("r0000", "r0002"));
+  EXPECT_THAT(ids(R"({"operation":"IN","key":"state","stringValues":{"values":["FAILED","SUCCEEDED"]}})"),
+              ElementsAre("r0001"));
+}
+
 TEST_P(ListContract, AFilterThatIsEncodedTwiceIsUnderstood) {
   AddRuns(3);
   const auto page =
