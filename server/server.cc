@@ -12,7 +12,9 @@
 namespace penstock {
 namespace {
 
-constexpr int kThreadsMax = 256;  // calls that run at once; more wait
+constexpr int kThreadsMax = 1024;  // calls that run at once; more are refused with RESOURCE_EXHAUSTED
+// gRPC ends threads that are idle beyond this many, and making them anew costs more than a call.
+constexpr int kPollersMax = 64;
 
 }  // namespace
 
@@ -31,6 +33,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(Deps& deps, const std::str
   grpc::ResourceQuota quota("penstock");
   quota.SetMaxThreads(kThreadsMax);
   builder.SetResourceQuota(quota);
+  builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
+  builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, kPollersMax);
   builder.SetMaxReceiveMessageSize(limits::kRpcMessageBytes);
   builder.SetMaxSendMessageSize(-1);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // a port that is taken is an error, not shared

@@ -27,9 +27,9 @@ using google::protobuf::Empty;
 using grpc::ServerContext;
 
 // Overrides RPC `Method` of `Service` with `handler`, an expression of `request` and `reply`.
-#define PENSTOCK_RPC(Service, Method, Request, Reply, handler)                                          \
-  grpc::Status Method(ServerContext* context, const Request* request, Reply* reply) override {          \
-    return HandleRpc(deps_, *context, #Service "/" #Method, [&]() -> absl::Status { return handler; }); \
+#define PENSTOCK_RPC(Service, Method, Request, Reply, handler)                                 \
+  grpc::Status Method(ServerContext* context, const Request* request, Reply* reply) override { \
+    return HandleRpc(deps_, #Service "/" #Method, [&]() -> absl::Status { return handler; });  \
   }
 
 #define PENSTOCK_RPC_NOT_SERVED(Service, Method, Request, Reply) \
@@ -189,7 +189,7 @@ class RunLogs final : public Bound<penstock::v1::RunLogService::Service> {
   using Bound::Bound;
   grpc::Status ReadTaskLog(ServerContext* context, const penstock::v1::ReadTaskLogRequest* request,
                            grpc::ServerWriter<penstock::v1::LogChunk>* writer) override {
-    return HandleRpc(deps_, *context, "RunLogService/ReadTaskLog", [&] {
+    return HandleRpc(deps_, "RunLogService/ReadTaskLog", [&] {
       return TaskLogRead(deps_, *request, SinkOf(writer), [context] { return context->IsCancelled(); });
     });
   }
@@ -200,7 +200,7 @@ class ArtifactContents final : public Bound<penstock::v1::ArtifactContentService
   using Bound::Bound;
   grpc::Status ReadArtifact(ServerContext* context, const penstock::v1::ReadArtifactRequest* request,
                             grpc::ServerWriter<penstock::v1::ArtifactChunk>* writer) override {
-    return HandleRpc(deps_, *context, "ArtifactContentService/ReadArtifact",
+    return HandleRpc(deps_, "ArtifactContentService/ReadArtifact",
                      [&] { return ArtifactRead(deps_, *request, SinkOf(writer)); });
   }
 };

@@ -1,6 +1,8 @@
 #include "storage/run_store.h"
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "common/errors.h"
 #include "common/status_macros.h"
 #include "storage/setting_store.h"
@@ -21,17 +23,18 @@ constexpr char kInsert[] = R"sql(
   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14))sql";
 constexpr char kInsertConfig[] =
     "INSERT INTO run_configs (run_id, spec_sha256, parameters, pipeline_root) VALUES ($1, $2, $3, $4)";
-constexpr char kSelectConfig[] =
-    "SELECT spec_sha256, parameters, pipeline_root FROM run_configs WHERE run_id = $1";
+constexpr char kSelectConfigs[] =
+    "SELECT run_id, spec_sha256, parameters, pipeline_root FROM run_configs WHERE run_id IN ($ids)";
 constexpr char kTouchExperiment[] =
     "UPDATE experiments SET last_run_created_at_us = $2 WHERE experiment_id = $1 AND last_run_created_at_us "
     "< $2";
+// VALUES with a subselect: INSERT ... SELECT from the same table builds a temporary one.
 constexpr char kInsertState[] = R"sql(
   INSERT INTO run_states (run_id, sequence, state, updated_at_us, error_code, error_message)
-  SELECT $1, COALESCE(MAX(sequence), 0) + 1, $2, $3, $4, $5 FROM run_states WHERE run_id = $1)sql";
+  VALUES ($1, (SELECT COALESCE(MAX(sequence), 0) + 1 FROM run_states WHERE run_id = $1), $2, $3, $4, $5))sql";
 constexpr char kSelectStates[] =
-    "SELECT state, updated_at_us, error_code, error_message FROM run_states WHERE run_id = $1 ORDER BY "
-    "sequence";
+    "SELECT run_id, state, updated_at_us, error_code, error_message FROM run_states WHERE run_id IN ($ids) "
+    "ORDER BY run_id, sequence";
 constexpr char kSetState[] =
     "UPDATE runs SET state = $3, finished_at_us = $4 WHERE run_id = $1 AND state = $2";
 constexpr char kSelectInState[] =
@@ -86,6 +89,17 @@ absl::Status AppendState(db::Tx& tx, absl::string_view run_id, const RunStateRow
       .status();
 }
 
+// Runs `sql`, in which $ids stands for the list of ids.
+absl::Status QueryRuns(db::Tx& tx, absl::string_view sql, const std::vector<std::string>& run_ids,
+                       db::RowCallback on_row) {
+  if (run_ids.empty()) return absl::OkStatus();
+  std::vector<db::Param> params(run_ids.begin(), run_ids.end());
+  std::vector<std::string> numbers;
+  for (size_t i = 1; i <= run_ids.size(); ++i) numbers.push_back(absl::StrCat("$", i));
+  return tx.Query(absl::StrReplaceAll(sql, {{"$ids", absl::StrJoin(numbers, ", ")}}), db::Params(params),
+                  on_row);
+}
+
 }  // namespace
 
 const ListResource& RunResource() {
@@ -122,20 +136,32 @@ absl::StatusOr<RunRow> RunGet(db::Tx& tx, absl::string_view run_id) {
 }
 
 absl::StatusOr<RunConfigRow> RunConfigGet(db::Tx& tx, absl::string_view run_id) {
-  std::optional<RunConfigRow> found;
-  RETURN_IF_ERROR(tx.Query(kSelectConfig, {run_id}, [&](const db::Row& row) {
-    found = RunConfigRow{row.String(0), row.String(1), row.String(2)};
+  ASSIGN_OR_RETURN(auto configs, RunConfigs(tx, {std::string(run_id)}));
+  if (configs.empty()) return error::RunNotFound(run_id);
+  return std::move(configs.begin()->second);
+}
+
+absl::StatusOr<std::map<std::string, RunConfigRow>> RunConfigs(db::Tx& tx,
+                                                               const std::vector<std::string>& run_ids) {
+  std::map<std::string, RunConfigRow> configs;
+  RETURN_IF_ERROR(QueryRuns(tx, kSelectConfigs, run_ids, [&](const db::Row& row) {
+    configs[row.String(0)] = {row.String(1), row.String(2), row.String(3)};
     return absl::OkStatus();
   }));
-  if (!found.has_value()) return error::RunNotFound(run_id);
-  return *std::move(found);
+  return configs;
 }
 
 absl::StatusOr<std::vector<RunStateRow>> RunStates(db::Tx& tx, absl::string_view run_id) {
-  std::vector<RunStateRow> states;
-  RETURN_IF_ERROR(tx.Query(kSelectStates, {run_id}, [&](const db::Row& row) {
-    states.push_back({RunStateFromName(row.Text(0)).value_or(RunState::kFailed), row.Time(1),
-                      static_cast<int>(row.Int64(2)), row.String(3)});
+  ASSIGN_OR_RETURN(auto states, RunStates(tx, std::vector<std::string>{std::string(run_id)}));
+  return std::move(states[std::string(run_id)]);
+}
+
+absl::StatusOr<std::map<std::string, std::vector<RunStateRow>>> RunStates(
+    db::Tx& tx, const std::vector<std::string>& run_ids) {
+  std::map<std::string, std::vector<RunStateRow>> states;
+  RETURN_IF_ERROR(QueryRuns(tx, kSelectStates, run_ids, [&](const db::Row& row) {
+    states[row.String(0)].push_back({RunStateFromName(row.Text(1)).value_or(RunState::kFailed), row.Time(2),
+                                     static_cast<int>(row.Int64(3)), row.String(4)});
     return absl::OkStatus();
   }));
   return states;

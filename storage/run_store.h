@@ -1,6 +1,8 @@
 // Runs: the narrow rows that lists read, their configuration and their state history.
 #pragma once
 
+#include <map>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -20,9 +22,14 @@ absl::Status RunInsert(db::Tx& tx, const RunRow& row, const RunConfigRow& config
 // NOT_FOUND.
 absl::StatusOr<RunRow> RunGet(db::Tx& tx, absl::string_view run_id);
 absl::StatusOr<RunConfigRow> RunConfigGet(db::Tx& tx, absl::string_view run_id);
+// The same for the runs of a page, by id, in one statement; runs that do not exist are left out.
+absl::StatusOr<std::map<std::string, RunConfigRow>> RunConfigs(db::Tx& tx,
+                                                               const std::vector<std::string>& run_ids);
 
 // The run's states, oldest first; empty if there is no such run.
 absl::StatusOr<std::vector<RunStateRow>> RunStates(db::Tx& tx, absl::string_view run_id);
+absl::StatusOr<std::map<std::string, std::vector<RunStateRow>>> RunStates(
+    db::Tx& tx, const std::vector<std::string>& run_ids);
 
 // `query` is unscoped, or scoped to `experiment_id` when that is not empty.
 absl::Status RunList(db::Tx& tx, absl::string_view experiment_id, const ListQuery& query, Page<RunRow>& page);

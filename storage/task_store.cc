@@ -21,7 +21,8 @@ constexpr char kSetWaitReason[] = "UPDATE tasks SET wait_reason = $3 WHERE run_i
 constexpr char kExists[] = "SELECT 1 FROM tasks WHERE run_id = $1 AND task_id = $2";
 constexpr char kInsertState[] = R"sql(
   INSERT INTO task_states (run_id, task_id, sequence, state, updated_at_us)
-  SELECT $1, $2, COALESCE(MAX(sequence), 0) + 1, $3, $4 FROM task_states WHERE run_id = $1 AND task_id = $2)sql";
+  VALUES ($1, $2, (SELECT COALESCE(MAX(sequence), 0) + 1 FROM task_states WHERE run_id = $1 AND task_id = $2), $3, $4)
+  )sql";
 constexpr char kList[] = R"sql(
   SELECT run_id, task_id, parent_task_id, name, display_name, state, wait_reason, error_code, error_message,
     created_at_us, started_at_us, finished_at_us

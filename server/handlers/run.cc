@@ -1,5 +1,6 @@
 #include "server/handlers/run.h"
 
+#include <functional>
 #include <map>
 
 #include "common/errors.h"
@@ -98,21 +99,28 @@ absl::Status CheckNewRun(const api::Run& given) {
   return absl::OkStatus();
 }
 
-// Everything of a run but its own row, as GetRun and ListRuns give it.
-absl::Status ReadRun(db::Tx& tx, const RunRow& row, std::map<std::string, google::protobuf::Struct>& specs,
-                     api::Run* out) {
-  ToApi(row, out);
-  ASSIGN_OR_RETURN(const RunConfigRow config, RunConfigGet(tx, row.run_id));
-  RETURN_IF_ERROR(ConfigToApi(config, out));
-  ASSIGN_OR_RETURN(const std::vector<RunStateRow> states, RunStates(tx, row.run_id));
-  StatesToApi(states, out);
-  if (!row.pipeline_version_id.empty()) return absl::OkStatus();
-  const auto [spec, fresh] = specs.try_emplace(config.spec_sha256);
-  if (fresh) {
-    ASSIGN_OR_RETURN(const std::string text, SpecGet(tx, config.spec_sha256));
-    RETURN_IF_ERROR(SpecToApi(text, &spec->second));
+// Adds runs to a reply as GetRun and ListRuns give them: with configuration, states, and the pipeline of
+// those that came with their own. `add` gives the place of the next one.
+absl::Status ReadRuns(db::Tx& tx, const std::vector<RunRow>& rows, const std::function<api::Run*()>& add) {
+  std::vector<std::string> ids;
+  for (const RunRow& row : rows) ids.push_back(row.run_id);
+  ASSIGN_OR_RETURN(auto configs, RunConfigs(tx, ids));
+  ASSIGN_OR_RETURN(auto states, RunStates(tx, ids));
+  std::map<std::string, google::protobuf::Struct> specs;
+  for (const RunRow& row : rows) {
+    api::Run* out = add();
+    ToApi(row, out);
+    const RunConfigRow& config = configs[row.run_id];
+    RETURN_IF_ERROR(ConfigToApi(config, out));
+    StatesToApi(states[row.run_id], out);
+    if (!row.pipeline_version_id.empty()) continue;
+    const auto [spec, fresh] = specs.try_emplace(config.spec_sha256);
+    if (fresh) {
+      ASSIGN_OR_RETURN(const std::string text, SpecGet(tx, config.spec_sha256));
+      RETURN_IF_ERROR(SpecToApi(text, &spec->second));
+    }
+    *out->mutable_pipeline_spec() = spec->second;
   }
-  *out->mutable_pipeline_spec() = spec->second;
   return absl::OkStatus();
 }
 
@@ -158,8 +166,7 @@ absl::Status RunCreate(Deps& deps, const api::CreateRunRequest& request, api::Ru
 absl::Status RunGet(Deps& deps, const api::GetRunRequest& request, api::Run* reply) {
   return deps.store.Read([&](db::Tx& tx) -> absl::Status {
     ASSIGN_OR_RETURN(const RunRow row, RunGet(tx, request.run_id()));
-    std::map<std::string, google::protobuf::Struct> specs;
-    RETURN_IF_ERROR(ReadRun(tx, row, specs, reply));
+    RETURN_IF_ERROR(ReadRuns(tx, {row}, [reply] { return reply; }));
     RunTasks tasks;
     ASSIGN_OR_RETURN(tasks.tasks, TaskList(tx, row.run_id));
     if (tasks.tasks.empty()) return absl::OkStatus();
@@ -180,8 +187,7 @@ absl::Status RunList(Deps& deps, const api::ListRunsRequest& request, api::ListR
       RETURN_IF_ERROR(ExperimentGet(tx, request.experiment_id()).status());
     Page<RunRow> page;
     RETURN_IF_ERROR(RunList(tx, request.experiment_id(), query, page));
-    std::map<std::string, google::protobuf::Struct> specs;
-    for (const RunRow& row : page.rows) RETURN_IF_ERROR(ReadRun(tx, row, specs, reply->add_runs()));
+    RETURN_IF_ERROR(ReadRuns(tx, page.rows, [reply] { return reply->add_runs(); }));
     reply->set_total_size(static_cast<int32_t>(page.total_size));
     reply->set_next_page_token(page.next_page_token);
     return absl::OkStatus();
