@@ -49,8 +49,18 @@ Metrics::Metrics()
 void Metrics::CountRpc(const std::string& method, const std::string& code, absl::Duration took) {
   static const prometheus::Histogram::BucketBoundaries buckets = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
                                                                   0.05,   0.1,   0.25,   1,     5,    30};
-  rpcs_.Add({{"method", method}, {"code", code}}).Increment();
-  rpc_seconds_.Add({{"method", method}}, buckets).Observe(absl::ToDoubleSeconds(took));
+  RpcMetrics found;
+  {
+    absl::MutexLock lock(&rpcs_mutex_);
+    RpcMetrics& known = rpcs_known_[{method, code}];
+    if (known.count == nullptr) {
+      known.count = &rpcs_.Add({{"method", method}, {"code", code}});
+      known.seconds = &rpc_seconds_.Add({{"method", method}}, buckets);
+    }
+    found = known;
+  }
+  found.count->Increment();
+  found.seconds->Observe(absl::ToDoubleSeconds(took));
 }
 
 std::string Metrics::Text() {

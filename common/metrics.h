@@ -8,8 +8,11 @@
 #include <prometheus/registry.h>
 
 #include <string>
+#include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 
 namespace penstock {
@@ -37,6 +40,14 @@ class Metrics {
   std::string Text();
 
  private:
+  // Looking a metric up by its labels costs much of a small call.
+  struct RpcMetrics {
+    prometheus::Counter* count = nullptr;
+    prometheus::Histogram* seconds = nullptr;
+  };
+  absl::Mutex rpcs_mutex_;
+  absl::flat_hash_map<std::pair<std::string, std::string>, RpcMetrics> rpcs_known_
+      ABSL_GUARDED_BY(rpcs_mutex_);
   prometheus::Family<prometheus::Counter>& rpcs_;
   prometheus::Family<prometheus::Histogram>& rpc_seconds_;
   prometheus::Gauge& resident_bytes_;

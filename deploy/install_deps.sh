@@ -4,7 +4,7 @@
 #
 #   deploy/install_deps.sh [--tests]     --tests adds what tests/run.sh needs
 #
-# Environment: PENSTOCK_PYTHON names the interpreter to make .venv with (default: the first python3 found that is
+# Environment: PENSTOCK_VENV_PYTHON names the interpreter to make .venv with (default: the first python3 found that is
 # new enough).
 set -euo pipefail
 
@@ -84,10 +84,10 @@ python_usable() {
 
 find_python() {
   local candidate
-  if [[ -n ${PENSTOCK_PYTHON:-} ]]; then
-    python_usable "$PENSTOCK_PYTHON" ||
-      fail "PENSTOCK_PYTHON=$PENSTOCK_PYTHON is not a Python 3.$python_minor_needed or newer with venv and ensurepip."
-    printf '%s\n' "$PENSTOCK_PYTHON"
+  if [[ -n ${PENSTOCK_VENV_PYTHON:-} ]]; then
+    python_usable "$PENSTOCK_VENV_PYTHON" ||
+      fail "PENSTOCK_VENV_PYTHON=$PENSTOCK_VENV_PYTHON is not a Python 3.$python_minor_needed or newer with venv and ensurepip."
+    printf '%s\n' "$PENSTOCK_VENV_PYTHON"
     return
   fi
   for candidate in python3 /usr/bin/python3 python3.13 python3.12 python3.11 python3.10 python3.9; do
@@ -97,7 +97,7 @@ find_python() {
     fi
   done
   fail "no Python 3.$python_minor_needed or newer with venv was found: install python3 and python3-venv," \
-    "or set PENSTOCK_PYTHON."
+    "or set PENSTOCK_VENV_PYTHON."
 }
 
 # The environment is described by its requirement files; the description of the last successful install is kept in

@@ -79,13 +79,14 @@ class Scheduler {
  public:
   Scheduler(const Config& config, const std::string& data_dir, Store& store, DocumentCache& documents,
             const Clock& clock, IdGenerator& ids, Metrics& metrics)
-      : executor_(ExecutorOptions(config, data_dir), clock),
-        engine_(store, executor_, documents, clock, ids, metrics,
+      : executor_(std::make_unique<LocalExecutor>(ExecutorOptions(config, data_dir), clock)),
+        engine_(store, *executor_, documents, clock, ids, metrics,
                 EngineOptions{data_dir, absl::StrCat("local:", data_dir),
                               static_cast<int>(config.active_runs_max)}) {}
   ~Scheduler() {
     engine_.Stop();
     if (thread_.joinable()) thread_.join();
+    executor_.reset();  // before the engine, which its events go to
   }
 
   absl::Status Start() {
@@ -95,7 +96,7 @@ class Scheduler {
   }
 
  private:
-  LocalExecutor executor_;
+  std::unique_ptr<LocalExecutor> executor_;
   Engine engine_;
   std::thread thread_;
 };

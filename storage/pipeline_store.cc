@@ -113,7 +113,6 @@ absl::StatusOr<PipelineVersionRow> SelectVersion(db::Tx& tx, absl::string_view w
     return absl::OkStatus();
   }));
   if (!found.has_value()) return missing;
-  RETURN_IF_ERROR(TagsRead(tx, found->pipeline_version_id, found->tags));
   return *std::move(found);
 }
 
@@ -195,6 +194,13 @@ absl::Status PipelineVersionInsert(db::Tx& tx, const PipelineVersionRow& row) {
 }
 
 absl::StatusOr<PipelineVersionRow> PipelineVersionGet(db::Tx& tx, absl::string_view pipeline_version_id) {
+  ASSIGN_OR_RETURN(PipelineVersionRow row, PipelineVersionGetWithoutTags(tx, pipeline_version_id));
+  RETURN_IF_ERROR(TagsRead(tx, row.pipeline_version_id, row.tags));
+  return row;
+}
+
+absl::StatusOr<PipelineVersionRow> PipelineVersionGetWithoutTags(db::Tx& tx,
+                                                                 absl::string_view pipeline_version_id) {
   return SelectVersion(tx, "WHERE pipeline_version_id = $1", pipeline_version_id,
                        error::PipelineVersionNotFound(pipeline_version_id));
 }

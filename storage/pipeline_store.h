@@ -35,8 +35,12 @@ absl::Status PipelineVersionInsert(db::Tx& tx, const PipelineVersionRow& row);
 
 // NOT_FOUND.
 absl::StatusOr<PipelineVersionRow> PipelineVersionGet(db::Tx& tx, absl::string_view pipeline_version_id);
+// For creating runs, which asks often and needs no tags.
+absl::StatusOr<PipelineVersionRow> PipelineVersionGetWithoutTags(db::Tx& tx,
+                                                                 absl::string_view pipeline_version_id);
 
-// The version created last, by id among equals. NOT_FOUND if the pipeline does not exist or has none.
+// The version created last, by id among equals, without its tags. NOT_FOUND if the pipeline does not exist or
+// has none.
 absl::StatusOr<PipelineVersionRow> PipelineVersionLatest(db::Tx& tx, absl::string_view pipeline_id);
 
 // `query` is scoped to `pipeline_id`. NOT_FOUND if there is no such pipeline.

@@ -25,9 +25,10 @@ constexpr char kInsertConfig[] =
     "INSERT INTO run_configs (run_id, spec_sha256, parameters, pipeline_root) VALUES ($1, $2, $3, $4)";
 constexpr char kSelectConfigs[] =
     "SELECT run_id, spec_sha256, parameters, pipeline_root FROM run_configs WHERE run_id IN ($ids)";
-constexpr char kTouchExperiment[] =
-    "UPDATE experiments SET last_run_created_at_us = $2 WHERE experiment_id = $1 AND last_run_created_at_us "
-    "< $2";
+constexpr char kTouchExperiment[] = R"sql(
+  UPDATE experiments
+  SET last_run_created_at_us = CASE WHEN last_run_created_at_us < $2 THEN $2 ELSE last_run_created_at_us END
+  WHERE experiment_id = $1)sql";
 // VALUES with a subselect: INSERT ... SELECT from the same table builds a temporary one.
 constexpr char kInsertState[] = R"sql(
   INSERT INTO run_states (run_id, sequence, state, updated_at_us, error_code, error_message)
@@ -108,6 +109,9 @@ const ListResource& RunResource() {
 }
 
 absl::Status RunInsert(db::Tx& tx, const RunRow& row, const RunConfigRow& config) {
+  ASSIGN_OR_RETURN(const int64_t experiments,
+                   tx.Execute(kTouchExperiment, {row.experiment_id, row.created_at}));
+  if (experiments == 0) return error::ExperimentNotFound(row.experiment_id);
   const auto inserted =
       tx.Execute(kInsert, {row.run_id, row.experiment_id, row.namespace_, row.display_name, row.description,
                            Name(row.storage_state), Name(row.state), row.service_account, row.pipeline_id,
@@ -119,7 +123,6 @@ absl::Status RunInsert(db::Tx& tx, const RunRow& row, const RunConfigRow& config
       tx.Execute(kInsertConfig, {row.run_id, config.spec_sha256, config.parameters, config.pipeline_root})
           .status());
   RETURN_IF_ERROR(AppendState(tx, row.run_id, {row.state, row.created_at, 0, ""}));
-  RETURN_IF_ERROR(tx.Execute(kTouchExperiment, {row.experiment_id, row.created_at}).status());
   RETURN_IF_ERROR(CounterAdd(tx, kCounter, 1));
   return CounterAdd(tx, ExperimentCounter(row.experiment_id), 1);
 }

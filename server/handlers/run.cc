@@ -44,7 +44,7 @@ absl::StatusOr<PipelineVersionRow> ReferencedVersion(Deps& deps,
       ASSIGN_OR_RETURN(version, PipelineVersionLatest(tx, reference.pipeline_id()));
       return absl::OkStatus();
     }
-    ASSIGN_OR_RETURN(version, PipelineVersionGet(tx, reference.pipeline_version_id()));
+    ASSIGN_OR_RETURN(version, PipelineVersionGetWithoutTags(tx, reference.pipeline_version_id()));
     if (!reference.pipeline_id().empty() && reference.pipeline_id() != version.pipeline_id) {
       return error::PipelineVersionOfAnother(version.pipeline_version_id, reference.pipeline_id());
     }
@@ -147,7 +147,6 @@ absl::Status RunCreate(Deps& deps, const api::CreateRunRequest& request, api::Ru
   row.finished_at = absl::UnixEpoch();
   const bool own_spec = row.pipeline_version_id.empty();
   RETURN_IF_ERROR(deps.store.Write([&](db::Tx& tx) -> absl::Status {
-    RETURN_IF_ERROR(ExperimentGet(tx, row.experiment_id).status());
     if (own_spec) RETURN_IF_ERROR(SpecPut(tx, document->sha256_hex, document->canonical_json));
     const absl::Status inserted = RunInsert(tx, row, config);
     // The version went between reading and writing, and its text with it.

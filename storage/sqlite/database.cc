@@ -49,35 +49,47 @@ absl::Status Database::Write(db::TxBody body) {
   return waiter.status;
 }
 
+// Savepoints cost as much as a small write, and failures are rare: the group is first tried without, and if a
+// member fails everybody's body runs again, now with a savepoint each.
 void Database::CommitTogether(absl::Span<Waiter* const> group) {
+  if (!TryCommit(group, /*savepoints=*/false) && group.size() > 1)
+    (void)TryCommit(group, /*savepoints=*/true);
+}
+
+// Whether nobody failed. Without savepoints nothing is committed if somebody did.
+bool Database::TryCommit(absl::Span<Waiter* const> group, bool savepoints) {
   const auto fail_all = [&](const absl::Status& status) {
     for (Waiter* member : group) {
       if (member->status.ok()) member->status = status;
     }
+    return false;
   };
-  auto begun = writer_->Execute("BEGIN IMMEDIATE", {});
+  for (Waiter* member : group) member->status = absl::OkStatus();
+  const auto begun = writer_->Execute("BEGIN IMMEDIATE", {});
   if (!begun.ok()) return fail_all(begun.status());
   const auto end = absl::MakeCleanup([this] {
     if (writer_->InTransaction()) (void)writer_->Execute("ROLLBACK", {});
   });
 
-  const bool alone = group.size() == 1;
   bool any = false;
+  bool all = true;
   for (Waiter* member : group) {
-    if (!alone) (void)writer_->Execute("SAVEPOINT member", {});
+    if (savepoints) (void)writer_->Execute("SAVEPOINT member", {});
     member->status = member->body(*writer_);
     if (!writer_->InTransaction()) {  // SQLite gave the whole transaction up: nobody's write remains
       return fail_all(member->status.ok() ? absl::AbortedError("SQLite rolled the transaction back")
                                           : member->status);
     }
     any |= member->status.ok();
-    if (alone) continue;
+    all &= member->status.ok();
+    if (!all && !savepoints) return false;
+    if (!savepoints) continue;
     if (!member->status.ok()) (void)writer_->Execute("ROLLBACK TO member", {});
     (void)writer_->Execute("RELEASE member", {});
   }
-  if (!any) return;
-  auto committed = writer_->Execute("COMMIT", {});
-  if (!committed.ok()) fail_all(committed.status());
+  if (!any) return false;
+  const auto committed = writer_->Execute("COMMIT", {});
+  return committed.ok() ? all : fail_all(committed.status());
 }
 
 absl::StatusOr<std::unique_ptr<Connection>> Database::TakeReader() {

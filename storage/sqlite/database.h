@@ -13,9 +13,10 @@
 
 namespace penstock::sqlite {
 
-// All writes pass one queue. The caller at its head leads: it runs the bodies of everybody who waits, each in
-// a savepoint of its own, commits once, and wakes them. So "database is locked" cannot happen between our own
-// callers, a lone caller pays no thread hop, and throughput grows with the number of callers.
+// All writes pass one queue. The caller at its head leads: it runs the bodies of everybody who waits, so
+// that the failure of one undoes its own writes only, commits once, and wakes them. So "database is locked"
+// cannot happen between our own callers, a lone caller pays no thread hop, and throughput grows with the
+// number of callers.
 class Database final : public db::Database {
  public:
   // `path` is a file, made when it is missing.
@@ -38,6 +39,7 @@ class Database final : public db::Database {
       : path_(std::move(path)), writer_(std::move(writer)) {}
 
   void CommitTogether(absl::Span<Waiter* const> group);
+  bool TryCommit(absl::Span<Waiter* const> group, bool savepoints);
   absl::StatusOr<std::unique_ptr<Connection>> TakeReader();
   void ReturnReader(std::unique_ptr<Connection> reader);
 
