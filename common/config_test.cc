@@ -40,12 +40,16 @@ TEST(Config, TheCommandLineWinsOverTheEnvironmentAndThatOverTheFile) {
 
 TEST(Config, SaysWhatIsWrongAndWhatWouldBeRight) {
   const std::pair<std::string, std::string> cases[] = {
-      {"--dat_dir=/x", "did you mean 'data_dir'"}, {"--role=boss", "all, server or scheduler"},
-      {"--grpc_listen=8887", "host:port"},         {"--max_parallel_tasks=many", "a whole number from 0"},
+      {"--dat_dir=/x", "did you mean 'data_dir'"},
+      {"--role=boss", "all, server or scheduler"},
+      {"--grpc_listen=8887", "host:port"},
+      {"--max_parallel_tasks=many", "a whole number from 0"},
       {"--python=no-such-python", "the Python interpreter"},
       {"--python=/no/such/python", "the Python interpreter"},
-      {"--gateway=maybe", "'on' or 'off'"},        {"--config=/no/such/file", "cannot be read"},
-      {"stray", "unexpected argument 'stray'"},    {"--data_dir", "needs a value"},
+      {"--gateway=maybe", "'on' or 'off'"},
+      {"--config=/no/such/file", "cannot be read"},
+      {"stray", "unexpected argument 'stray'"},
+      {"--data_dir", "needs a value"},
   };
   for (const auto& [argument, text] : cases) {
     const auto line = Read({argument});

@@ -14,7 +14,7 @@ venv=$root/.venv
 readonly go_needed_default=1.21
 readonly python_minor_needed=9
 readonly packages=(
-  build-essential ca-certificates ccache clang-format cmake libabsl-dev libarchive-dev libbenchmark-dev
+  build-essential ca-certificates ccache clang-format cmake libabsl-dev libarchive-dev
   libgmock-dev libgrpc++-dev libgtest-dev libprotobuf-dev libspdlog-dev libsqlite3-dev libssl-dev libyaml-dev
   libzstd-dev mold ninja-build nlohmann-json3-dev pkg-config prometheus-cpp-dev protobuf-compiler
   protobuf-compiler-grpc python3-venv
@@ -86,7 +86,8 @@ find_python() {
   local candidate
   if [[ -n ${PENSTOCK_VENV_PYTHON:-} ]]; then
     python_usable "$PENSTOCK_VENV_PYTHON" ||
-      fail "PENSTOCK_VENV_PYTHON=$PENSTOCK_VENV_PYTHON is not a Python 3.$python_minor_needed or newer with venv and ensurepip."
+      fail "PENSTOCK_VENV_PYTHON=$PENSTOCK_VENV_PYTHON is not a Python 3.$python_minor_needed or newer with venv" \
+        "and ensurepip."
     printf '%s\n' "$PENSTOCK_VENV_PYTHON"
     return
   fi
