@@ -194,7 +194,11 @@ run_example() {
     --threshold "$threshold" --data_dir "$data_dir" </dev/null &
   example_pid=$!
   wait_for "$example_pid" || code=$?
-  if ((signals > 0)); then exit 130; fi
+  if ((signals > 0)); then
+    say ""
+    say "Stopping. A task that runs goes on to its end; the next start with --data_dir $data_dir continues the run."
+    exit 130
+  fi
   example_pid=
   return "$code"
 }

@@ -216,7 +216,12 @@ def seconds(start: Optional[datetime.datetime], end: Optional[datetime.datetime]
 
 def tasks_of(run: Any) -> List[Any]:
     details = run.run_details.task_details if run.run_details else None
-    return sorted(details or [], key=lambda task: (task.start_time or task.create_time, task.display_name or ''))
+
+    def begun(task: Any) -> Any:
+        # A task that has not started yet has the epoch as its start; it comes last.
+        return (task.start_time is None or task.start_time.year <= 1970, task.start_time or task.create_time,
+                task.display_name or '')
+    return sorted(details or [], key=begun)
 
 
 def watch(kfp_client: client.Client, run_id: str, timeout: float) -> Any:
