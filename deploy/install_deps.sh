@@ -69,6 +69,8 @@ go_needed() {
 check_go() {
   local needed found
   needed=$(go_needed)
+  # Where Go installs itself; the build looks there too, and sudo may have dropped it from PATH.
+  PATH=$PATH:/usr/local/go/bin
   command -v go >/dev/null || fail "Go is missing: install Go $needed or newer and put it on PATH."
   # From outside the module, so that go itself does not refuse it first.
   found=$(cd / && GOTOOLCHAIN=local go env GOVERSION) || fail "'go env' fails: repair the Go installation."
