@@ -23,8 +23,9 @@ inline constexpr int kSpecOutputNameBytes = 255;  // output of an executor: beco
 
 // --- Requests ---
 inline constexpr int kRpcMessageBytes =
-    64 << 20;                           // one gRPC message; a package of the size above, as a Struct, fits
-inline constexpr int kNameBytes = 128;  // pipeline, experiment
+    64 << 20;                             // one gRPC message; a package of the size above, as a Struct, fits
+inline constexpr int kRpcThreads = 1024;  // calls that run at once; more are RESOURCE_EXHAUSTED
+inline constexpr int kNameBytes = 128;    // pipeline, experiment
 inline constexpr int kVersionNameBytes = 127;
 inline constexpr int kDisplayNameBytes = 1024;
 inline constexpr int kNamespaceBytes = 63;

@@ -12,7 +12,6 @@
 namespace penstock {
 namespace {
 
-constexpr int kThreadsMax = 1024;  // calls that run at once; more are refused with RESOURCE_EXHAUSTED
 // gRPC ends threads that are idle beyond this many, and making them anew costs more than a call.
 constexpr int kPollersMax = 64;
 
@@ -31,7 +30,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(Deps& deps, const std::str
 
   grpc::ServerBuilder builder;
   grpc::ResourceQuota quota("penstock");
-  quota.SetMaxThreads(kThreadsMax);
+  quota.SetMaxThreads(limits::kRpcThreads);
   builder.SetResourceQuota(quota);
   builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
   builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, kPollersMax);

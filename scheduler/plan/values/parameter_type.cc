@@ -9,6 +9,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "common/spec/parameter_type.h"
 #include "common/status_macros.h"
 #include "common/text.h"
 
@@ -18,26 +19,6 @@ namespace {
 using ml_pipelines::ParameterType;
 
 constexpr size_t kContentExcerptBytes = 60;
-
-bool IsKind(const Json& value, ParameterTypeEnum type) {
-  switch (type) {
-    case ParameterType::NUMBER_DOUBLE:
-    case ParameterType::NUMBER_INTEGER:
-      return value.is_number();
-    case ParameterType::STRING:
-      return value.is_string();
-    case ParameterType::BOOLEAN:
-      return value.is_boolean();
-    case ParameterType::LIST:
-      return value.is_array();
-    case ParameterType::STRUCT:
-    case ParameterType::TASK_FINAL_STATUS:
-    case ParameterType::TASK_CONFIG:
-      return value.is_object();
-    default:
-      return false;
-  }
-}
 
 // strconv.ParseBool, which KFP reads booleans with.
 absl::StatusOr<Json> ParseBool(absl::string_view text) {
@@ -109,7 +90,7 @@ std::string ParameterTypeName(ParameterTypeEnum type) {
 }
 
 absl::Status CheckParameterKind(const Json& value, ParameterTypeEnum type) {
-  if (IsKind(value, type)) {
+  if (IsOfType(value, type)) {
     return absl::OkStatus();
   }
   return absl::InvalidArgumentError(absl::StrCat("its type is ", ParameterTypeName(type),
