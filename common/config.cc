@@ -32,7 +32,10 @@ struct Setting {
 // In the order of --help.
 constexpr Setting kSettings[] = {
     {"data_dir", "~/.penstock", "DIR", "where the database, artifacts, logs and work directories lie"},
-    {"database_url", "", "URL", "sqlite:///path/of/a/file.db; default: penstock.db in the data directory"},
+    {"database_url", "", "URL",
+     "sqlite:///path/of/a/file.db or postgresql://user@host/name; default: penstock.db in the data "
+     "directory"},
+    {"database_wait_s", "30", "SECONDS", "how long a start waits for a database server that is not up yet"},
     {"role", "all", "ROLE", "all, server (only the API) or scheduler (only runs pipelines)"},
     {"grpc_listen", "127.0.0.1:8887", "HOST:PORT", "where gRPC is served; port 0 takes a free one"},
     {"http_listen", "127.0.0.1:8888", "HOST:PORT", "where the gateway serves HTTP; port 0 takes a free one"},
@@ -207,6 +210,7 @@ absl::StatusOr<Config> Check(const Values& values) {
   config.database_url = check.Text("database_url");
   if (config.database_url.empty())
     config.database_url = absl::StrCat("sqlite://", config.data_dir, "/penstock.db");
+  config.database_wait = absl::Seconds(check.Number("database_wait_s", 0, 86'400));
   const std::string& role = check.Text("role");
   if (role != "all" && role != "server" && role != "scheduler")
     check.Wrong("role", "all, server or scheduler");

@@ -13,8 +13,9 @@ namespace penstock {
 
 struct Config {
   std::string data_dir;      // absolute; made if it is missing
-  std::string database_url;  // sqlite:///...
-  bool serve_api = true;     // --role
+  std::string database_url;  // sqlite:///... or postgresql://...
+  absl::Duration database_wait;
+  bool serve_api = true;  // --role
   bool run_scheduler = true;
   std::string grpc_listen;         // host:port, port 0 takes a free one
   std::string http_listen;         // likewise

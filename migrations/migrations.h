@@ -15,5 +15,6 @@ struct Migration {
 };
 
 absl::Span<const Migration> Sqlite();
+absl::Span<const Migration> Postgres();
 
 }  // namespace penstock::migrations

@@ -108,7 +108,9 @@ absl::Status Serve(const Config& config) {
   spdlog::info("starting version={} {}", PENSTOCK_VERSION, DescribeConfig(config));
   Uuid7Generator ids(clock);
   Metrics metrics;
-  ASSIGN_OR_RETURN(const auto store, Store::Open(config.database_url, clock));
+  ASSIGN_OR_RETURN(const auto store, Store::Open(config.database_url, clock, {config.database_wait}));
+  spdlog::info("database is open migrations_applied={} database={}", store->migrations_applied(),
+               LogValue(store->description()));
   DocumentCache documents(kCachedDocuments);
   ASSIGN_OR_RETURN(const std::string default_experiment_id, EnsureDefaultExperiment(*store, clock, ids));
   Deps deps{*store, documents, clock, ids, metrics, data_dir->path(), default_experiment_id};

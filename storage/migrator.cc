@@ -6,35 +6,58 @@
 namespace penstock {
 namespace {
 
-constexpr char kCreateVersions[] = R"sql(
+// What the databases say differently.
+struct Statements {
+  const char* create_versions;
+  const char* versions_exist;
+};
+constexpr Statements kSqlite = {
+    R"sql(
   CREATE TABLE IF NOT EXISTS schema_migrations (
     version       INTEGER NOT NULL PRIMARY KEY,
     name          TEXT    NOT NULL,
     checksum      TEXT    NOT NULL,
     applied_at_us INTEGER NOT NULL
-  ))sql";
+  ))sql",
+    "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'schema_migrations'"};
+constexpr Statements kPostgres = {R"sql(
+  CREATE TABLE IF NOT EXISTS schema_migrations (
+    version       BIGINT           NOT NULL PRIMARY KEY,
+    name          TEXT COLLATE "C" NOT NULL,
+    checksum      TEXT COLLATE "C" NOT NULL,
+    applied_at_us BIGINT           NOT NULL
+  ))sql",
+                                  "SELECT 1 WHERE to_regclass('schema_migrations') IS NOT NULL"};
+
 constexpr char kSelectVersions[] = "SELECT version, name, checksum FROM schema_migrations ORDER BY version";
 constexpr char kInsertVersion[] =
     "INSERT INTO schema_migrations (version, name, checksum, applied_at_us) VALUES ($1, $2, $3, $4)";
 constexpr char kDeleteVersion[] = "DELETE FROM schema_migrations WHERE version = $1";
 
+const Statements& StatementsOf(const db::Database& database) {
+  return database.kind() == "postgres" ? kPostgres : kSqlite;
+}
+
 }  // namespace
 
-absl::StatusOr<std::vector<Migrator::Applied>> Migrator::ReadApplied() {
+absl::StatusOr<std::vector<Migrator::Applied>> Migrator::ReadApplied(db::Tx& tx) {
   std::vector<Applied> applied;
-  RETURN_IF_ERROR(database_.Write([](db::Tx& tx) { return tx.Execute(kCreateVersions, {}).status(); }));
-  RETURN_IF_ERROR(database_.Read([&](db::Tx& tx) {
-    applied.clear();
-    return tx.Query(kSelectVersions, {}, [&](const db::Row& row) {
-      applied.push_back({static_cast<int>(row.Int64(0)), row.String(1), row.String(2)});
-      return absl::OkStatus();
-    });
+  bool exists = false;
+  RETURN_IF_ERROR(tx.Query(StatementsOf(database_).versions_exist, {}, [&](const db::Row&) {
+    exists = true;
+    return absl::OkStatus();
+  }));
+  if (!exists) return applied;
+  RETURN_IF_ERROR(tx.Query(kSelectVersions, {}, [&](const db::Row& row) {
+    applied.push_back({static_cast<int>(row.Int64(0)), row.String(1), row.String(2)});
+    return absl::OkStatus();
   }));
   return applied;
 }
 
-absl::StatusOr<std::vector<migrations::Migration>> Migrator::Plan() {
-  ASSIGN_OR_RETURN(const auto applied, ReadApplied());
+// How many of the known migrations the database has; an error if it has others.
+absl::StatusOr<size_t> Migrator::CountApplied(db::Tx& tx) {
+  ASSIGN_OR_RETURN(const auto applied, ReadApplied(tx));
   if (applied.size() > known_.size()) {
     return absl::FailedPreconditionError(absl::StrCat(
         "The database has schema version ", applied.back().version, " (", applied.back().name,
@@ -49,30 +72,64 @@ absl::StatusOr<std::vector<migrations::Migration>> Migrator::Plan() {
           "the program that made the database, or another data directory"));
     }
   }
-  return std::vector<migrations::Migration>(known_.begin() + applied.size(), known_.end());
+  return applied.size();
+}
+
+absl::Status Migrator::ApplyOne(db::Tx& tx, const migrations::Migration& migration) {
+  RETURN_IF_ERROR(tx.Execute(StatementsOf(database_).create_versions, {}).status());
+  RETURN_IF_ERROR(database_.ExecuteScript(tx, migration.up));
+  return tx.Execute(kInsertVersion, {migration.version, migration.name, migration.checksum, clock_.Now()})
+      .status();
+}
+
+absl::StatusOr<std::vector<migrations::Migration>> Migrator::Plan() {
+  size_t applied = 0;
+  RETURN_IF_ERROR(database_.Read([&](db::Tx& tx) -> absl::Status {
+    ASSIGN_OR_RETURN(applied, CountApplied(tx));
+    return absl::OkStatus();
+  }));
+  return std::vector<migrations::Migration>(known_.begin() + applied, known_.end());
 }
 
 absl::StatusOr<int> Migrator::Apply() {
   ASSIGN_OR_RETURN(const auto plan, Plan());
+  int applied_here = 0;
   for (const migrations::Migration& migration : plan) {
-    RETURN_IF_ERROR(database_.Write([&](db::Tx& tx) {
-      RETURN_IF_ERROR(database_.ExecuteScript(tx, migration.up));
-      return tx.Execute(kInsertVersion, {migration.version, migration.name, migration.checksum, clock_.Now()})
-          .status();
+    bool done_by_another = false;
+    RETURN_IF_ERROR(database_.Write([&](db::Tx& tx) -> absl::Status {
+      ASSIGN_OR_RETURN(const size_t applied, CountApplied(tx));
+      done_by_another = static_cast<int>(applied) >= migration.version;
+      return done_by_another ? absl::OkStatus() : ApplyOne(tx, migration);
     }));
+    if (!done_by_another) ++applied_here;
   }
-  return static_cast<int>(plan.size());
+  return applied_here;
 }
 
-absl::Status Migrator::RevertLast() {
-  ASSIGN_OR_RETURN(const auto applied, ReadApplied());
-  RETURN_IF_ERROR(Plan().status());
-  if (applied.empty()) return absl::FailedPreconditionError("The database has no migration to take back");
-  const migrations::Migration& last = known_[applied.size() - 1];
-  return database_.Write([&](db::Tx& tx) {
+absl::StatusOr<int> Migrator::DryRun() {
+  int count = 0;
+  const absl::Status undone = absl::CancelledError("dry run");
+  const absl::Status status = database_.Write([&](db::Tx& tx) -> absl::Status {
+    ASSIGN_OR_RETURN(const size_t applied, CountApplied(tx));
+    count = 0;
+    for (size_t i = applied; i < known_.size(); ++i, ++count) RETURN_IF_ERROR(ApplyOne(tx, known_[i]));
+    return undone;
+  });
+  if (status != undone) return status;
+  return count;
+}
+
+absl::StatusOr<std::string> Migrator::RevertLast() {
+  std::string name;
+  RETURN_IF_ERROR(database_.Write([&](db::Tx& tx) -> absl::Status {
+    ASSIGN_OR_RETURN(const size_t applied, CountApplied(tx));
+    if (applied == 0) return absl::FailedPreconditionError("The database has no migration to take back");
+    const migrations::Migration& last = known_[applied - 1];
+    name = last.name;
     RETURN_IF_ERROR(database_.ExecuteScript(tx, last.down));
     return tx.Execute(kDeleteVersion, {last.version}).status();
-  });
+  }));
+  return name;
 }
 
 }  // namespace penstock

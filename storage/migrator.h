@@ -12,7 +12,8 @@
 
 namespace penstock {
 
-// Not thread-safe; one at a time for a database (the caller holds the data directory's lock).
+// Not thread-safe. Processes may migrate one database at the same time: each step is decided again in the
+// transaction that makes it, and writers of a database exclude each other.
 class Migrator {
  public:
   Migrator(db::Database& database, absl::Span<const migrations::Migration> known, const Clock& clock)
@@ -25,9 +26,12 @@ class Migrator {
   // Applies what Plan gives, each in one transaction with its version row. Returns how many.
   absl::StatusOr<int> Apply();
 
-  // Takes the newest applied migration back.
+  // Applies what Plan gives in one transaction and takes all of it back. Returns how many.
+  absl::StatusOr<int> DryRun();
+
+  // Takes the newest applied migration back; returns its name.
   // FAILED_PRECONDITION if none is applied.
-  absl::Status RevertLast();
+  absl::StatusOr<std::string> RevertLast();
 
  private:
   struct Applied {
@@ -35,7 +39,9 @@ class Migrator {
     std::string name;
     std::string checksum;
   };
-  absl::StatusOr<std::vector<Applied>> ReadApplied();
+  absl::StatusOr<std::vector<Applied>> ReadApplied(db::Tx& tx);
+  absl::StatusOr<size_t> CountApplied(db::Tx& tx);
+  absl::Status ApplyOne(db::Tx& tx, const migrations::Migration& migration);
 
   db::Database& database_;
   const absl::Span<const migrations::Migration> known_;

@@ -17,7 +17,7 @@ void Notifier::StopListening(Topic topic) {
                    listeners_.end());
 }
 
-void Notifier::Notify(Topic topic, absl::string_view key) const {
+void Notifier::Deliver(Topic topic, absl::string_view key) const {
   absl::MutexLock lock(&mutex_);
   for (const auto& [wanted, listener] : listeners_) {
     if (wanted == topic) listener(key);

@@ -12,17 +12,25 @@ namespace penstock {
 
 enum class Topic { kRuns };
 
-// Thread-safe. Delivers within this process.
+// Thread-safe. Delivers within this process; a database that knows of other processes delivers there too.
 class Notifier {
  public:
   using Listener = std::function<void(absl::string_view key)>;
+
+  Notifier() = default;
+  virtual ~Notifier() = default;
+  Notifier(const Notifier&) = delete;
+  Notifier& operator=(const Notifier&) = delete;
 
   // `listener` is called from any thread and must return at once, until StopListening returns.
   void Listen(Topic topic, Listener listener);
   void StopListening(Topic topic);
 
-  // `key` is the id of what changed.
-  void Notify(Topic topic, absl::string_view key) const;
+  // `key` is the id of what changed. Call it after the commit.
+  virtual void Notify(Topic topic, absl::string_view key) { Deliver(topic, key); }
+
+ protected:
+  void Deliver(Topic topic, absl::string_view key) const;
 
  private:
   mutable absl::Mutex mutex_;

@@ -5,8 +5,12 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "common/ids.h"
 #include "common/status_macros.h"
 #include "storage/migrator.h"
+#include "storage/postgres/database.h"
+#include "storage/postgres/notifier.h"
+#include "storage/postgres/url.h"
 #include "storage/setting_store.h"
 #include "storage/sqlite/database.h"
 
@@ -31,16 +35,38 @@ absl::StatusOr<std::string> EnsureTokenKey(Store& store) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Store>> Store::Open(absl::string_view url, const Clock& clock) {
+absl::Status Store::OpenDatabase(absl::string_view url, const StoreOptions& options) {
   absl::string_view path = url;
-  if (!absl::ConsumePrefix(&path, kSqliteScheme) || !absl::StartsWith(path, "/")) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("database URL '", url, "' is not served; use sqlite:///absolute/path/of/the/file.db"));
+  if (absl::ConsumePrefix(&path, kSqliteScheme) && absl::StartsWith(path, "/")) {
+    ASSIGN_OR_RETURN(database_, sqlite::Database::Open(std::string(path)));
+    notifier_ = std::make_unique<Notifier>();
+    known_migrations_ = migrations::Sqlite();
+    description_ = absl::StrCat("SQLite at ", path);
+    return absl::OkStatus();
   }
-  ASSIGN_OR_RETURN(auto database, sqlite::Database::Open(std::string(path)));
-  std::unique_ptr<Store> store(new Store(std::move(database)));
+  if (postgres::IsPostgresUrl(url)) {
+    const std::string process_id = Uuid7Generator(RealClock::Instance()).NewId();
+    ASSIGN_OR_RETURN(auto database,
+                     postgres::Database::Open(std::string(url), process_id, options.database_wait));
+    notifier_ = std::make_unique<postgres::ListenNotifier>(database->connector().url(), process_id);
+    known_migrations_ = migrations::Postgres();
+    description_ = database->Describe();
+    database_ = std::move(database);
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("database URL '", postgres::WithoutPassword(url),
+                   "' is not served; use sqlite:///absolute/path/of/the/file.db or "
+                   "postgresql://USER@HOST:PORT/DATABASE"));
+}
+
+absl::StatusOr<std::unique_ptr<Store>> Store::Open(absl::string_view url, const Clock& clock,
+                                                   const StoreOptions& options) {
+  std::unique_ptr<Store> store(new Store);
+  RETURN_IF_ERROR(store->OpenDatabase(url, options));
+  if (!options.migrate) return store;
   ASSIGN_OR_RETURN(store->migrations_applied_,
-                   Migrator(*store->database_, migrations::Sqlite(), clock).Apply());
+                   Migrator(*store->database_, store->known_migrations_, clock).Apply());
   ASSIGN_OR_RETURN(store->page_token_key_, EnsureTokenKey(*store));
   return store;
 }

@@ -9,7 +9,7 @@
 #include <variant>
 
 #include "absl/functional/function_ref.h"
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
@@ -85,6 +85,9 @@ using TxBody = absl::FunctionRef<absl::Status(Tx&)>;
 class Database {
  public:
   virtual ~Database() = default;
+
+  // "sqlite" or "postgres": the folder of its migrations.
+  virtual absl::string_view kind() const = 0;
 
   // Runs `body` on one consistent snapshot. Returns its status or the database's.
   virtual absl::Status Read(TxBody body) = 0;

@@ -9,6 +9,7 @@
 namespace penstock {
 namespace {
 
+using ::testing::AnyOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -17,7 +18,7 @@ class ListContract : public StoreTest {
  protected:
   void SetUp() override {
     StoreTest::SetUp();
-    AddBasics();
+    if (store_ != nullptr) AddBasics();
   }
   void AddRuns(int count) {
     for (int i = 0; i < count; ++i) {
@@ -35,6 +36,22 @@ class ListContract : public StoreTest {
     Page<RunRow> page;
     RETURN_IF_ERROR(store_->Read([&](db::Tx& tx) { return RunList(tx, experiment_id, query, page); }));
     return page;
+  }
+  // How the database would run `sql`, a line a step.
+  std::string PlanOf(const std::string& sql) {
+    std::string plan;
+    const db::Param values[] = {"a", "b", "c"};
+    const size_t count = absl::StrContains(sql, "$1") ? 1 : 0;
+    const absl::Status status = store_->Read([&](db::Tx& tx) {
+      plan.clear();
+      return tx.Query(absl::StrCat(OnPostgres() ? "EXPLAIN " : "EXPLAIN QUERY PLAN ", sql),
+                      db::Params(values, count), [&](const db::Row& row) {
+                        absl::StrAppend(&plan, row.Text(OnPostgres() ? 0 : 3), "\n");
+                        return absl::OkStatus();
+                      });
+    });
+    EXPECT_TRUE(status.ok()) << status;
+    return plan;
   }
   static std::vector<std::string> Ids(const Page<RunRow>& page) {
     std::vector<std::string> ids;
@@ -223,19 +240,11 @@ TEST_P(ListContract, EverydayPagesWalkAnIndex) {
     if (!experiment.empty()) scope = ListScope{"experiment_id", experiment};
     const auto query = ListQuery::Create(RunResource(), request, scope, store_->page_token_key());
     ASSERT_TRUE(query.ok());
-    std::string plan;
-    const db::Param params[] = {"a", "b", "c"};
-    ASSERT_TRUE(store_
-                    ->Read([&](db::Tx& tx) {
-                      return tx.Query(absl::StrCat("EXPLAIN QUERY PLAN ", query->RowsSql("run_id")),
-                                      db::Params(params), [&](const db::Row& row) {
-                                        absl::StrAppend(&plan, row.Text(3), "\n");
-                                        return absl::OkStatus();
-                                      });
-                    })
-                    .ok());
-    EXPECT_THAT(plan, Not(HasSubstr("TEMP B-TREE"))) << request.sort_by << "\n" << plan;
-    EXPECT_THAT(plan, HasSubstr("INDEX")) << plan;
+    const std::string plan = PlanOf(query->RowsSql("run_id"));
+    for (const char* word : {"TEMP B-TREE", "Sort", "Seq Scan"}) {
+      EXPECT_THAT(plan, Not(HasSubstr(word))) << request.sort_by << "\n" << plan;
+    }
+    EXPECT_THAT(plan, AnyOf(HasSubstr("INDEX"), HasSubstr("Index"))) << plan;
   }
 }
 

@@ -17,14 +17,21 @@
 #include "storage/run_store.h"
 #include "storage/spec_store.h"
 #include "storage/store.h"
+#include "tests/support/private_postgres.h"
 
 namespace penstock {
 
-inline auto ServedDatabases() { return ::testing::Values("sqlite"); }
+inline auto ServedDatabases() { return ::testing::Values("sqlite", "postgres"); }
 
 class StoreTest : public ::testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
+    if (OnPostgres()) {
+      if (!PostgresIsWanted()) GTEST_SKIP() << "PostgreSQL is not installed: apt-get install postgresql";
+      const auto url = CreatePostgresDatabase();
+      ASSERT_TRUE(url.ok()) << url.status();
+      postgres_url_ = *url;
+    }
     absl::BitGen random;
     directory_ = std::filesystem::path(::testing::TempDir()) /
                  absl::StrCat("penstock-store-", absl::Hex(absl::Uniform<uint64_t>(random)));
@@ -33,8 +40,11 @@ class StoreTest : public ::testing::TestWithParam<const char*> {
   }
   void TearDown() override {
     store_.reset();
+    if (!postgres_url_.empty()) DropPostgresDatabase(postgres_url_);
     std::filesystem::remove_all(directory_);
   }
+
+  bool OnPostgres() const { return absl::string_view(GetParam()) == "postgres"; }
 
   void Reopen() {
     store_.reset();
@@ -42,7 +52,9 @@ class StoreTest : public ::testing::TestWithParam<const char*> {
     ASSERT_TRUE(store.ok()) << store.status();
     store_ = *std::move(store);
   }
-  std::string Url() const { return absl::StrCat("sqlite://", (directory_ / "store.db").string()); }
+  std::string Url() const {
+    return OnPostgres() ? postgres_url_ : absl::StrCat("sqlite://", (directory_ / "store.db").string());
+  }
 
   // An experiment and a stored spec that runs can refer to.
   void AddBasics() {
@@ -68,6 +80,7 @@ class StoreTest : public ::testing::TestWithParam<const char*> {
 
   SimulatedClock clock_{absl::FromUnixSeconds(1'700'000'000)};
   std::filesystem::path directory_;
+  std::string postgres_url_;
   std::unique_ptr<Store> store_;
 };
 

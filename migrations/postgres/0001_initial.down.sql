@@ -1,0 +1,17 @@
+DROP TABLE leases;
+DROP TABLE artifact_tasks;
+DROP TABLE artifacts;
+DROP TABLE task_parameters;
+DROP TABLE task_attempts;
+DROP TABLE task_states;
+DROP TABLE tasks;
+DROP TABLE run_states;
+DROP TABLE run_configs;
+DROP TABLE runs;
+DROP TABLE tags;
+DROP TABLE pipeline_versions;
+DROP TABLE specs;
+DROP TABLE pipelines;
+DROP TABLE experiments;
+DROP TABLE counters;
+DROP TABLE settings;

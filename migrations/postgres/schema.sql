@@ -1,0 +1,227 @@
+CREATE TABLE artifact_tasks (
+  run_id TEXT COLLATE "C" NOT NULL,
+  task_id TEXT COLLATE "C" NOT NULL,
+  direction TEXT COLLATE "C" NOT NULL,
+  name TEXT COLLATE "C" NOT NULL,
+  position BIGINT NOT NULL,
+  artifact_id BIGINT NOT NULL,
+  CONSTRAINT artifact_tasks_artifact_id_fkey FOREIGN KEY (artifact_id) REFERENCES artifacts(artifact_id) ON DELETE CASCADE,
+  CONSTRAINT artifact_tasks_direction_check CHECK ((direction = ANY (ARRAY['INPUT'::text, 'OUTPUT'::text]))),
+  CONSTRAINT artifact_tasks_pkey PRIMARY KEY (run_id, task_id, direction, name, "position"),
+  CONSTRAINT artifact_tasks_run_id_task_id_fkey FOREIGN KEY (run_id, task_id) REFERENCES tasks(run_id, task_id) ON DELETE CASCADE,
+);
+CREATE INDEX artifact_tasks_by_artifact ON artifact_tasks USING btree (artifact_id);
+
+CREATE TABLE artifacts (
+  artifact_id BIGINT NOT NULL,
+  run_id TEXT COLLATE "C" NOT NULL,
+  name TEXT COLLATE "C" NOT NULL,
+  schema_title TEXT COLLATE "C" NOT NULL,
+  schema_version TEXT COLLATE "C" NOT NULL,
+  uri TEXT COLLATE "C" NOT NULL,
+  custom_path TEXT COLLATE "C" NOT NULL,
+  metadata TEXT COLLATE "C" NOT NULL,
+  created_at_us BIGINT NOT NULL,
+  CONSTRAINT artifacts_pkey PRIMARY KEY (artifact_id),
+  CONSTRAINT artifacts_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs(run_id) ON DELETE CASCADE,
+);
+CREATE INDEX artifacts_by_run ON artifacts USING btree (run_id);
+
+CREATE TABLE counters (
+  name TEXT COLLATE "C" NOT NULL,
+  value BIGINT NOT NULL,
+  CONSTRAINT counters_pkey PRIMARY KEY (name),
+) WITH (fillfactor=50);
+
+CREATE TABLE experiments (
+  experiment_id TEXT COLLATE "C" NOT NULL,
+  namespace TEXT COLLATE "C" NOT NULL,
+  name TEXT COLLATE "C" NOT NULL,
+  description TEXT COLLATE "C" NOT NULL,
+  storage_state TEXT COLLATE "C" NOT NULL,
+  created_at_us BIGINT NOT NULL,
+  last_run_created_at_us BIGINT NOT NULL,
+  CONSTRAINT experiments_namespace_name_key UNIQUE (namespace, name),
+  CONSTRAINT experiments_pkey PRIMARY KEY (experiment_id),
+  CONSTRAINT experiments_storage_state_check CHECK ((storage_state = ANY (ARRAY['AVAILABLE'::text, 'ARCHIVED'::text]))),
+);
+CREATE INDEX experiments_by_created_at ON experiments USING btree (created_at_us, experiment_id);
+CREATE INDEX experiments_by_last_run ON experiments USING btree (last_run_created_at_us, experiment_id);
+CREATE INDEX experiments_by_name ON experiments USING btree (name, experiment_id);
+
+CREATE TABLE leases (
+  name TEXT COLLATE "C" NOT NULL,
+  holder TEXT COLLATE "C" NOT NULL,
+  fence BIGINT NOT NULL,
+  expires_at_us BIGINT NOT NULL,
+  CONSTRAINT leases_pkey PRIMARY KEY (name),
+) WITH (fillfactor=50);
+
+CREATE TABLE pipeline_versions (
+  pipeline_version_id TEXT COLLATE "C" NOT NULL,
+  pipeline_id TEXT COLLATE "C" NOT NULL,
+  name TEXT COLLATE "C" NOT NULL,
+  display_name TEXT COLLATE "C" NOT NULL,
+  description TEXT COLLATE "C" NOT NULL,
+  package_url TEXT COLLATE "C" NOT NULL,
+  code_source_url TEXT COLLATE "C" NOT NULL,
+  spec_sha256 TEXT COLLATE "C" NOT NULL,
+  created_at_us BIGINT NOT NULL,
+  CONSTRAINT pipeline_versions_pipeline_id_fkey FOREIGN KEY (pipeline_id) REFERENCES pipelines(pipeline_id) ON DELETE CASCADE,
+  CONSTRAINT pipeline_versions_pipeline_id_name_key UNIQUE (pipeline_id, name),
+  CONSTRAINT pipeline_versions_pkey PRIMARY KEY (pipeline_version_id),
+  CONSTRAINT pipeline_versions_spec_sha256_fkey FOREIGN KEY (spec_sha256) REFERENCES specs(spec_sha256),
+);
+CREATE INDEX pipeline_versions_by_created_at ON pipeline_versions USING btree (pipeline_id, created_at_us, pipeline_version_id);
+CREATE INDEX pipeline_versions_by_display_name ON pipeline_versions USING btree (pipeline_id, display_name, pipeline_version_id);
+CREATE INDEX pipeline_versions_by_spec ON pipeline_versions USING btree (spec_sha256);
+
+CREATE TABLE pipelines (
+  pipeline_id TEXT COLLATE "C" NOT NULL,
+  namespace TEXT COLLATE "C" NOT NULL,
+  name TEXT COLLATE "C" NOT NULL,
+  display_name TEXT COLLATE "C" NOT NULL,
+  description TEXT COLLATE "C" NOT NULL,
+  created_at_us BIGINT NOT NULL,
+  CONSTRAINT pipelines_namespace_name_key UNIQUE (namespace, name),
+  CONSTRAINT pipelines_pkey PRIMARY KEY (pipeline_id),
+);
+CREATE INDEX pipelines_by_created_at ON pipelines USING btree (created_at_us, pipeline_id);
+CREATE INDEX pipelines_by_display_name ON pipelines USING btree (display_name, pipeline_id);
+CREATE INDEX pipelines_by_name ON pipelines USING btree (name, pipeline_id);
+
+CREATE TABLE run_configs (
+  run_id TEXT COLLATE "C" NOT NULL,
+  spec_sha256 TEXT COLLATE "C" NOT NULL,
+  parameters TEXT COLLATE "C" NOT NULL,
+  pipeline_root TEXT COLLATE "C" NOT NULL,
+  CONSTRAINT run_configs_pkey PRIMARY KEY (run_id),
+  CONSTRAINT run_configs_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs(run_id) ON DELETE CASCADE,
+  CONSTRAINT run_configs_spec_sha256_fkey FOREIGN KEY (spec_sha256) REFERENCES specs(spec_sha256),
+);
+CREATE INDEX run_configs_by_spec ON run_configs USING btree (spec_sha256);
+
+CREATE TABLE run_states (
+  run_id TEXT COLLATE "C" NOT NULL,
+  sequence BIGINT NOT NULL,
+  state TEXT COLLATE "C" NOT NULL,
+  updated_at_us BIGINT NOT NULL,
+  error_code BIGINT NOT NULL,
+  error_message TEXT COLLATE "C" NOT NULL,
+  CONSTRAINT run_states_pkey PRIMARY KEY (run_id, sequence),
+  CONSTRAINT run_states_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs(run_id) ON DELETE CASCADE,
+);
+
+CREATE TABLE runs (
+  run_id TEXT COLLATE "C" NOT NULL,
+  experiment_id TEXT COLLATE "C" NOT NULL,
+  namespace TEXT COLLATE "C" NOT NULL,
+  display_name TEXT COLLATE "C" NOT NULL,
+  description TEXT COLLATE "C" NOT NULL,
+  storage_state TEXT COLLATE "C" NOT NULL,
+  state TEXT COLLATE "C" NOT NULL,
+  service_account TEXT COLLATE "C" NOT NULL,
+  pipeline_id TEXT COLLATE "C" NOT NULL,
+  pipeline_version_id TEXT COLLATE "C" NOT NULL,
+  recurring_run_id TEXT COLLATE "C" NOT NULL,
+  created_at_us BIGINT NOT NULL,
+  scheduled_at_us BIGINT NOT NULL,
+  finished_at_us BIGINT NOT NULL,
+  CONSTRAINT runs_pkey PRIMARY KEY (run_id),
+  CONSTRAINT runs_state_check CHECK ((state = ANY (ARRAY['PENDING'::text, 'RUNNING'::text, 'SUCCEEDED'::text, 'FAILED'::text, 'CANCELING'::text, 'CANCELED'::text]))),
+  CONSTRAINT runs_storage_state_check CHECK ((storage_state = ANY (ARRAY['AVAILABLE'::text, 'ARCHIVED'::text]))),
+);
+CREATE INDEX runs_by_created_at ON runs USING btree (created_at_us, run_id);
+CREATE INDEX runs_by_display_name ON runs USING btree (display_name, run_id);
+CREATE INDEX runs_by_experiment ON runs USING btree (experiment_id, created_at_us, run_id);
+CREATE INDEX runs_by_state ON runs USING btree (state, created_at_us, run_id);
+
+CREATE TABLE schema_migrations (
+  version BIGINT NOT NULL,
+  name TEXT COLLATE "C" NOT NULL,
+  checksum TEXT COLLATE "C" NOT NULL,
+  applied_at_us BIGINT NOT NULL,
+  CONSTRAINT schema_migrations_pkey PRIMARY KEY (version),
+);
+
+CREATE TABLE settings (
+  name TEXT COLLATE "C" NOT NULL,
+  value BYTEA NOT NULL,
+  CONSTRAINT settings_pkey PRIMARY KEY (name),
+);
+
+CREATE TABLE specs (
+  spec_sha256 TEXT COLLATE "C" NOT NULL,
+  size_bytes BIGINT NOT NULL,
+  content BYTEA NOT NULL,
+  CONSTRAINT specs_pkey PRIMARY KEY (spec_sha256),
+);
+
+CREATE TABLE tags (
+  owner_id TEXT COLLATE "C" NOT NULL,
+  name TEXT COLLATE "C" NOT NULL,
+  value TEXT COLLATE "C" NOT NULL,
+  CONSTRAINT tags_pkey PRIMARY KEY (owner_id, name),
+);
+CREATE INDEX tags_by_value ON tags USING btree (name, value, owner_id);
+
+CREATE TABLE task_attempts (
+  run_id TEXT COLLATE "C" NOT NULL,
+  task_id TEXT COLLATE "C" NOT NULL,
+  number BIGINT NOT NULL,
+  attempt_id TEXT COLLATE "C" NOT NULL,
+  outcome TEXT COLLATE "C" NOT NULL,
+  exit_code BIGINT,
+  signal BIGINT,
+  message TEXT COLLATE "C" NOT NULL,
+  log_tail TEXT COLLATE "C" NOT NULL,
+  log_path TEXT COLLATE "C" NOT NULL,
+  cpu_time_us BIGINT NOT NULL,
+  max_rss_bytes BIGINT NOT NULL,
+  created_at_us BIGINT NOT NULL,
+  started_at_us BIGINT NOT NULL,
+  finished_at_us BIGINT NOT NULL,
+  CONSTRAINT task_attempts_outcome_check CHECK ((outcome = ANY (ARRAY[''::text, 'SUCCEEDED'::text, 'FAILED'::text, 'TIMED_OUT'::text, 'CANCELED'::text, 'LOST'::text]))),
+  CONSTRAINT task_attempts_pkey PRIMARY KEY (run_id, task_id, number),
+  CONSTRAINT task_attempts_run_id_task_id_fkey FOREIGN KEY (run_id, task_id) REFERENCES tasks(run_id, task_id) ON DELETE CASCADE,
+);
+
+CREATE TABLE task_parameters (
+  run_id TEXT COLLATE "C" NOT NULL,
+  task_id TEXT COLLATE "C" NOT NULL,
+  direction TEXT COLLATE "C" NOT NULL,
+  name TEXT COLLATE "C" NOT NULL,
+  value TEXT COLLATE "C" NOT NULL,
+  CONSTRAINT task_parameters_direction_check CHECK ((direction = ANY (ARRAY['INPUT'::text, 'OUTPUT'::text]))),
+  CONSTRAINT task_parameters_pkey PRIMARY KEY (run_id, task_id, direction, name),
+  CONSTRAINT task_parameters_run_id_task_id_fkey FOREIGN KEY (run_id, task_id) REFERENCES tasks(run_id, task_id) ON DELETE CASCADE,
+);
+
+CREATE TABLE task_states (
+  run_id TEXT COLLATE "C" NOT NULL,
+  task_id TEXT COLLATE "C" NOT NULL,
+  sequence BIGINT NOT NULL,
+  state TEXT COLLATE "C" NOT NULL,
+  updated_at_us BIGINT NOT NULL,
+  CONSTRAINT task_states_pkey PRIMARY KEY (run_id, task_id, sequence),
+  CONSTRAINT task_states_run_id_task_id_fkey FOREIGN KEY (run_id, task_id) REFERENCES tasks(run_id, task_id) ON DELETE CASCADE,
+);
+
+CREATE TABLE tasks (
+  run_id TEXT COLLATE "C" NOT NULL,
+  task_id TEXT COLLATE "C" NOT NULL,
+  parent_task_id TEXT COLLATE "C" NOT NULL,
+  name TEXT COLLATE "C" NOT NULL,
+  display_name TEXT COLLATE "C" NOT NULL,
+  state TEXT COLLATE "C" NOT NULL,
+  wait_reason TEXT COLLATE "C" NOT NULL,
+  error_code BIGINT NOT NULL,
+  error_message TEXT COLLATE "C" NOT NULL,
+  created_at_us BIGINT NOT NULL,
+  started_at_us BIGINT NOT NULL,
+  finished_at_us BIGINT NOT NULL,
+  CONSTRAINT tasks_pkey PRIMARY KEY (run_id, task_id),
+  CONSTRAINT tasks_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs(run_id) ON DELETE CASCADE,
+  CONSTRAINT tasks_state_check CHECK ((state = ANY (ARRAY['PENDING'::text, 'RUNNING'::text, 'SUCCEEDED'::text, 'SKIPPED'::text, 'FAILED'::text, 'CANCELING'::text, 'CANCELED'::text]))),
+);
+

@@ -1,0 +1,89 @@
+#include "storage/db/group_commit.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "absl/cleanup/cleanup.h"
+
+namespace penstock::db {
+namespace {
+
+constexpr size_t kGroupMax = 256;  // bounds how long the first of a group waits for the last
+constexpr int kRunsAgainMax = 3;   // of one group
+
+}  // namespace
+
+absl::Status GroupCommit::Write(TxBody body) {
+  Waiter waiter(body);
+  absl::MutexLock lock(&mutex_);
+  queue_.push_back(&waiter);
+  while (!waiter.done && queue_.front() != &waiter) waiter.changed.Wait(&mutex_);
+  if (waiter.done) return waiter.status;
+
+  const size_t size = std::min(queue_.size(), kGroupMax);
+  const std::vector<Waiter*> group(queue_.begin(), queue_.begin() + size);
+  mutex_.Unlock();
+  CommitTogether(group);
+  mutex_.Lock();
+
+  for (Waiter* member : group) {
+    queue_.pop_front();
+    member->done = true;
+    if (member != &waiter) member->changed.Signal();
+  }
+  if (!queue_.empty()) queue_.front()->changed.Signal();
+  return waiter.status;
+}
+
+// Marks cost as much as a small write, and failures are rare: the group is first tried without, and if a
+// member fails everybody's body runs again, now with a mark each.
+void GroupCommit::CommitTogether(Group group) {
+  bool marks = false;
+  for (int runs_again = 0; runs_again <= kRunsAgainMax;) {
+    const Outcome outcome = TryCommit(group, marks);
+    if (outcome == Outcome::kEnded) return;
+    if (outcome == Outcome::kUseMarks) {
+      marks = true;
+    } else {
+      ++runs_again;
+    }
+  }
+}
+
+GroupCommit::Outcome GroupCommit::FailAll(Group group, const absl::Status& status) {
+  for (Waiter* member : group) {
+    if (member->status.ok()) member->status = status;
+  }
+  return writer_.MayRunAgain() ? Outcome::kRunAgain : Outcome::kEnded;
+}
+
+// Without marks nothing is committed if a member failed.
+GroupCommit::Outcome GroupCommit::TryCommit(Group group, bool marks) {
+  for (Waiter* member : group) member->status = absl::OkStatus();
+  if (const absl::Status begun = writer_.Begin(); !begun.ok()) return FailAll(group, begun);
+  const auto end = absl::MakeCleanup([this] { writer_.Rollback(); });
+
+  bool any = false;
+  for (Waiter* member : group) {
+    if (marks) (void)writer_.SetMark();
+    member->status = member->body(writer_.tx());
+    if (!writer_.InTransaction() || writer_.MayRunAgain()) {  // nobody's write remains
+      return FailAll(group, member->status.ok()
+                                ? absl::AbortedError("the database rolled the transaction back")
+                                : member->status);
+    }
+    any |= member->status.ok();
+    if (member->status.ok()) {
+      if (marks) (void)writer_.ReleaseMark();
+    } else if (marks) {
+      (void)writer_.ReturnToMark();
+    } else {
+      return group.size() == 1 ? Outcome::kEnded : Outcome::kUseMarks;
+    }
+  }
+  if (!any) return Outcome::kEnded;
+  const absl::Status committed = writer_.Commit();
+  return committed.ok() ? Outcome::kEnded : FailAll(group, committed);
+}
+
+}  // namespace penstock::db

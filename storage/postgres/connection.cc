@@ -1,0 +1,205 @@
+#include "storage/postgres/connection.h"
+
+#include <deque>
+#include <pqxx/prepared_statement>
+#include <pqxx/result>
+#include <pqxx/version>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "common/status_macros.h"
+#include "storage/postgres/errors.h"
+
+namespace penstock::postgres {
+namespace {
+
+// Distinct texts are few: the fixed statements and the shapes of list queries. Past this the cache starts
+// anew.
+constexpr size_t kStatementsMax = 512;
+constexpr int kServerVersionMin = 150000;
+constexpr unsigned kByteaOid = 17;  // fixed in PostgreSQL's catalog
+
+// Plans are made once for each statement: every list walks an index, so the planner has nothing to gain from
+// the values, and must not choose a scan because a table was small when it looked.
+constexpr char kSessionSettings[] =
+    "SET client_encoding = 'UTF8'; SET standard_conforming_strings = on; SET client_min_messages = warning; "
+    "SET statement_timeout = '30s'; SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = "
+    "'30s'; "
+    "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off; "
+    "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = "
+    "'off'; "
+    "SHOW server_encoding";
+
+// What libpqxx 6 and 7 call differently.
+#if PQXX_VERSION_MAJOR >= 7
+using BoundParams = pqxx::params;
+void Append(BoundParams& bound, const char* text) {
+  bound.append(text == nullptr ? nullptr : pqxx::zview(text));
+}
+pqxx::result ExecPrepared(pqxx::nontransaction& session, const std::string& name, const BoundParams& bound) {
+  return session.exec_prepared(name, bound);
+}
+#else
+using BoundParams = std::vector<const char*>;
+void Append(BoundParams& bound, const char* text) { bound.push_back(text); }
+pqxx::result ExecPrepared(pqxx::nontransaction& session, const std::string& name, const BoundParams& bound) {
+  return session.exec_prepared(name, pqxx::prepare::make_dynamic_params(bound));
+}
+#endif
+
+// Values in PostgreSQL's text form; `storage` keeps them.
+BoundParams Bind(db::Params params, std::deque<std::string>& storage) {
+  BoundParams bound;
+  for (const db::Param& param : params) {
+    const auto& value = param.value();
+    if (std::holds_alternative<db::Null>(value)) {
+      Append(bound, nullptr);
+      continue;
+    }
+    if (const auto* number = std::get_if<int64_t>(&value)) {
+      storage.push_back(absl::StrCat(*number));
+    } else if (const auto* text = std::get_if<absl::string_view>(&value)) {
+      storage.emplace_back(*text);
+    } else {
+      storage.push_back(absl::StrCat("\\x", absl::BytesToHexString(std::get<db::Blob>(value).bytes)));
+    }
+    Append(bound, storage.back().c_str());
+  }
+  return bound;
+}
+
+class ResultRow final : public db::Row {
+ public:
+  explicit ResultRow(const pqxx::result& result) : row_(result[0]) {
+    for (pqxx::row::size_type column = 0; column < result.columns(); ++column) {
+      binary_.push_back(result.column_type(column) == kByteaOid);
+    }
+    decoded_.resize(binary_.size());
+  }
+  void MoveTo(const pqxx::row& row) { row_ = row; }
+
+  bool IsNull(int column) const override { return row_[column].is_null(); }
+  int64_t Int64(int column) const override {
+    int64_t number = 0;
+    (void)absl::SimpleAtoi(Text(column), &number);
+    return number;
+  }
+  absl::string_view Text(int column) const override {
+    const pqxx::field field = row_[column];
+    return {field.c_str(), field.size()};
+  }
+  absl::string_view Bytes(int column) const override {
+    const absl::string_view text = Text(column);
+    if (!binary_[column] || text.size() < 2) return text;
+    decoded_[column] = absl::HexStringToBytes(text.substr(2));
+    return decoded_[column];
+  }
+
+ private:
+  pqxx::row row_;
+  std::vector<bool> binary_;
+  mutable std::vector<std::string> decoded_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const std::string& url) {
+  std::unique_ptr<Connection> connection;
+  try {
+    connection.reset(new Connection(std::make_unique<pqxx::connection>(url)));
+  } catch (const std::exception& e) {
+    return StatusFromConnectFailure(url, e.what());
+  }
+  RETURN_IF_ERROR(connection->SetUp(url));
+  return connection;
+}
+
+Connection::Connection(std::unique_ptr<pqxx::connection> connection)
+    : connection_(std::move(connection)), session_(std::make_unique<pqxx::nontransaction>(*connection_)) {}
+
+Connection::~Connection() {
+  session_.reset();
+  connection_.reset();
+}
+
+absl::Status Connection::SetUp(const std::string& url) {
+  const int version = connection_->server_version();
+  server_ = absl::StrCat("PostgreSQL ", version / 10000, ".", version % 10000);
+  if (version < kServerVersionMin) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the database server is ", server_, "; Penstock needs PostgreSQL ",
+                     kServerVersionMin / 10000, " or newer: upgrade the server, or name another one"));
+  }
+  std::string encoding;
+  RETURN_IF_ERROR(
+      Guard("setting up the session", [&] { encoding = session_->exec(kSessionSettings)[0][0].c_str(); }));
+  if (encoding == "UTF8") return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("the database's encoding is ", encoding,
+                   "; Penstock needs UTF8: make another database with createdb -E UTF8 "
+                   "-T template0 NAME"));
+}
+
+// Runs `body` and turns what it throws into a status.
+template <typename Body>
+absl::Status Connection::Guard(absl::string_view what, Body body) {
+  std::string sqlstate;
+  std::string message;
+  try {
+    body();
+    return absl::OkStatus();
+  } catch (const std::exception& e) {
+    sqlstate = SqlStateOf(e);
+    message = e.what();
+  }
+  failed_ = true;
+  conflicted_ = IsConflict(sqlstate);
+  lost_ = lost_ || !connection_->is_open();
+  if (sqlstate.empty() && !lost_)
+    return absl::InternalError(absl::StrCat("PostgreSQL: ", what, ": ", message));
+  return StatusFromSqlState(sqlstate, what, message);
+}
+
+const std::string& Connection::Prepared(absl::string_view sql) {
+  if (const auto found = statements_.find(sql); found != statements_.end()) return found->second;
+  if (statements_.size() >= kStatementsMax) {
+    for (const auto& [text, name] : statements_) connection_->unprepare(name);
+    statements_.clear();
+  }
+  std::string name = absl::StrCat("s", ++names_);
+  connection_->prepare(name, std::string(sql));
+  return statements_.emplace(std::string(sql), std::move(name)).first->second;
+}
+
+pqxx::result Connection::Run(absl::string_view sql, db::Params params) {
+  std::deque<std::string> storage;
+  const BoundParams bound = Bind(params, storage);
+  return ExecPrepared(*session_, Prepared(sql), bound);
+}
+
+absl::StatusOr<int64_t> Connection::Execute(absl::string_view sql, db::Params params) {
+  int64_t changed = 0;
+  RETURN_IF_ERROR(
+      Guard("executing", [&] { changed = static_cast<int64_t>(Run(sql, params).affected_rows()); }));
+  return changed;
+}
+
+absl::Status Connection::Query(absl::string_view sql, db::Params params, db::RowCallback callback) {
+  pqxx::result result;
+  RETURN_IF_ERROR(Guard("querying", [&] { result = Run(sql, params); }));
+  if (result.empty()) return absl::OkStatus();
+  ResultRow row(result);
+  for (const pqxx::row& each : result) {
+    row.MoveTo(each);
+    RETURN_IF_ERROR(callback(row));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Connection::Script(absl::string_view script) {
+  return Guard("running a script", [&] { session_->exec(std::string(script)); });
+}
+
+}  // namespace penstock::postgres

@@ -1,0 +1,68 @@
+#include "storage/postgres/database.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "common/log.h"
+#include "common/status_macros.h"
+#include "storage/postgres/url.h"
+
+namespace penstock::postgres {
+namespace {
+
+constexpr absl::Duration kOpenPause = absl::Milliseconds(200);
+
+// Time-outs and back-off are about the world outside, which no test moves.
+const Clock& WallClock() { return RealClock::Instance(); }
+
+}  // namespace
+
+Database::Database(const std::string& url, const std::string& writer_id)
+    : connector_(WithDefaults(url), WallClock()),
+      pool_(connector_, WallClock()),
+      writer_(connector_, writer_id),
+      group_commit_(writer_) {}
+
+absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& url, const std::string& writer_id,
+                                                         absl::Duration wait_max) {
+  std::unique_ptr<Database> database(new Database(url, writer_id));
+  const absl::Time deadline = WallClock().Now() + wait_max;
+  for (bool said = false;;) {
+    const absl::Status opened = database->writer_.Open();
+    if (opened.ok()) return database;
+    if (!absl::IsUnavailable(opened) || WallClock().Now() >= deadline) return opened;
+    if (!said) spdlog::warn("waiting for the database: {}", LogValue(opened.message()));
+    said = true;
+    absl::Notification never;
+    never.WaitForNotificationWithTimeout(kOpenPause);
+  }
+}
+
+absl::Status Database::Read(db::TxBody body) {
+  // The body runs once: a connection that turns out to be dead before it is replaced.
+  for (int tries_left = 2;; --tries_left) {
+    auto taken = pool_.Take();
+    if (!taken.ok()) return absl::UnavailableError(taken.status().message());
+    std::unique_ptr<Connection> connection = *std::move(taken);
+    absl::Status status = connection->Script("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    if (status.ok()) {
+      status = body(*connection);
+      const bool ended = connection->Script("COMMIT").ok();  // after a failed statement it is a ROLLBACK
+      if (ended) connection->ClearFailure();
+      pool_.Return(std::move(connection));
+      return status;
+    }
+    const bool lost = connection->lost();
+    pool_.Return(std::move(connection));
+    if (!lost || tries_left == 0) return status;
+  }
+}
+
+absl::Status Database::ExecuteScript(db::Tx& tx, absl::string_view script) {
+  return static_cast<Connection&>(tx).Script(script);
+}
+
+std::string Database::Describe() const {
+  return absl::StrCat(writer_.server(), " at ", WithoutPassword(connector_.url()));
+}
+
+}  // namespace penstock::postgres

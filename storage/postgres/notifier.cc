@@ -1,0 +1,136 @@
+#include "storage/postgres/notifier.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <functional>
+#include <memory>
+#include <pqxx/connection>
+#include <pqxx/nontransaction>
+#include <pqxx/notification>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "common/log.h"
+
+namespace penstock::postgres {
+namespace {
+
+constexpr char kChannel[] = "penstock_hints";
+constexpr size_t kPayloadBytesMax = 7000;  // PostgreSQL's bound is 8000
+constexpr size_t kOutgoingMax = 10'000;    // hints that wait for a database that is away; more are lost
+constexpr int kPollMs = 30'000;
+constexpr int kReconnectMs = 1000;
+
+}  // namespace
+
+// One connection that listens. Not thread-safe; libpqxx's exceptions pass through.
+class HintChannel final : public pqxx::notification_receiver {
+ public:
+  HintChannel(std::unique_ptr<pqxx::connection> connection,
+              std::function<void(const std::string&)> on_payload)
+      : pqxx::notification_receiver(*connection, kChannel),
+        connection_(std::move(connection)),
+        on_payload_(std::move(on_payload)) {}
+
+  void operator()(const std::string& payload, int) override { on_payload_(payload); }
+
+  int socket() const { return connection_->sock(); }
+  void Receive() { connection_->get_notifs(); }
+  bool IsOpen() const { return connection_->is_open(); }
+
+  // Statements in one round trip.
+  void Run(const std::string& statements) {
+    pqxx::nontransaction session(*connection_);
+    session.exec(statements);
+  }
+  std::string Quote(const std::string& text) { return connection_->quote(text); }
+
+ private:
+  const std::unique_ptr<pqxx::connection> connection_;
+  const std::function<void(const std::string&)> on_payload_;
+};
+
+ListenNotifier::ListenNotifier(const std::string& url, std::string process_id)
+    : url_(url), process_id_(std::move(process_id)), wake_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  thread_ = std::thread([this] { Run(); });
+}
+
+ListenNotifier::~ListenNotifier() {
+  {
+    absl::MutexLock lock(&mutex_);
+    stop_ = true;
+  }
+  eventfd_write(wake_fd_, 1);
+  thread_.join();
+  close(wake_fd_);
+}
+
+void ListenNotifier::Notify(Topic topic, absl::string_view key) {
+  Deliver(topic, key);
+  {
+    absl::MutexLock lock(&mutex_);
+    if (outgoing_.size() >= kOutgoingMax) return;
+    outgoing_.emplace_back(key);
+  }
+  eventfd_write(wake_fd_, 1);
+}
+
+// A payload: the sender, then keys of Topic::kRuns, one a line.
+void ListenNotifier::Hear(const std::string& payload) {
+  const std::vector<absl::string_view> lines = absl::StrSplit(payload, '\n');
+  if (lines[0] == process_id_) return;
+  for (size_t i = 1; i < lines.size(); ++i) Deliver(Topic::kRuns, lines[i]);
+}
+
+void ListenNotifier::Run() {
+  std::unique_ptr<HintChannel> channel;
+  while (true) {
+    try {
+      if (channel == nullptr) {
+        channel = std::make_unique<HintChannel>(std::make_unique<pqxx::connection>(url_),
+                                                [this](const std::string& payload) { Hear(payload); });
+        channel->Run(absl::StrCat("LISTEN ", kChannel));
+      }
+      if (!Exchange(*channel)) return;
+    } catch (const std::exception& e) {
+      spdlog::debug("hints of other processes are not heard error={}", LogValue(e.what()));
+      channel.reset();
+    }
+    pollfd waits[] = {{wake_fd_, POLLIN, 0}, {channel == nullptr ? -1 : channel->socket(), POLLIN, 0}};
+    poll(waits, 2, channel == nullptr ? kReconnectMs : kPollMs);
+    eventfd_t ignored;
+    eventfd_read(wake_fd_, &ignored);
+    absl::MutexLock lock(&mutex_);
+    if (stop_) return;
+  }
+}
+
+// Receives and sends what there is. False when the notifier stops.
+bool ListenNotifier::Exchange(HintChannel& channel) {
+  channel.Receive();
+  std::vector<std::string> keys;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (stop_) return false;
+    keys.swap(outgoing_);
+  }
+  std::string statements;
+  std::string payload;
+  const auto flush = [&] {
+    absl::StrAppend(&statements, "SELECT pg_notify('", kChannel, "', ", channel.Quote(process_id_ + payload),
+                    "); ");
+    payload.clear();
+  };
+  for (const std::string& key : keys) {
+    if (payload.size() + key.size() > kPayloadBytesMax) flush();
+    absl::StrAppend(&payload, "\n", key);
+  }
+  if (!payload.empty()) flush();
+  if (!statements.empty()) channel.Run(statements);
+  return true;
+}
+
+}  // namespace penstock::postgres

@@ -1,0 +1,78 @@
+#include "storage/postgres/pool.h"
+
+#include <algorithm>
+#include <optional>
+
+namespace penstock::postgres {
+namespace {
+
+constexpr int kConnectionsMax = 8;  // more only contend: reads are short
+constexpr absl::Duration kTakeMax = absl::Seconds(10);
+constexpr absl::Duration kTrusted =
+    absl::Seconds(5);  // idle for longer, a connection is asked before it is used
+constexpr absl::Duration kBackOffMin = absl::Milliseconds(50);
+constexpr absl::Duration kBackOffMax = absl::Seconds(2);
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Connection>> Connector::Connect() {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!last_failure_.ok() && clock_.Now() < next_try_at_) return last_failure_;
+  }
+  auto connection = Connection::Open(url_);
+  absl::MutexLock lock(&mutex_);
+  last_failure_ = connection.status();
+  if (connection.ok()) {
+    back_off_ = absl::ZeroDuration();
+  } else {
+    back_off_ = std::clamp(2 * back_off_, kBackOffMin, kBackOffMax);
+    next_try_at_ = clock_.Now() + back_off_;
+  }
+  return connection;
+}
+
+absl::StatusOr<std::unique_ptr<Connection>> Pool::Take() {
+  while (true) {
+    std::optional<Idle> idle;
+    {
+      absl::MutexLock lock(&mutex_);
+      const auto available = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+        return !idle_.empty() || connections_ < kConnectionsMax;
+      };
+      if (!mutex_.AwaitWithTimeout(absl::Condition(&available), kTakeMax)) {
+        return absl::UnavailableError("all connections to the database are busy; try again");
+      }
+      if (!idle_.empty()) {
+        idle = std::move(idle_.back());
+        idle_.pop_back();
+      } else {
+        ++connections_;
+      }
+    }
+    if (!idle.has_value()) break;
+    if (clock_.Now() - idle->since < kTrusted || idle->connection->Script("SELECT 1").ok()) {
+      return std::move(idle->connection);
+    }
+    Return(std::move(idle->connection));
+  }
+  auto connection = connector_.Connect();
+  if (!connection.ok()) {
+    absl::MutexLock lock(&mutex_);
+    --connections_;
+  }
+  return connection;
+}
+
+void Pool::Return(std::unique_ptr<Connection> connection) {
+  const bool unusable = connection->lost() || connection->failed();
+  if (unusable) connection.reset();
+  absl::MutexLock lock(&mutex_);
+  if (unusable) {
+    --connections_;
+  } else {
+    idle_.push_back({std::move(connection), clock_.Now()});
+  }
+}
+
+}  // namespace penstock::postgres

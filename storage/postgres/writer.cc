@@ -1,0 +1,133 @@
+#include "storage/postgres/writer.h"
+
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "common/status_macros.h"
+
+namespace penstock::postgres {
+namespace {
+
+// "PENSTOCK" in ASCII, so that it meets no other program's lock.
+#define PENSTOCK_TAKE_WRITE_LOCK "SELECT pg_advisory_xact_lock(5784117205443855179)"
+
+constexpr char kBegin[] = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; " PENSTOCK_TAKE_WRITE_LOCK "; ";
+// Rows of writers that ended without saying so go after a while: nobody asks for them any more.
+constexpr char kSetUp[] = "BEGIN; " PENSTOCK_TAKE_WRITE_LOCK
+                          "; CREATE TABLE IF NOT EXISTS penstock_writers (writer_id TEXT NOT NULL PRIMARY "
+                          "KEY, number BIGINT NOT NULL, "
+                          "used_at TIMESTAMPTZ NOT NULL) WITH (fillfactor = 50); "
+                          "DELETE FROM penstock_writers WHERE used_at < now() - INTERVAL '30 days'; COMMIT";
+constexpr char kSelectNumber[] = "SELECT number FROM penstock_writers WHERE writer_id = $1";
+
+constexpr int kFateTries = 50;
+constexpr absl::Duration kFatePause = absl::Milliseconds(200);
+
+void Pause(absl::Duration duration) {
+  absl::Notification never;
+  never.WaitForNotificationWithTimeout(duration);
+}
+
+}  // namespace
+
+Writer::~Writer() {
+  if (connection_ == nullptr || connection_->lost()) return;
+  Rollback();
+  (void)connection_->Execute("DELETE FROM penstock_writers WHERE writer_id = $1", {id_});
+}
+
+absl::Status Writer::Open() {
+  RETURN_IF_ERROR(Connect());
+  server_ = connection_->server();
+  return absl::OkStatus();
+}
+
+absl::Status Writer::Connect() {
+  connection_.reset();
+  ASSIGN_OR_RETURN(auto connection, connector_.Connect());
+  RETURN_IF_ERROR(connection->Script(kSetUp));
+  connection_ = std::move(connection);
+  return absl::OkStatus();
+}
+
+absl::Status Writer::Begin() {
+  commit_failed_cleanly_ = false;
+  if (connection_ == nullptr || connection_->lost()) {
+    const absl::Status connected = Connect();
+    // Whatever is wrong, it is not the caller's fault.
+    if (!connected.ok()) return absl::UnavailableError(connected.message());
+  }
+  connection_->ClearFailure();
+  ++number_;
+  // `id_` is a UUID, so it can stand in the text.
+  const absl::Status begun = connection_->Script(absl::StrCat(
+      kBegin, "INSERT INTO penstock_writers (writer_id, number, used_at) VALUES ('", id_, "', ", number_,
+      ", now()) ON CONFLICT (writer_id) DO UPDATE SET number = excluded.number, used_at = now()"));
+  in_transaction_ = begun.ok();
+  if (!begun.ok() && !connection_->lost()) (void)connection_->Script("ROLLBACK");
+  return begun;
+}
+
+bool Writer::MayRunAgain() const {
+  if (connection_ == nullptr) return commit_failed_cleanly_;
+  return commit_failed_cleanly_ || connection_->lost() || connection_->conflicted();
+}
+
+absl::Status Writer::ReturnToMark() {
+  connection_->ClearFailure();
+  return connection_->Script("ROLLBACK TO SAVEPOINT member");
+}
+
+void Writer::Rollback() {
+  if (!in_transaction_) return;
+  in_transaction_ = false;
+  if (connection_->lost()) return;
+  const bool conflicted = connection_->conflicted();
+  (void)connection_->Script("ROLLBACK");
+  if (!conflicted) connection_->ClearFailure();
+}
+
+absl::Status Writer::Commit() {
+  if (connection_->failed()) {
+    // PostgreSQL would answer COMMIT with a silent ROLLBACK.
+    Rollback();
+    return absl::InternalError("a statement of the transaction failed and its caller went on");
+  }
+  absl::Status committed = connection_->Script("COMMIT");
+  in_transaction_ = false;
+  if (committed.ok() || !connection_->lost()) return committed;
+  switch (LearnFate()) {
+    case Fate::kCommitted:
+      return absl::OkStatus();
+    case Fate::kRolledBack:
+      commit_failed_cleanly_ = true;
+      return committed;
+    case Fate::kUnknown:
+      connection_.reset();
+      break;
+  }
+  return absl::UnavailableError(
+      "the connection to the database was lost while the write was being committed, and the database has not "
+      "come "
+      "back since: it may or may not be stored. Read before trying again");
+}
+
+// The lock is held until the old transaction has ended, so what is read under it is final.
+Writer::Fate Writer::LearnFate() {
+  for (int i = 0; i < kFateTries; ++i) {
+    std::optional<int64_t> stored;
+    if (Connect().ok() && connection_->Script(kBegin).ok()) {
+      const absl::Status read = connection_->Query(kSelectNumber, {id_}, [&](const db::Row& row) {
+        stored = row.Int64(0);
+        return absl::OkStatus();
+      });
+      (void)connection_->Script("ROLLBACK");
+      if (read.ok()) return stored == number_ ? Fate::kCommitted : Fate::kRolledBack;
+    }
+    Pause(kFatePause);
+  }
+  return Fate::kUnknown;
+}
+
+}  // namespace penstock::postgres
