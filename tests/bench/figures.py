@@ -2,8 +2,9 @@
 
 import json
 import pathlib
+import shutil
 import statistics
-from typing import IO, List, NamedTuple, Optional, Sequence
+from typing import IO, Any, List, NamedTuple, Optional, Sequence
 
 
 class Figure(NamedTuple):
@@ -56,6 +57,22 @@ class Figures:
                      for i, (text, width) in enumerate(zip(row, widths))]
             print('  ' + '  '.join(cells).rstrip())
         print(flush=True)
+
+
+class Bench:
+    """What every bench gets: a folder of its own on a real disk, and where its figures go."""
+
+    def __init__(self, name: str, folder: pathlib.Path, figures: Figures) -> None:
+        self.name, self.folder, self._figures = name, folder, figures
+
+    def figure(self, metric: str, value: float, unit: str, **more: Any) -> None:
+        self._figures.add(Figure(self.name, metric, value, unit, **more))
+
+    def fresh(self, name: str) -> pathlib.Path:
+        folder = self.folder / name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        return folder
 
 
 def number(value: float) -> str:

@@ -3,7 +3,6 @@
 import argparse
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -11,35 +10,18 @@ import time
 import urllib.request
 from typing import Any, Callable, Dict, List
 
-from figures import Figure, Figures, median, median_ratio
+from figures import Bench, Figures, median, median_ratio
+from postgres import copy, create_run_postgres, noop_tasks_postgres, read_1m_postgres
+from rates import CALLERS, CREATE_SECONDS, TASKS, create_rate, fill, run_rate
 from servers import CLIENT, ROOT, START_TIME, STORE, Server, container_pipeline, cpu_seconds, measure, resident_mb
 
 REPEATS = 3
-TASKS = 1000
 RUNS_LARGE = 100_000
 RUNS_SMALL = 1_000
-CALLERS = 64
-CREATE_SECONDS = 3
 FIRST_TASKS = 200
 READ_ROUNDS = 700
 STARTS = 5
 READ_REQUESTS = ('/apis/v2beta1/healthz', '/apis/v2beta1/runs?page_size=20', '/apis/v2beta1/experiments')
-
-
-class Bench:
-    """What every bench gets: a folder of its own on a real disk, and where its figures go."""
-
-    def __init__(self, name: str, folder: pathlib.Path, figures: Figures) -> None:
-        self.name, self.folder, self._figures = name, folder, figures
-
-    def figure(self, metric: str, value: float, unit: str, **more: Any) -> None:
-        self._figures.add(Figure(self.name, metric, value, unit, **more))
-
-    def fresh(self, name: str) -> pathlib.Path:
-        folder = self.folder / name
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        return folder
 
 
 # --- noop_tasks ---
@@ -51,16 +33,6 @@ def ninja_rate(folder: pathlib.Path) -> float:
     begun = time.monotonic()
     subprocess.run(['ninja', '-j2', '-C', str(folder), '--quiet'], check=True, stdout=subprocess.DEVNULL)
     return TASKS / (time.monotonic() - begun)
-
-
-def run_rate(folder: pathlib.Path) -> Dict[str, float]:
-    with Server(folder, '--max_parallel_tasks=8', '--gateway=off') as server:
-        version = server.upload('noop', container_pipeline(TASKS, '/bin/true'))
-        runner = server.runner_pids()[0]
-        before = cpu_seconds(server.pid), cpu_seconds(runner)
-        seconds = measure(CLIENT, 'run', server.target, version)['seconds']
-        return {'rate': TASKS / seconds, 'server_cpu': (cpu_seconds(server.pid) - before[0]) / TASKS,
-                'runner_cpu': (cpu_seconds(runner) - before[1]) / TASKS}
 
 
 def noop_tasks(bench: Bench) -> None:
@@ -95,22 +67,14 @@ def first_task_latency(bench: Bench) -> None:
 
 # --- create_run ---
 
-def create_rate(folder: pathlib.Path, over_tcp: bool, *flags: str) -> Dict[str, Any]:
-    with Server(folder, '--gateway=off', *flags) as server:
-        version = server.upload('noop', container_pipeline(1, '/bin/true'))
-        before = cpu_seconds(server.pid)
-        target = server.tcp_target if over_tcp else server.target
-        result = measure(CLIENT, 'create', target, version, CALLERS, CREATE_SECONDS)
-        return {**result, 'cpu': cpu_seconds(server.pid) - before}
-
-
 def create_run(bench: Bench) -> None:
     """CreateRun of a stored version with 64 calls in flight; SQLite alone, in batches of 64, before each."""
     raw, store, unix, tcp, executing = [], [], [], [], []
     for i in range(REPEATS):
         raw.append(measure(STORE, 'raw', bench.fresh(f'raw-{i}') / 'raw.db', CALLERS, CREATE_SECONDS)['per_second'])
         unix.append(create_rate(bench.fresh(f'unix-{i}'), False, '--role=server'))
-        store.append(measure(STORE, 'store', bench.fresh(f'store-{i}') / 's.db', CALLERS, CREATE_SECONDS)['per_second'])
+        store.append(measure(STORE, 'store', f'sqlite://{bench.fresh(f"store-{i}")}/s.db', CALLERS,
+                             CREATE_SECONDS)['per_second'])
         tcp.append(create_rate(bench.fresh(f'tcp-{i}'), True, '--role=server'))
         # Created and executed at the same time: tasks take what they can of the machine.
         executing.append(create_rate(bench.fresh(f'executing-{i}'), False))
@@ -127,12 +91,6 @@ def create_run(bench: Bench) -> None:
 
 
 # --- read_100k ---
-
-def fill(folder: pathlib.Path, runs: int) -> None:
-    with Server(folder, '--role=server', '--gateway=off') as server:
-        version = server.upload('noop', container_pipeline(1, '/bin/true'))
-    measure(STORE, 'fill', server.database, version, runs)
-
 
 def read_100k(bench: Bench) -> None:
     """Reads by one caller, all in turn, of 100,000 and of 1,000 stored runs, and empty calls of the same servers."""
@@ -192,7 +150,8 @@ def idle(bench: Bench) -> None:
 
 
 BENCHES: Dict[str, Callable[[Bench], None]] = {
-    function.__name__: function for function in (noop_tasks, first_task_latency, create_run, read_100k, idle)}
+    function.__name__: function for function in (noop_tasks, first_task_latency, create_run, read_100k, idle,
+                                                 create_run_postgres, read_1m_postgres, noop_tasks_postgres, copy)}
 
 
 def main() -> int:

@@ -3,11 +3,15 @@
 #
 #   tests/bench/run.sh [NAME...] [--json FILE]
 #
-#   noop_tasks          1,000 tasks that do nothing, against ninja
-#   first_task_latency  from CreateRun's answer to the first task's process, against posix_spawn
-#   create_run          CreateRun with 64 callers, against SQLite alone
-#   read_100k           GetRun and pages of ListRuns with 100,000 runs, against an empty call and against 1,000 runs
-#   idle                memory when nothing happens, and the time to start
+#   noop_tasks            1,000 tasks that do nothing, against ninja
+#   first_task_latency    from CreateRun's answer to the first task's process, against posix_spawn
+#   create_run            CreateRun with 64 callers, against SQLite alone
+#   read_100k             GetRun and pages of ListRuns with 100,000 runs, against an empty call and against 1,000 runs
+#   create_run_postgres   CreateRun with 32 callers on PostgreSQL, against libpqxx alone
+#   read_1m_postgres      a point read and a page of 1,000,000 runs, against libpqxx with the same SQL
+#   noop_tasks_postgres   the 1,000 tasks on PostgreSQL, against SQLite
+#   copy                  penstock copy of 100,000 runs, to PostgreSQL and back
+#   idle                  memory when nothing happens, and the time to start
 #
 # Without a name: all. --json FILE also writes one JSON object a line: bench, metric, value, unit, versus, ratio.
 # The figures mean something on a machine that does nothing else; the load is printed with them. It fails only if

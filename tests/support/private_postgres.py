@@ -122,11 +122,11 @@ class PrivatePostgres:
         host = '127.0.0.1' if tcp else str(self.folder).replace('/', '%2F')
         return f'postgresql://{SUPERUSER}@{host}:{self.port}/{database}'
 
-    def sql(self, statement: str, database: str = 'postgres') -> str:
-        """The rows that psql prints for one statement, unaligned."""
+    def sql(self, statement: str, database: str = 'postgres', timeout: float = 60) -> str:
+        """The rows that psql prints, unaligned; several statements are one transaction."""
         answer = subprocess.run([str(self.bin / 'psql'), '-X', '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-c', statement,
                                  self.url(database)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                                timeout=60)
+                                timeout=timeout)
         if answer.returncode != 0:
             raise RuntimeError(answer.stderr.strip())
         return answer.stdout.strip()

@@ -15,7 +15,16 @@ Json Fill(const std::string& path, const std::string& version_id, int count);
 // thread, `batch` runs a commit: {"per_second": ...}.
 Json RawInserts(const std::string& path, int batch, double seconds);
 
-// The store's rate at the same rows, in a new file: its own Write from `callers` threads, without gRPC.
-Json StoreInserts(const std::string& path, int callers, double seconds);
+// The store's rate at the same rows, in a new database: its own Write from `callers` threads, without gRPC.
+Json StoreInserts(const std::string& url, int callers, double seconds);
+
+// libpqxx's own rate at the same rows, in a new PostgreSQL database: prepared statements, `callers`
+// connections, a transaction each: {"per_second": ...}.
+Json RawPostgresInserts(const std::string& url, int callers, double seconds);
+
+// A point read and the newest page of 20 of `runs` stored runs named run-00000001 and on, by the store and by
+// libpqxx with the same SQL, in turn: {"get_store": {"p50": ms, "p99": ms}, "get_raw": ..., "get_raw_bare":
+// without a transaction, "page_store": ..., "page_raw": ...}.
+Json PostgresReads(const std::string& url, int64_t runs, int rounds);
 
 }  // namespace penstock::bench

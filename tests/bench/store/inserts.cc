@@ -23,8 +23,6 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr char kSpec[] = "0000000000000000000000000000000000000000000000000000000000000000";
-constexpr char kExperiment[] = "00000000-0000-7000-8000-000000000001";
 constexpr char kPipeline[] = "00000000-0000-7000-8000-000000000002";
 constexpr char kVersion[] = "00000000-0000-7000-8000-000000000003";
 constexpr char kDisplayName[] = "one of many";
@@ -97,13 +95,6 @@ absl::Status AddRun(Store& store, IdGenerator& ids) {
   return store.Write([&](db::Tx& tx) { return RunInsert(tx, row, {kSpec, "{}", ""}); });
 }
 
-absl::StatusOr<std::unique_ptr<Store>> NewStore(const std::string& path, IdGenerator& ids) {
-  ASSIGN_OR_RETURN(auto store, Store::Open(absl::StrCat("sqlite://", path), RealClock::Instance()));
-  RETURN_IF_ERROR(AddBasics(*store));
-  RETURN_IF_ERROR(AddRun(*store, ids));  // from here on the counters exist
-  return store;
-}
-
 // A database by SQLite's own interface.
 class RawDatabase {
  public:
@@ -156,9 +147,16 @@ class RawDatabase {
 
 }  // namespace
 
+absl::StatusOr<std::unique_ptr<Store>> NewStore(const std::string& url, IdGenerator& ids) {
+  ASSIGN_OR_RETURN(auto store, Store::Open(url, RealClock::Instance()));
+  RETURN_IF_ERROR(AddBasics(*store));
+  RETURN_IF_ERROR(AddRun(*store, ids));  // from here on the counters exist
+  return store;
+}
+
 Json RawInserts(const std::string& path, int batch, double seconds) {
   Uuid7Generator ids(RealClock::Instance());
-  Check(NewStore(path, ids).status());  // the same schema and the same first rows
+  Check(NewStore(absl::StrCat("sqlite://", path), ids).status());  // the same schema and the same first rows
   RawDatabase database(path);
   database.Insert(ids, batch);
   const auto begun = SteadyClock::now();
@@ -167,9 +165,9 @@ Json RawInserts(const std::string& path, int batch, double seconds) {
   return {{"per_second", static_cast<double>(runs) / SecondsSince(begun)}};
 }
 
-Json StoreInserts(const std::string& path, int callers, double seconds) {
+Json StoreInserts(const std::string& url, int callers, double seconds) {
   Uuid7Generator ids(RealClock::Instance());
-  auto store = NewStore(path, ids);
+  auto store = NewStore(url, ids);
   Check(store.status());
   std::atomic<int64_t> runs = 0;
   std::vector<std::thread> threads;

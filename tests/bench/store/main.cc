@@ -20,7 +20,9 @@ namespace {
 constexpr char kUsage[] =
     "penstock_bench_store fill PATH VERSION RUNS\n"
     "penstock_bench_store raw PATH BATCH SECONDS\n"
-    "penstock_bench_store store PATH CALLERS SECONDS\n";
+    "penstock_bench_store store URL CALLERS SECONDS\n"
+    "penstock_bench_store raw_postgres URL CALLERS SECONDS\n"
+    "penstock_bench_store read_postgres URL RUNS ROUNDS\n";
 
 int Main(const std::vector<std::string>& arguments) {
   const std::string command = arguments.size() == 4 ? arguments[0] : "";
@@ -31,6 +33,10 @@ int Main(const std::vector<std::string>& arguments) {
     result = RawInserts(arguments[1], std::stoi(arguments[2]), std::stod(arguments[3]));
   } else if (command == "store") {
     result = StoreInserts(arguments[1], std::stoi(arguments[2]), std::stod(arguments[3]));
+  } else if (command == "raw_postgres") {
+    result = RawPostgresInserts(arguments[1], std::stoi(arguments[2]), std::stod(arguments[3]));
+  } else if (command == "read_postgres") {
+    result = PostgresReads(arguments[1], std::stoll(arguments[2]), std::stoi(arguments[3]));
   } else {
     std::fputs(kUsage, stderr);
     return 2;
