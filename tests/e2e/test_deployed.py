@@ -82,12 +82,15 @@ class Installed:
         wait_until(f'the health check {words}, log {self.folder}/log', probe, 60)
 
     def request(self, method: str, path: str, **arguments: Any) -> Dict[str, Any]:
+        answer = self.answer(method, path, **arguments)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def answer(self, method: str, path: str, **arguments: Any) -> requests.Response:
         with requests.Session() as session:
             session.trust_env = False
             url = f'http://127.0.0.1:{self.ports["8888"]}{API}{path}'
-            answer = session.request(method, url, timeout=30, **arguments)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
+            return session.request(method, url, timeout=30, **arguments)
 
     def create_run(self, spec: Dict[str, Any]) -> str:
         return self.request('POST', '/runs', json={'display_name': 'run', 'pipeline_spec': spec})['run_id']
@@ -143,6 +146,10 @@ def test_server_and_gateway_as_compose_starts_them(installed, postgres):
     installed.wait_healthy(image_check())
     assert pathlib.Path(f'/proc/{server.pid}').stat().st_uid == installed.user.pw_uid
     assert processes.child_named(server.pid, 'penstock-gateway') is None
+
+    # As in the image: a page of a stranger whose name was made to mean this machine is refused.
+    assert installed.answer('GET', '/runs', headers={'Host': 'evil.example.org'}).status_code == 403
+    assert installed.answer('GET', '/runs', headers={'Host': 'localhost:8888'}).status_code == 200
 
     run_id = installed.create_run(specs.noop())
     installed.wait_state(run_id, 'SUCCEEDED')
