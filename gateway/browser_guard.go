@@ -15,9 +15,9 @@ import (
 func (g *gateway) guardBrowsers(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
-		case g.loopbackOnly && !g.hostAllowed(r.Host):
+		case g.checksHosts() && !g.hostAllowed(r.Host):
 			writeStatus(w, r, http.StatusForbidden, status.New(codes.PermissionDenied,
-				"The Host header "+shortened(r.Host)+" is not allowed on a loopback address. "+
+				"The Host header "+shortened(r.Host)+" is not allowed here. "+
 					"If it is a name of this machine or of a proxy, start the gateway with --allowed_hosts."))
 		case g.crossSite(r):
 			writeStatus(w, r, http.StatusForbidden, status.New(codes.PermissionDenied,
@@ -27,6 +27,12 @@ func (g *gateway) guardBrowsers(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 		}
 	})
+}
+
+// checksHosts is true on a loopback address, and on any other if names were given: in a container the address says
+// nothing of who can reach it.
+func (g *gateway) checksHosts() bool {
+	return g.loopbackOnly || len(g.cfg.allowedHosts) > 0
 }
 
 // hostAllowed stops DNS rebinding, in which the page's own host name is made to mean this machine.

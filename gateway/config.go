@@ -67,7 +67,7 @@ func parseConfig(args []string, getenv func(string) string, out io.Writer) (*con
 	fs.StringVar(&trustedOrigins, "trusted_origins", "",
 		"comma-separated `origins` (https://ui.example.org) whose web pages may call this API from a browser")
 	fs.StringVar(&allowedHosts, "allowed_hosts", "",
-		"comma-separated host `names` to answer to besides localhost when listening on a loopback address; * allows all")
+		"comma-separated host `names` to answer to besides localhost; empty: checked on a loopback address only; * allows all")
 	fs.BoolVar(&cfg.showVersion, "version", false, "print the version and exit")
 
 	if err := fs.Parse(args); err != nil {

@@ -59,7 +59,10 @@ func TestBrowserGuard(t *testing.T) {
 	for _, host := range []string{"localhost:8888", "127.0.0.1", "[::1]:8888", "x.localhost", "proxy.example.org:80"} {
 		g.do("GET", api+"/runs", "", "Host", host).expect(t, 200)
 	}
+	// On another address names are checked if there are any.
 	g.loopbackOnly = false
+	g.do("GET", api+"/runs", "", "Host", "any.example.org").expect(t, 403)
+	g.cfg.allowedHosts = nil
 	g.do("GET", api+"/runs", "", "Host", "any.example.org").expect(t, 200)
 }
 
