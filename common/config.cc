@@ -42,6 +42,7 @@ constexpr Setting kSettings[] = {
     {"python", "", "FILE", "Python interpreter for Python components; default: python3 of PATH"},
     {"max_parallel_tasks", "0", "N", "tasks that run at once; 0: one for each processor"},
     {"task_log_bytes", "67108864", "BYTES", "how much of a task's log is kept"},
+    {"python_envs_bytes", "10737418240", "BYTES", "how much disk shared Python environments may take"},
     {"cancel_grace_s", "10", "SECONDS", "from asking a task to end until it is killed"},
     {"active_runs_max", "500", "N", "runs driven at once; the others wait"},
     {"log_level", "info", "LEVEL", "trace, debug, info, warn, error or off"},
@@ -66,8 +67,21 @@ absl::Status Unknown(absl::string_view where, absl::string_view name) {
       absl::StrCat(where, ": there is no setting ", QuoteForMessage(name), SuggestName(name, names)));
 }
 
+// Reads `envs list` or `envs prune` at the front, if it is there. Returns where the flags begin.
+absl::StatusOr<int> ReadCommand(int argc, char** argv, CommandLine::Action& action) {
+  if (argc < 2 || absl::string_view(argv[1]) != "envs") return 1;
+  const absl::string_view what = argc > 2 ? argv[2] : "";
+  if (what != "list" && what != "prune") {
+    return absl::InvalidArgumentError(
+        "'envs' is followed by 'list' or 'prune': penstock envs list --data_dir=DIR");
+  }
+  action = what == "list" ? CommandLine::Action::kEnvsList : CommandLine::Action::kEnvsPrune;
+  return 3;
+}
+
 absl::Status ReadFlags(int argc, char** argv, Values& values, CommandLine::Action& action) {
-  for (int i = 1; i < argc; ++i) {
+  ASSIGN_OR_RETURN(const int begin, ReadCommand(argc, argv, action));
+  for (int i = begin; i < argc; ++i) {
     absl::string_view argument = argv[i];
     if (argument == "--help" || argument == "-h") {
       action = CommandLine::Action::kHelp;
@@ -226,6 +240,7 @@ absl::StatusOr<Config> Check(const Values& values) {
   }
   config.max_parallel_tasks = check.Number("max_parallel_tasks", 0, 100'000);
   config.task_log_bytes = check.Number("task_log_bytes", 4096, int64_t{1} << 40);
+  config.python_envs_bytes = check.Number("python_envs_bytes", 0, int64_t{1} << 50);
   config.cancel_grace = absl::Seconds(check.Number("cancel_grace_s", 0, 86'400));
   config.active_runs_max = check.Number("active_runs_max", 1, 100'000);
   config.log_level = check.Text("log_level");
@@ -241,7 +256,7 @@ absl::StatusOr<CommandLine> ReadCommandLine(int argc, char** argv) {
   CommandLine line;
   Values values;
   RETURN_IF_ERROR(ReadFlags(argc, argv, values, line.action));
-  if (line.action != CommandLine::Action::kServe) return line;
+  if (line.action == CommandLine::Action::kHelp || line.action == CommandLine::Action::kVersion) return line;
   ReadEnvironment(values);
   if (const auto file = values.find("config"); file != values.end() && !file->second.empty()) {
     RETURN_IF_ERROR(ReadFile(Absolute(file->second), values));
@@ -254,7 +269,9 @@ absl::StatusOr<CommandLine> ReadCommandLine(int argc, char** argv) {
 std::string HelpText() {
   std::string text =
       "penstock stores machine-learning pipelines and runs them, and answers Kubeflow Pipelines' API.\n\n"
-      "Usage: penstock [--name=value ...]\n\n";
+      "Usage: penstock [--name=value ...]          serves until it is told to stop\n"
+      "       penstock envs list [--data_dir=DIR]  shows the shared Python environments of tasks\n"
+      "       penstock envs prune [--data_dir=DIR] removes those that no task uses\n\n";
   for (const Setting& setting : kSettings) {
     std::string left = absl::StrCat("  --", setting.name, "=", setting.value_name);
     left.resize(std::max<size_t>(left.size() + 1, 34), ' ');

@@ -16,6 +16,7 @@
 #include "common/metrics.h"
 #include "common/status_macros.h"
 #include "scheduler/engine.h"
+#include "scheduler/executor/local/env_commands.h"
 #include "scheduler/executor/local/local_executor.h"
 #include "server/data_dir.h"
 #include "server/gateway_process.h"
@@ -71,6 +72,7 @@ LocalExecutorOptions ExecutorOptions(const Config& config, const std::string& da
   options.task_log_bytes = config.task_log_bytes;
   options.cancel_grace = config.cancel_grace;
   options.python = config.python;
+  options.python_envs_bytes = config.python_envs_bytes;
   return options;
 }
 
@@ -143,6 +145,28 @@ absl::Status Serve(const Config& config) {
   return absl::OkStatus();
 }
 
+// What is done instead of serving, beside a server or without one.
+bool RunCommand(const CommandLine& line) {
+  const std::string envs_dir = line.config.data_dir + "/envs";
+  switch (line.action) {
+    case CommandLine::Action::kHelp:
+      std::fputs(HelpText().c_str(), stdout);
+      return true;
+    case CommandLine::Action::kVersion:
+      std::puts("penstock " PENSTOCK_VERSION);
+      return true;
+    case CommandLine::Action::kEnvsList:
+      std::fputs(EnvsList(envs_dir).c_str(), stdout);
+      return true;
+    case CommandLine::Action::kEnvsPrune:
+      std::fputs(EnvsPrune(envs_dir).c_str(), stdout);
+      return true;
+    case CommandLine::Action::kServe:
+      break;
+  }
+  return false;
+}
+
 int Main(int argc, char** argv) {
   // Before any thread is made, so that all of them leave these signals to WaitForStop.
   const sigset_t signals = StopSignals();
@@ -157,14 +181,7 @@ int Main(int argc, char** argv) {
     std::fprintf(stderr, "penstock: %s\n", std::string(line.status().message()).c_str());
     return kExitUsage;
   }
-  if (line->action == CommandLine::Action::kHelp) {
-    std::fputs(HelpText().c_str(), stdout);
-    return 0;
-  }
-  if (line->action == CommandLine::Action::kVersion) {
-    std::puts("penstock " PENSTOCK_VERSION);
-    return 0;
-  }
+  if (RunCommand(*line)) return 0;
   absl::Status status = SetUpLog(line->config.log_level, line->config.log_format);
   if (status.ok()) status = Serve(line->config);
   if (status.ok()) return 0;
