@@ -237,6 +237,7 @@ bool Take(const EnvRequest& request, const EnvStore& store, const UniqueFd& lock
 // With the lock held alone.
 bool BuildHere(const EnvRequest& request, const EnvStore& store, std::string* error) {
   if (!Builder(request, store).Build(error)) {
+    RemoveAll(store.PathOf(request.key));
     LeaveFailure(store, request.key, *error);
     return false;
   }

@@ -130,10 +130,14 @@ absl::Status LocalExecutor::Open(EventSink sink) {
       std::make_unique<WorkDirs>(options_.data_dir + "/work", options_.keep_work_dirs,
                                  [this](std::vector<std::string> ids) { SendForgets(std::move(ids)); });
   io_thread_ = std::thread([this] { Run(); });
+  warm_thread_ = std::thread([this] { python_.Warm(); });
   return absl::OkStatus();
 }
 
 LocalExecutor::~LocalExecutor() {
+  if (warm_thread_.joinable()) {
+    warm_thread_.join();
+  }
   work_dirs_.reset();
   {
     absl::MutexLock lock(&mutex_);

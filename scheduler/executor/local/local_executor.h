@@ -162,6 +162,7 @@ class LocalExecutor final : public Executor {
 
   std::unique_ptr<WorkDirs> work_dirs_;  // constant after Open
   std::thread io_thread_;
+  std::thread warm_thread_;  // asks the Python interpreter about itself, and ends
 };
 
 }  // namespace penstock

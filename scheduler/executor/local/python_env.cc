@@ -156,6 +156,17 @@ void AddVenvVariables(PythonEnvironments::Choice* choice) {
   choice->env.emplace_back("PIP_DISABLE_PIP_VERSION_CHECK", "1");
 }
 
+// Without the user and password of a URL.
+std::string Redacted(const std::string& requirement) {
+  const size_t scheme = requirement.find("://");
+  const size_t host = requirement.find('@', scheme);
+  if (scheme == std::string::npos || host == std::string::npos || requirement.find('/', scheme + 3) < host) {
+    return requirement;
+  }
+  return absl::StrCat(absl::string_view(requirement).substr(0, scheme + 3), "***",
+                      absl::string_view(requirement).substr(host));
+}
+
 void AddSized(absl::string_view text, std::string* out) { absl::StrAppend(out, text.size(), ":", text); }
 
 }  // namespace
@@ -238,6 +249,12 @@ absl::StatusOr<BasePython> PythonEnvironments::Base() {
   return base_;
 }
 
+void PythonEnvironments::Warm() {
+  if (!options_.python.empty()) {
+    Base().IgnoreError();  // who needs it asks again, and says what is wrong
+  }
+}
+
 absl::StatusOr<PythonEnvironments::Choice> PythonEnvironments::Choose(const LaunchSpec& spec) {
   Choice choice;
   choice.argv = spec.argv;
@@ -299,8 +316,8 @@ void PythonEnvironments::Share(const LaunchSpec& spec, const Bootstrap& bootstra
     std::vector<std::string> words = install.options;
     words.insert(words.end(), install.requirements.begin(), install.requirements.end());
     request.installs.push_back(std::move(words));
-    request.requirements.insert(request.requirements.end(), install.requirements.begin(),
-                                install.requirements.end());
+    std::transform(install.requirements.begin(), install.requirements.end(),
+                   std::back_inserter(request.requirements), Redacted);
   }
   request.command = bootstrap.command;
   choice->argv = ToArguments(request);

@@ -67,6 +67,9 @@ class PythonEnvironments {
   // changed. UNAVAILABLE if it does not answer; an error of the file system if an environment cannot be made.
   absl::StatusOr<Choice> Choose(const LaunchSpec& spec);
 
+  // Asks the base interpreter now, if one was named, so that the first attempt need not wait for its answer.
+  void Warm();
+
  private:
   absl::StatusOr<BasePython> Base();
   void Share(const LaunchSpec& spec, const Bootstrap& bootstrap, const BasePython& base,

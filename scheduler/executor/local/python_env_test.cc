@@ -218,6 +218,38 @@ TEST_F(PythonEnvironmentsTest, PackagesGetASharedEnvironment) {
   EXPECT_EQ(same.key, request.key);
 }
 
+TEST_F(PythonEnvironmentsTest, PasswordsAreForPipAlone) {
+  const PythonEnvironments::Choice choice =
+      Choose(Component({"'x @ https://me:secret@example.com/x.zip' 'y @ https://example.com/a@b.zip' 'z'"}));
+  EnvRequest request;
+  ASSERT_TRUE(ParseArguments({choice.argv.begin() + 1, choice.argv.end()}, &request));
+  EXPECT_THAT(request.requirements,
+              ElementsAre("x @ https://***@example.com/x.zip", "y @ https://example.com/a@b.zip", "z"));
+  EXPECT_THAT(request.installs[0], testing::Contains("x @ https://me:secret@example.com/x.zip"));
+}
+
+TEST_F(PythonEnvironmentsTest, ABaseThatChangesIsAskedAgain) {
+  const std::string base = spec_.work_dir + "/base";
+  std::string error;
+  ASSERT_TRUE(MakeVenv({.version = "3", .executable = "/usr/bin/python3"}, "", base, &error)) << error;
+  const std::string site =
+      Python(base + "/bin/python3", "import site; print(site.getsitepackages()[0], end='')");
+  std::filesystem::create_directories(site);
+  PythonEnvironments environments = Make(base + "/bin/python3");
+  const auto key = [&] {
+    spec_.argv = Component({"'x'"});
+    EnvRequest request;
+    const auto choice = environments.Choose(spec_);
+    EXPECT_TRUE(choice.ok()) << choice.status();
+    EXPECT_TRUE(ParseArguments({choice->argv.begin() + 1, choice->argv.end()}, &request));
+    return request.key;
+  };
+  const std::string before = key();
+  EXPECT_EQ(key(), before);
+  std::filesystem::create_directories(site + "/six-1.0.dist-info");
+  EXPECT_NE(key(), before);
+}
+
 TEST_F(PythonEnvironmentsTest, WhatIsNotShareableRunsAsItIs) {
   const std::vector<std::string> local = Component({"'./x'"});
   EXPECT_EQ(Choose(local).argv, local);
