@@ -1,14 +1,18 @@
 """Python components and their packages: environments are built once and shared; without packages there is no pip."""
 
+import json
+import os
 import pathlib
 import subprocess
+import sys
+import venv
 from typing import Any, Callable, Dict, Iterator
 
 import pytest
 from kfp import dsl
 
 import specs
-from package_index import PackageIndex
+from package_index import PackageIndex, wheel
 from penstock import SERVER, Server, environment
 from waiting import wait_until
 
@@ -59,7 +63,6 @@ def pipeline_of(component: Callable[..., Any], *names: str) -> Dict[str, Any]:
 
 
 def seen(folder: pathlib.Path, name: str) -> Dict[str, str]:
-    import json
     return json.loads((folder / name).read_text())
 
 
@@ -110,9 +113,7 @@ def test_forms_of_the_bootstrap(server, index, tmp_path, options):
 
 
 def test_what_is_not_shareable_is_installed_for_each_attempt(server, index, tmp_path):
-    """A wheel at a path may be another tomorrow."""
-    from package_index import wheel
-    path = tmp_path / 'penstock_one-1.0-py3-none-any.whl'
+    """What lies at a path may be another tomorrow."""
     for version in ('1.0', '2.0'):
         path = tmp_path / f'penstock_one-{version}-py3-none-any.whl'
         path.write_bytes(wheel('penstock_one', version))
@@ -190,9 +191,6 @@ def test_plain_components_need_no_registry(server, tmp_path, options):
 
 def test_plain_components_start_without_pip(make_server, tmp_path):
     """On an interpreter whose pip cannot run."""
-    import os
-    import sys
-    import venv
     base = tmp_path / 'base'
     venv.create(base, with_pip=False, symlinks=True)
     site = next((base / 'lib').glob('python*')) / 'site-packages'
