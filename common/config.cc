@@ -45,6 +45,7 @@ constexpr Setting kSettings[] = {
     {"python", "", "FILE", "Python interpreter for Python components; default: python3 of PATH"},
     {"max_parallel_tasks", "0", "N", "tasks that run at once; 0: one for each processor"},
     {"task_log_bytes", "67108864", "BYTES", "how much of a task's log is kept"},
+    {"python_envs_bytes", "10737418240", "BYTES", "how much disk shared Python environments may take"},
     {"cancel_grace_s", "10", "SECONDS", "from asking a task to end until it is killed"},
     {"active_runs_max", "500", "N", "runs driven at once; the others wait"},
     {"log_level", "info", "LEVEL", "trace, debug, info, warn, error or off"},
@@ -67,6 +68,8 @@ constexpr Command kCommands[] = {
      "shows or changes the schema of the database; without a word: apply"},
     {"copy", CommandLine::Action::kCopy, "SOURCE_URL TARGET_URL", 2, 2,
      "copies a whole store into an empty database; goes on where it stopped"},
+    {"envs", CommandLine::Action::kEnvs, "list|prune", 1, 1,
+     "shows the shared Python environments of tasks, or removes those that no task uses"},
 };
 
 using Values = std::map<std::string, std::string>;
@@ -267,6 +270,7 @@ absl::StatusOr<Config> Check(const Values& values) {
   }
   config.max_parallel_tasks = check.Number("max_parallel_tasks", 0, 100'000);
   config.task_log_bytes = check.Number("task_log_bytes", 4096, int64_t{1} << 40);
+  config.python_envs_bytes = check.Number("python_envs_bytes", 0, int64_t{1} << 50);
   config.cancel_grace = absl::Seconds(check.Number("cancel_grace_s", 0, 86'400));
   config.active_runs_max = check.Number("active_runs_max", 1, 100'000);
   config.log_level = check.Text("log_level");

@@ -26,6 +26,7 @@ struct Config {
   std::string python;              // interpreter for Python components; empty: python3 of PATH
   int64_t max_parallel_tasks = 0;  // 0: as many as the machine has processors
   int64_t task_log_bytes = 0;
+  int64_t python_envs_bytes = 0;  // shared Python environments that nobody uses are removed beyond it
   absl::Duration cancel_grace;
   int64_t active_runs_max = 0;
   std::string log_level;
@@ -35,7 +36,7 @@ struct Config {
 
 // What the command line asks for.
 struct CommandLine {
-  enum class Action { kServe, kHelp, kVersion, kMigrate, kCopy };
+  enum class Action { kServe, kHelp, kVersion, kMigrate, kCopy, kEnvs };
   Action action = Action::kServe;
   std::vector<std::string> arguments;  // words behind the command, as many as it takes
   Config config;

@@ -38,6 +38,19 @@ TEST(Config, TheCommandLineWinsOverTheEnvironmentAndThatOverTheFile) {
   EXPECT_EQ(line->config.log_level, "debug");
 }
 
+TEST(Config, KnowsTheCommandsForEnvironments) {
+  using Action = CommandLine::Action;
+  const auto list = Read({"envs", "list", "--data_dir=/tmp/d"});
+  ASSERT_TRUE(list.ok()) << list.status();
+  EXPECT_EQ(list->action, Action::kEnvsList);
+  EXPECT_EQ(list->config.data_dir, "/tmp/d");
+  EXPECT_EQ(Read({"envs", "prune"})->action, Action::kEnvsPrune);
+  EXPECT_EQ(Read({"envs", "prune", "--help"})->action, Action::kHelp);
+  EXPECT_FALSE(Read({"envs", "drop"}).ok());
+  EXPECT_FALSE(Read({"--data_dir=/tmp/d", "envs", "list"}).ok());
+  EXPECT_FALSE(Read({"envs", "list", "all"}).ok());
+}
+
 TEST(Config, SaysWhatIsWrongAndWhatWouldBeRight) {
   const std::pair<std::string, std::string> cases[] = {
       {"--dat_dir=/x", "did you mean 'data_dir'"},
@@ -49,6 +62,8 @@ TEST(Config, SaysWhatIsWrongAndWhatWouldBeRight) {
       {"--gateway=maybe", "'on' or 'off'"},
       {"--config=/no/such/file", "cannot be read"},
       {"stray", "unexpected argument 'stray'"},
+      {"--python_envs_bytes=-1", "a whole number from 0"},
+      {"envs", "'list' or 'prune'"},
       {"--data_dir", "needs a value"},
   };
   for (const auto& [argument, text] : cases) {

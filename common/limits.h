@@ -52,5 +52,8 @@ inline constexpr int64_t kArgumentsBytes = int64_t{1536} << 10;  // all argument
 inline constexpr int64_t kTaskLogBytes = int64_t{64}
                                          << 20;  // log kept of one attempt unless configured otherwise
 inline constexpr int kLogTailBytes = 4 << 10;    // end of a failed attempt's log kept in its record
+inline constexpr int64_t kPythonEnvsBytes = int64_t{10}
+                                            << 30;  // shared Python environments, unless configured otherwise
+inline constexpr int kEnvLastWordsBytes = 2 << 10;  // what pip said last, kept of a failed build
 
 }  // namespace penstock::limits

@@ -16,6 +16,7 @@
 #include "common/metrics.h"
 #include "common/status_macros.h"
 #include "scheduler/engine.h"
+#include "scheduler/executor/local/env_commands.h"
 #include "scheduler/executor/local/local_executor.h"
 #include "server/commands/copy.h"
 #include "server/commands/migrate.h"
@@ -73,6 +74,7 @@ LocalExecutorOptions ExecutorOptions(const Config& config, const std::string& da
   options.task_log_bytes = config.task_log_bytes;
   options.cancel_grace = config.cancel_grace;
   options.python = config.python;
+  options.python_envs_bytes = config.python_envs_bytes;
   return options;
 }
 
@@ -147,6 +149,15 @@ absl::Status Serve(const Config& config) {
   return absl::OkStatus();
 }
 
+// The shared Python environments of tasks; works beside a server or without one.
+absl::Status RunEnvsCommand(const std::string& action, const std::string& envs_dir) {
+  if (action != "list" && action != "prune") {
+    return absl::InvalidArgumentError(absl::StrCat("'", action, "' is no action of envs; use list or prune"));
+  }
+  std::fputs((action == "list" ? EnvsList(envs_dir) : EnvsPrune(envs_dir)).c_str(), stdout);
+  return absl::OkStatus();
+}
+
 absl::Status Run(const CommandLine& line) {
   const std::vector<std::string>& words = line.arguments;
   switch (line.action) {
@@ -154,6 +165,8 @@ absl::Status Run(const CommandLine& line) {
       return RunMigrateCommand(words.empty() ? "apply" : words[0], line.config);
     case CommandLine::Action::kCopy:
       return RunCopyCommand(words[0], words[1], line.config);
+    case CommandLine::Action::kEnvs:
+      return RunEnvsCommand(words[0], line.config.data_dir + "/envs");
     default:
       return Serve(line.config);
   }

@@ -1,13 +1,16 @@
 """Measures Penstock. Started by run.sh, which builds what this needs."""
 
 import argparse
+import json
 import os
 import pathlib
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
+import zipfile
 from typing import Any, Callable, Dict, List
 
 from figures import Bench, Figures, median, median_ratio
@@ -21,6 +24,10 @@ RUNS_SMALL = 1_000
 FIRST_TASKS = 200
 READ_ROUNDS = 700
 STARTS = 5
+PYTHON_ROUNDS = 31
+PYTHON_WIDE = 20   # components of one run, each waits for none
+VENV_TASKS = 2     # of these, run by kfp.local with a venv for each, which takes long
+KFP_PYTHON = ROOT / '.venv/bin/python'
 READ_REQUESTS = ('/apis/v2beta1/healthz', '/apis/v2beta1/runs?page_size=20', '/apis/v2beta1/experiments')
 
 
@@ -149,9 +156,89 @@ def idle(bench: Bench) -> None:
     bench.figure('ready_first_time', first_seconds, 's', versus='0.5 s', ratio=first_seconds / 0.5)
 
 
+# --- python_tasks ---
+
+def kfp(*words: object) -> Dict[str, Any]:
+    result = subprocess.run([str(KFP_PYTHON), str(ROOT / 'tests/bench/kfp_pipelines.py'), *map(str, words)],
+                            capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise RuntimeError(f'kfp_pipelines.py {words[0]} failed: {result.stderr.strip()[-500:]}')
+    return json.loads(result.stdout)
+
+
+def wheel_in(folder: pathlib.Path) -> List[str]:
+    """Words of a requirement that no index is asked for."""
+    with zipfile.ZipFile(folder / 'bench_one-1.0-py3-none-any.whl', 'w') as archive:
+        archive.writestr('bench_one.py', '')
+        for name, text in (('METADATA', 'Metadata-Version: 2.1\nName: bench-one\nVersion: 1.0\n'),
+                           ('WHEEL', 'Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n'), ('RECORD', '')):
+            archive.writestr(f'bench_one-1.0.dist-info/{name}', text)
+    return ['--no-index', f'--find-links={folder}', 'bench-one']
+
+
+def by_hand_seconds(folder: pathlib.Path, source: str) -> float:
+    """What a component's command does in the end."""
+    module, output = folder / 'component.py', folder / 'output'
+    module.write_text(source)
+    inputs = {'inputs': {'parameterValues': {'a': 1, 'b': 1}}, 'outputs': {
+        'parameters': {'Output': {'outputFile': str(output)}}, 'outputFile': str(folder / 'executor_output.json')}}
+    command = [str(KFP_PYTHON), '-m', 'kfp.dsl.executor_main', '--component_module_path', str(module),
+               '--executor_input', json.dumps(inputs), '--function_to_execute', 'add']
+    begun = time.monotonic()
+    # In a session of its own, as a task: Linux shares out a busy machine by session.
+    subprocess.run(command, env={**os.environ, '_KFP_RUNTIME': 'true'}, check=True, stdin=subprocess.DEVNULL,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    return time.monotonic() - begun
+
+
+def task_seconds(server: Server, version: str) -> float:
+    """The time of the only task of a new run, from its process's start to its end."""
+    measure(CLIENT, 'run', server.target, version)
+    with sqlite3.connect(server.database) as database:
+        return database.execute('SELECT finished_at_us - started_at_us FROM task_attempts'
+                                ' ORDER BY created_at_us DESC LIMIT 1').fetchone()[0] / 1e6
+
+
+def python_tasks(bench: Bench) -> None:
+    """Python components: one by one, against its command by hand in turn; 20 in one run, against kfp.local."""
+    if not KFP_PYTHON.exists():
+        raise RuntimeError(f'{KFP_PYTHON} is missing: deploy/install_deps.sh --tests makes it')
+    folder = bench.fresh('server')
+    plain = kfp('compile', 1)
+    source = plain['deploymentSpec']['executors']['exec-add']['container']['command'][-1]
+    by_hand, tasks, packaged, runs, local_base = [], [], [], [], []
+    with Server(folder, f'--python={KFP_PYTHON}', '--gateway=off') as server:
+        plain_version = server.upload('plain', plain)
+        packaged_version = server.upload('packaged', kfp('compile', 1, *wheel_in(folder)))
+        wide_version = server.upload('wide', kfp('compile', PYTHON_WIDE))
+        task_seconds(server, plain_version)
+        first = task_seconds(server, packaged_version)  # with the build
+        for _ in range(PYTHON_ROUNDS):
+            by_hand.append(by_hand_seconds(folder, source))
+            tasks.append(task_seconds(server, plain_version))
+            packaged.append(task_seconds(server, packaged_version))
+        for i in range(REPEATS):
+            runs.append(measure(CLIENT, 'run', server.target, wide_version)['seconds'])
+            local_base.append(kfp('local', PYTHON_WIDE, 'base')['seconds'])
+        local_venv = kfp('local', VENV_TASKS, 'venv')['seconds'] / VENV_TASKS * PYTHON_WIDE
+    for name, values in (('component', tasks), ('component_with_packages', packaged)):
+        bench.figure(name, 1e3 * median(values), 'ms', versus='executor_main by hand',
+                     ratio=median_ratio(values, by_hand), at_most=1.2)
+    bench.figure('by_hand', 1e3 * median(by_hand), 'ms')
+    bench.figure('environment_build', first, 's')
+    bench.figure('speedup_over_kfp_local', median(runs), 's', versus='kfp.local without venv, inverted',
+                 ratio=median_ratio(local_base, runs), at_least=5)
+    bench.figure('speedup_over_kfp_local_venv', median(runs), 's',
+                 versus=f'kfp.local as it is, {VENV_TASKS} of {PYTHON_WIDE}, inverted',
+                 ratio=local_venv / median(runs), at_least=20)
+    bench.figure('kfp_local', median(local_base), 's')
+    bench.figure('kfp_local_venv', local_venv, 's')
+
+
 BENCHES: Dict[str, Callable[[Bench], None]] = {
-    function.__name__: function for function in (noop_tasks, first_task_latency, create_run, read_100k, idle,
-                                                 create_run_postgres, read_1m_postgres, noop_tasks_postgres, copy)}
+    function.__name__: function
+    for function in (noop_tasks, first_task_latency, create_run, python_tasks, read_100k, create_run_postgres,
+                     read_1m_postgres, noop_tasks_postgres, copy, idle)}
 
 
 def main() -> int:

@@ -196,6 +196,16 @@ TEST_P(ExecutorContract, CancelIsHardAfterTheGrace) {
   EXPECT_EQ(finished.signal, 9);
 }
 
+TEST_P(ExecutorContract, CancelIsHeardHoweverEarlyItComes) {
+  Open({.cancel_grace = absl::Hours(1)});
+  for (int i = 0; i < 100; ++i) {
+    const LaunchSpec spec = StartShell("sleep 1000");
+    ASSERT_TRUE(events_.AwaitStarted(spec.attempt_id));
+    EXPECT_TRUE(executor_->Cancel(spec.attempt_id).ok());
+    ASSERT_EQ(events_.AwaitFinished(spec.attempt_id).outcome, AttemptOutcome::kCancelled) << "attempt " << i;
+  }
+}
+
 TEST_P(ExecutorContract, CancelRightAfterTheStartEndsTheAttempt) {
   Open();
   const LaunchSpec spec = StartShell("sleep 1000");

@@ -36,6 +36,16 @@ Slots MakeSlots(const LocalExecutorOptions& options) {
   return Slots(cpu, options.memory_bytes > 0 ? options.memory_bytes : MachineMemoryBytes());
 }
 
+PythonEnvironments::Options PythonOptions(const LocalExecutorOptions& options, std::string search_path) {
+  return {.python = options.python,
+          .search_path = std::move(search_path),
+          .envs_dir = options.data_dir + "/envs",
+          .env_program = options.env_path.empty()
+                             ? absl::StrCat(ParentOf(options.runner_path), "/penstock-env")
+                             : options.env_path,
+          .envs_bytes = options.python_envs_bytes};
+}
+
 absl::Status CheckAbsolute(absl::string_view option, absl::string_view path) {
   if (!absl::StartsWith(path, "/")) {
     return absl::InvalidArgumentError(absl::StrCat(option, " must be an absolute path, not '", path, "'"));
@@ -65,12 +75,16 @@ absl::Status Validate(const LocalExecutorOptions& options) {
   if (!options.python.empty()) {
     RETURN_IF_ERROR(CheckAbsolute("python", options.python));
   }
+  if (!options.env_path.empty()) {
+    RETURN_IF_ERROR(CheckAbsolute("env_path", options.env_path));
+  }
   if (options.cpu_millicores < 0 || options.memory_bytes < 0 || options.max_parallel_tasks < 0) {
     return absl::InvalidArgumentError(
         "cpu_millicores, memory_bytes and max_parallel_tasks must not be negative");
   }
-  if (options.task_log_bytes <= 0) {
-    return absl::InvalidArgumentError("task_log_bytes must be positive");
+  if (options.task_log_bytes <= 0 || options.python_envs_bytes < 0) {
+    return absl::InvalidArgumentError(
+        "task_log_bytes must be positive and python_envs_bytes not be negative");
   }
   if (options.cancel_grace < absl::ZeroDuration() || options.cancel_grace > absl::Hours(24)) {
     return absl::InvalidArgumentError("cancel_grace must be between 0 and 24h");
@@ -91,14 +105,16 @@ LocalExecutor::LocalExecutor(LocalExecutorOptions options, const Clock& clock)
       clock_(clock),
       runner_dir_(options_.data_dir + "/work/runner"),
       environment_(options_.base_env),
-      python_(options_.python, environment_.search_path()),
+      python_(PythonOptions(options_, environment_.search_path())),
       slots_(MakeSlots(options_)) {}
 
 absl::Status LocalExecutor::Open(EventSink sink) {
   RETURN_IF_ERROR(Validate(options_));
-  const absl::Status made = MakeDirectories(runner_dir_);
-  if (!made.ok()) {
-    return absl::UnavailableError(absl::StrCat("Local tasks cannot run: ", made.message()));
+  for (const std::string& directory : {runner_dir_, options_.data_dir + "/envs"}) {
+    const absl::Status made = MakeDirectories(directory);
+    if (!made.ok()) {
+      return absl::UnavailableError(absl::StrCat("Local tasks cannot run: ", made.message()));
+    }
   }
   wake_.Reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake_.valid()) {
@@ -114,10 +130,14 @@ absl::Status LocalExecutor::Open(EventSink sink) {
       std::make_unique<WorkDirs>(options_.data_dir + "/work", options_.keep_work_dirs,
                                  [this](std::vector<std::string> ids) { SendForgets(std::move(ids)); });
   io_thread_ = std::thread([this] { Run(); });
+  warm_thread_ = std::thread([this] { python_.Warm(); });
   return absl::OkStatus();
 }
 
 LocalExecutor::~LocalExecutor() {
+  if (warm_thread_.joinable()) {
+    warm_thread_.join();
+  }
   work_dirs_.reset();
   {
     absl::MutexLock lock(&mutex_);
@@ -219,8 +239,9 @@ absl::StatusOr<LocalExecutor::Prepared> LocalExecutor::Prepare(const LaunchSpec&
   wire::StartRequest request;
   request.env = environment_.For(spec, python);
   RETURN_IF_ERROR(CheckCommand(spec.argv, request.env));
+  RETURN_IF_ERROR(CheckCommand(python.argv, request.env));
   request.id = spec.attempt_id;
-  request.argv = spec.argv;
+  request.argv = python.argv;
   request.work_dir = spec.work_dir;
   request.log_path = spec.log_path;
   request.timeout_ms = TimeoutMillis(spec.timeout);

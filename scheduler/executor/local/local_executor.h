@@ -51,9 +51,12 @@ struct LocalExecutorOptions {
   absl::Duration cancel_grace = absl::Seconds(10);      // between SIGTERM and SIGKILL
   absl::Duration runner_idle_exit = absl::Seconds(30);  // how long an idle supervisor waits for a server
   std::vector<std::pair<std::string, std::string>>
-      base_env;        // for every task, over the server's PATH, HOME ...
-  std::string python;  // base interpreter of Python tasks, absolute; empty: the first python3 on PATH
-  bool keep_work_dirs = false;  // Forget leaves work directories, for debugging
+      base_env;          // for every task, over the server's PATH, HOME ...
+  std::string python;    // base interpreter of Python tasks, absolute; empty: the first python3 on PATH
+  std::string env_path;  // absolute path of the penstock-env program; empty: beside runner_path
+  int64_t python_envs_bytes =
+      limits::kPythonEnvsBytes;  // shared Python environments are kept up to this size
+  bool keep_work_dirs = false;   // Forget leaves work directories, for debugging
 };
 
 // INVALID_ARGUMENT naming the option that makes no sense.
@@ -159,6 +162,7 @@ class LocalExecutor final : public Executor {
 
   std::unique_ptr<WorkDirs> work_dirs_;  // constant after Open
   std::thread io_thread_;
+  std::thread warm_thread_;  // asks the Python interpreter about itself, and ends
 };
 
 }  // namespace penstock

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "scheduler/executor/local/env_request.h"
 #include "scheduler/executor/local/launch.h"
 #include "scheduler/executor/local/local_executor.h"
 #include "spdlog/spdlog.h"
@@ -157,6 +158,7 @@ void LocalExecutor::HandleStarted(const wire::Started& started) {
 void LocalExecutor::HandleFinished(wire::Finished finished) {
   OutputPlan outputs;
   std::string log_path;
+  std::string work_dir;
   absl::Duration timeout;
   {
     absl::MutexLock lock(&mutex_);
@@ -175,6 +177,7 @@ void LocalExecutor::HandleFinished(wire::Finished finished) {
     slots_.Release(attempt.charge);
     outputs = std::move(attempt.outputs);
     log_path = std::move(attempt.log_path);
+    work_dir = attempt.work_dir;
     timeout = attempt.timeout;
   }
   AttemptFinished event = FinishedEvent(finished, timeout);
@@ -184,6 +187,10 @@ void LocalExecutor::HandleFinished(wire::Finished finished) {
     }
   } else if (finished.ending != wire::Ending::kNotStarted && !log_path.empty()) {
     event.log_tail = ReadLogTail(log_path);
+  }
+  if (finished.ending == wire::Ending::kExited && finished.exit_code == kEnvFailedExit) {
+    const std::string why = ReadEnvError(work_dir);
+    event.message = why.empty() ? event.message : why;
   }
   sink_(std::move(event));
 }

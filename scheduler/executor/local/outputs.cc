@@ -17,6 +17,7 @@
 #include "absl/strings/strip.h"
 #include "common/limits.h"
 #include "common/status_macros.h"
+#include "scheduler/executor/local/env_request.h"
 #include "scheduler/executor/local/unique_fd.h"
 
 namespace penstock {
@@ -188,6 +189,12 @@ std::string ReadLogTail(const std::string& path) {
     tail.erase(0, first_line + 1);
   }
   return ValidUtf8(tail);
+}
+
+std::string ReadEnvError(const std::string& work_dir) {
+  std::string text = ReadLogTail(absl::StrCat(work_dir, "/", std::string(kEnvErrorFile)));
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
 }
 
 }  // namespace penstock

@@ -30,4 +30,8 @@ AttemptOutputs ReadOutputs(const OutputPlan& plan);
 // unreadable.
 std::string ReadLogTail(const std::string& path);
 
+// The sentence that penstock-env left in `work_dir` (env_request.h), as valid UTF-8 in one line. Empty if
+// there is none.
+std::string ReadEnvError(const std::string& work_dir);
+
 }  // namespace penstock

@@ -1,24 +1,26 @@
 #include "scheduler/executor/local/python_env.h"
 
+#include <openssl/sha.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
+#include <iterator>
 #include <optional>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "absl/strings/strip.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "common/status_macros.h"
 #include "nlohmann/json.hpp"
 #include "scheduler/executor/local/capture.h"
+#include "scheduler/executor/local/env_request.h"
 #include "scheduler/executor/local/files.h"
 
 namespace penstock {
@@ -27,179 +29,65 @@ namespace {
 constexpr absl::Duration kProbePatience = absl::Seconds(30);
 
 constexpr char kProbe[] = R"(
-import importlib.util, json, os, site, sys, sysconfig
+import hashlib, importlib.util, json, os, site, sys, sysconfig
 try:
     from importlib.metadata import version
     kfp = version('kfp')
 except Exception:
     kfp = ''
 base = getattr(sys, '_base_executable', '') or sys.executable
+sites = [p for p in site.getsitepackages() if os.path.isdir(p)]
+kept = ('.dist-info', '.egg-info', '.egg-link', '.pth')
+names = sorted(n for p in sites for n in os.listdir(p) if n.endswith(kept))
+identity = json.dumps([sys.version, sysconfig.get_platform(), base, sites, names])
 marker = os.path.join(sysconfig.get_path('stdlib'), 'EXTERNALLY-MANAGED')
 print(json.dumps({
     'version': '%d.%d' % sys.version_info[:2],
     'executable': base,
     'bin_dir': os.path.dirname(sys.executable),
-    'site_dirs': [p for p in site.getsitepackages() if os.path.isdir(p)],
+    'site_dirs': sites,
+    'fingerprint': hashlib.sha256(identity.encode('utf-8', 'surrogateescape')).hexdigest(),
     'kfp_version': kfp,
     'has_pip': importlib.util.find_spec('pip') is not None,
     'externally_managed': sys.prefix == sys.base_prefix and os.path.exists(marker),
 }))
 )";
 
-// Options of pip whose value is the next word.
-constexpr absl::string_view kOptionsWithValue[] = {
-    "-i",     "--index-url", "--extra-index-url", "--trusted-host",
-    "--cert", "--timeout",   "--retries",         "--proxy"};
+// Variables that pip and what it runs obey, and that leave its packages shareable.
+constexpr absl::string_view kPipVariables[] = {
+    "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST",      "PIP_NO_INDEX",  "PIP_FIND_LINKS",
+    "PIP_PRE",       "PIP_PREFER_BINARY",   "PIP_ONLY_BINARY",       "PIP_NO_BINARY", "PIP_CONFIG_FILE",
+    "PIP_NO_DEPS",   "PIP_USE_PEP517",      "PIP_NO_BUILD_ISOLATION"};
+constexpr absl::string_view kCompilerVariables[] = {"CC",       "CXX",     "CFLAGS",     "CXXFLAGS",
+                                                    "CPPFLAGS", "LDFLAGS", "CMAKE_ARGS", "MAKEFLAGS"};
+// These change how pip works, not what it installs.
+constexpr absl::string_view kIdlePipVariables[] = {"PIP_TIMEOUT",
+                                                   "PIP_DEFAULT_TIMEOUT",
+                                                   "PIP_RETRIES",
+                                                   "PIP_PROXY",
+                                                   "PIP_CERT",
+                                                   "PIP_CLIENT_CERT",
+                                                   "PIP_CACHE_DIR",
+                                                   "PIP_NO_CACHE_DIR",
+                                                   "PIP_QUIET",
+                                                   "PIP_VERBOSE",
+                                                   "PIP_NO_INPUT",
+                                                   "PIP_ROOT_USER_ACTION",
+                                                   "PIP_PROGRESS_BAR",
+                                                   "PIP_NO_COLOR",
+                                                   "PIP_DISABLE_PIP_VERSION_CHECK",
+                                                   "PIP_NO_WARN_SCRIPT_LOCATION"};
 
-absl::string_view BaseName(absl::string_view path) { return path.substr(path.rfind('/') + 1); }
-
-// The simple commands of a shell script as words, quotes removed. Good enough to recognise commands, not a
-// shell: what it does not understand stays in a word.
-class ShellWords {
- public:
-  explicit ShellWords(absl::string_view script) : rest_(script) {}
-
-  std::vector<std::vector<std::string>> Commands() {
-    while (!rest_.empty()) {
-      Step();
-    }
-    EndCommand();
-    return std::move(commands_);
-  }
-
- private:
-  void Step() {
-    const char c = Take();
-    if (c == '\'') {
-      TakeQuoted('\'');
-    } else if (c == '"') {
-      TakeQuoted('"');
-    } else if (c == '\\' && !rest_.empty()) {
-      const char escaped = Take();
-      if (escaped != '\n') {
-        Add(escaped);
-      }
-    } else if (c == '\n' || c == ';' || c == '&' || c == '|' || c == '(' || c == ')') {
-      EndCommand();
-    } else if (absl::ascii_isspace(c)) {
-      EndWord();
-    } else if (c == '#' && !in_word_) {
-      rest_.remove_prefix(std::min(rest_.find('\n'), rest_.size()));
-    } else {
-      Add(c);
-    }
-  }
-
-  char Take() {
-    const char c = rest_.front();
-    rest_.remove_prefix(1);
-    return c;
-  }
-
-  void TakeQuoted(char quote) {
-    in_word_ = true;
-    while (!rest_.empty()) {
-      char c = Take();
-      if (c == quote) {
-        return;
-      }
-      if (c == '\\' && quote == '"' && !rest_.empty()) {
-        c = Take();
-      }
-      word_.push_back(c);
-    }
-  }
-
-  void Add(char c) {
-    in_word_ = true;
-    word_.push_back(c);
-  }
-
-  void EndWord() {
-    if (in_word_) {
-      words_.push_back(std::move(word_));
-    }
-    word_.clear();
-    in_word_ = false;
-  }
-
-  void EndCommand() {
-    EndWord();
-    if (!words_.empty()) {
-      commands_.push_back(std::move(words_));
-    }
-    words_.clear();
-  }
-
-  absl::string_view rest_;
-  bool in_word_ = false;
-  std::string word_;
-  std::vector<std::string> words_;
-  std::vector<std::vector<std::string>> commands_;
-};
-
-void ReadPipArguments(absl::Span<const std::string> arguments, PipUse* use) {
-  for (size_t i = 0; i < arguments.size(); ++i) {
-    const std::string& word = arguments[i];
-    if (std::find(std::begin(kOptionsWithValue), std::end(kOptionsWithValue), word) !=
-        std::end(kOptionsWithValue)) {
-      ++i;
-    } else if (absl::StartsWith(word, "--")) {
-      // Those that ask for more than the named requirements.
-      use->unclear = use->unclear || absl::StartsWith(word, "--req") || absl::StartsWith(word, "--edit") ||
-                     absl::StartsWith(word, "--upgrade") || absl::StartsWith(word, "--force") ||
-                     absl::StartsWith(word, "--ignore") || absl::StartsWith(word, "--target") ||
-                     absl::StartsWith(word, "--prefix") || absl::StartsWith(word, "--root");
-    } else if (absl::StartsWith(word, "-")) {
-      use->unclear = use->unclear || word != "-q";
-    } else {
-      use->requirements.push_back(word);
-    }
-  }
+bool IsOneOf(absl::string_view word, absl::Span<const absl::string_view> words) {
+  return std::find(words.begin(), words.end(), word) != words.end();
 }
 
-void ReadCommand(absl::Span<const std::string> words, PipUse* use) {
-  for (size_t i = 0; i + 1 < words.size(); ++i) {
-    const absl::string_view program = BaseName(words[i]);
-    if (absl::StartsWith(program, "pip") && words[i + 1] == "install") {
-      use->installs = true;
-      ReadPipArguments(words.subspan(i + 2), use);
-      return;
-    }
-    if (words[i] == "-m" && words[i + 1] == "venv") {
-      const auto rest = words.subspan(i + 2);
-      use->makes_venv = std::find(rest.begin(), rest.end(), "--system-site-packages") != rest.end();
-    }
-  }
-}
-
-bool IsShell(absl::string_view program) {
-  const absl::string_view name = BaseName(program);
-  return name == "sh" || name == "bash" || name == "dash" || name == "ash" || name == "zsh";
-}
-
-absl::Status WriteFile(const std::string& path, const std::string& content) {
-  std::FILE* file = std::fopen(path.c_str(), "we");
-  if (file == nullptr) {
-    return absl::ErrnoToStatus(errno, absl::StrCat("cannot write ", path));
-  }
-  const bool written = std::fwrite(content.data(), 1, content.size(), file) == content.size();
-  const int error = errno;
-  if (std::fclose(file) != 0 || !written) {
-    return absl::ErrnoToStatus(written ? errno : error, absl::StrCat("cannot write ", path));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status Link(const std::string& target, const std::string& path) {
-  if (symlink(target.c_str(), path.c_str()) != 0) {
-    return absl::ErrnoToStatus(errno, absl::StrCat("cannot make the link ", path));
-  }
-  return absl::OkStatus();
-}
-
-std::string SitePackages(const BasePython& base, const std::string& overlay) {
-  return absl::StrCat(overlay, "/lib/python", base.version, "/site-packages");
+// Whether pip, with these variables, installs where it is told to and nothing else.
+bool AreShareable(const std::vector<std::pair<std::string, std::string>>& variables) {
+  return std::all_of(variables.begin(), variables.end(), [](const auto& variable) {
+    return !absl::StartsWith(variable.first, "PIP_") || IsOneOf(variable.first, kPipVariables) ||
+           IsOneOf(variable.first, kIdlePipVariables);
+  });
 }
 
 std::string FindOnPath(absl::string_view name, absl::string_view search_path) {
@@ -228,6 +116,7 @@ absl::StatusOr<BasePython> Probe(const std::string& python, const std::string& s
   base.bin_dir = answer.value("bin_dir", "");
   base.site_dirs = answer.value("site_dirs", std::vector<std::string>());
   base.kfp_version = answer.value("kfp_version", "");
+  base.fingerprint = answer.value("fingerprint", "");
   base.has_pip = answer.value("has_pip", false);
   base.externally_managed = answer.value("externally_managed", false);
   return base;
@@ -239,22 +128,48 @@ bool MarkerExcludes(absl::string_view requirement, const BasePython& base) {
          base.version != "3.8" && base.version != "3.7" && base.version != "3.6";
 }
 
-}  // namespace
-
-PipUse FindPipUse(absl::Span<const std::string> argv) {
-  PipUse use;
-  if (argv.size() >= 3 && IsShell(argv[0]) && absl::StartsWith(argv[1], "-") &&
-      absl::EndsWith(argv[1], "c")) {
-    if (absl::StrContains(argv[2], "install")) {
-      for (const std::vector<std::string>& words : ShellWords(argv[2]).Commands()) {
-        ReadCommand(words, &use);
-      }
-    }
-  } else {
-    ReadCommand(argv, &use);
-  }
-  return use;
+bool HasInBase(absl::string_view requirement, const BasePython& base) {
+  return (!base.kfp_version.empty() && requirement == absl::StrCat("kfp==", base.kfp_version)) ||
+         MarkerExcludes(requirement, base);
 }
+
+// Times of change of the interpreter and its packages.
+std::string Changes(const std::string& python, const std::vector<std::string>& site_dirs) {
+  std::string times = python;
+  for (const std::string& path : site_dirs) {
+    struct stat info = {};
+    if (stat(path.c_str(), &info) == 0) {
+      absl::StrAppend(&times, "\n", path, " ", info.st_mtim.tv_sec, ".", info.st_mtim.tv_nsec);
+    }
+  }
+  return times;
+}
+
+// An environment of the attempt's own. `below` may be empty.
+absl::Status MakeOverlay(const BasePython& base, const std::string& directory) {
+  std::string error;
+  return MakeVenv(base, /*below=*/"", directory, &error) ? absl::OkStatus() : absl::UnavailableError(error);
+}
+
+// What a bootstrap that makes a virtual environment leaves to its command besides.
+void AddVenvVariables(PythonEnvironments::Choice* choice) {
+  choice->env.emplace_back("PIP_DISABLE_PIP_VERSION_CHECK", "1");
+}
+
+// Without the user and password of a URL.
+std::string Redacted(const std::string& requirement) {
+  const size_t scheme = requirement.find("://");
+  const size_t host = requirement.find('@', scheme);
+  if (scheme == std::string::npos || host == std::string::npos || requirement.find('/', scheme + 3) < host) {
+    return requirement;
+  }
+  return absl::StrCat(absl::string_view(requirement).substr(0, scheme + 3), "***",
+                      absl::string_view(requirement).substr(host));
+}
+
+void AddSized(absl::string_view text, std::string* out) { absl::StrAppend(out, text.size(), ":", text); }
+
+}  // namespace
 
 bool IsSatisfied(const PipUse& use, const BasePython& base) {
   if (!use.installs) {
@@ -268,55 +183,83 @@ bool IsSatisfied(const PipUse& use, const BasePython& base) {
   });
 }
 
-absl::Status MakeOverlay(const BasePython& base, const std::string& directory) {
-  const std::string bin = directory + "/bin";
-  const std::string site_packages = SitePackages(base, directory);
-  RETURN_IF_ERROR(MakeDirectories(bin));
-  RETURN_IF_ERROR(MakeDirectories(site_packages));
-  RETURN_IF_ERROR(
-      WriteFile(directory + "/pyvenv.cfg",
-                absl::StrCat("home = ", ParentOf(base.executable),
-                             "\ninclude-system-site-packages = false\nversion = ", base.version, "\n")));
-  RETURN_IF_ERROR(Link(base.executable, bin + "/python3"));
-  RETURN_IF_ERROR(Link("python3", bin + "/python"));
-  // addsitedir rather than the bare path: the .pth files in there count too.
-  std::string pth = "import site";
-  for (const std::string& site : base.site_dirs) {
-    absl::StrAppend(&pth, "; site.addsitedir(", nlohmann::json(site).dump(), ")");
+std::vector<PipInstall> MissingIn(const BasePython& base, std::vector<PipInstall> installs) {
+  for (PipInstall& install : installs) {
+    if (!install.is_shareable) {
+      continue;  // what its options want of the rest is not known
+    }
+    std::vector<std::string>& words = install.requirements;
+    words.erase(std::remove_if(words.begin(), words.end(),
+                               [&](const std::string& word) { return HasInBase(word, base); }),
+                words.end());
   }
-  RETURN_IF_ERROR(WriteFile(site_packages + "/_base.pth", pth + "\n"));
-  if (!base.has_pip) {
-    return absl::OkStatus();  // the command brings its own with ensurepip
-  }
-  // The base's pip program would install into the base.
-  const std::string pip = bin + "/pip";
-  RETURN_IF_ERROR(WriteFile(pip, "#!/bin/sh\nexec \"${0%/*}/python3\" -m pip \"$@\"\n"));
-  if (chmod(pip.c_str(), 0755) != 0) {
-    return absl::ErrnoToStatus(errno, absl::StrCat("cannot make executable ", pip));
-  }
-  return Link("pip", bin + "/pip3");
+  installs.erase(std::remove_if(installs.begin(), installs.end(),
+                                [](const PipInstall& install) {
+                                  return install.is_shareable && install.requirements.empty();
+                                }),
+                 installs.end());
+  return installs;
 }
 
-PythonEnvironments::PythonEnvironments(std::string python, std::string search_path)
-    : python_(std::move(python)), search_path_(std::move(search_path)) {}
+std::string EnvKey(const BasePython& base, const std::vector<PipInstall>& installs,
+                   const std::vector<std::pair<std::string, std::string>>& variables) {
+  std::string text = "penstock environment 1";
+  for (const absl::string_view part : {absl::string_view(base.executable), absl::string_view(base.version),
+                                       absl::string_view(base.fingerprint)}) {
+    AddSized(part, &text);
+  }
+  for (const PipInstall& install : installs) {
+    std::vector<std::string> requirements = install.requirements;
+    std::sort(requirements.begin(), requirements.end());
+    requirements.erase(std::unique(requirements.begin(), requirements.end()), requirements.end());
+    for (const absl::Span<const std::string> words :
+         {absl::Span<const std::string>(install.options), absl::Span<const std::string>(requirements)}) {
+      absl::StrAppend(&text, words.size(), "#");
+      for (const std::string& word : words) {
+        AddSized(word, &text);
+      }
+    }
+  }
+  std::vector<std::pair<std::string, std::string>> sorted = variables;
+  std::sort(sorted.begin(), sorted.end());
+  for (const auto& [name, value] : sorted) {
+    if (IsOneOf(name, kPipVariables) || IsOneOf(name, kCompilerVariables)) {
+      AddSized(name, &text);
+      AddSized(value, &text);
+    }
+  }
+  unsigned char digest[SHA256_DIGEST_LENGTH];
+  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest);
+  return absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(digest), sizeof(digest)));
+}
+
+PythonEnvironments::PythonEnvironments(Options options) : options_(std::move(options)) {}
 
 absl::StatusOr<BasePython> PythonEnvironments::Base() {
+  const std::string python =
+      options_.python.empty() ? FindOnPath("python3", options_.search_path) : options_.python;
+  if (python.empty()) {
+    return absl::NotFoundError("there is no python3 on PATH");
+  }
   absl::MutexLock lock(&mutex_);
-  if (!probed_) {
-    const std::string python = python_.empty() ? FindOnPath("python3", search_path_) : python_;
-    if (python.empty()) {
-      return absl::NotFoundError("there is no python3 on PATH");
-    }
-    ASSIGN_OR_RETURN(base_, Probe(python, search_path_));
-    probed_ = true;
+  if (seen_.empty() || seen_ != Changes(python, base_.site_dirs)) {
+    ASSIGN_OR_RETURN(base_, Probe(python, options_.search_path));
+    seen_ = Changes(python, base_.site_dirs);
   }
   return base_;
 }
 
+void PythonEnvironments::Warm() {
+  if (!options_.python.empty()) {
+    Base().IgnoreError();  // who needs it asks again, and says what is wrong
+  }
+}
+
 absl::StatusOr<PythonEnvironments::Choice> PythonEnvironments::Choose(const LaunchSpec& spec) {
   Choice choice;
-  if (!python_.empty()) {
-    choice.path_prefix.emplace_back(ParentOf(python_));
+  choice.argv = spec.argv;
+  if (!options_.python.empty()) {
+    choice.path_prefix.emplace_back(ParentOf(options_.python));
   }
   const PipUse use = FindPipUse(spec.argv);
   if (!use.installs) {
@@ -327,19 +270,64 @@ absl::StatusOr<PythonEnvironments::Choice> PythonEnvironments::Choose(const Laun
     return choice;  // the command will say so itself
   }
   RETURN_IF_ERROR(base.status());
-  if (IsSatisfied(use, *base)) {
+  const std::optional<Bootstrap> bootstrap = ReadBootstrap(spec.argv);
+  const std::vector<PipInstall> missing =
+      bootstrap ? MissingIn(*base, bootstrap->installs) : std::vector<PipInstall>();
+  const bool is_shareable =
+      AreShareable(spec.env) && std::all_of(missing.begin(), missing.end(),
+                                            [](const PipInstall& install) { return install.is_shareable; });
+  if (bootstrap && missing.empty() && !bootstrap->makes_venv) {
+    choice.argv = bootstrap->command;
+    choice.path_prefix = {base->bin_dir};
+    return choice;
+  }
+  if (!bootstrap && IsSatisfied(use, *base)) {
     return choice;
   }
   const std::string overlay = spec.work_dir + "/venv";
-  RETURN_IF_ERROR(MakeOverlay(*base, overlay));
   choice.path_prefix = {overlay + "/bin", base->bin_dir};
   choice.env.emplace_back("VIRTUAL_ENV", overlay);
-  if (use.makes_venv) {
+  if (bootstrap && is_shareable && !missing.empty()) {
+    Share(spec, *bootstrap, *base, missing, &choice);
+    return choice;
+  }
+  RETURN_IF_ERROR(MakeOverlay(*base, overlay));
+  if (bootstrap && missing.empty()) {
+    choice.argv = bootstrap->command;
+    AddVenvVariables(&choice);
+  } else if (use.makes_venv) {
     // A virtual environment made by the command sees neither the overlay nor its base otherwise.
     choice.env.emplace_back(
-        "PYTHONPATH", absl::StrCat(SitePackages(*base, overlay), ":", absl::StrJoin(base->site_dirs, ":")));
+        "PYTHONPATH", absl::StrCat(SitePackagesOf(*base, overlay), ":", absl::StrJoin(base->site_dirs, ":")));
   }
   return choice;
+}
+
+// The attempt begins as penstock-env.
+void PythonEnvironments::Share(const LaunchSpec& spec, const Bootstrap& bootstrap, const BasePython& base,
+                               const std::vector<PipInstall>& missing, Choice* choice) const {
+  EnvRequest request;
+  request.envs_dir = options_.envs_dir;
+  request.key = EnvKey(base, missing, spec.env);
+  request.limit_bytes = options_.envs_bytes;
+  request.base = base;
+  request.overlay = spec.work_dir + "/venv";
+  for (const PipInstall& install : missing) {
+    std::vector<std::string> words = install.options;
+    words.insert(words.end(), install.requirements.begin(), install.requirements.end());
+    request.installs.push_back(std::move(words));
+    std::transform(install.requirements.begin(), install.requirements.end(),
+                   std::back_inserter(request.requirements), Redacted);
+  }
+  request.command = bootstrap.command;
+  choice->argv = ToArguments(request);
+  choice->argv.insert(choice->argv.begin(), options_.env_program);
+  // Programs of the packages lie in the shared environment.
+  choice->path_prefix.insert(choice->path_prefix.begin() + 1,
+                             absl::StrCat(options_.envs_dir, "/", request.key, "/bin"));
+  if (bootstrap.makes_venv) {
+    AddVenvVariables(choice);
+  }
 }
 
 }  // namespace penstock

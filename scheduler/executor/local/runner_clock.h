@@ -1,5 +1,5 @@
-// The supervisor's clocks. It is a program of its own that Clock cannot reach: what it measures is what
-// happened.
+// The clocks of the supervisor and of penstock-env. They are programs of their own that Clock cannot reach:
+// what they measure is what happened.
 #pragma once
 
 #include <time.h>

@@ -38,6 +38,13 @@ wire::Finished FinishedFrom(int status, const rusage& usage) {
   return finished;
 }
 
+// To the group of an attempt's process, or, before the process has made its group, to itself.
+void SignalAttempt(pid_t pid, int signal) {
+  if (kill(-pid, signal) != 0) {
+    kill(pid, signal);
+  }
+}
+
 wire::Finished NotStarted(std::string message) {
   return {.ending = wire::Ending::kNotStarted, .message = std::move(message)};
 }
@@ -158,7 +165,7 @@ void Supervisor::FireDeadlines() {
     Attempt& attempt = *deadlines_.begin()->second;
     ClearDeadline(attempt);
     if (attempt.polite_sent) {
-      kill(-attempt.pid, SIGKILL);
+      SignalAttempt(attempt.pid, SIGKILL);
     } else {
       attempt.timed_out = true;
       EndPolitely(attempt);
@@ -169,7 +176,7 @@ void Supervisor::FireDeadlines() {
 void Supervisor::EndPolitely(Attempt& attempt) {
   if (attempt.pid > 0 && !attempt.polite_sent) {
     attempt.polite_sent = true;
-    kill(-attempt.pid, SIGTERM);
+    SignalAttempt(attempt.pid, SIGTERM);
     SetDeadline(attempt, MonotonicMillis() + std::max<int64_t>(attempt.request.grace_ms, 0));
   }
 }

@@ -1,0 +1,287 @@
+// Shared Python environments of the local executor: built once, by one attempt, and whole or not at all. The
+// packages are made here, so that no index is needed.
+#include <signal.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "scheduler/executor/local/capture.h"
+#include "scheduler/executor/local/env_store.h"
+#include "scheduler/executor/local/local_executor.h"
+#include "tests/contract/executor_contract.h"
+#include "tests/contract/local_harness.h"
+
+namespace penstock {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+constexpr char kPython[] = "/usr/bin/python3";
+
+// Makes source distributions of modules in the folder argv[1], names in argv[2:]. Their build backend needs
+// nothing. It notes down in the file of NOTES that it builds, and waits for the file of GATE if there are
+// such variables; what is in that file may say "fail".
+constexpr char kMakePackages[] = R"(
+import io, os, sys, tarfile
+BACKEND = '''
+import os, time, zipfile
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    with open(os.environ['NOTES'], 'a') as notes:
+        notes.write('NAME' + chr(10))
+    gate = os.environ.get('GATE')
+    deadline = time.monotonic() + 100
+    while gate and not os.path.exists(gate) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    if gate and 'fail' in open(gate).read():
+        raise RuntimeError('the gate says fail')
+    wheel = 'NAME-1.0-py3-none-any.whl'
+    info = 'NAME-1.0.dist-info/'
+    with zipfile.ZipFile(os.path.join(folder, wheel), 'w') as archive:
+        archive.writestr('NAME.py', 'size = ' + repr('x' * 100000))
+        archive.writestr(info + 'METADATA', 'Metadata-Version: 2.1' + chr(10) + 'Name: NAME' + chr(10) + 'Version: 1.0' + chr(10))
+        archive.writestr(info + 'WHEEL', 'Wheel-Version: 1.0' + chr(10) + 'Root-Is-Purelib: true' + chr(10) + 'Tag: py3-none-any' + chr(10))
+        archive.writestr(info + 'RECORD', '')
+    return wheel
+'''
+PROJECT = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+INFO = 'Metadata-Version: 2.1\nName: NAME\nVersion: 1.0\n'
+for name in sys.argv[2:]:
+    with tarfile.open(os.path.join(sys.argv[1], name + '-1.0.tar.gz'), 'w:gz') as archive:
+        for path, text in (('backend.py', BACKEND), ('pyproject.toml', PROJECT), ('PKG-INFO', INFO)):
+            data = text.replace('NAME', name).encode()
+            entry = tarfile.TarInfo(name + '-1.0/' + path)
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+)";
+
+constexpr char kBootstrap[] =
+    "\nif ! [ -x \"$(command -v pip)\" ]; then\n    python3 -m ensurepip || python3 -m ensurepip --user || "
+    "apt-get install python3-pip\nfi\n\nPIP_DISABLE_PIP_VERSION_CHECK=1 python3 -m pip install --quiet "
+    "--no-warn-script-location '--no-index' '--find-links=";
+
+class LocalPythonTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    const absl::StatusOr<Captured> pip = RunCaptured(
+        {kPython, "-m", "pip", "--version"}, {"PATH=/usr/bin:/bin"}, STDOUT_FILENO, absl::Seconds(60));
+    if (!pip.ok() || pip->exit_code != 0) {
+      GTEST_SKIP() << "needs " << kPython << " with pip";
+    }
+    std::filesystem::create_directories(Wheels());
+    const absl::StatusOr<Captured> made =
+        RunCaptured({kPython, "-c", kMakePackages, Wheels(), "pkg_a", "pkg_b"}, {"PATH=/usr/bin:/bin"},
+                    STDERR_FILENO, absl::Seconds(60));
+    ASSERT_TRUE(made.ok() && made->exit_code == 0) << made->text;
+    harness_.options().python = kPython;
+    harness_.options().base_env = {{"HOME", harness_.data_dir()}};
+    Open();
+  }
+
+  void Open() {
+    executor_.reset();
+    executor_ = harness_.MakeExecutor({});
+    const absl::Status opened = executor_->Open(events_.Sink());
+    ASSERT_TRUE(opened.ok()) << opened;
+  }
+
+  std::string Wheels() const { return harness_.data_dir() + "/wheels"; }
+  std::string Gate() const { return harness_.data_dir() + "/gate"; }
+  EnvStore Envs() const { return EnvStore(harness_.data_dir() + "/envs"); }
+  void OpenGate(const std::string& says) const {
+    std::ofstream(Gate() + ".new") << says;
+    std::filesystem::rename(Gate() + ".new", Gate());
+  }
+  // The packages that were built so far, one a line.
+  std::string Notes() const { return ReadFileText(harness_.data_dir() + "/notes"); }
+  bool AwaitBuildOf(const std::string& package) const {
+    return Eventually([&] { return absl::StrContains(Notes(), package); });
+  }
+  bool AwaitLog(const LaunchSpec& spec, const std::string& text) {
+    return Eventually([&] { return absl::StrContains(harness_.ReadLog(spec), text); });
+  }
+  std::vector<std::string> CompleteKeys() const {
+    std::vector<std::string> keys;
+    for (const EnvEntry& entry : Envs().List()) {
+      if (entry.complete) {
+        keys.push_back(entry.key);
+      }
+    }
+    return keys;
+  }
+
+  // A Python component with these packages that runs `code`; it waits in the build if `gated`.
+  LaunchSpec NewSpec(const std::string& package, const std::string& code, bool gated) {
+    LaunchSpec spec = harness_.NewSpec(
+        {"sh", "-c", absl::StrCat(kBootstrap, Wheels(), "' '", package, "' && \"$0\" \"$@\"\n"), "python3",
+         "-c", code, "one", "two"});
+    spec.env = {{"NOTES", harness_.data_dir() + "/notes"}};
+    if (gated) {
+      spec.env.emplace_back("GATE", Gate());
+    }
+    return spec;
+  }
+
+  LaunchSpec Start(const std::string& package, const std::string& code = "pass", bool gated = false) {
+    const LaunchSpec spec = NewSpec(package, code, gated);
+    const absl::Status started = executor_->Start(spec);
+    EXPECT_TRUE(started.ok()) << started;
+    return spec;
+  }
+
+  AttemptFinished Finish(const LaunchSpec& spec) { return events_.AwaitFinished(spec.attempt_id); }
+
+  void Succeeds(const LaunchSpec& spec) {
+    EXPECT_EQ(Finish(spec).outcome, AttemptOutcome::kSucceeded) << harness_.ReadLog(spec);
+  }
+
+  LocalHarness harness_;
+  EventLog events_;
+  std::unique_ptr<Executor> executor_;
+};
+
+TEST_F(LocalPythonTest, TheFirstTaskBuildsAndTheNextStartsWithoutPip) {
+  const std::string code =
+      "import os, pkg_a, sys; print('ran', sys.argv, pkg_a.__file__, sys.prefix, os.getcwd(), "
+      "os.environ['PATH'])";
+  const LaunchSpec first = Start("pkg_a", code);
+  Succeeds(first);
+  ASSERT_THAT(CompleteKeys(), testing::SizeIs(1));
+  const std::string key = CompleteKeys()[0];
+  const std::string env = Envs().PathOf(key);
+  const std::string log = harness_.ReadLog(first);
+  EXPECT_THAT(log, HasSubstr("building the Python environment " + key.substr(0, 12)));
+  EXPECT_THAT(log, HasSubstr("Successfully installed")) << "what pip said";
+  EXPECT_THAT(log, testing::ContainsRegex("Python environment " + key.substr(0, 12) +
+                                          " .pkg_a., built in [0-9]+ ms: pkg_a==1.0"));
+
+  const LaunchSpec second = Start("pkg_a", code);
+  Succeeds(second);
+  EXPECT_THAT(harness_.ReadLog(second),
+              testing::StartsWith(absl::StrCat("penstock: Python environment ", key.substr(0, 12),
+                                               " (pkg_a): pkg_a==1.0\nran ['-c', 'one', 'two'] ", env,
+                                               "/lib/python")));
+  EXPECT_THAT(harness_.ReadLog(second),
+              HasSubstr("/pkg_a.py " + second.work_dir + "/venv " + second.work_dir + " " + second.work_dir +
+                        "/venv/bin:" + env + "/bin:/usr/bin:"));
+  EXPECT_EQ(Notes(), "pkg_a\n");
+  EXPECT_EQ(ReadFileText(Envs().PackagesPathOf(key)), "pkg_a==1.0\n");
+}
+
+TEST_F(LocalPythonTest, TheCommandIsReplacedAndItsExitCodeKept) {
+  Succeeds(Start("pkg_a"));
+  EXPECT_EQ(Finish(Start("pkg_a", "raise SystemExit(125)")).message, "The program exited with code 125.");
+  EXPECT_EQ(Finish(Start("pkg_a", "import os; os.kill(os.getpid(), 9)")).signal, SIGKILL);
+}
+
+TEST_F(LocalPythonTest, TwoTasksAtOnceBuildOnce) {
+  const LaunchSpec first = Start("pkg_a", "import pkg_a", /*gated=*/true);
+  ASSERT_TRUE(AwaitBuildOf("pkg_a"));
+  const LaunchSpec second = Start("pkg_a", "import pkg_a", /*gated=*/true);
+  EXPECT_TRUE(AwaitLog(second, "waiting for the Python environment"));
+  EXPECT_THAT(CompleteKeys(), IsEmpty());
+  OpenGate("");
+  Succeeds(first);
+  Succeeds(second);
+  EXPECT_EQ(Notes(), "pkg_a\n");
+  EXPECT_THAT(harness_.ReadLog(second), Not(HasSubstr("building")));
+}
+
+TEST_F(LocalPythonTest, AFailedBuildFailsAllThatWaitWithPipsOwnWords) {
+  const LaunchSpec first = Start("pkg_a", "pass", /*gated=*/true);
+  ASSERT_TRUE(AwaitBuildOf("pkg_a"));
+  const LaunchSpec second = Start("pkg_a", "pass", /*gated=*/true);
+  ASSERT_TRUE(AwaitLog(second, "waiting for the Python environment"));
+  OpenGate("fail");
+  for (const LaunchSpec& spec : {first, second}) {
+    const AttemptFinished finished = Finish(spec);
+    EXPECT_EQ(finished.outcome, AttemptOutcome::kFailed);
+    EXPECT_EQ(finished.exit_code, 125);
+    EXPECT_THAT(finished.message,
+                HasSubstr("The Python environment for pkg_a could not be made: pip said: "));
+  }
+  EXPECT_EQ(Notes(), "pkg_a\n") << "not tried once more for the one that waited";
+  EXPECT_THAT(harness_.ReadLog(first), HasSubstr("the gate says fail"));
+  OpenGate("");
+  Succeeds(Start("pkg_a", "pass", /*gated=*/true));
+  EXPECT_EQ(Notes(), "pkg_a\npkg_a\n");
+}
+
+TEST_F(LocalPythonTest, APackageThatDoesNotExistIsNamed) {
+  const AttemptFinished finished = Finish(Start("no_such_package"));
+  EXPECT_EQ(finished.outcome, AttemptOutcome::kFailed);
+  EXPECT_THAT(finished.message, HasSubstr("No matching distribution found for no_such_package"));
+  EXPECT_THAT(finished.log_tail, HasSubstr("no_such_package"));
+  EXPECT_TRUE(executor_->Fits({.cpu_millicores = 4000})) << "its slot came back";
+}
+
+TEST_F(LocalPythonTest, CancelAndTimeOutWorkDuringABuild) {
+  LaunchSpec timed = NewSpec("pkg_a", "pass", /*gated=*/true);
+  timed.timeout = absl::Seconds(2);
+  ASSERT_TRUE(executor_->Start(timed).ok());
+  EXPECT_EQ(Finish(timed).outcome, AttemptOutcome::kTimedOut);
+  const LaunchSpec cancelled = Start("pkg_b", "pass", /*gated=*/true);
+  ASSERT_TRUE(AwaitBuildOf("pkg_b"));
+  EXPECT_FALSE(executor_->Fits({.cpu_millicores = 4000})) << "a build holds the slot";
+  EXPECT_TRUE(executor_->Cancel(cancelled.attempt_id).ok());
+  EXPECT_EQ(Finish(cancelled).outcome, AttemptOutcome::kCancelled);
+  EXPECT_THAT(CompleteKeys(), IsEmpty());
+  Succeeds(Start("pkg_a", "import pkg_a"));
+  Succeeds(Start("pkg_b", "import pkg_b"));
+}
+
+TEST_F(LocalPythonTest, ABuildOutlivesTheServer) {
+  const LaunchSpec spec = Start("pkg_a", "import pkg_a", /*gated=*/true);
+  ASSERT_TRUE(AwaitBuildOf("pkg_a"));
+  executor_.reset();
+  OpenGate("");
+  ASSERT_TRUE(Eventually([&] { return CompleteKeys().size() == 1; }));
+  Open();
+  EXPECT_THAT(executor_->Reattach({spec}), IsEmpty());
+  Succeeds(spec);
+}
+
+TEST_F(LocalPythonTest, WhatACrashLeavesIsBuiltAnew) {
+  const LaunchSpec spec = Start("pkg_a", "import pkg_a", /*gated=*/true);
+  ASSERT_TRUE(AwaitBuildOf("pkg_a"));
+  harness_.KillRunner(SIGKILL);
+  EXPECT_EQ(Finish(spec).outcome, AttemptOutcome::kLost);
+  ASSERT_THAT(Envs().List(), testing::SizeIs(1)) << "half of one";
+  EXPECT_THAT(CompleteKeys(), IsEmpty());
+  std::ofstream(Envs().PathOf(Envs().List()[0].key) + "/bin/torn") << "from the crash";
+  const LaunchSpec next = Start("pkg_a", "import pkg_a");
+  Succeeds(next);
+  ASSERT_THAT(CompleteKeys(), testing::SizeIs(1));
+  EXPECT_FALSE(harness_.FileExists(Envs().PathOf(CompleteKeys()[0]) + "/bin/torn"));
+}
+
+TEST_F(LocalPythonTest, TheLeastLatelyUsedGoesWhenTheLimitIsPassedAndNeverOneInUse) {
+  harness_.options().python_envs_bytes = 1;
+  Open();
+  const std::string wait =
+      "import os, pkg_a, time\nwhile not os.path.exists('end'): time.sleep(0.01)\nimport pkg_a";
+  const LaunchSpec running = Start("pkg_a", wait);
+  ASSERT_TRUE(Eventually([&] { return CompleteKeys().size() == 1; }));
+  const std::string first = CompleteKeys()[0];
+  Succeeds(Start("pkg_b", "import pkg_b"));
+  EXPECT_THAT(CompleteKeys(), testing::SizeIs(2)) << "both were in use";
+  std::ofstream(running.work_dir + "/end") << "";
+  Succeeds(running);
+  Succeeds(Start("pkg_a", "import pkg_a"));
+  EXPECT_EQ(Notes(), "pkg_a\npkg_b\n") << "still there";
+  std::filesystem::rename(Wheels() + "/pkg_a-1.0.tar.gz", Wheels() + "/pkg_a-1.0.tar.gz.old");
+  const LaunchSpec third = Start("pkg_b' 'pkg_b>=0", "import pkg_b");  // other words: another environment
+  Succeeds(third);
+  EXPECT_THAT(CompleteKeys(), testing::SizeIs(1));
+  EXPECT_THAT(CompleteKeys(), Not(ElementsAre(first)));
+}
+
+}  // namespace
+}  // namespace penstock
