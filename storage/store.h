@@ -50,7 +50,7 @@ class Store {
 
   // All constant after Open.
   std::unique_ptr<db::Database> database_;
-  std::unique_ptr<Notifier> notifier_;
+  std::unique_ptr<Notifier> notifier_;  // uses database_
   absl::Span<const migrations::Migration> known_migrations_;
   std::string page_token_key_;
   int migrations_applied_ = 0;
