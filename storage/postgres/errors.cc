@@ -123,7 +123,12 @@ std::string SqlStateOf(const std::exception& e) {
 }
 
 bool IsLoss(const std::exception& e) {
-  if (!SqlStateOf(e).empty()) return false;
+  const std::string sqlstate = SqlStateOf(e);
+  // With these the server ends the session: it is stopping, or a time-out ended session or transaction.
+  for (const absl::string_view ending : {"57P", "25P03", "25P04", "08"}) {
+    if (absl::StartsWith(sqlstate, ending)) return true;
+  }
+  if (!sqlstate.empty()) return false;
   // The server gives an SQLSTATE with every error, so one without it is libpq's own.
   return dynamic_cast<const pqxx::broken_connection*>(&e) != nullptr ||
          typeid(e) == typeid(pqxx::sql_error) || typeid(e) == typeid(pqxx::failure);

@@ -24,7 +24,7 @@ constexpr char kChannel[] = "penstock_hints";
 constexpr size_t kPayloadBytesMax = 7000;  // PostgreSQL's bound is 8000
 constexpr size_t kOutgoingMax = 10'000;    // hints that wait for a database that is away; more are lost
 constexpr int kPollMs = 30'000;
-constexpr int kReconnectMs = 1000;
+constexpr absl::Duration kReconnectPause = absl::Seconds(1);
 constexpr absl::Duration kHintAnswerMax = absl::Seconds(5);  // also bounds how long the end waits
 
 }  // namespace
@@ -125,8 +125,14 @@ void ListenNotifier::Run() {
       spdlog::debug("hints of other processes are not heard error={}", LogValue(e.what()));
       channel.reset();
     }
-    pollfd waits[] = {{wake_fd_, POLLIN, 0}, {channel == nullptr ? -1 : channel->socket(), POLLIN, 0}};
-    poll(waits, 2, channel == nullptr ? kReconnectMs : kPollMs);
+    if (channel == nullptr) {
+      // Not woken by hints, which would each try to connect.
+      absl::MutexLock lock(&mutex_);
+      if (mutex_.AwaitWithTimeout(absl::Condition(&stop_), kReconnectPause)) return;
+      continue;
+    }
+    pollfd waits[] = {{wake_fd_, POLLIN, 0}, {channel->socket(), POLLIN, 0}};
+    poll(waits, 2, kPollMs);
     eventfd_t ignored;
     eventfd_read(wake_fd_, &ignored);
     absl::MutexLock lock(&mutex_);

@@ -1,5 +1,7 @@
 #include "storage/postgres/url.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -17,6 +19,12 @@ constexpr std::pair<absl::string_view, absl::string_view> kDefaults[] = {
     {"connect_timeout", "5"},  {"keepalives_idle", "15"},     {"keepalives_interval", "5"},
     {"keepalives_count", "3"}, {"tcp_user_timeout", "30000"}, {"fallback_application_name", "penstock"},
 };
+
+bool IsDefault(absl::string_view parameter) {
+  const std::pair<absl::string_view, absl::string_view> parts =
+      absl::StrSplit(parameter, absl::MaxSplits('=', 1));
+  return std::find(std::begin(kDefaults), std::end(kDefaults), parts) != std::end(kDefaults);
+}
 
 // Where the parameters of `url` begin, as libpq finds it: a ? before the @ is of the password.
 size_t ParametersAt(absl::string_view url) {
@@ -76,10 +84,12 @@ std::string WithoutPassword(absl::string_view url) {
   if (parts.second.empty()) return shown;
   std::vector<std::string> parameters;
   for (const absl::string_view parameter : absl::StrSplit(parts.second, '&')) {
+    if (IsDefault(parameter)) continue;
     const absl::string_view name = parameter.substr(0, parameter.find('='));
     const bool secret = absl::StrContains(name, "password");
     parameters.push_back(secret ? absl::StrCat(name, "=***") : std::string(parameter));
   }
+  if (parameters.empty()) return shown;
   return absl::StrCat(shown, "?", absl::StrJoin(parameters, "&"));
 }
 

@@ -18,7 +18,7 @@ std::string WithDefaults(absl::string_view url);
 // libpq then says may show a part of the password.
 bool IsMisread(absl::string_view url);
 
-// For messages and logs: every password is replaced by ***.
+// For messages and logs: every password is replaced by ***, and what WithDefaults adds is left out.
 std::string WithoutPassword(absl::string_view url);
 
 }  // namespace penstock::postgres

@@ -141,6 +141,7 @@ TEST(PostgresUrlTest, PasswordsAreNotShown) {
   using postgres::WithoutPassword;
   EXPECT_EQ(WithoutPassword("postgresql://u:pw@h:1/d?x=y"), "postgresql://u:***@h:1/d?x=y");
   EXPECT_EQ(WithoutPassword("postgresql://u@h/d"), "postgresql://u@h/d");
+  EXPECT_EQ(WithoutPassword(postgres::WithDefaults("postgresql://u@h/d")), "postgresql://u@h/d");
   EXPECT_EQ(WithoutPassword("postgresql://h/d?user=u&password=pw"), "postgresql://h/d?user=u&password=***");
   for (const char* url :
        {"postgresql://u:s3/s3@h/d", "postgresql://u:s3?s3@h/d", "postgresql://u:s3@s3@h/d"}) {
