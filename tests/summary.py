@@ -27,7 +27,7 @@ class Counts:
         self.seconds = 0.0
 
     def report(self, out: pathlib.Path) -> None:
-        line = f'  {self.ring:<10} {self.passed} passed, {len(self.failed)} failed'
+        line = f'  {self.ring:<12} {self.passed} passed, {len(self.failed)} failed'
         if self.skipped:
             line += f', {len(self.skipped)} skipped'
         print(f'{line}  ({self.seconds:.0f} s)')

@@ -8,6 +8,8 @@ from kfp import dsl
 
 import specs
 
+pytestmark = pytest.mark.sqlite('pip takes its time, and knows nothing of the database')
+
 PACKAGES = ['colorama==0.4.6']
 
 
