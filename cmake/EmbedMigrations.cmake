@@ -1,4 +1,5 @@
-# cmake -DFOLDER=... -DSYMBOL=... -DOUTPUT=... -P: writes a C++ file that holds every migration of FOLDER in order.
+# cmake -DFOLDER=... -DSYMBOL=... -DOUTPUT=... -P: writes a C++ file that holds every migration of FOLDER in
+# order, and its schema.sql.
 file(GLOB ups ${FOLDER}/*.up.sql)
 list(SORT ups)
 set(rows "")
@@ -14,6 +15,7 @@ foreach(up ${ups})
   string(APPEND rows
     "    {${version}, \"${name}\", \"${checksum}\",\n     R\"sql(${up_text})sql\",\n     R\"sql(${down_text})sql\"},\n")
 endforeach()
+file(READ ${FOLDER}/schema.sql schema_text)
 file(WRITE ${OUTPUT}.tmp
 "#include \"migrations/migrations.h\"
 
@@ -24,6 +26,8 @@ ${rows}};
 }  // namespace
 
 absl::Span<const Migration> ${SYMBOL}() { return kRows; }
+
+const char* ${SYMBOL}Schema() { return R\"sql(${schema_text})sql\"; }
 
 }  // namespace penstock::migrations
 ")

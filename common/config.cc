@@ -52,6 +52,22 @@ constexpr Setting kSettings[] = {
     {"config", "", "FILE", "a file of `name = value` lines, # for comments"},
 };
 
+struct Command {
+  absl::string_view name;
+  CommandLine::Action action;
+  absl::string_view words;  // as in --help; [] may be left out
+  size_t words_min;
+  size_t words_max;
+  absl::string_view help;
+};
+
+constexpr Command kCommands[] = {
+    {"migrate", CommandLine::Action::kMigrate, "[plan|apply|dry-run|validate|revert]", 0, 1,
+     "shows or changes the schema of the database; without a word: apply"},
+    {"copy", CommandLine::Action::kCopy, "SOURCE_URL TARGET_URL", 2, 2,
+     "copies a whole store into an empty database; goes on where it stopped"},
+};
+
 using Values = std::map<std::string, std::string>;
 
 const Setting* FindSetting(absl::string_view name) {
@@ -68,15 +84,36 @@ absl::Status Unknown(absl::string_view where, absl::string_view name) {
       absl::StrCat(where, ": there is no setting ", QuoteForMessage(name), SuggestName(name, names)));
 }
 
-absl::Status ReadFlags(int argc, char** argv, Values& values, CommandLine::Action& action) {
-  for (int i = 1; i < argc; ++i) {
+// Reads a command and its words at the front, if there is one. Returns where the flags begin.
+absl::StatusOr<int> ReadCommand(int argc, char** argv, CommandLine& line) {
+  if (argc < 2 || argv[1][0] == '-') return 1;
+  std::vector<std::string> names;
+  for (const Command& command : kCommands) {
+    names.emplace_back(command.name);
+    if (command.name != argv[1]) continue;
+    line.action = command.action;
+    int next = 2;
+    while (next < argc && !absl::StartsWith(argv[next], "--")) line.arguments.emplace_back(argv[next++]);
+    if (line.arguments.size() < command.words_min || line.arguments.size() > command.words_max) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the form is: penstock ", command.name, " ", command.words));
+    }
+    return next;
+  }
+  return absl::InvalidArgumentError(absl::StrCat("there is no command ", QuoteForMessage(argv[1]),
+                                                 SuggestName(argv[1], names), "; see --help"));
+}
+
+absl::Status ReadFlags(int argc, char** argv, Values& values, CommandLine& line) {
+  ASSIGN_OR_RETURN(const int begin, ReadCommand(argc, argv, line));
+  for (int i = begin; i < argc; ++i) {
     absl::string_view argument = argv[i];
     if (argument == "--help" || argument == "-h") {
-      action = CommandLine::Action::kHelp;
+      line.action = CommandLine::Action::kHelp;
       return absl::OkStatus();
     }
     if (argument == "--version") {
-      action = CommandLine::Action::kVersion;
+      line.action = CommandLine::Action::kVersion;
       return absl::OkStatus();
     }
     if (!absl::StartsWith(argument, "--")) {
@@ -243,8 +280,8 @@ absl::StatusOr<Config> Check(const Values& values) {
 absl::StatusOr<CommandLine> ReadCommandLine(int argc, char** argv) {
   CommandLine line;
   Values values;
-  RETURN_IF_ERROR(ReadFlags(argc, argv, values, line.action));
-  if (line.action != CommandLine::Action::kServe) return line;
+  RETURN_IF_ERROR(ReadFlags(argc, argv, values, line));
+  if (line.action == CommandLine::Action::kHelp || line.action == CommandLine::Action::kVersion) return line;
   ReadEnvironment(values);
   if (const auto file = values.find("config"); file != values.end() && !file->second.empty()) {
     RETURN_IF_ERROR(ReadFile(Absolute(file->second), values));
@@ -257,7 +294,12 @@ absl::StatusOr<CommandLine> ReadCommandLine(int argc, char** argv) {
 std::string HelpText() {
   std::string text =
       "penstock stores machine-learning pipelines and runs them, and answers Kubeflow Pipelines' API.\n\n"
-      "Usage: penstock [--name=value ...]\n\n";
+      "Usage: penstock [--name=value ...]\n";
+  for (const Command& command : kCommands) {
+    absl::StrAppend(&text, "       penstock ", command.name, " ", command.words,
+                    " [--name=value ...]\n           ", command.help, "\n");
+  }
+  absl::StrAppend(&text, "\n");
   for (const Setting& setting : kSettings) {
     std::string left = absl::StrCat("  --", setting.name, "=", setting.value_name);
     left.resize(std::max<size_t>(left.size() + 1, 34), ' ');

@@ -17,4 +17,8 @@ struct Migration {
 absl::Span<const Migration> Sqlite();
 absl::Span<const Migration> Postgres();
 
+// The schema that all of them make: schema.sql, as storage/schema.h reads it from a database.
+const char* SqliteSchema();
+const char* PostgresSchema();
+
 }  // namespace penstock::migrations

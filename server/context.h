@@ -7,11 +7,15 @@
 
 #include "common/clock.h"
 #include "common/ids.h"
+#include "common/lru_cache.h"
 #include "common/metrics.h"
 #include "common/spec/document_cache.h"
+#include "storage/model.h"
 #include "storage/store.h"
 
 namespace penstock {
+
+inline constexpr size_t kCachedVersions = 1024;
 
 struct Deps {
   Store& store;
@@ -21,6 +25,9 @@ struct Deps {
   Metrics& metrics;
   std::string data_dir;               // absolute
   std::string default_experiment_id;  // takes the runs that name none
+  // Versions that runs were made of lately, by id, without tags. What they are made of never changes; they
+  // may have been deleted meanwhile, which RunInsert finds out.
+  LruCache<PipelineVersionRow> versions{kCachedVersions};
 };
 
 }  // namespace penstock

@@ -17,6 +17,8 @@
 #include "common/status_macros.h"
 #include "scheduler/engine.h"
 #include "scheduler/executor/local/local_executor.h"
+#include "server/commands/copy.h"
+#include "server/commands/migrate.h"
 #include "server/data_dir.h"
 #include "server/gateway_process.h"
 #include "server/handlers/experiment.h"
@@ -145,6 +147,18 @@ absl::Status Serve(const Config& config) {
   return absl::OkStatus();
 }
 
+absl::Status Run(const CommandLine& line) {
+  const std::vector<std::string>& words = line.arguments;
+  switch (line.action) {
+    case CommandLine::Action::kMigrate:
+      return RunMigrateCommand(words.empty() ? "apply" : words[0], line.config);
+    case CommandLine::Action::kCopy:
+      return RunCopyCommand(words[0], words[1], line.config);
+    default:
+      return Serve(line.config);
+  }
+}
+
 int Main(int argc, char** argv) {
   // Before any thread is made, so that all of them leave these signals to WaitForStop.
   const sigset_t signals = StopSignals();
@@ -168,7 +182,7 @@ int Main(int argc, char** argv) {
     return 0;
   }
   absl::Status status = SetUpLog(line->config.log_level, line->config.log_format);
-  if (status.ok()) status = Serve(line->config);
+  if (status.ok()) status = Run(*line);
   if (status.ok()) return 0;
   std::fprintf(stderr, "penstock: %s\n", std::string(status.message()).c_str());
   return absl::IsInvalidArgument(status) ? kExitUsage : 1;

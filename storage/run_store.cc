@@ -25,10 +25,16 @@ constexpr char kInsertConfig[] =
     "INSERT INTO run_configs (run_id, spec_sha256, parameters, pipeline_root) VALUES ($1, $2, $3, $4)";
 constexpr char kSelectConfigs[] =
     "SELECT run_id, spec_sha256, parameters, pipeline_root FROM run_configs WHERE run_id IN ($ids)";
+// Also makes sure that the version is still there, so that a caller may know it from before.
 constexpr char kTouchExperiment[] = R"sql(
   UPDATE experiments
   SET last_run_created_at_us = CASE WHEN last_run_created_at_us < $2 THEN $2 ELSE last_run_created_at_us END
-  WHERE experiment_id = $1)sql";
+  WHERE experiment_id = $1
+    AND ($3 = '' OR EXISTS (SELECT 1 FROM pipeline_versions v WHERE v.pipeline_version_id = $3)))sql";
+constexpr char kExperimentExists[] = "SELECT 1 FROM experiments WHERE experiment_id = $1";
+constexpr char kInsertFirstState[] = R"sql(
+  INSERT INTO run_states (run_id, sequence, state, updated_at_us, error_code, error_message)
+  VALUES ($1, 1, $2, $3, 0, ''))sql";
 // VALUES with a subselect: INSERT ... SELECT from the same table builds a temporary one.
 constexpr char kInsertState[] = R"sql(
   INSERT INTO run_states (run_id, sequence, state, updated_at_us, error_code, error_message)
@@ -109,9 +115,17 @@ const ListResource& RunResource() {
 }
 
 absl::Status RunInsert(db::Tx& tx, const RunRow& row, const RunConfigRow& config) {
-  ASSIGN_OR_RETURN(const int64_t experiments,
-                   tx.Execute(kTouchExperiment, {row.experiment_id, row.created_at}));
-  if (experiments == 0) return error::ExperimentNotFound(row.experiment_id);
+  ASSIGN_OR_RETURN(const int64_t touched, tx.Execute(kTouchExperiment, {row.experiment_id, row.created_at,
+                                                                        row.pipeline_version_id}));
+  if (touched == 0) {
+    bool experiment_exists = false;
+    RETURN_IF_ERROR(tx.Query(kExperimentExists, {row.experiment_id}, [&](const db::Row&) {
+      experiment_exists = true;
+      return absl::OkStatus();
+    }));
+    return experiment_exists ? error::PipelineVersionNotFound(row.pipeline_version_id)
+                             : error::ExperimentNotFound(row.experiment_id);
+  }
   const auto inserted =
       tx.Execute(kInsert, {row.run_id, row.experiment_id, row.namespace_, row.display_name, row.description,
                            Name(row.storage_state), Name(row.state), row.service_account, row.pipeline_id,
@@ -122,9 +136,8 @@ absl::Status RunInsert(db::Tx& tx, const RunRow& row, const RunConfigRow& config
   RETURN_IF_ERROR(
       tx.Execute(kInsertConfig, {row.run_id, config.spec_sha256, config.parameters, config.pipeline_root})
           .status());
-  RETURN_IF_ERROR(AppendState(tx, row.run_id, {row.state, row.created_at, 0, ""}));
-  RETURN_IF_ERROR(CounterAdd(tx, kCounter, 1));
-  return CounterAdd(tx, ExperimentCounter(row.experiment_id), 1);
+  RETURN_IF_ERROR(tx.Execute(kInsertFirstState, {row.run_id, Name(row.state), row.created_at}).status());
+  return CountersAdd(tx, kCounter, ExperimentCounter(row.experiment_id), 1);
 }
 
 absl::StatusOr<RunRow> RunGet(db::Tx& tx, absl::string_view run_id) {
@@ -211,8 +224,7 @@ absl::Status RunDelete(db::Tx& tx, absl::string_view run_id) {
   ASSIGN_OR_RETURN(const RunConfigRow config, RunConfigGet(tx, run_id));
   RETURN_IF_ERROR(tx.Execute(kDelete, {run_id}).status());
   RETURN_IF_ERROR(SpecDeleteUnused(tx, config.spec_sha256));
-  RETURN_IF_ERROR(CounterAdd(tx, kCounter, -1));
-  return CounterAdd(tx, ExperimentCounter(row.experiment_id), -1);
+  return CountersAdd(tx, kCounter, ExperimentCounter(row.experiment_id), -1);
 }
 
 }  // namespace penstock

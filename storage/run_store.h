@@ -16,8 +16,8 @@ namespace penstock {
 const ListResource& RunResource();
 
 // Inserts the run with its configuration and first state, moves its experiment's last-run time and the
-// counters. The spec must be stored before. NOT_FOUND if there is no such experiment, ALREADY_EXISTS if the
-// id is taken.
+// counters. The spec must be stored before. NOT_FOUND if there is no such experiment, or if the row names a
+// pipeline version that is not there, ALREADY_EXISTS if the id is taken.
 absl::Status RunInsert(db::Tx& tx, const RunRow& row, const RunConfigRow& config);
 
 // NOT_FOUND.

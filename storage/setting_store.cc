@@ -12,6 +12,9 @@ constexpr char kUpsertSetting[] =
 constexpr char kAddCounter[] =
     "INSERT INTO counters (name, value) VALUES ($1, $2) "
     "ON CONFLICT (name) DO UPDATE SET value = counters.value + excluded.value";
+constexpr char kAddCounters[] =
+    "INSERT INTO counters (name, value) VALUES ($1, $3), ($2, $3) "
+    "ON CONFLICT (name) DO UPDATE SET value = counters.value + excluded.value";
 constexpr char kSelectCounter[] = "SELECT value FROM counters WHERE name = $1";
 constexpr char kDeleteCounter[] = "DELETE FROM counters WHERE name = $1";
 
@@ -32,6 +35,10 @@ absl::Status SettingSet(db::Tx& tx, absl::string_view name, absl::string_view va
 
 absl::Status CounterAdd(db::Tx& tx, absl::string_view name, int64_t delta) {
   return tx.Execute(kAddCounter, {name, delta}).status();
+}
+
+absl::Status CountersAdd(db::Tx& tx, absl::string_view name, absl::string_view other, int64_t delta) {
+  return tx.Execute(kAddCounters, {name, other, delta}).status();
 }
 
 absl::StatusOr<int64_t> CounterGet(db::Tx& tx, absl::string_view name) {

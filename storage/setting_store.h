@@ -15,6 +15,8 @@ absl::Status SettingSet(db::Tx& tx, absl::string_view name, absl::string_view va
 
 // Adds `delta` to a counter, which starts at 0.
 absl::Status CounterAdd(db::Tx& tx, absl::string_view name, int64_t delta);
+// Adds `delta` to two different counters in one statement.
+absl::Status CountersAdd(db::Tx& tx, absl::string_view name, absl::string_view other, int64_t delta);
 absl::StatusOr<int64_t> CounterGet(db::Tx& tx, absl::string_view name);
 absl::Status CounterDelete(db::Tx& tx, absl::string_view name);
 

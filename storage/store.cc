@@ -7,6 +7,7 @@
 #include "absl/strings/strip.h"
 #include "common/ids.h"
 #include "common/status_macros.h"
+#include "storage/copy.h"
 #include "storage/migrator.h"
 #include "storage/postgres/database.h"
 #include "storage/postgres/notifier.h"
@@ -41,6 +42,7 @@ absl::Status Store::OpenDatabase(absl::string_view url, const StoreOptions& opti
     ASSIGN_OR_RETURN(database_, sqlite::Database::Open(std::string(path)));
     notifier_ = std::make_unique<Notifier>();
     known_migrations_ = migrations::Sqlite();
+    known_schema_ = migrations::SqliteSchema();
     description_ = absl::StrCat("SQLite at ", path);
     return absl::OkStatus();
   }
@@ -50,6 +52,7 @@ absl::Status Store::OpenDatabase(absl::string_view url, const StoreOptions& opti
                      postgres::Database::Open(std::string(url), process_id, options.database_wait));
     notifier_ = std::make_unique<postgres::ListenNotifier>(database->connector(), process_id);
     known_migrations_ = migrations::Postgres();
+    known_schema_ = migrations::PostgresSchema();
     description_ = database->Describe();
     database_ = std::move(database);
     return absl::OkStatus();
@@ -65,6 +68,7 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(absl::string_view url, const 
   std::unique_ptr<Store> store(new Store);
   RETURN_IF_ERROR(store->OpenDatabase(url, options));
   if (!options.migrate) return store;
+  RETURN_IF_ERROR(CheckNoUnfinishedCopy(*store->database_));
   ASSIGN_OR_RETURN(store->migrations_applied_,
                    Migrator(*store->database_, store->known_migrations_, clock).Apply());
   ASSIGN_OR_RETURN(store->page_token_key_, EnsureTokenKey(*store));

@@ -37,6 +37,8 @@ class Store {
   Notifier& notifier() { return *notifier_; }
   // Of this kind of database.
   absl::Span<const migrations::Migration> known_migrations() const { return known_migrations_; }
+  // The schema that they make.
+  absl::string_view known_schema() const { return known_schema_; }
   // Signs page tokens; the same for every server of this database. Empty if Open did not migrate.
   const std::string& page_token_key() const { return page_token_key_; }
   // How many migrations Open applied.
@@ -52,6 +54,7 @@ class Store {
   std::unique_ptr<db::Database> database_;
   std::unique_ptr<Notifier> notifier_;  // uses database_
   absl::Span<const migrations::Migration> known_migrations_;
+  absl::string_view known_schema_;
   std::string page_token_key_;
   int migrations_applied_ = 0;
   std::string description_;

@@ -35,21 +35,27 @@ absl::StatusOr<Document> StoredDocument(Deps& deps, const std::string& spec_sha2
   return document;
 }
 
+using Version = std::shared_ptr<const PipelineVersionRow>;
+
 // The version that the run names, by its id or as the latest of a pipeline.
-absl::StatusOr<PipelineVersionRow> ReferencedVersion(Deps& deps,
-                                                     const api::PipelineVersionReference& reference) {
-  PipelineVersionRow version;
-  RETURN_IF_ERROR(deps.store.Read([&](db::Tx& tx) -> absl::Status {
-    if (reference.pipeline_version_id().empty()) {
-      ASSIGN_OR_RETURN(version, PipelineVersionLatest(tx, reference.pipeline_id()));
+absl::StatusOr<Version> ReferencedVersion(Deps& deps, const api::PipelineVersionReference& reference) {
+  Version version = deps.versions.Find(reference.pipeline_version_id());
+  if (version == nullptr) {
+    auto row = std::make_shared<PipelineVersionRow>();
+    RETURN_IF_ERROR(deps.store.Read([&](db::Tx& tx) -> absl::Status {
+      if (reference.pipeline_version_id().empty()) {
+        ASSIGN_OR_RETURN(*row, PipelineVersionLatest(tx, reference.pipeline_id()));
+      } else {
+        ASSIGN_OR_RETURN(*row, PipelineVersionGetWithoutTags(tx, reference.pipeline_version_id()));
+      }
       return absl::OkStatus();
-    }
-    ASSIGN_OR_RETURN(version, PipelineVersionGetWithoutTags(tx, reference.pipeline_version_id()));
-    if (!reference.pipeline_id().empty() && reference.pipeline_id() != version.pipeline_id) {
-      return error::PipelineVersionOfAnother(version.pipeline_version_id, reference.pipeline_id());
-    }
-    return absl::OkStatus();
-  }));
+    }));
+    version = std::move(row);
+    deps.versions.Put(version->pipeline_version_id, version);
+  }
+  if (!reference.pipeline_id().empty() && reference.pipeline_id() != version->pipeline_id) {
+    return error::PipelineVersionOfAnother(version->pipeline_version_id, reference.pipeline_id());
+  }
   return version;
 }
 
@@ -57,10 +63,10 @@ absl::StatusOr<PipelineVersionRow> ReferencedVersion(Deps& deps,
 absl::StatusOr<Document> DocumentOf(Deps& deps, const api::Run& given, RunRow& row) {
   const api::PipelineVersionReference& reference = given.pipeline_version_reference();
   if (!reference.pipeline_version_id().empty() || !reference.pipeline_id().empty()) {
-    ASSIGN_OR_RETURN(const PipelineVersionRow version, ReferencedVersion(deps, reference));
-    row.pipeline_id = version.pipeline_id;
-    row.pipeline_version_id = version.pipeline_version_id;
-    return StoredDocument(deps, version.spec_sha256);
+    ASSIGN_OR_RETURN(const Version version, ReferencedVersion(deps, reference));
+    row.pipeline_id = version->pipeline_id;
+    row.pipeline_version_id = version->pipeline_version_id;
+    return StoredDocument(deps, version->spec_sha256);
   }
   if (!given.has_pipeline_spec()) return error::RunWithoutPipeline();
   ASSIGN_OR_RETURN(Json json, JsonFromStruct(given.pipeline_spec()));
@@ -146,13 +152,12 @@ absl::Status RunCreate(Deps& deps, const api::CreateRunRequest& request, api::Ru
   row.scheduled_at = given.has_scheduled_at() ? TimeFrom(given.scheduled_at()) : row.created_at;
   row.finished_at = absl::UnixEpoch();
   const bool own_spec = row.pipeline_version_id.empty();
-  RETURN_IF_ERROR(deps.store.Write([&](db::Tx& tx) -> absl::Status {
+  const absl::Status inserted = deps.store.Write([&](db::Tx& tx) -> absl::Status {
     if (own_spec) RETURN_IF_ERROR(SpecPut(tx, document->sha256_hex, document->canonical_json));
-    const absl::Status inserted = RunInsert(tx, row, config);
-    // The version went between reading and writing, and its text with it.
-    if (absl::IsFailedPrecondition(inserted)) return error::PipelineVersionNotFound(row.pipeline_version_id);
-    return inserted;
-  }));
+    return RunInsert(tx, row, config);
+  });
+  if (absl::IsNotFound(inserted)) deps.versions.Remove(row.pipeline_version_id);
+  RETURN_IF_ERROR(inserted);
   if (own_spec) deps.documents.Put(document->sha256_hex, document);
   deps.store.notifier().Notify(Topic::kRuns, row.run_id);
 

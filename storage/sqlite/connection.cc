@@ -70,35 +70,41 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const std::string& 
 }
 
 Connection::~Connection() {
-  for (auto& [sql, statement] : statements_) sqlite3_finalize(statement);
+  for (auto& [sql, statement] : statements_) sqlite3_finalize(statement.handle);
   sqlite3_close_v2(handle_);
 }
 
-absl::StatusOr<sqlite3_stmt*> Connection::Prepare(absl::string_view sql, db::Params params) {
-  auto found = statements_.find(sql);
-  if (found == statements_.end()) {
-    sqlite3_stmt* statement = nullptr;
-    const int code = sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()),
-                                        SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
-    if (code != SQLITE_OK) return LastError(handle_, absl::StrCat("preparing ", sql));
-    if (statements_.size() >= kStatementsMax) {
-      for (auto& [text, old] : statements_) sqlite3_finalize(old);
-      statements_.clear();
-    }
-    found = statements_.emplace(std::string(sql), statement).first;
+absl::StatusOr<const Connection::Statement*> Connection::Find(absl::string_view sql) {
+  if (const auto found = statements_.find(sql); found != statements_.end()) return &found->second;
+  Statement statement;
+  if (sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT,
+                         &statement.handle, nullptr) != SQLITE_OK) {
+    return LastError(handle_, absl::StrCat("preparing ", sql));
   }
-  sqlite3_stmt* statement = found->second;
-  // SQLite numbers `$n` by first appearance, so each is looked up by its name.
-  const int count = sqlite3_bind_parameter_count(statement);
+  const int count = sqlite3_bind_parameter_count(statement.handle);
   for (int index = 1; index <= count; ++index) {
-    const char* name = sqlite3_bind_parameter_name(statement, index);
-    const int number = name == nullptr ? 0 : std::atoi(name + 1);
+    const char* name = sqlite3_bind_parameter_name(statement.handle, index);
+    statement.numbers.push_back(name == nullptr ? 0 : std::atoi(name + 1));
+  }
+  if (statements_.size() >= kStatementsMax) {
+    for (auto& [text, old] : statements_) sqlite3_finalize(old.handle);
+    statements_.clear();
+  }
+  return &statements_.emplace(std::string(sql), std::move(statement)).first->second;
+}
+
+absl::StatusOr<sqlite3_stmt*> Connection::Prepare(absl::string_view sql, db::Params params) {
+  ASSIGN_OR_RETURN(const Statement* statement, Find(sql));
+  for (size_t i = 0; i < statement->numbers.size(); ++i) {
+    const int number = statement->numbers[i];
     if (number < 1 || number > static_cast<int>(params.size())) {
       return absl::InternalError(absl::StrCat("parameter ", number, " has no value in: ", sql));
     }
-    if (Bind(statement, index, params[number - 1]) != SQLITE_OK) return LastError(handle_, "binding");
+    if (Bind(statement->handle, static_cast<int>(i) + 1, params[number - 1]) != SQLITE_OK) {
+      return LastError(handle_, "binding");
+    }
   }
-  return statement;
+  return statement->handle;
 }
 
 absl::StatusOr<int64_t> Connection::Execute(absl::string_view sql, db::Params params) {

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
@@ -33,11 +34,17 @@ class Connection final : public db::Tx {
   bool InTransaction() const { return sqlite3_get_autocommit(handle_) == 0; }
 
  private:
+  struct Statement {
+    sqlite3_stmt* handle = nullptr;
+    std::vector<int> numbers;  // of `$n`, in SQLite's own order, which is that of first appearance
+  };
+
   explicit Connection(sqlite3* handle) : handle_(handle) {}
+  absl::StatusOr<const Statement*> Find(absl::string_view sql);
   absl::StatusOr<sqlite3_stmt*> Prepare(absl::string_view sql, db::Params params);
 
   sqlite3* const handle_;
-  absl::flat_hash_map<std::string, sqlite3_stmt*> statements_;
+  absl::flat_hash_map<std::string, Statement> statements_;
 };
 
 }  // namespace penstock::sqlite

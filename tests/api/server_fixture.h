@@ -30,8 +30,8 @@ class ServerTest : public StoreTest {
     if (store_ == nullptr) return;  // skipped
     const auto default_experiment = EnsureDefaultExperiment(*store_, clock_, ids_);
     ASSERT_TRUE(default_experiment.ok()) << default_experiment.status();
-    deps_ = std::make_unique<Deps>(Deps{*store_, documents_, RealClock::Instance(), ids_, metrics_,
-                                        directory_.string(), *default_experiment});
+    deps_.reset(new Deps{*store_, documents_, RealClock::Instance(), ids_, metrics_, directory_.string(),
+                         *default_experiment});
     auto server = Server::Start(*deps_, "127.0.0.1:0", (directory_ / "api.sock").string());
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);

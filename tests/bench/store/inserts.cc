@@ -11,6 +11,7 @@
 #include "common/ids.h"
 #include "common/status_macros.h"
 #include "storage/experiment_store.h"
+#include "storage/pipeline_store.h"
 #include "storage/run_store.h"
 #include "storage/spec_store.h"
 #include "storage/store.h"
@@ -62,7 +63,19 @@ absl::Status AddBasics(Store& store) {
     experiment.name = "Default";
     experiment.created_at = experiment.last_run_created_at = absl::UnixEpoch();
     RETURN_IF_ERROR(ExperimentInsert(tx, experiment));
-    return SpecPut(tx, kSpec, "{}");
+    RETURN_IF_ERROR(SpecPut(tx, kSpec, "{}"));
+    PipelineRow pipeline;
+    pipeline.pipeline_id = kPipeline;
+    pipeline.name = "bench";
+    pipeline.created_at = absl::UnixEpoch();
+    RETURN_IF_ERROR(PipelineInsert(tx, pipeline));
+    PipelineVersionRow version;
+    version.pipeline_version_id = kVersion;
+    version.pipeline_id = kPipeline;
+    version.name = "bench";
+    version.spec_sha256 = kSpec;
+    version.created_at = absl::UnixEpoch();
+    return PipelineVersionInsert(tx, version);
   });
 }
 

@@ -1,0 +1,77 @@
+#include "server/commands/migrate.h"
+
+#include <cstdio>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "common/status_macros.h"
+#include "storage/migrator.h"
+#include "storage/schema.h"
+#include "storage/store.h"
+
+namespace penstock {
+namespace {
+
+void Say(const std::string& line) { std::printf("%s\n", line.c_str()); }
+
+absl::Status Plan(Migrator& migrator) {
+  ASSIGN_OR_RETURN(const auto plan, migrator.Plan());
+  for (const migrations::Migration& migration : plan) {
+    Say(absl::StrCat("to be applied: ", migration.version, " ", migration.name));
+  }
+  if (plan.empty()) Say("nothing is to be applied");
+  return absl::OkStatus();
+}
+
+absl::Status Validate(Store& store, Migrator& migrator) {
+  ASSIGN_OR_RETURN(const auto plan, migrator.Plan());
+  if (!plan.empty()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(plan.size(), " migrations are still to be applied: run penstock migrate apply"));
+  }
+  ASSIGN_OR_RETURN(const std::string found, SchemaText(store.database()));
+  if (found == store.known_schema()) {
+    Say("the schema is this program's");
+    return absl::OkStatus();
+  }
+  const std::vector<std::string> has = absl::StrSplit(found, '\n');
+  const std::vector<std::string> wanted = absl::StrSplit(store.known_schema(), '\n');
+  size_t line = 0;
+  while (line < has.size() && line < wanted.size() && has[line] == wanted[line]) ++line;
+  return absl::FailedPreconditionError(
+      absl::StrCat("the schema was changed by hand; the first difference is that the database has \"",
+                   line < has.size() ? has[line] : "", "\" where this program makes \"",
+                   line < wanted.size() ? wanted[line] : "", "\""));
+}
+
+}  // namespace
+
+absl::Status RunMigrateCommand(const std::string& action, const Config& config) {
+  const Clock& clock = RealClock::Instance();
+  ASSIGN_OR_RETURN(const auto store,
+                   Store::Open(config.database_url, clock, {config.database_wait, /*migrate=*/false}));
+  Say(store->description());
+  Migrator migrator(store->database(), store->known_migrations(), clock);
+  if (action == "plan") return Plan(migrator);
+  if (action == "validate") return Validate(*store, migrator);
+  if (action == "apply") {
+    ASSIGN_OR_RETURN(const int applied, migrator.Apply());
+    Say(absl::StrCat(applied, " applied"));
+    return absl::OkStatus();
+  }
+  if (action == "dry-run") {
+    ASSIGN_OR_RETURN(const int applied, migrator.DryRun());
+    Say(absl::StrCat(applied, " applied and taken back: they work, and nothing is changed"));
+    return absl::OkStatus();
+  }
+  if (action == "revert") {
+    ASSIGN_OR_RETURN(const std::string name, migrator.RevertLast());
+    Say(absl::StrCat("taken back: ", name));
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("'", action, "' is no action of migrate; use plan, apply, dry-run, validate or revert"));
+}
+
+}  // namespace penstock

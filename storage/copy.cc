@@ -1,0 +1,339 @@
+#include "storage/copy.h"
+
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <variant>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/json.h"
+#include "common/status_macros.h"
+#include "storage/migrator.h"
+#include "storage/schema.h"
+#include "storage/setting_store.h"
+
+namespace penstock {
+namespace {
+
+// A batch is one statement and one transaction of the target. SQLite binds at most 32,766 values.
+constexpr int kBatchRowsMax = 500;
+constexpr int kBatchValuesMax = 30'000;
+constexpr int64_t kBatchBytesMax = int64_t{8} << 20;
+constexpr char kVersionTable[] = "schema_migrations";  // each database's own
+
+constexpr char kCreateProgress[] = R"sql(
+  CREATE TABLE IF NOT EXISTS penstock_copy (
+    table_name TEXT   NOT NULL PRIMARY KEY,
+    source     TEXT   NOT NULL,
+    row_count  BIGINT NOT NULL,
+    sha256     TEXT   NOT NULL,
+    last_key   TEXT   NOT NULL
+  ))sql";
+constexpr char kProgressExistsSqlite[] = "SELECT 1 FROM sqlite_master WHERE name = 'penstock_copy'";
+constexpr char kProgressExistsPostgres[] = "SELECT 1 WHERE to_regclass('penstock_copy') IS NOT NULL";
+constexpr char kSelectProgress[] =
+    "SELECT source, row_count, sha256, last_key FROM penstock_copy WHERE table_name = $1";
+constexpr char kUpsertProgress[] =
+    "INSERT INTO penstock_copy (table_name, source, row_count, sha256, last_key) VALUES ($1, $2, $3, $4, $5) "
+    "ON CONFLICT (table_name) DO UPDATE SET row_count = excluded.row_count, sha256 = excluded.sha256, "
+    "last_key = excluded.last_key";
+constexpr char kDropProgress[] = "DROP TABLE penstock_copy";
+
+// One value that outlives its row.
+using Value = std::variant<std::monostate, int64_t, std::string>;
+using RowValues = std::vector<Value>;
+
+struct Progress {
+  CopiedTable done;
+  RowValues last_key;  // empty before the first row
+};
+
+Value ValueAt(const db::Row& row, int column, ColumnType type) {
+  if (row.IsNull(column)) return std::monostate();
+  if (type == ColumnType::kInteger) return row.Int64(column);
+  return std::string(type == ColumnType::kBlob ? row.Bytes(column) : row.Text(column));
+}
+
+db::Param ParamOf(const Value& value, ColumnType type) {
+  if (std::holds_alternative<std::monostate>(value)) return db::Null{};
+  if (const auto* number = std::get_if<int64_t>(&value)) return db::Param(*number);
+  const std::string& text = std::get<std::string>(value);
+  return type == ColumnType::kBlob ? db::Param(db::Blob{text}) : db::Param(text);
+}
+
+std::string Sha256Hex(absl::string_view bytes) {
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned int size = 0;
+  EVP_Digest(bytes.data(), bytes.size(), digest, &size, EVP_sha256(), nullptr);
+  return absl::BytesToHexString(absl::string_view(reinterpret_cast<char*>(digest), size));
+}
+
+// What one table needs: its statements, and the hash that goes from row to row.
+class TableCopy {
+ public:
+  explicit TableCopy(const TableInfo& table) : table_(table) {
+    for (size_t i = 0; i < table.columns.size(); ++i) {
+      names_.push_back(table.columns[i].name);
+      if (table.columns[i].key_position > 0) key_.push_back(static_cast<int>(i));
+    }
+    std::sort(key_.begin(), key_.end(),
+              [&](int a, int b) { return table.columns[a].key_position < table.columns[b].key_position; });
+    batch_rows_ = std::min<int>(kBatchRowsMax, kBatchValuesMax / static_cast<int>(names_.size()));
+  }
+
+  const std::string& name() const { return table_.name; }
+  int batch_rows() const { return batch_rows_; }
+
+  // The next rows behind `last_key`, at most a batch.
+  absl::StatusOr<std::vector<RowValues>> Read(db::Tx& tx, const RowValues& last_key) const {
+    std::vector<std::string> keys;
+    std::vector<std::string> numbers;
+    std::vector<db::Param> params;
+    for (size_t i = 0; i < key_.size(); ++i) {
+      keys.push_back(names_[key_[i]]);
+      numbers.push_back(absl::StrCat("$", i + 1));
+      if (!last_key.empty()) params.push_back(ParamOf(last_key[i], table_.columns[key_[i]].type));
+    }
+    const std::string key_list = absl::StrJoin(keys, ", ");
+    const std::string where =
+        last_key.empty() ? ""
+                         : absl::StrCat(" WHERE (", key_list, ") > (", absl::StrJoin(numbers, ", "), ")");
+    std::vector<RowValues> rows;
+    RETURN_IF_ERROR(tx.Query(absl::StrCat("SELECT ", absl::StrJoin(names_, ", "), " FROM ", table_.name,
+                                          where, " ORDER BY ", key_list, " LIMIT ", batch_rows_),
+                             db::Params(params), [&](const db::Row& row) {
+                               RowValues& values = rows.emplace_back();
+                               for (size_t i = 0; i < names_.size(); ++i) {
+                                 values.push_back(ValueAt(row, static_cast<int>(i), table_.columns[i].type));
+                               }
+                               return absl::OkStatus();
+                             }));
+    return rows;
+  }
+
+  absl::Status Insert(db::Tx& tx, absl::Span<const RowValues> rows) const {
+    std::string sql =
+        absl::StrCat("INSERT INTO ", table_.name, " (", absl::StrJoin(names_, ", "), ") VALUES ");
+    std::vector<db::Param> params;
+    for (const RowValues& row : rows) {
+      absl::StrAppend(&sql, params.empty() ? "(" : ", (");
+      for (size_t i = 0; i < row.size(); ++i) {
+        params.push_back(ParamOf(row[i], table_.columns[i].type));
+        absl::StrAppend(&sql, i == 0 ? "$" : ", $", params.size());
+      }
+      sql.push_back(')');
+    }
+    return tx.Execute(sql, db::Params(params)).status();
+  }
+
+  // Counts `row` in and moves on behind it.
+  void Advance(const RowValues& row, Progress& progress) const {
+    std::string bytes = progress.done.sha256;
+    for (const Value& value : row) {
+      if (std::holds_alternative<std::monostate>(value)) {
+        bytes.push_back('n');
+        continue;
+      }
+      const auto* number = std::get_if<int64_t>(&value);
+      const std::string text = number != nullptr ? absl::StrCat(*number) : std::get<std::string>(value);
+      absl::StrAppend(&bytes, number != nullptr ? "i" : "t", text.size(), ":", text);
+    }
+    progress.done.sha256 = Sha256Hex(bytes);
+    ++progress.done.rows;
+    progress.last_key.clear();
+    for (const int column : key_) progress.last_key.push_back(row[column]);
+  }
+
+ private:
+  const TableInfo& table_;
+  std::vector<std::string> names_;
+  std::vector<int> key_;  // columns of the primary key, in its order
+  int batch_rows_ = 0;
+};
+
+std::string KeyText(const RowValues& key) {
+  Json json = Json::array();
+  for (const Value& value : key) {
+    const auto* number = std::get_if<int64_t>(&value);
+    if (number != nullptr) {
+      json.push_back(*number);
+    } else {
+      json.push_back(std::get<std::string>(value));
+    }
+  }
+  return DumpJson(json);
+}
+
+absl::StatusOr<RowValues> KeyFromText(absl::string_view text) {
+  ASSIGN_OR_RETURN(const Json json, ParseJson(text));
+  RowValues key;
+  for (const Json& value : json) {
+    if (value.is_number()) {
+      key.emplace_back(value.get<int64_t>());
+    } else {
+      key.emplace_back(value.get<std::string>());
+    }
+  }
+  return key;
+}
+
+// A source is known by the key of its page tokens, which is random and goes along.
+absl::StatusOr<std::string> IdentityOf(db::Tx& tx) {
+  ASSIGN_OR_RETURN(const auto key, SettingGet(tx, "page_token_key"));
+  return Sha256Hex(key.value_or(""));
+}
+
+absl::Status CheckSchema(Store& store, absl::string_view which) {
+  ASSIGN_OR_RETURN(const auto plan,
+                   Migrator(store.database(), store.known_migrations(), RealClock::Instance()).Plan());
+  if (plan.empty()) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("the ", which, " has not this program's schema: ", plan.size(),
+                   " migrations are to be applied; run penstock migrate first"));
+}
+
+absl::StatusOr<bool> HasUnfinishedCopy(db::Tx& tx, absl::string_view kind) {
+  bool exists = false;
+  RETURN_IF_ERROR(
+      tx.Query(kind == "postgres" ? kProgressExistsPostgres : kProgressExistsSqlite, {}, [&](const db::Row&) {
+        exists = true;
+        return absl::OkStatus();
+      }));
+  return exists;
+}
+
+// Makes the table of progress in an empty target, or leaves the one that an interrupted copy made.
+absl::Status BeginTarget(Store& target, const std::vector<TableInfo>& tables) {
+  return target.Write([&](db::Tx& tx) -> absl::Status {
+    ASSIGN_OR_RETURN(const bool resumed, HasUnfinishedCopy(tx, target.database().kind()));
+    if (resumed) return absl::OkStatus();
+    for (const TableInfo& table : tables) {
+      if (table.name == kVersionTable) continue;
+      bool empty = true;
+      RETURN_IF_ERROR(
+          tx.Query(absl::StrCat("SELECT 1 FROM ", table.name, " LIMIT 1"), {}, [&](const db::Row&) {
+            empty = false;
+            return absl::OkStatus();
+          }));
+      if (empty) continue;
+      return absl::FailedPreconditionError(absl::StrCat("the target is not empty: its table ", table.name,
+                                                        " has rows. Copy into a new database or file"));
+    }
+    return tx.Execute(kCreateProgress, {}).status();
+  });
+}
+
+absl::StatusOr<Progress> ReadProgress(Store& target, const std::string& table, const std::string& source) {
+  Progress progress;
+  RETURN_IF_ERROR(target.Read([&](db::Tx& tx) {
+    return tx.Query(kSelectProgress, {table}, [&](const db::Row& row) -> absl::Status {
+      if (row.Text(0) != source) {
+        return absl::FailedPreconditionError(
+            "the target holds an unfinished copy of another source: finish that one, or copy into a new "
+            "database");
+      }
+      progress.done.rows = row.Int64(1);
+      progress.done.sha256 = row.String(2);
+      ASSIGN_OR_RETURN(progress.last_key, KeyFromText(row.Text(3)));
+      return absl::OkStatus();
+    });
+  }));
+  progress.done.table = table;
+  return progress;
+}
+
+// The beginning of `rows` that one transaction takes: at least one row, and otherwise no more than the bound.
+size_t RowsOfOneWrite(absl::Span<const RowValues> rows) {
+  int64_t bytes = 0;
+  size_t count = 0;
+  for (const RowValues& row : rows) {
+    for (const Value& value : row) {
+      if (const auto* text = std::get_if<std::string>(&value)) bytes += static_cast<int64_t>(text->size());
+    }
+    if (count > 0 && bytes > kBatchBytesMax) break;
+    ++count;
+  }
+  return count;
+}
+
+absl::StatusOr<CopiedTable> CopyTable(db::Tx& from, Store& target, const TableCopy& table,
+                                      const std::string& source, const CopyOptions& options) {
+  ASSIGN_OR_RETURN(Progress progress, ReadProgress(target, table.name(), source));
+  while (true) {
+    ASSIGN_OR_RETURN(const std::vector<RowValues> batch, table.Read(from, progress.last_key));
+    if (batch.empty()) return progress.done;
+    for (absl::Span<const RowValues> rest(batch); !rest.empty();) {
+      const absl::Span<const RowValues> rows = rest.first(RowsOfOneWrite(rest));
+      rest.remove_prefix(rows.size());
+      for (const RowValues& row : rows) table.Advance(row, progress);
+      RETURN_IF_ERROR(target.Write([&](db::Tx& tx) -> absl::Status {
+        RETURN_IF_ERROR(table.Insert(tx, rows));
+        return tx
+            .Execute(kUpsertProgress, {table.name(), source, progress.done.rows, progress.done.sha256,
+                                       KeyText(progress.last_key)})
+            .status();
+      }));
+      if (options.on_progress) RETURN_IF_ERROR(options.on_progress(progress.done));
+    }
+  }
+}
+
+absl::Status CompareTable(db::Tx& tx, const TableCopy& table, const CopiedTable& expected) {
+  Progress found;
+  while (true) {
+    ASSIGN_OR_RETURN(const std::vector<RowValues> batch, table.Read(tx, found.last_key));
+    if (batch.empty()) break;
+    for (const RowValues& row : batch) table.Advance(row, found);
+  }
+  if (found.done.rows == expected.rows && found.done.sha256 == expected.sha256) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "the table ", table.name(), " of the target has ", found.done.rows, " rows with checksum ",
+      found.done.sha256, ", the source ", expected.rows, " with ", expected.sha256,
+      ": somebody wrote to one of them meanwhile. Stop the servers and copy into a new database"));
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<CopiedTable>> CopyStore(Store& source, Store& target, const CopyOptions& options) {
+  RETURN_IF_ERROR(CheckSchema(source, "source"));
+  RETURN_IF_ERROR(CheckSchema(target, "target"));
+  RETURN_IF_ERROR(CheckNoUnfinishedCopy(source.database()));
+  std::vector<TableInfo> tables;
+  std::vector<CopiedTable> copied;
+  RETURN_IF_ERROR(source.Read([&](db::Tx& from) -> absl::Status {
+    ASSIGN_OR_RETURN(tables, ReadTables(from, source.database().kind()));
+    ASSIGN_OR_RETURN(const std::string identity, IdentityOf(from));
+    RETURN_IF_ERROR(BeginTarget(target, tables));
+    for (const TableInfo& table : tables) {
+      if (table.name == kVersionTable) continue;
+      ASSIGN_OR_RETURN(CopiedTable done, CopyTable(from, target, TableCopy(table), identity, options));
+      copied.push_back(std::move(done));
+    }
+    return absl::OkStatus();
+  }));
+  RETURN_IF_ERROR(target.Read([&](db::Tx& tx) -> absl::Status {
+    size_t next = 0;
+    for (const TableInfo& table : tables) {
+      if (table.name == kVersionTable) continue;
+      RETURN_IF_ERROR(CompareTable(tx, TableCopy(table), copied[next++]));
+    }
+    return absl::OkStatus();
+  }));
+  RETURN_IF_ERROR(target.Write([](db::Tx& tx) { return tx.Execute(kDropProgress, {}).status(); }));
+  return copied;
+}
+
+absl::Status CheckNoUnfinishedCopy(db::Database& database) {
+  return database.Read([&](db::Tx& tx) -> absl::Status {
+    ASSIGN_OR_RETURN(const bool unfinished, HasUnfinishedCopy(tx, database.kind()));
+    if (!unfinished) return absl::OkStatus();
+    return absl::FailedPreconditionError(
+        "a copy into this database was begun and not finished: run the same penstock copy again, or use "
+        "another "
+        "database");
+  });
+}
+
+}  // namespace penstock
