@@ -45,10 +45,12 @@ class Counts:
 
 def by_reason(names: List[str]) -> List[str]:
     """Tests that are skipped for the same reason as several others share a line."""
-    counts = collections.Counter(name.partition(': ')[2] for name in names)
+    def reason_of(name: str) -> str:
+        return re.sub(r'\[.*\]', '', name).partition(': ')[2]  # a parameter may have a colon, too
+    counts = collections.Counter(map(reason_of, names))
     shared = {reason: count for reason, count in counts.items() if reason and count >= SHARED}
     return ([f'{count} tests: {reason}' for reason, count in shared.items()]
-            + [name for name in names if name.partition(': ')[2] not in shared])
+            + [name for name in names if reason_of(name) not in shared])
 
 
 def first_line(text: str) -> str:

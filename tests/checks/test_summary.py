@@ -84,13 +84,13 @@ def test_errors_in_fixtures_are_failures(tmp_path):
 
 
 def test_what_is_skipped_for_one_reason_shares_a_line(tmp_path):
-    cases = ''.join(f'<testcase classname="a" name="t{number}"><skipped message="only with sqlite"/></testcase>'
+    cases = ''.join(f'<testcase classname="a" name="t[a: {number}]"><skipped message="only with sqlite: why"/></testcase>'
                     for number in range(50))
     (tmp_path / 'e2e.xml').write_text(f'<testsuite>{cases}<testcase classname="a" name="u"><skipped message="alone"/>'
                                       '</testcase></testsuite>')
     printed = summary('pytest', 'e2e', tmp_path / 'e2e.xml', 'log', tmp_path / 'out.json').stdout
     assert [line.strip() for line in printed.splitlines()[1:]] == [
-        'skipped 50 tests: only with sqlite', 'skipped a.u: alone']
+        'skipped 50 tests: only with sqlite: why', 'skipped a.u: alone']
 
 
 def test_the_last_line_is_the_sum(tmp_path):
