@@ -33,8 +33,7 @@ struct Setting {
 constexpr Setting kSettings[] = {
     {"data_dir", "~/.penstock", "DIR", "where the database, artifacts, logs and work directories lie"},
     {"database_url", "", "URL",
-     "sqlite:///path/of/a/file.db or postgresql://user@host/name; default: penstock.db in the data "
-     "directory"},
+     "sqlite:///path/of/a/file.db or postgresql://user@host/name; default: in data_dir"},
     {"database_wait_s", "30", "SECONDS", "how long a start waits for a database server that is not up yet"},
     {"role", "all", "ROLE", "all, server (only the API) or scheduler (only runs pipelines)"},
     {"grpc_listen", "127.0.0.1:8887", "HOST:PORT", "where gRPC is served; port 0 takes a free one"},

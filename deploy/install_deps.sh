@@ -19,6 +19,7 @@ readonly packages=(
   libzstd-dev mold ninja-build nlohmann-json3-dev pkg-config prometheus-cpp-dev protobuf-compiler
   protobuf-compiler-grpc python3-venv
 )
+readonly test_packages=(postgresql)
 
 say() { printf '%s\n' "$*"; }
 fail() {
@@ -26,20 +27,28 @@ fail() {
   exit 1
 }
 
-# Prints the packages that dpkg does not report as installed.
+# Prints those of the packages $@ that dpkg does not report as installed.
 missing_packages() {
   local installed package
-  installed=$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "${packages[@]}" 2>/dev/null || true)
-  for package in "${packages[@]}"; do
+  installed=$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "$@" 2>/dev/null || true)
+  for package in "$@"; do
     grep -qxF "$package installed" <<<"$installed" || printf '%s\n' "$package"
   done
 }
 
+# The tests start PostgreSQL servers of their own: installing it should not start another.
+keep_postgresql_from_starting() {
+  [[ -d /etc/postgresql-common ]] ||
+    "${as_root[@]}" sh -c 'mkdir -p /etc/postgresql-common &&
+      echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.conf'
+}
+
+# install_packages PACKAGE...: those that are missing.
 install_packages() {
   local missing as_root=() log
   command -v dpkg-query >/dev/null || fail "this is not Debian or Ubuntu: install the packages listed in" \
     "deploy/install_deps.sh by hand, then run the cmake presets directly."
-  mapfile -t missing < <(missing_packages)
+  mapfile -t missing < <(missing_packages "$@")
   ((${#missing[@]})) || return 0
   if ((EUID != 0)); then
     command -v sudo >/dev/null || fail "these packages are missing and this is neither root nor has sudo; have" \
@@ -47,6 +56,7 @@ install_packages() {
     as_root=(sudo)
   fi
   say "Installing ${#missing[@]} Debian packages: ${missing[*]}"
+  if [[ " ${missing[*]} " == *" postgresql "* ]]; then keep_postgresql_from_starting; fi
   log=$(mktemp)
   if ! { "${as_root[@]}" apt-get update &&
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
@@ -148,7 +158,11 @@ main() {
       ;;
     *) fail "unknown argument '$1'; the only one is --tests." ;;
   esac
-  install_packages
+  if [[ $tests == with_tests ]]; then
+    install_packages "${packages[@]}" "${test_packages[@]}"
+  else
+    install_packages "${packages[@]}"
+  fi
   check_go
   make_venv "$tests"
 }

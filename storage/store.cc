@@ -50,7 +50,7 @@ absl::Status Store::OpenDatabase(absl::string_view url, const StoreOptions& opti
     const std::string process_id = Uuid7Generator(RealClock::Instance()).NewId();
     ASSIGN_OR_RETURN(auto database,
                      postgres::Database::Open(std::string(url), process_id, options.database_wait));
-    notifier_ = std::make_unique<postgres::ListenNotifier>(database->connector().url(), process_id);
+    notifier_ = std::make_unique<postgres::ListenNotifier>(database->connector(), process_id);
     known_migrations_ = migrations::Postgres();
     known_schema_ = migrations::PostgresSchema();
     description_ = database->Describe();

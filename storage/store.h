@@ -52,7 +52,7 @@ class Store {
 
   // All constant after Open.
   std::unique_ptr<db::Database> database_;
-  std::unique_ptr<Notifier> notifier_;
+  std::unique_ptr<Notifier> notifier_;  // uses database_
   absl::Span<const migrations::Migration> known_migrations_;
   absl::string_view known_schema_;
   std::string page_token_key_;

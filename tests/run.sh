@@ -7,7 +7,8 @@
 #   unit        parts alone; with them the tests of the gateway
 #   contract    one suite for each implementation of a seam
 #   api         the server through its gRPC client
-#   e2e         real binaries driven by the real kfp SDK and CLI
+#   e2e         real binaries driven by the real kfp SDK and CLI, on SQLite
+#   e2e-postgres  the same on PostgreSQL, and what that can do to them
 #   sanitizers  unit and contract again, under address+undefined and under thread sanitizer
 #   all         all of these; without an argument: all but the sanitizers
 set -euo pipefail
@@ -31,15 +32,15 @@ wanted() { [[ " ${rings[*]} " == *" $1 "* ]]; }
 parse_arguments() {
   local ring
   rings=()
-  (($#)) || set -- checks unit contract api e2e
+  (($#)) || set -- checks unit contract api e2e e2e-postgres
   for ring in "$@"; do
     case $ring in
       -h | --help)
         usage
         exit 0
         ;;
-      all) rings+=(checks unit contract api e2e sanitizers) ;;
-      checks | unit | contract | api | e2e | sanitizers) rings+=("$ring") ;;
+      all) rings+=(checks unit contract api e2e e2e-postgres sanitizers) ;;
+      checks | unit | contract | api | e2e | e2e-postgres | sanitizers) rings+=("$ring") ;;
       *) fail "there is no ring '$ring'; --help lists them." ;;
     esac
   done
@@ -76,10 +77,18 @@ run_ctest() {
   "$python" "$root/tests/summary.py" ctest "$name" "$folder/ctest.xml" "$folder/cases" "$folder.log" "$logs/$name.json"
 }
 
-# run_pytest NAME FOLDER
+# run_pytest NAME FOLDER PYTEST-ARGUMENTS...
 run_pytest() {
-  "$python" -m pytest "$root/tests/$2" --junit-xml="$logs/$1.xml" -ra >"$logs/$1.log" 2>&1 </dev/null || true
-  "$python" "$root/tests/summary.py" pytest "$1" "$logs/$1.xml" "$logs/$1.log" "$logs/$1.json"
+  local name=$1 folder=$2
+  shift 2
+  "$python" -m pytest "$root/tests/$folder" --junit-xml="$logs/$name.xml" -ra "$@" >"$logs/$name.log" 2>&1 </dev/null ||
+    true
+  "$python" "$root/tests/summary.py" pytest "$name" "$logs/$name.xml" "$logs/$name.log" "$logs/$name.json"
+}
+
+run_e2e() {
+  if wanted e2e; then run_pytest e2e e2e --database=sqlite; fi
+  if wanted e2e-postgres; then run_pytest e2e-postgres e2e --database=postgres; fi
 }
 
 # The C++ and Go rings, by label; all three together also take the tests that have another label, but not the benches.
@@ -117,10 +126,10 @@ main() {
   if wanted unit || wanted contract || wanted api; then
     if build release; then
       run_programs
-      if wanted e2e; then run_pytest e2e e2e; fi
+      run_e2e
     fi
-  elif wanted e2e; then
-    if build release penstock_programs; then run_pytest e2e e2e; fi
+  elif wanted e2e || wanted e2e-postgres; then
+    if build release penstock_programs; then run_e2e; fi
   fi
   if wanted sanitizers; then run_sanitizers; fi
   "$python" "$root/tests/summary.py" total "$logs"

@@ -8,6 +8,7 @@
 Each of the first three prints a line of its own, with the names of what failed and why it was skipped.
 """
 
+import collections
 import json
 import pathlib
 import re
@@ -16,6 +17,7 @@ import xml.etree.ElementTree as ElementTree
 from typing import Any, Dict, List
 
 LISTED = 40
+SHARED = 4
 
 
 class Counts:
@@ -27,11 +29,11 @@ class Counts:
         self.seconds = 0.0
 
     def report(self, out: pathlib.Path) -> None:
-        line = f'  {self.ring:<10} {self.passed} passed, {len(self.failed)} failed'
+        line = f'  {self.ring:<12} {self.passed} passed, {len(self.failed)} failed'
         if self.skipped:
             line += f', {len(self.skipped)} skipped'
         print(f'{line}  ({self.seconds:.0f} s)')
-        for kind, names in (('FAILED', self.failed), ('skipped', self.skipped)):
+        for kind, names in (('FAILED', self.failed), ('skipped', by_reason(self.skipped))):
             for name in names[:LISTED]:
                 print(f'    {kind} {name}')
             if len(names) > LISTED:
@@ -39,6 +41,16 @@ class Counts:
         if self.failed:
             print(f'    all of it in {self.log}')
         out.write_text(json.dumps({'passed': self.passed, 'failed': self.failed, 'skipped': self.skipped}))
+
+
+def by_reason(names: List[str]) -> List[str]:
+    """Tests that are skipped for the same reason as several others share a line."""
+    def reason_of(name: str) -> str:
+        return re.sub(r'\[.*\]', '', name).partition(': ')[2]  # a parameter may have a colon, too
+    counts = collections.Counter(map(reason_of, names))
+    shared = {reason: count for reason, count in counts.items() if reason and count >= SHARED}
+    return ([f'{count} tests: {reason}' for reason, count in shared.items()]
+            + [name for name in names if reason_of(name) not in shared])
 
 
 def first_line(text: str) -> str:

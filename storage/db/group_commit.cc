@@ -72,6 +72,8 @@ GroupCommit::Outcome GroupCommit::TryCommit(Group group, bool marks) {
                                 ? absl::AbortedError("the database rolled the transaction back")
                                 : member->status);
     }
+    // Nobody's own failure: the others would wait for the database as long, one after the other.
+    if (absl::IsUnavailable(member->status)) return FailAll(group, member->status);
     any |= member->status.ok();
     if (member->status.ok()) {
       if (marks) (void)writer_.ReleaseMark();

@@ -41,8 +41,9 @@ class GroupWriter {
 };
 
 // The queue of writes. The caller at its head leads: it runs the bodies of everybody who waits, so that the
-// failure of one undoes its own writes only, commits once, and wakes them. A lone caller pays no thread hop,
-// and throughput grows with the number of callers. Thread-safe.
+// failure of one undoes its own writes only, commits once, and wakes them. UNAVAILABLE is nobody's own: it
+// ends the whole group, whose members would otherwise wait for the database one after the other. A lone
+// caller pays no thread hop, and throughput grows with the number of callers. Thread-safe.
 class GroupCommit {
  public:
   // `writer` outlives this.

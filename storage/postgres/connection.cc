@@ -1,5 +1,8 @@
 #include "storage/postgres/connection.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <deque>
 #include <pqxx/prepared_statement>
 #include <pqxx/result>
@@ -105,10 +108,26 @@ class ResultRow final : public db::Row {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const std::string& url) {
+std::unique_ptr<pqxx::connection> Dial(const std::string& url) {
+  auto connection = std::make_unique<pqxx::connection>(url);
+#if PQXX_VERSION_MAJOR < 7
+  // libpqxx 6 would connect again by itself, in the middle of a transaction.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"  // as is the very thing that it switches off
+  connection->inhibit_reactivation(true);
+#pragma GCC diagnostic pop
+#endif
+  return connection;
+}
+
+int DuplicateSocket(const pqxx::connection& connection) {
+  return fcntl(connection.sock(), F_DUPFD_CLOEXEC, 0);
+}
+
+absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const std::string& url, Watchdog& watchdog) {
   std::unique_ptr<Connection> connection;
   try {
-    connection.reset(new Connection(std::make_unique<pqxx::connection>(url)));
+    connection.reset(new Connection(Dial(url), watchdog));
   } catch (const std::exception& e) {
     return StatusFromConnectFailure(url, e.what());
   }
@@ -116,12 +135,16 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const std::string& 
   return connection;
 }
 
-Connection::Connection(std::unique_ptr<pqxx::connection> connection)
-    : connection_(std::move(connection)), session_(std::make_unique<pqxx::nontransaction>(*connection_)) {}
+Connection::Connection(std::unique_ptr<pqxx::connection> connection, Watchdog& watchdog)
+    : watchdog_(watchdog),
+      connection_(std::move(connection)),
+      socket_(DuplicateSocket(*connection_)),
+      session_(std::make_unique<pqxx::nontransaction>(*connection_)) {}
 
 Connection::~Connection() {
   session_.reset();
   connection_.reset();
+  close(socket_);
 }
 
 absl::Status Connection::SetUp(const std::string& url) {
@@ -146,17 +169,21 @@ absl::Status Connection::SetUp(const std::string& url) {
 template <typename Body>
 absl::Status Connection::Guard(absl::string_view what, Body body) {
   std::string sqlstate;
-  std::string message;
+  std::string message = "it was lost before";
+  if (lost_) return StatusFromSqlState(sqlstate, what, message);
   try {
+    const Watchdog::Watch watch(watchdog_, socket_, kAnswerMax);
     body();
     return absl::OkStatus();
   } catch (const std::exception& e) {
     sqlstate = SqlStateOf(e);
     message = e.what();
+    lost_ = IsLoss(e);
   }
   failed_ = true;
-  conflicted_ = IsConflict(sqlstate);
-  lost_ = lost_ || !connection_->is_open();
+  conflicted_ |= IsConflict(sqlstate);
+  forbidden_ |= sqlstate == "42501";
+  lost_ |= !connection_->is_open();
   if (sqlstate.empty() && !lost_)
     return absl::InternalError(absl::StrCat("PostgreSQL: ", what, ": ", message));
   return StatusFromSqlState(sqlstate, what, message);

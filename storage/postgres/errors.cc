@@ -2,6 +2,7 @@
 
 #include <pqxx/except>
 #include <string>
+#include <typeinfo>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -22,7 +23,8 @@ constexpr StateRule kStateRules[] = {
     {"23505", absl::StatusCode::kAlreadyExists, ""},
     {"23", absl::StatusCode::kFailedPrecondition, ""},
     {"40", absl::StatusCode::kAborted, ""},
-    {"55P03", absl::StatusCode::kAborted, "another writer holds the database for too long; try again"},
+    {"55P03", absl::StatusCode::kUnavailable,
+     "somebody else holds the database for too long; try again later"},
     {"57014", absl::StatusCode::kUnavailable, "the database took too long; try again when it is less busy"},
     {"57P", absl::StatusCode::kUnavailable, "the database is stopping or starting; try again"},
     {"08", absl::StatusCode::kUnavailable, "the connection to the database was lost; try again"},
@@ -51,6 +53,10 @@ struct ConnectRule {
   absl::string_view advice;
 };
 
+constexpr absl::string_view kUrlForm =
+    "The form is postgresql://USER:PASSWORD@HOST:PORT/DATABASE?PARAMETER=VALUE, with %XX for special "
+    "characters";
+
 constexpr ConnectRule kConnectRules[] = {
     {"password authentication failed", absl::StatusCode::kFailedPrecondition,
      "The password or the user is wrong: correct --database_url, PGPASSWORD or ~/.pgpass"},
@@ -77,12 +83,31 @@ constexpr ConnectRule kConnectRules[] = {
     {"ssl", absl::StatusCode::kFailedPrecondition, "See sslmode, sslrootcert and sslcert in --database_url"},
     {"certificate", absl::StatusCode::kFailedPrecondition,
      "See sslmode, sslrootcert and sslcert in --database_url"},
-    {"invalid uri", absl::StatusCode::kFailedPrecondition,
-     "The form is postgresql://USER:PASSWORD@HOST:PORT/DATABASE?PARAMETER=VALUE, with %XX for special "
-     "characters"},
+    {"missing key/value separator", absl::StatusCode::kFailedPrecondition, kUrlForm},
+    {"invalid percent-encoded token", absl::StatusCode::kFailedPrecondition, kUrlForm},
+    {"invalid integer value", absl::StatusCode::kFailedPrecondition, kUrlForm},
+    {"invalid port number", absl::StatusCode::kFailedPrecondition, kUrlForm},
+    {"in uri", absl::StatusCode::kFailedPrecondition, kUrlForm},
+    {"ipv6 host address", absl::StatusCode::kFailedPrecondition, kUrlForm},
+    {"could not match", absl::StatusCode::kFailedPrecondition, kUrlForm},
     {"could not translate host name", absl::StatusCode::kUnavailable,
      "The name of the host is unknown here: correct --database_url"},
 };
+
+// `text` with "..." for what it quotes.
+std::string WithoutQuoted(absl::string_view text) {
+  std::string shown;
+  bool quoted = false;
+  for (const char c : text) {
+    if (c == '"') {
+      if (!quoted) shown.append("\"...\"");
+      quoted = !quoted;
+    } else if (!quoted) {
+      shown.push_back(c);
+    }
+  }
+  return shown;
+}
 
 }  // namespace
 
@@ -95,6 +120,18 @@ std::string SqlStateOf(const std::exception& e) {
   if (dynamic_cast<const pqxx::transaction_rollback*>(&e) != nullptr) return "40000";
   if (dynamic_cast<const pqxx::insufficient_privilege*>(&e) != nullptr) return "42501";
   return "";
+}
+
+bool IsLoss(const std::exception& e) {
+  const std::string sqlstate = SqlStateOf(e);
+  // With these the server ends the session: it is stopping, or a time-out ended session or transaction.
+  for (const absl::string_view ending : {"57P", "25P03", "25P04", "08"}) {
+    if (absl::StartsWith(sqlstate, ending)) return true;
+  }
+  if (!sqlstate.empty()) return false;
+  // The server gives an SQLSTATE with every error, so one without it is libpq's own.
+  return dynamic_cast<const pqxx::broken_connection*>(&e) != nullptr ||
+         typeid(e) == typeid(pqxx::sql_error) || typeid(e) == typeid(pqxx::failure);
 }
 
 bool IsConflict(absl::string_view sqlstate) { return sqlstate == "40001" || sqlstate == "40P01"; }
@@ -117,7 +154,8 @@ absl::Status StatusFromSqlState(absl::string_view sqlstate, absl::string_view wh
 }
 
 absl::Status StatusFromConnectFailure(absl::string_view url, absl::string_view message) {
-  const std::string lower = absl::AsciiStrToLower(message);
+  // What is quoted is names of the user's: "ssl-host" says nothing about TLS.
+  const std::string lower = absl::AsciiStrToLower(WithoutQuoted(message));
   absl::StatusCode code = absl::StatusCode::kUnavailable;
   absl::string_view advice = "Start the server, or correct host and port in --database_url";
   for (const ConnectRule& rule : kConnectRules) {
@@ -126,8 +164,10 @@ absl::Status StatusFromConnectFailure(absl::string_view url, absl::string_view m
     advice = rule.advice;
     break;
   }
-  const std::string said =
-      absl::StrReplaceAll(absl::StripAsciiWhitespace(message), {{"\n\t", " "}, {"\n", "; "}});
+  std::string said = absl::StrReplaceAll(absl::StripAsciiWhitespace(message), {{"\n\t", " "}, {"\n", "; "}});
+  if (IsMisread(url)) advice = kUrlForm;
+  // What libpq quotes of a URL that cannot be read may be a piece of the password.
+  if (advice == kUrlForm) said = absl::StrCat(said.substr(0, said.find('"')), "...");
   return absl::Status(
       code, absl::StrCat("the database ", WithoutPassword(url), " cannot be reached: ", said, ". ", advice));
 }

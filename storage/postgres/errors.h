@@ -12,6 +12,10 @@ namespace penstock::postgres {
 // The SQLSTATE of what libpqxx threw; empty if it has none.
 std::string SqlStateOf(const std::exception& e);
 
+// Whether what libpqxx threw means that the connection is lost. libpq may still call it open: after a failed
+// write it learns of the end only with the next read.
+bool IsLoss(const std::exception& e);
+
 // The status of an SQLSTATE (https://www.postgresql.org/docs/15/errcodes-appendix.html); `what` says what was
 // being done, `message` is PostgreSQL's own text. Without an SQLSTATE the connection was lost: UNAVAILABLE.
 absl::Status StatusFromSqlState(absl::string_view sqlstate, absl::string_view what,

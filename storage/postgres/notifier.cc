@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <pqxx/connection>
+#include <pqxx/except>
 #include <pqxx/nontransaction>
 #include <pqxx/notification>
 
@@ -14,6 +15,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "common/log.h"
+#include "storage/postgres/connection.h"
 
 namespace penstock::postgres {
 namespace {
@@ -22,39 +24,63 @@ constexpr char kChannel[] = "penstock_hints";
 constexpr size_t kPayloadBytesMax = 7000;  // PostgreSQL's bound is 8000
 constexpr size_t kOutgoingMax = 10'000;    // hints that wait for a database that is away; more are lost
 constexpr int kPollMs = 30'000;
-constexpr int kReconnectMs = 1000;
+constexpr absl::Duration kReconnectPause = absl::Seconds(1);
+constexpr absl::Duration kHintAnswerMax = absl::Seconds(5);  // also bounds how long the end waits
 
 }  // namespace
 
 // One connection that listens. Not thread-safe; libpqxx's exceptions pass through.
-class HintChannel final : public pqxx::notification_receiver {
+class HintChannel {
  public:
-  HintChannel(std::unique_ptr<pqxx::connection> connection,
-              std::function<void(const std::string&)> on_payload)
-      : pqxx::notification_receiver(*connection, kChannel),
-        connection_(std::move(connection)),
-        on_payload_(std::move(on_payload)) {}
+  HintChannel(Connector& connector, std::function<void(const std::string&)> on_payload)
+      : watchdog_(connector.watchdog()),
+        connection_(Dial(connector.url())),
+        socket_(DuplicateSocket(*connection_)),
+        receiver_(std::make_unique<Receiver>(*connection_, std::move(on_payload))) {}
+  ~HintChannel() {
+    receiver_.reset();
+    connection_.reset();
+    close(socket_);
+  }
+  HintChannel(const HintChannel&) = delete;
+  HintChannel& operator=(const HintChannel&) = delete;
 
-  void operator()(const std::string& payload, int) override { on_payload_(payload); }
-
-  int socket() const { return connection_->sock(); }
-  void Receive() { connection_->get_notifs(); }
-  bool IsOpen() const { return connection_->is_open(); }
+  int socket() const { return socket_; }
+  void Receive() {
+    connection_->get_notifs();
+    if (!connection_->is_open()) throw pqxx::broken_connection("the connection is closed");
+  }
 
   // Statements in one round trip.
   void Run(const std::string& statements) {
+    const Watchdog::Watch watch(watchdog_, socket_, kHintAnswerMax);
     pqxx::nontransaction session(*connection_);
     session.exec(statements);
   }
   std::string Quote(const std::string& text) { return connection_->quote(text); }
 
  private:
-  const std::unique_ptr<pqxx::connection> connection_;
-  const std::function<void(const std::string&)> on_payload_;
+  // Its connection has to outlive it.
+  class Receiver final : public pqxx::notification_receiver {
+   public:
+    Receiver(pqxx::connection& connection, std::function<void(const std::string&)> on_payload)
+        : pqxx::notification_receiver(connection, kChannel), on_payload_(std::move(on_payload)) {}
+    void operator()(const std::string& payload, int) override { on_payload_(payload); }
+
+   private:
+    const std::function<void(const std::string&)> on_payload_;
+  };
+
+  Watchdog& watchdog_;
+  std::unique_ptr<pqxx::connection> connection_;
+  const int socket_;  // a duplicate, so that it is never another's
+  std::unique_ptr<Receiver> receiver_;
 };
 
-ListenNotifier::ListenNotifier(const std::string& url, std::string process_id)
-    : url_(url), process_id_(std::move(process_id)), wake_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+ListenNotifier::ListenNotifier(Connector& connector, std::string process_id)
+    : connector_(connector),
+      process_id_(std::move(process_id)),
+      wake_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -90,8 +116,8 @@ void ListenNotifier::Run() {
   while (true) {
     try {
       if (channel == nullptr) {
-        channel = std::make_unique<HintChannel>(std::make_unique<pqxx::connection>(url_),
-                                                [this](const std::string& payload) { Hear(payload); });
+        channel =
+            std::make_unique<HintChannel>(connector_, [this](const std::string& payload) { Hear(payload); });
         channel->Run(absl::StrCat("LISTEN ", kChannel));
       }
       if (!Exchange(*channel)) return;
@@ -99,8 +125,14 @@ void ListenNotifier::Run() {
       spdlog::debug("hints of other processes are not heard error={}", LogValue(e.what()));
       channel.reset();
     }
-    pollfd waits[] = {{wake_fd_, POLLIN, 0}, {channel == nullptr ? -1 : channel->socket(), POLLIN, 0}};
-    poll(waits, 2, channel == nullptr ? kReconnectMs : kPollMs);
+    if (channel == nullptr) {
+      // Not woken by hints, which would each try to connect.
+      absl::MutexLock lock(&mutex_);
+      if (mutex_.AwaitWithTimeout(absl::Condition(&stop_), kReconnectPause)) return;
+      continue;
+    }
+    pollfd waits[] = {{wake_fd_, POLLIN, 0}, {channel->socket(), POLLIN, 0}};
+    poll(waits, 2, kPollMs);
     eventfd_t ignored;
     eventfd_read(wake_fd_, &ignored);
     absl::MutexLock lock(&mutex_);

@@ -15,8 +15,8 @@ namespace penstock::postgres {
 // One thread with one connection sends and hears. While the database is away hints stay within this process.
 class ListenNotifier final : public Notifier {
  public:
-  // `url` as WithDefaults gives it; `process_id` tells this process's own hints from others'.
-  ListenNotifier(const std::string& url, std::string process_id);
+  // `connector` outlives this; `process_id` tells this process's own hints from others'.
+  ListenNotifier(Connector& connector, std::string process_id);
   ~ListenNotifier() override;
 
   // Delivers here at once and hands the hint to the thread for the others.
@@ -27,7 +27,7 @@ class ListenNotifier final : public Notifier {
   bool Exchange(class HintChannel& channel);
   void Hear(const std::string& payload);
 
-  const std::string url_;
+  Connector& connector_;  // for URL and watchdog: hints have no part in its back-off
   const std::string process_id_;
   const int wake_fd_;  // an eventfd
   absl::Mutex mutex_;

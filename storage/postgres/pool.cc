@@ -20,7 +20,7 @@ absl::StatusOr<std::unique_ptr<Connection>> Connector::Connect() {
     absl::MutexLock lock(&mutex_);
     if (!last_failure_.ok() && clock_.Now() < next_try_at_) return last_failure_;
   }
-  auto connection = Connection::Open(url_);
+  auto connection = Connection::Open(url_, watchdog_);
   absl::MutexLock lock(&mutex_);
   last_failure_ = connection.status();
   if (connection.ok()) {
@@ -57,17 +57,27 @@ absl::StatusOr<std::unique_ptr<Connection>> Pool::Take() {
     Return(std::move(idle->connection));
   }
   auto connection = connector_.Connect();
-  if (!connection.ok()) {
-    absl::MutexLock lock(&mutex_);
-    --connections_;
-  }
-  return connection;
+  if (connection.ok()) return connection;
+  // The server may give no more than there are: then one of them serves, soon.
+  absl::MutexLock lock(&mutex_);
+  --connections_;
+  const auto settled = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return !idle_.empty() || connections_ == 0;
+  };
+  if (!mutex_.AwaitWithTimeout(absl::Condition(&settled), kTakeMax) || idle_.empty()) return connection;
+  std::unique_ptr<Connection> free = std::move(idle_.back().connection);
+  idle_.pop_back();
+  return free;
 }
 
 void Pool::Return(std::unique_ptr<Connection> connection) {
-  const bool unusable = connection->lost() || connection->failed();
+  const bool lost = connection->lost();
+  const bool unusable = lost || connection->failed();
   if (unusable) connection.reset();
   absl::MutexLock lock(&mutex_);
+  if (lost) {
+    for (Idle& idle : idle_) idle.since = absl::InfinitePast();
+  }
   if (unusable) {
     --connections_;
   } else {

@@ -12,23 +12,28 @@
 #include "absl/time/time.h"
 #include "common/clock.h"
 #include "storage/postgres/connection.h"
+#include "storage/postgres/watchdog.h"
 
 namespace penstock::postgres {
 
 // Thread-safe.
 class Connector {
  public:
-  Connector(std::string url, const Clock& clock) : url_(std::move(url)), clock_(clock) {}
+  // `clock` outlives this, and this its connections.
+  Connector(std::string url, const Clock& clock) : url_(std::move(url)), clock_(clock), watchdog_(clock) {}
 
   // A new connection. For a while after a failure, longer each time, the same error is given without trying.
   // Errors: see Connection::Open.
   absl::StatusOr<std::unique_ptr<Connection>> Connect();
 
   const std::string& url() const { return url_; }
+  const Clock& clock() const { return clock_; }
+  Watchdog& watchdog() { return watchdog_; }
 
  private:
   const std::string url_;
   const Clock& clock_;
+  Watchdog watchdog_;
   absl::Mutex mutex_;
   absl::Status last_failure_ ABSL_GUARDED_BY(mutex_);
   absl::Time next_try_at_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
@@ -45,7 +50,8 @@ class Pool {
   // comes back in time, or if the database is away.
   absl::StatusOr<std::unique_ptr<Connection>> Take();
 
-  // Gives one back; one that is lost, or whose last statement failed, is closed.
+  // Gives one back; one that failed is closed. If it is lost, none of the idle ones is trusted any more: they
+  // were to the same server.
   void Return(std::unique_ptr<Connection> connection);
 
  private:

@@ -1,5 +1,7 @@
 #include "storage/postgres/url.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -18,6 +20,21 @@ constexpr std::pair<absl::string_view, absl::string_view> kDefaults[] = {
     {"keepalives_count", "3"}, {"tcp_user_timeout", "30000"}, {"fallback_application_name", "penstock"},
 };
 
+bool IsDefault(absl::string_view parameter) {
+  const std::pair<absl::string_view, absl::string_view> parts =
+      absl::StrSplit(parameter, absl::MaxSplits('=', 1));
+  return std::find(std::begin(kDefaults), std::end(kDefaults), parts) != std::end(kDefaults);
+}
+
+// Where the parameters of `url` begin, as libpq finds it: a ? before the @ is of the password.
+size_t ParametersAt(absl::string_view url) {
+  const size_t scheme = url.find("://");
+  const size_t begin = scheme == absl::string_view::npos ? 0 : scheme + 3;
+  const size_t end_of_user = url.find_first_of("@/", begin);
+  const bool has_user = end_of_user != absl::string_view::npos && url[end_of_user] == '@';
+  return url.find('?', has_user ? end_of_user : begin);
+}
+
 }  // namespace
 
 bool IsPostgresUrl(absl::string_view url) {
@@ -25,7 +42,7 @@ bool IsPostgresUrl(absl::string_view url) {
 }
 
 std::string WithDefaults(absl::string_view url) {
-  const size_t question = url.find('?');
+  const size_t question = ParametersAt(url);
   std::string whole(url);
   char separator = question == absl::string_view::npos ? '?' : '&';
   if (question + 1 == url.size()) separator = '\0';
@@ -42,15 +59,22 @@ std::string WithDefaults(absl::string_view url) {
   return whole;
 }
 
+bool IsMisread(absl::string_view url) {
+  url = url.substr(0, ParametersAt(url));
+  const size_t first = url.find('@');
+  return first != url.rfind('@') ||
+         (first != absl::string_view::npos && url.find('/', url.find("://") + 3) < first);
+}
+
 std::string WithoutPassword(absl::string_view url) {
   std::string shown;
   const size_t scheme = url.find("://");
   if (scheme == absl::string_view::npos) return std::string(url);
   shown = std::string(url.substr(0, scheme + 3));
   url.remove_prefix(scheme + 3);
-  const absl::string_view authority = url.substr(0, url.find_first_of("/?"));
-  if (const size_t at = authority.rfind('@'); at != absl::string_view::npos) {
-    const absl::string_view user = authority.substr(0, at);
+  // Up to the last @ of all: a password in which somebody forgot to write / or ? as %XX must not show either.
+  if (const size_t at = url.rfind('@'); at != absl::string_view::npos) {
+    const absl::string_view user = url.substr(0, at);
     const size_t colon = user.find(':');
     absl::StrAppend(&shown, user.substr(0, colon), colon == absl::string_view::npos ? "@" : ":***@");
     url.remove_prefix(at + 1);
@@ -60,10 +84,12 @@ std::string WithoutPassword(absl::string_view url) {
   if (parts.second.empty()) return shown;
   std::vector<std::string> parameters;
   for (const absl::string_view parameter : absl::StrSplit(parts.second, '&')) {
+    if (IsDefault(parameter)) continue;
     const absl::string_view name = parameter.substr(0, parameter.find('='));
     const bool secret = absl::StrContains(name, "password");
     parameters.push_back(secret ? absl::StrCat(name, "=***") : std::string(parameter));
   }
+  if (parameters.empty()) return shown;
   return absl::StrCat(shown, "?", absl::StrJoin(parameters, "&"));
 }
 

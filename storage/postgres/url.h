@@ -14,7 +14,11 @@ bool IsPostgresUrl(absl::string_view url);
 // them itself. All else is libpq's: TLS (sslmode, sslrootcert ...), password files, services, several hosts.
 std::string WithDefaults(absl::string_view url);
 
-// For messages and logs: every password is replaced by ***.
+// Whether libpq splits `url` elsewhere than was meant, because a password has a plain @ or / in it. What
+// libpq then says may show a part of the password.
+bool IsMisread(absl::string_view url);
+
+// For messages and logs: every password is replaced by ***, and what WithDefaults adds is left out.
 std::string WithoutPassword(absl::string_view url);
 
 }  // namespace penstock::postgres

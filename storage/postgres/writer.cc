@@ -12,7 +12,7 @@ namespace {
 // "PENSTOCK" in ASCII, so that it meets no other program's lock.
 #define PENSTOCK_TAKE_WRITE_LOCK "SELECT pg_advisory_xact_lock(5784117205443855179)"
 
-constexpr char kBegin[] = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; " PENSTOCK_TAKE_WRITE_LOCK "; ";
+constexpr char kBegin[] = "BEGIN ISOLATION LEVEL READ COMMITTED; " PENSTOCK_TAKE_WRITE_LOCK "; ";
 // Rows of writers that ended without saying so go after a while: nobody asks for them any more.
 constexpr char kSetUp[] = "BEGIN; " PENSTOCK_TAKE_WRITE_LOCK
                           "; CREATE TABLE IF NOT EXISTS penstock_writers (writer_id TEXT NOT NULL PRIMARY "
@@ -21,8 +21,12 @@ constexpr char kSetUp[] = "BEGIN; " PENSTOCK_TAKE_WRITE_LOCK
                           "DELETE FROM penstock_writers WHERE used_at < now() - INTERVAL '30 days'; COMMIT";
 constexpr char kSelectNumber[] = "SELECT number FROM penstock_writers WHERE writer_id = $1";
 
-constexpr int kFateTries = 50;
 constexpr absl::Duration kFatePause = absl::Milliseconds(200);
+// How long it is tried to learn a transaction's fate: from a database that cannot be reached, and from one
+// where the old connection still holds the lock, as it does for idle_in_transaction_session_timeout if the
+// server was not told of its end.
+constexpr absl::Duration kFateAwayMax = absl::Seconds(10);
+constexpr absl::Duration kFateHeldMax = absl::Seconds(45);
 
 void Pause(absl::Duration duration) {
   absl::Notification never;
@@ -46,7 +50,10 @@ absl::Status Writer::Open() {
 absl::Status Writer::Connect() {
   connection_.reset();
   ASSIGN_OR_RETURN(auto connection, connector_.Connect());
-  RETURN_IF_ERROR(connection->Script(kSetUp));
+  const absl::Status set_up = connection->Script(kSetUp);
+  // Waiting does not help, unlike with a right that is missing for a while at work.
+  if (connection->forbidden()) return absl::FailedPreconditionError(set_up.message());
+  RETURN_IF_ERROR(set_up);
   connection_ = std::move(connection);
   return absl::OkStatus();
 }
@@ -109,25 +116,34 @@ absl::Status Writer::Commit() {
   }
   return absl::UnavailableError(
       "the connection to the database was lost while the write was being committed, and the database has not "
-      "come "
-      "back since: it may or may not be stored. Read before trying again");
+      "come back since: it may or may not be stored. Read before trying again");
 }
 
 // The lock is held until the old transaction has ended, so what is read under it is final.
 Writer::Fate Writer::LearnFate() {
-  for (int i = 0; i < kFateTries; ++i) {
-    std::optional<int64_t> stored;
-    if (Connect().ok() && connection_->Script(kBegin).ok()) {
-      const absl::Status read = connection_->Query(kSelectNumber, {id_}, [&](const db::Row& row) {
-        stored = row.Int64(0);
-        return absl::OkStatus();
-      });
-      (void)connection_->Script("ROLLBACK");
-      if (read.ok()) return stored == number_ ? Fate::kCommitted : Fate::kRolledBack;
+  const absl::Time begun = connector_.clock().Now();
+  while (true) {
+    connection_.reset();
+    auto connection = connector_.Connect();
+    const bool reached = connection.ok();
+    if (reached) {
+      connection_ = *std::move(connection);
+      std::optional<int64_t> stored;
+      absl::Status read = connection_->Script(kBegin);
+      if (read.ok()) {
+        read = connection_->Query(kSelectNumber, {id_}, [&](const db::Row& row) {
+          stored = row.Int64(0);
+          return absl::OkStatus();
+        });
+      }
+      if (read.ok()) {
+        (void)connection_->Script("ROLLBACK");
+        return stored == number_ ? Fate::kCommitted : Fate::kRolledBack;
+      }
     }
+    if (connector_.clock().Now() - begun >= (reached ? kFateHeldMax : kFateAwayMax)) return Fate::kUnknown;
     Pause(kFatePause);
   }
-  return Fate::kUnknown;
 }
 
 }  // namespace penstock::postgres

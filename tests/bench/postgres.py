@@ -59,8 +59,9 @@ def create_run_postgres(bench: Bench) -> None:
         for i in range(REPEATS):
             raw.append(measure(STORE, 'raw_postgres', database(server, f'raw{i}'), CALLERS, SECONDS)['per_second'])
             store.append(measure(STORE, 'store', database(server, f'store{i}'), CALLERS, SECONDS)['per_second'])
-            served.append(create_rate(bench.fresh(f'served-{i}'), False, '--role=server',
-                                      f'--database_url={database(server, f"served{i}")}', callers=CALLERS)['per_second'])
+            url = database(server, f'served{i}')
+            served.append(create_rate(bench.fresh(f'served-{i}'), False, '--role=server', f'--database_url={url}',
+                                      callers=CALLERS)['per_second'])
     peer = f'libpqxx alone, {CALLERS} connections'
     bench.figure('creates', median(served), 'creates/s', versus=peer, ratio=median_ratio(served, raw), at_least=0.4)
     bench.figure('store_without_grpc', median(store), 'creates/s', versus=peer, ratio=median_ratio(store, raw))
@@ -80,8 +81,8 @@ def read_1m_postgres(bench: Bench) -> None:
         for part in ('p50', 'p99'):
             ours = [result[f'{call}_store'][part] for result in results]
             raw = [result[f'{call}_raw'][part] for result in results]
-            bench.figure(f'{call}_{part}', median(ours), 'ms', versus='libpqxx, same SQL', ratio=median_ratio(ours, raw),
-                         at_most=2)
+            bench.figure(f'{call}_{part}', median(ours), 'ms', versus='libpqxx, same SQL',
+                         ratio=median_ratio(ours, raw), at_most=2)
     bare = [result['get_raw_bare']['p50'] for result in results]
     ours = [result['get_store']['p50'] for result in results]
     bench.figure('get_p50_to_one_statement', median(ours), 'ms', versus='without a transaction',

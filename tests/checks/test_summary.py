@@ -83,6 +83,16 @@ def test_errors_in_fixtures_are_failures(tmp_path):
     assert '1 passed, 1 failed, 1 skipped' in printed
 
 
+def test_what_is_skipped_for_one_reason_shares_a_line(tmp_path):
+    cases = ''.join(f'<testcase classname="a" name="t[a: {number}]"><skipped message="only with sqlite: why"/></testcase>'
+                    for number in range(50))
+    (tmp_path / 'e2e.xml').write_text(f'<testsuite>{cases}<testcase classname="a" name="u"><skipped message="alone"/>'
+                                      '</testcase></testsuite>')
+    printed = summary('pytest', 'e2e', tmp_path / 'e2e.xml', 'log', tmp_path / 'out.json').stdout
+    assert [line.strip() for line in printed.splitlines()[1:]] == [
+        'skipped 50 tests: only with sqlite: why', 'skipped a.u: alone']
+
+
 def test_the_last_line_is_the_sum(tmp_path):
     for name, passed, failed, skipped in (('a', 3, [], []), ('b', 4, ['x'], ['y'])):
         (tmp_path / f'{name}.json').write_text(json.dumps({'passed': passed, 'failed': failed, 'skipped': skipped}))

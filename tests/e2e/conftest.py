@@ -18,13 +18,39 @@ for variable in list(os.environ):
     if variable.startswith(('KF_PIPELINES_', 'KFP_')) or variable.lower().endswith('_proxy'):
         del os.environ[variable]
 
+import databases  # noqa: E402
 from penstock import SERVER, Server  # noqa: E402
 from specs import Journal  # noqa: E402
 
 
-def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption('--database', choices=databases.KINDS, default=os.environ.get('PENSTOCK_TEST_DATABASE', 'sqlite'),
+                     help='what the servers store in; also PENSTOCK_TEST_DATABASE')
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: List[pytest.Item]) -> None:
     if not SERVER.exists():
         raise pytest.UsageError(f'{SERVER} is not built: run tests/run.sh e2e, which builds it.')
+    kind = config.getoption('--database')
+    if kind not in databases.KINDS:
+        raise pytest.UsageError(f'PENSTOCK_TEST_DATABASE is {kind!r}; it may be {" or ".join(databases.KINDS)}')
+    for item in items:
+        for needed in databases.KINDS:
+            mark = item.get_closest_marker(needed)
+            if mark and needed != kind:
+                item.add_marker(pytest.mark.skip(reason=f'only with {needed}: {mark.args[0]}'))
+        if kind == 'postgres' and databases.missing():
+            item.add_marker(pytest.mark.skip(reason=databases.missing()))
+
+
+@pytest.fixture(scope='session', autouse=True)
+def database_kind(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The database behind all servers of this session."""
+    kind = request.config.getoption('--database')
+    if kind == 'postgres':
+        Server.databases = databases.Postgres()
+    yield kind
+    Server.databases.close()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -12,6 +12,7 @@ import kfp
 import requests
 
 import processes
+from databases import Sqlite
 from waiting import wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -31,6 +32,9 @@ def environment(folder: pathlib.Path) -> Dict[str, str]:
 
 
 class Server:
+    # What all servers use that do not name a database themselves; set by the option --database.
+    databases: Any = Sqlite()
+
     def __init__(self, folder: pathlib.Path, *flags: str) -> None:
         """`folder` holds the data directory and the server's log; `flags` come after the usual ones."""
         self.folder = folder
@@ -43,6 +47,9 @@ class Server:
         folder.mkdir(parents=True, exist_ok=True)
 
     def command(self, *flags: str) -> List[str]:
+        if not any(flag.startswith('--database_url=') for flag in (*self.flags, *flags)):
+            url = self.databases.url_of(self.folder)
+            flags = (*flags, f'--database_url={url}') if url else flags
         return [str(SERVER), f'--data_dir={self.data_dir}', f'--http_listen=127.0.0.1:{self.http_port}',
                 f'--grpc_listen=127.0.0.1:{self.grpc_port}', f'--python={sys.executable}',
                 f'--ready_file={self.folder / "ready.json"}', *self.flags, *flags]

@@ -13,6 +13,8 @@ import yaml
 
 import specs
 
+pytestmark = pytest.mark.sqlite('bad files are refused before they reach the database')
+
 GOOD = yaml.safe_dump(specs.noop()).encode()
 LIMIT = 32 << 20
 PNG = b'\x89PNG\r\n\x1a\n' + struct.pack('>I', 13) + b'IHDR' + b'\0' * 17

@@ -12,6 +12,8 @@ from kfp import compiler
 from penstock import environment
 from test_pipelines import adding
 
+pytestmark = pytest.mark.sqlite('each call of the CLI costs a second, and it speaks HTTP as the other tests do')
+
 KFP = pathlib.Path(sys.executable).parent / 'kfp'
 
 

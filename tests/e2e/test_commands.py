@@ -11,6 +11,8 @@ import specs
 from penstock import ROOT, SERVER, environment
 from specs import Shell
 
+pytestmark = pytest.mark.sqlite('it names both databases itself')
+
 sys.path.insert(0, str(ROOT / 'tests' / 'support'))
 from private_postgres import PrivatePostgres, binaries  # noqa: E402
 

@@ -13,6 +13,8 @@ from penstock import ROOT, SERVER, environment
 from waiting import wait_until
 
 EXAMPLE = ROOT / 'examples/retrain.py'
+pytestmark = pytest.mark.sqlite('the quick start uses SQLite, and the example does nothing that test_runs.py does not')
+
 QUICKSTART = ROOT / 'deploy/quickstart.sh'
 
 

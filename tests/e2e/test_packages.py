@@ -16,6 +16,8 @@ from package_index import PackageIndex, wheel
 from penstock import SERVER, Server, environment
 from waiting import wait_until
 
+pytestmark = pytest.mark.sqlite('pip takes its time, and knows nothing of the database')
+
 
 def asking(index: PackageIndex, requirement: str, **options: Any) -> Callable[..., Any]:
     """The component `look` with this requirement. Without hosts the SDK makes one of the URL, which pip cannot read."""

@@ -89,6 +89,7 @@ def test_data_directory_that_cannot_be(make_server, tmp_path):
     refuses(server, 'file', 'directory')
 
 
+@pytest.mark.sqlite('it edits the file; what is read from it is the same on both databases')
 def test_database_of_a_newer_program(make_server):
     server = make_server().start()
     server.stop()
@@ -103,6 +104,7 @@ def test_database_of_a_newer_program(make_server):
     server.start()
 
 
+@pytest.mark.sqlite('it is about the file')
 def test_database_that_is_none(make_server):
     server = make_server()
     server.data_dir.mkdir()
@@ -111,6 +113,7 @@ def test_database_that_is_none(make_server):
     assert (server.data_dir / 'penstock.db').read_bytes().startswith(b'this is no database')
 
 
+@pytest.mark.sqlite('it is about the file')
 def test_everything_lives_in_the_data_directory(make_server):
     server = make_server().start()
     server.succeed(server.create_run(specs.noop()))
@@ -183,6 +186,7 @@ def test_without_gateway(make_server):
     assert server.wait() == 0
 
 
+@pytest.mark.sqlite('the disk of PostgreSQL is not that of the data directory')
 def test_full_disk(make_server, tmp_path):
     """Writes are refused with a clear error while there is no room, reads go on, and all is well after."""
     place = tmp_path / 'small'
