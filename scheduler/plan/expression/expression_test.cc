@@ -401,6 +401,17 @@ TEST(ExpressionTest, ResultsAreBounded) {
   EXPECT_EQ(Give(absl::StrCat("size", doubled)), absl::StrCat(16 << 8));
 }
 
+// A text of the largest parameter can be parsed once, which is what a selector does.
+TEST(ExpressionTest, ParsingIsBounded) {
+  const Json largest("[\"" + std::string(limits::kOutputParameterBytes - 4, 'a') + "\"]");
+  EXPECT_EQ(
+      Give("size(parseJson(string_value)[0])", Json(absl::StrCat("[\"", std::string(1000, 'a'), "\"]"))),
+      "1000");
+  EXPECT_EQ(Give("size(parseJson(string_value))", largest), "1");
+  EXPECT_THAT(Give("size(parseJson(string_value)) + size(parseJson(string_value))", largest),
+              HasSubstr("kExpressionCost"));
+}
+
 TEST(ExpressionTest, LargeListsAreCompared) {
   const Json list(std::vector<int>(100'000, 7));
   EXPECT_EQ(Give("list_value == list_value", list), "true");

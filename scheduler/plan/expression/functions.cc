@@ -19,6 +19,7 @@ namespace penstock::expression {
 namespace {
 
 constexpr double kInt64End = 9223372036854775808.0;  // 2^63
+constexpr int64_t kParseCost = 3;  // of a byte of JSON: what it becomes takes more room than the text
 
 constexpr absl::string_view SymbolOf(Op op) {
   switch (op) {
@@ -293,7 +294,7 @@ absl::StatusOr<Value> Evaluator::ParseJsonText(const Node& node, const Value& va
   if (value.kind != Value::Kind::kString) {
     return NotFor(node, "parseJson() takes a string", value);
   }
-  if (!Charge(static_cast<int64_t>(value.text.size()))) {
+  if (!Charge(static_cast<int64_t>(value.text.size()) * kParseCost)) {
     return TooDear(node);
   }
   absl::StatusOr<Json> json = ParseJson(value.text);
