@@ -21,6 +21,15 @@ inline constexpr int kSpecNesting = 100;                          // graphs with
 inline constexpr int kSpecNameBytes = 1024;       // name of a task, component, input or output
 inline constexpr int kSpecOutputNameBytes = 255;  // output of an executor: becomes a file name
 
+// --- Expressions: conditions and selectors of tasks ---
+inline constexpr int kExpressionBytes = 64 << 10;
+inline constexpr int kExpressionDepth = 100;     // brackets and operators within one another
+inline constexpr int kExpressionNodes = 10'000;  // names, literals, operators and calls
+inline constexpr int64_t kExpressionCost =
+    int64_t{16} << 20;  // of one evaluation: bytes and elements that it looks at or makes, and a step a node
+inline constexpr int64_t kExpressionResultBytes = int64_t{4}
+                                                  << 20;  // a text that it makes, and what it gives
+
 // --- Requests ---
 inline constexpr int kRpcMessageBytes =
     64 << 20;                             // one gRPC message; a package of the size above, as a Struct, fits
