@@ -136,9 +136,9 @@ absl::StatusOr<bool> Engine::HoldLease(absl::Time now) {
 }
 
 void Engine::Decide(ActiveRun& run, const PlanEvent& event, absl::Time now) {
-  Decision decision = Step(run.snapshot, event, now);
+  Decision decision = Step(run.snapshot, event, now, ids_);
   run.ready.insert(run.ready.end(), decision.ready.begin(), decision.ready.end());
-  run.newly_ready.insert(run.newly_ready.end(), decision.ready.begin(), decision.ready.end());
+  run.newly_waiting.insert(run.newly_waiting.end(), decision.waiting.begin(), decision.waiting.end());
   for (const int task : decision.cancel) run.cancel.push_back(run.snapshot.tasks[task].attempt_id);
   if (run.snapshot.state != RunState::kRunning) {
     run.ready.clear();

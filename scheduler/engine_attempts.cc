@@ -69,8 +69,8 @@ absl::Status Engine::OnAttemptFinished(const AttemptFinished& event, absl::Time 
     auto outputs = TaskOutputsOf(places_, run.snapshot, task, event.attempt_id, event.outputs);
     if (outputs.ok()) {
       ended.result = AttemptResult::kSucceeded;
-      ended.outputs = *std::move(outputs);
-      RETURN_IF_ERROR(GiveArtifactIds(ended.outputs));
+      RETURN_IF_ERROR(GiveArtifactIds(*outputs));
+      ended.outputs = std::make_shared<const TaskOutputs>(*std::move(outputs));
       run.commit.outputs.emplace_back(task, ended.outputs);
     } else {
       ended.message = row.message = std::string(outputs.status().message());
@@ -167,16 +167,12 @@ bool Engine::StartNext(ActiveRun& run, absl::Time now) {
   return true;
 }
 
-// Says of the tasks that became ready in this pass and found no room what they wait for now. A new task's row
-// says it from the start.
+// Says of the tasks that became ready in this pass and found no room what they wait for now.
 void Engine::NoteWaiting(ActiveRun& run) {
-  const bool taken = !run.commit.tasks.empty() && !run.commit.tasks.front().from.has_value();
-  for (const int task : run.newly_ready) {
-    if (!taken && run.snapshot.tasks[task].state == TaskState::kPending) {
-      run.commit.waiting.emplace_back(task, WaitReason::kCapacity);
-    }
+  for (const int task : run.newly_waiting) {
+    if (run.snapshot.tasks[task].ready) run.commit.waiting.emplace_back(task, WaitReason::kCapacity);
   }
-  run.newly_ready.clear();
+  run.newly_waiting.clear();
 }
 
 // Starts the attempt, or keeps it for the next pass when the executor cannot take it just now.

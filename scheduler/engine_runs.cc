@@ -81,7 +81,7 @@ void Engine::FailRun(const std::string& run_id, const absl::Status& why) {
 
 absl::Status Engine::LoadActive(const std::string& run_id, bool reattach,
                                 std::vector<LaunchSpec>& reattach_specs) {
-  ASSIGN_OR_RETURN(LoadedRun loaded, LoadRun(store_, documents_, run_id));
+  ASSIGN_OR_RETURN(LoadedRun loaded, LoadRun(store_, documents_, places_.artifacts.local_root, run_id));
   ActiveRun& run = runs_[run_id];
   run = ActiveRun{};
   run.snapshot = std::move(loaded.snapshot);
@@ -101,9 +101,7 @@ absl::Status Engine::LoadActive(const std::string& run_id, bool reattach,
   }
   if (!run.snapshot.tasks.empty() || run.snapshot.state != RunState::kPending) {
     if (run.snapshot.tasks.empty()) {  // terminated before it was taken
-      RunTaken taken;
-      for (size_t i = 0; i < run.snapshot.plan->tasks().size(); ++i) taken.task_ids.push_back(ids_.NewId());
-      Decide(run, taken, clock_.Now());
+      Decide(run, RunTaken{}, clock_.Now());
     } else {
       Decide(run, RunRestored{}, clock_.Now());
     }
@@ -164,11 +162,7 @@ absl::Status Engine::TakeRun(const std::string& run_id, absl::Time now, PassResu
     runs_.erase(run_id);
     return absl::OkStatus();
   }
-  if (run.snapshot.state == RunState::kPending) {
-    RunTaken taken;
-    for (size_t i = 0; i < run.snapshot.plan->tasks().size(); ++i) taken.task_ids.push_back(ids_.NewId());
-    Decide(run, taken, now);
-  }
+  if (run.snapshot.state == RunState::kPending) Decide(run, RunTaken{}, now);
   ++result.runs_taken;
   return absl::OkStatus();
 }

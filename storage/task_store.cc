@@ -53,7 +53,7 @@ constexpr char kTaskByAnyName[] = R"sql(
 constexpr char kParameterInsert[] =
     "INSERT INTO task_parameters (run_id, task_id, direction, name, value) VALUES ($1, $2, $3, $4, $5)";
 constexpr char kParameterList[] =
-    "SELECT task_id, direction, name, value FROM task_parameters WHERE run_id = $1";
+    "SELECT task_id, direction, name, value FROM task_parameters WHERE run_id = $1 AND direction = $2";
 constexpr char kArtifactIdCounter[] = "artifact_ids";
 constexpr char kArtifactInsert[] = R"sql(
   INSERT INTO artifacts
@@ -234,10 +234,14 @@ absl::Status TaskParameterInsert(db::Tx& tx, absl::string_view run_id, const Tas
       .status();
 }
 
-absl::StatusOr<std::vector<TaskParameterRow>> TaskParameterList(db::Tx& tx, absl::string_view run_id) {
-  return ListOfRun<TaskParameterRow>(tx, kParameterList, run_id, [](const db::Row& row) {
-    return TaskParameterRow{row.String(0), ReadDirection(row.Text(1)), row.String(2), row.String(3)};
-  });
+absl::StatusOr<std::vector<TaskParameterRow>> TaskParameterList(db::Tx& tx, absl::string_view run_id,
+                                                                Direction direction) {
+  std::vector<TaskParameterRow> rows;
+  RETURN_IF_ERROR(tx.Query(kParameterList, {run_id, Name(direction)}, [&](const db::Row& row) {
+    rows.push_back({row.String(0), ReadDirection(row.Text(1)), row.String(2), row.String(3)});
+    return absl::OkStatus();
+  }));
+  return rows;
 }
 
 absl::StatusOr<int64_t> ArtifactIdReserve(db::Tx& tx, int64_t count) {

@@ -37,7 +37,9 @@ absl::StatusOr<TaskAttemptRow> TaskAttemptFind(db::Tx& tx, absl::string_view run
                                                int number);
 
 absl::Status TaskParameterInsert(db::Tx& tx, absl::string_view run_id, const TaskParameterRow& row);
-absl::StatusOr<std::vector<TaskParameterRow>> TaskParameterList(db::Tx& tx, absl::string_view run_id);
+// Those of one direction, of all tasks of the run.
+absl::StatusOr<std::vector<TaskParameterRow>> TaskParameterList(db::Tx& tx, absl::string_view run_id,
+                                                                Direction direction);
 
 // Artifact ids are numbers, as on KFP's wire, below 2^53 so that JavaScript can hold them. Reserves `count`
 // of them and returns the first.

@@ -239,7 +239,7 @@ TEST(CheckSupportedTest, EveryFeatureIsNamedWithItsPlace) {
   for (const char* part :
        {"loops (dsl.ParallelFor) at root.dag.tasks.loop;",
         "conditions (dsl.If, dsl.Elif, dsl.Else) at components.comp-branches.dag.tasks.branch-1",
-        "ignore_upstream_failure) at root.dag.tasks.report", "graphs within graphs",
+        "ignore_upstream_failure) at root.dag.tasks.report",
         "retries (set_retry) at components.comp-loop.dag.tasks.say",
         "importers (dsl.importer) at root.dag.tasks.import", "final status as an input", "lists of artifacts",
         "expressions over an input", "dsl.OneOf) at components.comp-branches"}) {

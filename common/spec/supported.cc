@@ -83,8 +83,6 @@ struct ComponentView {
   const PipelineDeploymentConfig::ExecutorSpec& executor;
 };
 
-bool IsGraph(const ComponentView& view) { return view.component.has_dag(); }
-
 bool IsImporter(const ComponentView& view) { return view.executor.has_importer(); }
 
 bool IsResolver(const ComponentView& view) { return view.executor.has_resolver(); }
@@ -117,7 +115,6 @@ struct ComponentFeature {
 };
 
 constexpr ComponentFeature kUnsupportedInComponents[] = {
-    {"graphs within graphs (a pipeline used as a component)", IsGraph},
     {"importers (dsl.importer)", IsImporter},
     {"resolvers", IsResolver},
     {"custom jobs", IsCustomJob},

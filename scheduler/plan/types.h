@@ -1,10 +1,14 @@
 // The state machine of a run, as data: its snapshot, what happens to it, and what follows.
+//
+// A run is a tree of tasks. A scope is one graph at work: the root's, that of a task whose component is a
+// graph. Its tasks lie next to each other, in the order of the plan.
 #pragma once
 
-#include <map>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -16,20 +20,33 @@
 
 namespace penstock {
 
-// One task as it stands. Its number is that of the plan.
+// One task as it stands. Its number is its place in RunSnapshot::tasks.
 struct TaskSnapshot {
   std::string task_id;
+  int scope = 0;         // that it belongs to
+  int planned = 0;       // its number in the scope's graph
+  int inner_scope = -1;  // of the tasks in it, once it has started, if it is a graph
   TaskState state = TaskState::kPending;
-  WaitReason wait_reason = WaitReason::kUpstream;
-  int error_code = 0;  // google.rpc.Code
+  WaitReason wait_reason = WaitReason::kUpstream;  // as in its row
+  bool ready = false;                              // waits for nothing but capacity
+  int unfinished_upstream = 0;                     // tasks it waits for that are not in a final state
+  int attempts = 0;
+  std::string attempt_id;  // of the attempt that runs
+  int error_code = 0;      // google.rpc.Code
   std::string error_message;
-  absl::Time created_at = absl::UnixEpoch();
   absl::Time started_at = absl::UnixEpoch();
   absl::Time finished_at = absl::UnixEpoch();
-  int attempts = 0;
-  std::string attempt_id;       // of the attempt that runs
-  int unfinished_upstream = 0;  // tasks it waits for that are not in a final state
-  TaskOutputs outputs;          // once it has succeeded
+  // Once it has succeeded, until the scope that it belongs to has ended.
+  std::shared_ptr<const TaskOutputs> outputs;
+};
+
+struct ScopeSnapshot {
+  int dag = 0;            // of the plan
+  int owner = -1;         // the task whose graph it is; none for the root
+  int first_task = 0;     // the others follow
+  int unfinished = 0;     // tasks whose end has not been taken into account
+  int first_failed = -1;  // task
+  bool any_canceled = false;
 };
 
 // A run that is being driven. Owned by one engine.
@@ -38,20 +55,18 @@ struct RunSnapshot {
   std::string run_id;
   RunState state = RunState::kPending;
   RunFacts facts;  // without the task's own fields
-  TaskInputs root_inputs;
-  std::vector<TaskSnapshot> tasks;  // empty until the run is taken
-  int unfinished = 0;               // tasks not in a final state
-  int running = 0;                  // tasks with an attempt that has not ended
-  int ready = 0;                    // pending tasks that wait only for capacity
-  int first_failed = -1;
+  std::shared_ptr<const TaskInputs> root_inputs;
+  // Both only grow; none until the run is taken. Scope 0 is the root's.
+  std::deque<TaskSnapshot> tasks;
+  std::vector<ScopeSnapshot> scopes;
+  int running = 0;  // tasks with an attempt that has not ended
+  int ready = 0;    // tasks that are ready
 };
 
 // --- What happens ---
 
-// The run is taken: its tasks come into being. `task_ids` has one id a task.
-struct RunTaken {
-  std::vector<std::string> task_ids;
-};
+// The run is taken: the tasks of its root come into being.
+struct RunTaken {};
 // Somebody asked to terminate it (its state in storage is CANCELING already).
 struct RunCancelAsked {};
 // An attempt of a ready task is about to be started.
@@ -71,7 +86,7 @@ struct AttemptEnded {
   std::string attempt_id;
   AttemptResult result;
   std::string message;
-  TaskOutputs outputs;
+  std::shared_ptr<const TaskOutputs> outputs;
 };
 // After a restart: settle whatever the stored states leave open.
 struct RunRestored {};
@@ -105,8 +120,12 @@ struct RunChange {
 struct Decision {
   std::vector<TaskChange> tasks;
   std::vector<RunChange> run;
-  std::vector<int> ready;   // tasks that became ready
-  std::vector<int> cancel;  // running tasks whose attempt has to be cancelled
+  // Of tasks without an executor: graphs.
+  std::vector<std::pair<int, TaskInputs>> inputs;
+  std::vector<std::pair<int, std::shared_ptr<const TaskOutputs>>> outputs;
+  std::vector<int> waiting;  // tasks whose row does not say yet that they wait for capacity
+  std::vector<int> ready;    // tasks that became ready
+  std::vector<int> cancel;   // running tasks whose attempt has to be cancelled
 };
 
 }  // namespace penstock

@@ -40,23 +40,13 @@ def with_exit_handler():
         produce()
 
 
-@dsl.pipeline(name='inner')
-def inner():
-    produce()
-
-
-@dsl.pipeline(name='with-nesting')
-def with_nesting():
-    inner()
-
-
 @dsl.pipeline(name='with-retry')
 def with_retry():
     produce().set_retry(2)
 
 
 FEATURES = [(with_loop, ('loop', 'parallelfor')), (with_condition, ('condition',)),
-            (with_exit_handler, ('exit',)), (with_nesting, ('nest', 'sub-dag', 'dag')), (with_retry, ('retr',))]
+            (with_exit_handler, ('exit',)), (with_retry, ('retr',))]
 
 
 @pytest.mark.parametrize('pipeline, words', FEATURES, ids=lambda value: getattr(value, 'name', ''))

@@ -1,0 +1,97 @@
+#include "scheduler/plan/run_tree.h"
+
+#include <utility>
+
+#include "common/status_macros.h"
+#include "scheduler/plan/values/resolve_inputs.h"
+
+namespace penstock {
+namespace {
+
+const PlannedDag& DagOf(const RunSnapshot& run, int scope) { return run.plan->dags()[run.scopes[scope].dag]; }
+
+// What a task of the scope put out, nullptr if it did not succeed.
+const TaskOutputs* OutputsIn(const RunSnapshot& run, int scope, absl::string_view name) {
+  const std::optional<int> planned = DagOf(run, scope).graph.Find(name);
+  if (!planned.has_value()) return nullptr;
+  const TaskSnapshot& task = run.tasks[run.scopes[scope].first_task + *planned];
+  return task.state == TaskState::kSucceeded ? task.outputs.get() : nullptr;
+}
+
+template <typename Map>
+const typename Map::mapped_type* FindIn(const Map& map, const std::string& key) {
+  const auto it = map.find(key);
+  return it == map.end() ? nullptr : &it->second;
+}
+
+// The inputs of the tasks of a scope: of the root graph, or of the task whose graph it is. Recursion is
+// bounded by limits::kSpecNesting.
+absl::StatusOr<std::shared_ptr<const TaskInputs>> InputsOfScope(const RunSnapshot& run, int scope) {
+  const int owner = run.scopes[scope].owner;
+  if (owner < 0) return run.root_inputs;
+  ASSIGN_OR_RETURN(TaskInputs inputs, InputsOf(run, owner));
+  return std::make_shared<const TaskInputs>(std::move(inputs));
+}
+
+}  // namespace
+
+const PlannedTask& PlannedOf(const RunSnapshot& run, int task) {
+  const TaskSnapshot& snapshot = run.tasks[task];
+  return DagOf(run, snapshot.scope).tasks[snapshot.planned];
+}
+
+int ParentOf(const RunSnapshot& run, int task) { return run.scopes[run.tasks[task].scope].owner; }
+
+RunFacts FactsOf(const RunSnapshot& run, int task) {
+  RunFacts facts = run.facts;
+  facts.task_id = run.tasks[task].task_id;
+  facts.task_name = PlannedOf(run, task).name;
+  return facts;
+}
+
+absl::StatusOr<TaskInputs> InputsOf(const RunSnapshot& run, int task) {
+  const PlannedTask& planned = PlannedOf(run, task);
+  const int scope = run.tasks[task].scope;
+  ASSIGN_OR_RETURN(const std::shared_ptr<const TaskInputs> outer, InputsOfScope(run, scope));
+  const auto outputs_of = [&](absl::string_view producer) { return OutputsIn(run, scope, producer); };
+  return ResolveInputs(*planned.spec, *planned.component, *outer, outputs_of, FactsOf(run, task));
+}
+
+TaskOutputs OutputsOfScope(const RunSnapshot& run, int scope) {
+  TaskOutputs out;
+  const ml_pipelines::DagOutputsSpec& spec = DagOf(run, scope).component->dag().outputs();
+  for (const auto& [name, output] : spec.parameters()) {
+    const auto& selector = output.value_from_parameter();
+    const TaskOutputs* outputs = OutputsIn(run, scope, selector.producer_subtask());
+    if (outputs == nullptr) continue;
+    const Json* value = FindIn(outputs->parameters, selector.output_parameter_key());
+    if (value != nullptr) out.parameters[name] = *value;
+  }
+  for (const auto& [name, output] : spec.artifacts()) {
+    for (const auto& selector : output.artifact_selectors()) {
+      const TaskOutputs* outputs = OutputsIn(run, scope, selector.producer_subtask());
+      if (outputs == nullptr) continue;
+      const auto* artifacts = FindIn(outputs->artifacts, selector.output_artifact_key());
+      if (artifacts == nullptr) continue;
+      out.artifacts[name] = *artifacts;
+      break;
+    }
+  }
+  return out;
+}
+
+int OpenScope(RunSnapshot& run, int dag, int owner) {
+  const Graph& graph = run.plan->dags()[dag].graph;
+  const int scope = static_cast<int>(run.scopes.size());
+  run.scopes.push_back({dag, owner, static_cast<int>(run.tasks.size()), graph.size()});
+  for (int i = 0; i < graph.size(); ++i) {
+    TaskSnapshot& task = run.tasks.emplace_back();
+    task.scope = scope;
+    task.planned = i;
+    task.unfinished_upstream = static_cast<int>(graph.predecessors(i).size());
+  }
+  if (owner >= 0) run.tasks[owner].inner_scope = scope;
+  return scope;
+}
+
+}  // namespace penstock
