@@ -40,15 +40,7 @@ bool IsLoop(const PipelineTaskSpec& task) {
 
 bool HasCondition(const PipelineTaskSpec& task) { return !task.trigger_policy().condition().empty(); }
 
-bool RunsWhateverEnd(const PipelineTaskSpec& task) {
-  return task.trigger_policy().strategy() == PipelineTaskSpec::TriggerPolicy::ALL_UPSTREAM_TASKS_COMPLETED;
-}
-
 bool Retries(const PipelineTaskSpec& task) { return task.retry_policy().max_retry_count() > 0; }
-
-bool ReadsFinalStatus(const PipelineTaskSpec& task) {
-  return AnyInput(task, [](const auto& input) { return input.has_task_final_status(); });
-}
 
 bool HasSelector(const PipelineTaskSpec& task) {
   return AnyInput(task, [](const auto& input) { return !input.parameter_expression_selector().empty(); });
@@ -70,9 +62,7 @@ constexpr absl::string_view kWorkspace = "a shared workspace (dsl.WORKSPACE_PATH
 constexpr TaskFeature kUnsupportedInTasks[] = {
     {"loops (dsl.ParallelFor)", IsLoop},
     {"conditions (dsl.If, dsl.Elif, dsl.Else)", HasCondition},
-    {"tasks that run whatever the end of others (dsl.ExitHandler, ignore_upstream_failure)", RunsWhateverEnd},
     {"retries (set_retry)", Retries},
-    {"a task's final status as an input (dsl.PipelineTaskFinalStatus)", ReadsFinalStatus},
     {"expressions over an input (parameterExpressionSelector)", HasSelector},
     {kWorkspace, IsGivenWorkspace},
 };

@@ -36,7 +36,7 @@ void Stepper::TellSuccessor(int ended, int task) {
   --snapshot.unfinished_upstream;
   if (snapshot.state != TaskState::kPending) return;
   const TaskState state = run_.tasks[ended].state;
-  if (state != TaskState::kSucceeded) {
+  if (state != TaskState::kSucceeded && !PlannedOf(run_, task).awaits_any_end) {
     End(task, TaskState::kSkipped, 0,
         absl::StrCat("Skipped: task '", NameOf(ended), "' before it is ", Name(state)));
   } else if (snapshot.unfinished_upstream == 0) {

@@ -20,6 +20,7 @@ void ForEachUpstream(const RunSnapshot& run, int task, Visit visit) {
 // none.
 int BlockedBy(const RunSnapshot& run, int task) {
   int blocked_by = -1;
+  if (PlannedOf(run, task).awaits_any_end) return blocked_by;
   ForEachUpstream(run, task, [&](int upstream) {
     const TaskState state = run.tasks[upstream].state;
     if (blocked_by < 0 && IsFinal(state) && state != TaskState::kSucceeded) blocked_by = upstream;

@@ -37,6 +37,8 @@ absl::Status RunPlan::AddTasks(int dag) {
     task.name = dags_[dag].graph.name(static_cast<int>(i));
     task.spec = &spec.tasks().at(task.name);
     task.display_name = task.spec->task_info().name().empty() ? task.name : task.spec->task_info().name();
+    task.awaits_any_end = task.spec->trigger_policy().strategy() ==
+                          ml_pipelines::PipelineTaskSpec::TriggerPolicy::ALL_UPSTREAM_TASKS_COMPLETED;
     const std::string& component_name = task.spec->component_ref().name();
     const auto component = document_->spec.components().find(component_name);
     if (component == document_->spec.components().end()) {

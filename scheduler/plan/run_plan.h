@@ -18,7 +18,8 @@ struct PlannedTask {
   const ml_pipelines::PipelineTaskSpec* spec;
   const ml_pipelines::ComponentSpec* component;
   const ml_pipelines::PipelineDeploymentConfig::ExecutorSpec* executor = nullptr;  // null for a graph
-  int dag = -1;  // of RunPlan::dags, if its component is a graph
+  int dag = -1;                 // of RunPlan::dags, if its component is a graph
+  bool awaits_any_end = false;  // waits for the end of its upstream, whatever it is
 };
 
 // The graph of a component; shared by all tasks that use the component.

@@ -18,6 +18,39 @@ const TaskOutputs* OutputsIn(const RunSnapshot& run, int scope, absl::string_vie
   return task.state == TaskState::kSucceeded ? task.outputs.get() : nullptr;
 }
 
+// The state as KFP's backend names it to tasks: what was not triggered is CANCELED.
+absl::string_view FinalStateName(TaskState state) {
+  switch (state) {
+    case TaskState::kSucceeded:
+      return "COMPLETE";
+    case TaskState::kFailed:
+      return "FAILED";
+    default:
+      return "CANCELED";
+  }
+}
+
+// The PipelineTaskFinalStatus of each task that an input of `planned` names, by task.
+ParameterMap FinalStatuses(const RunSnapshot& run, int scope, const PlannedTask& planned) {
+  ParameterMap statuses;
+  for (const auto& [name, source] : planned.spec->inputs().parameters()) {
+    if (!source.has_task_final_status()) continue;
+    const std::string& producer = source.task_final_status().producer_task();
+    const std::optional<int> number = DagOf(run, scope).graph.Find(producer);
+    if (!number.has_value()) continue;
+    const TaskSnapshot& task = run.tasks[run.scopes[scope].first_task + *number];
+    Json error = Json::object();
+    if (task.state == TaskState::kFailed) {
+      error = {{"code", task.error_code}, {"message", task.error_message}};
+    }
+    statuses[producer] = {{"state", std::string(FinalStateName(task.state))},
+                          {"pipelineTaskName", producer},
+                          {"pipelineJobResourceName", run.facts.run_resource_name},
+                          {"error", std::move(error)}};
+  }
+  return statuses;
+}
+
 template <typename Map>
 const typename Map::mapped_type* FindIn(const Map& map, const std::string& key) {
   const auto it = map.find(key);
@@ -54,7 +87,8 @@ absl::StatusOr<TaskInputs> InputsOf(const RunSnapshot& run, int task) {
   const int scope = run.tasks[task].scope;
   ASSIGN_OR_RETURN(const std::shared_ptr<const TaskInputs> outer, InputsOfScope(run, scope));
   const auto outputs_of = [&](absl::string_view producer) { return OutputsIn(run, scope, producer); };
-  return ResolveInputs(*planned.spec, *planned.component, *outer, outputs_of, FactsOf(run, task));
+  return ResolveInputs(*planned.spec, *planned.component, *outer, outputs_of, FactsOf(run, task),
+                       FinalStatuses(run, scope, planned));
 }
 
 TaskOutputs OutputsOfScope(const RunSnapshot& run, int scope) {

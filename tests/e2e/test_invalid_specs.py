@@ -33,20 +33,13 @@ def with_condition():
         consume(number=made.output)
 
 
-@dsl.pipeline(name='with-exit-handler')
-def with_exit_handler():
-    last = consume(number=1)
-    with dsl.ExitHandler(last):
-        produce()
-
-
 @dsl.pipeline(name='with-retry')
 def with_retry():
     produce().set_retry(2)
 
 
 FEATURES = [(with_loop, ('loop', 'parallelfor')), (with_condition, ('condition',)),
-            (with_exit_handler, ('exit',)), (with_retry, ('retr',))]
+            (with_retry, ('retr',))]
 
 
 @pytest.mark.parametrize('pipeline, words', FEATURES, ids=lambda value: getattr(value, 'name', ''))

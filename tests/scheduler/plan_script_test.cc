@@ -57,6 +57,8 @@ class Script {
       for (size_t i = 1; i < words.size(); ++i) {
         if (words[i][0] == '=') {
           task.component = words[i].substr(1);
+        } else if (words[i] == "@any") {
+          task.more["triggerPolicy"]["strategy"] = "ALL_UPSTREAM_TASKS_COMPLETED";
         } else {
           task.upstream.push_back(words[i]);
         }

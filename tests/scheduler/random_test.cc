@@ -28,6 +28,7 @@ class EngineRandom : public EngineTest {
       for (int j = 0; j < i; ++j) {
         if (Pick(3) == 0) task.upstream.push_back(absl::StrCat("t", j));
       }
+      if (Pick(5) == 0) task.more["triggerPolicy"]["strategy"] = "ALL_UPSTREAM_TASKS_COMPLETED";
       if (first_graph < graphs && Pick(3) == 0) {
         task.component = absl::StrCat("g", first_graph + Pick(graphs - first_graph));
       }
@@ -108,7 +109,9 @@ class EngineRandom : public EngineTest {
       const TaskRow& row = rows[task.name];
       EXPECT_TRUE(IsFinal(row.state)) << task.name;
       bool may_start = true;
-      for (const std::string& other : task.upstream) may_start &= rows[other].state == TaskState::kSucceeded;
+      for (const std::string& other : task.upstream) {
+        may_start &= rows[other].state == TaskState::kSucceeded || task.more.contains("triggerPolicy");
+      }
       const bool started = CheckTask(pipeline, task, row);
       if (started) {
         EXPECT_TRUE(may_start) << task.name << " ran although its upstream did not succeed";
