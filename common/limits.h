@@ -17,6 +17,7 @@ inline constexpr int64_t kSpecExpandedBytes = int64_t{64} << 20;  // texts in it
 inline constexpr int kSpecDirectives = 1000;                      // %TAG in YAML
 inline constexpr int kSpecDocuments = 16;                         // YAML documents in one file
 inline constexpr int kSpecTasks = 20'000;                         // tasks in one pipeline, loops run once
+inline constexpr int kSpecRetries = 1000;                         // maxRetryCount of a task
 inline constexpr int kSpecNesting = 100;                          // graphs within graphs
 inline constexpr int kSpecNameBytes = 1024;       // name of a task, component, input or output
 inline constexpr int kSpecOutputNameBytes = 255;  // output of an executor: becomes a file name

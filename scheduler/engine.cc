@@ -1,5 +1,6 @@
 #include "scheduler/engine.h"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -60,6 +61,7 @@ void Engine::Run() {
       }
       pause = absl::IsAborted(result.status()) ? absl::ZeroDuration() : kErrorPause;
     }
+    if (result.ok()) pause = std::clamp(NextWake() - clock_.Now(), absl::ZeroDuration(), pause);
     absl::MutexLock lock(&mutex_);
     const auto something = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
       return stop_ || !inbox_.events.empty() || !inbox_.changed_runs.empty();
@@ -98,6 +100,7 @@ absl::StatusOr<Engine::PassResult> Engine::RunOnce() {
   absl::Status status = HearHints(now, result);
   if (status.ok()) status = HearEvents(now, result);
   if (status.ok()) {
+    WakeTasks(now);
     StartReady(now, result);
     status = Commit(now);
   }

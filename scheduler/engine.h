@@ -90,6 +90,8 @@ class Engine {
   absl::Status HearEvents(absl::Time now, PassResult& result);
   absl::Status OnAttemptFinished(const AttemptFinished& event, absl::Time now);
   absl::Status GiveArtifactIds(TaskOutputs& outputs);
+  void WakeTasks(absl::Time now);
+  absl::Time NextWake() const;
   void StartReady(absl::Time now, PassResult& result);
   bool StartNext(ActiveRun& run, absl::Time now);
   void NoteWaiting(ActiveRun& run);

@@ -115,6 +115,22 @@ absl::Status Engine::GiveArtifactIds(TaskOutputs& outputs) {
   return absl::OkStatus();
 }
 
+// Makes the tasks ready whose time has come.
+void Engine::WakeTasks(absl::Time now) {
+  for (auto& [run_id, run] : runs_) {
+    const auto& waking = run.snapshot.waking;
+    if (!waking.empty() && waking.begin()->first <= now) Decide(run, TimePassed{}, now);
+  }
+}
+
+absl::Time Engine::NextWake() const {
+  absl::Time next = absl::InfiniteFuture();
+  for (const auto& [run_id, run] : runs_) {
+    if (!run.snapshot.waking.empty()) next = std::min(next, run.snapshot.waking.begin()->first);
+  }
+  return next;
+}
+
 // Starts ready tasks, one of each run in turn, until nothing more fits. The next pass begins behind the run
 // that was served last.
 void Engine::StartReady(absl::Time now, PassResult& result) {
@@ -159,7 +175,7 @@ bool Engine::StartNext(ActiveRun& run, absl::Time now) {
   attempt.log_path = launch.log_path;
   attempt.created_at = now;
   run.commit.attempts_begun.push_back(std::move(attempt));
-  run.commit.inputs.emplace_back(task, std::move(launch.inputs));
+  if (launch.spec.attempt_number == 1) run.commit.inputs.emplace_back(task, std::move(launch.inputs));
   attempts_[launch.spec.attempt_id] = {run.snapshot.run_id, task, launch.spec.attempt_number};
   Decide(run, TaskStarting{task, launch.spec.attempt_id}, now);
   starting_.push_back(std::move(launch.spec));

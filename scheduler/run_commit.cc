@@ -22,6 +22,7 @@ absl::Status WriteTaskChange(db::Tx& tx, const RunSnapshot& run, const TaskChang
   row.error_message = change.error_message;
   row.started_at = change.started_at;
   row.finished_at = change.finished_at;
+  row.wake_at = change.wake_at;
   if (change.from.has_value()) return TaskSetState(tx, *change.from, row, change.at);
   row.created_at = change.at;
   row.name = PlannedOf(run, change.task).name;

@@ -121,6 +121,7 @@ void FillTask(const TaskRow& row, TaskSnapshot& task) {
   task.error_message = row.error_message;
   task.started_at = row.started_at;
   task.finished_at = row.finished_at;
+  task.wake_at = row.wake_at;
 }
 
 // Builds the tree of a run's tasks from its rows, scope by scope.

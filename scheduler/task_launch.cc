@@ -11,6 +11,9 @@
 namespace penstock {
 namespace {
 
+// Which attempt it is, from 0, for the program of a task that is tried again; as in KFP.
+constexpr char kRetryIndex[] = "KFP_RETRY_INDEX";
+
 TaskPaths PathsOf(const Places& places, const RunSnapshot& run, int task, absl::string_view attempt_id) {
   const std::string work_dir =
       absl::StrCat(places.data_dir, "/work/runs/", PathComponent(run.run_id), "/", attempt_id);
@@ -56,6 +59,9 @@ absl::StatusOr<TaskLaunchPlan> PlanTaskLaunch(const Places& places, const RunSna
   spec.image = std::move(launch.image);
   spec.argv = std::move(launch.argv);
   spec.env = std::move(launch.env);
+  if (RetryPolicyOf(run, task) != nullptr) {
+    spec.env.emplace_back(kRetryIndex, absl::StrCat(attempt_number - 1));
+  }
   spec.work_dir = paths.work_dir;
   spec.log_path = absl::StrCat(places.data_dir, "/", plan.log_path);
   spec.directories = std::move(launch.directories);

@@ -239,7 +239,6 @@ TEST(CheckSupportedTest, EveryFeatureIsNamedWithItsPlace) {
   for (const char* part :
        {"loops (dsl.ParallelFor) at root.dag.tasks.loop;",
         "conditions (dsl.If, dsl.Elif, dsl.Else) at components.comp-branches.dag.tasks.branch-1",
-        "retries (set_retry) at components.comp-loop.dag.tasks.say",
         "importers (dsl.importer) at root.dag.tasks.import", "lists of artifacts",
         "expressions over an input", "dsl.OneOf) at components.comp-branches"}) {
     EXPECT_THAT(std::string(status.message()), HasSubstr(part));
@@ -253,7 +252,7 @@ TEST(CheckSupportedTest, OneFeatureAtATime) {
     Json value;
     const char* feature;
   } kCases[] = {
-      {"/root/dag/tasks/train/retryPolicy", {{"maxRetryCount", 1}}, "retries"},
+      {"/root/dag/tasks/train/retryPolicy", {{"maxRetryCount", 1}}, nullptr},
       {"/root/dag/tasks/train/retryPolicy", {{"maxRetryCount", 0}}, nullptr},
       {"/root/dag/tasks/train/triggerPolicy", {{"condition", "true"}}, "conditions"},
       {"/root/dag/tasks/train/triggerPolicy", {{"strategy", "ALL_UPSTREAM_TASKS_SUCCEEDED"}}, nullptr},
@@ -289,7 +288,7 @@ TEST(CheckSupportedTest, OneFeatureAtATime) {
          {{"tasks",
            {{"t",
              {{"componentRef", {{"name", "comp-prepare"}}},
-              {"retryPolicy", {{"maxRetryCount", 1}}},
+              {"triggerPolicy", {{"condition", "true"}}},
               {"inputs", {{"parameters", {{"rows", {{"runtimeValue", {{"constant", 1}}}}}}}}}}}}}}}},
        nullptr},
   };

@@ -40,8 +40,6 @@ bool IsLoop(const PipelineTaskSpec& task) {
 
 bool HasCondition(const PipelineTaskSpec& task) { return !task.trigger_policy().condition().empty(); }
 
-bool Retries(const PipelineTaskSpec& task) { return task.retry_policy().max_retry_count() > 0; }
-
 bool HasSelector(const PipelineTaskSpec& task) {
   return AnyInput(task, [](const auto& input) { return !input.parameter_expression_selector().empty(); });
 }
@@ -62,7 +60,6 @@ constexpr absl::string_view kWorkspace = "a shared workspace (dsl.WORKSPACE_PATH
 constexpr TaskFeature kUnsupportedInTasks[] = {
     {"loops (dsl.ParallelFor)", IsLoop},
     {"conditions (dsl.If, dsl.Elif, dsl.Else)", HasCondition},
-    {"retries (set_retry)", Retries},
     {"expressions over an input (parameterExpressionSelector)", HasSelector},
     {kWorkspace, IsGivenWorkspace},
 };

@@ -9,12 +9,14 @@ namespace plan_internal {
 void Stepper::Move(int task, TaskState to) {
   TaskSnapshot& snapshot = run_.tasks[task];
   const TaskState from = snapshot.state;
-  if (to == TaskState::kRunning) snapshot.started_at = now_;
+  const bool first_start = to == TaskState::kRunning && snapshot.started_at == absl::UnixEpoch();
+  if (first_start) snapshot.started_at = now_;
   if (IsFinal(to)) snapshot.finished_at = now_;
   if (to != TaskState::kPending) snapshot.wait_reason = WaitReason::kNone;
   snapshot.state = to;
   decision_.tasks.push_back({task, from, to, snapshot.wait_reason, snapshot.error_code,
-                             snapshot.error_message, now_, snapshot.started_at, snapshot.finished_at});
+                             snapshot.error_message, now_, snapshot.started_at, snapshot.finished_at,
+                             snapshot.wake_at});
 }
 
 void Stepper::MoveRun(RunState to, int error_code, std::string error_message) {
@@ -68,16 +70,61 @@ void Stepper::operator()(const TaskUnstartable& event) {
 
 void Stepper::operator()(const AttemptEnded& event) {
   TaskSnapshot& task = run_.tasks[event.task];
-  if (task.attempt_id != event.attempt_id || IsFinal(task.state)) return;
+  const bool started = task.state == TaskState::kRunning || task.state == TaskState::kCanceling;
+  if (task.attempt_id != event.attempt_id || !started) return;
   --run_.running;
   switch (event.result) {
     case AttemptResult::kSucceeded:
       task.outputs = event.outputs;
       return End(event.task, TaskState::kSucceeded, 0, "");
     case AttemptResult::kFailed:
+      if (TryAgain(event.task)) return;
       return End(event.task, TaskState::kFailed, kUnknown, event.message);
     case AttemptResult::kCanceled:
       return End(event.task, TaskState::kCanceled, kCancelled, event.message);
+  }
+}
+
+// Whether the task that has just failed gets another attempt.
+bool Stepper::TryAgain(int task) {
+  TaskSnapshot& snapshot = run_.tasks[task];
+  const RetryPolicy* policy = RetryPolicyOf(run_, task);
+  if (policy == nullptr || snapshot.attempts > policy->max_retry_count() ||
+      snapshot.state != TaskState::kRunning) {
+    return false;
+  }
+  const absl::Duration delay = RetryDelay(*policy, snapshot.attempts);
+  if (delay > absl::ZeroDuration()) {
+    Wait(task, now_ + delay);
+  } else {
+    snapshot.wait_reason = WaitReason::kCapacity;
+    Move(task, TaskState::kPending);
+    MakeReady(task);
+  }
+  return true;
+}
+
+void Stepper::Wait(int task, absl::Time until) {
+  TaskSnapshot& snapshot = run_.tasks[task];
+  snapshot.wait_reason = WaitReason::kRetry;
+  snapshot.wake_at = until;
+  run_.waking.emplace(until, task);
+  Move(task, TaskState::kPending);
+}
+
+void Stepper::StopWaiting(int task) {
+  TaskSnapshot& snapshot = run_.tasks[task];
+  if (snapshot.wake_at == absl::UnixEpoch()) return;
+  run_.waking.erase({snapshot.wake_at, task});
+  snapshot.wake_at = absl::UnixEpoch();
+}
+
+void Stepper::operator()(const TimePassed&) {
+  if (run_.state != RunState::kRunning) return;
+  while (!run_.waking.empty() && run_.waking.begin()->first <= now_) {
+    const int task = run_.waking.begin()->second;
+    StopWaiting(task);
+    MakeReady(task);
   }
 }
 
@@ -103,7 +150,7 @@ void Stepper::FinishRun() {
   if (IsFinal(run_.state) || run_.scopes.empty() || run_.running > 0) return;
   const ScopeSnapshot& root = run_.scopes.front();
   if (root.unfinished > 0) {
-    if (run_.ready > 0) return;
+    if (run_.ready > 0 || !run_.waking.empty()) return;
     return MoveRun(RunState::kFailed, kInternal,
                    "Penstock bug: the run has tasks that are not finished, and none of them can start");
   }

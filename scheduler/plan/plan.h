@@ -18,9 +18,12 @@ namespace penstock {
 // - A task that has an executor then is ready. One whose component is a graph is RUNNING at once, and the
 // tasks of the graph come into being; it ends when they have ended: CANCELED if one of them was and that was
 // asked, else FAILED if one of them failed, else SUCCEEDED.
+// - A failed attempt of a task with a retry policy, or within a task with one, is followed by another after a
+// while; the task is PENDING meanwhile, and RunSnapshot::waking says until when.
 // - The run ends when every task is in a final state: CANCELED if that was asked, else FAILED if a task
 // failed, else SUCCEEDED.
-// - A run with nothing running and nothing ready that has not ended is a bug here; it is ended as FAILED with
+// - A run with nothing running, nothing ready and nothing that waits for a time that has not ended is a bug
+// here; it is ended as FAILED with
 //   INTERNAL, so that no run stays forever.
 Decision Step(RunSnapshot& run, const PlanEvent& event, absl::Time now, IdGenerator& ids);
 

@@ -12,6 +12,7 @@ void Stepper::End(int task, TaskState to, int error_code, std::string error_mess
     snapshot.ready = false;
     --run_.ready;
   }
+  StopWaiting(task);
   snapshot.error_code = error_code;
   snapshot.error_message = std::move(error_message);
   Move(task, to);

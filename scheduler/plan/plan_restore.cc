@@ -43,6 +43,7 @@ void CountInScope(RunSnapshot& run, int task) {
 
 void RecountTasks(RunSnapshot& run) {
   run.running = run.ready = 0;
+  run.waking.clear();
   for (ScopeSnapshot& scope : run.scopes) {
     scope.unfinished = 0;
     scope.first_failed = -1;
@@ -56,6 +57,11 @@ void RecountTasks(RunSnapshot& run) {
     });
     CountInScope(run, i);
     task.ready = false;
+    if (task.state == TaskState::kPending && task.wait_reason == WaitReason::kRetry) {
+      run.waking.emplace(task.wake_at, i);
+    } else {
+      task.wake_at = absl::UnixEpoch();
+    }
     const bool started = task.state == TaskState::kRunning || task.state == TaskState::kCanceling;
     if (started && PlannedOf(run, i).executor != nullptr) ++run.running;
   }
@@ -67,7 +73,8 @@ void Stepper::operator()(const RunRestored&) {
   RecountTasks(run_);
   const int count = static_cast<int>(run_.tasks.size());
   for (int i = 0; i < count && run_.state == RunState::kRunning; ++i) {
-    if (run_.tasks[i].state != TaskState::kPending) continue;
+    if (run_.tasks[i].state != TaskState::kPending || run_.tasks[i].wait_reason == WaitReason::kRetry)
+      continue;
     const int blocked_by = BlockedBy(run_, i);
     if (blocked_by >= 0) {
       End(i, TaskState::kSkipped, 0,

@@ -9,7 +9,7 @@ void Stepper::Create(int task) {
   TaskSnapshot& snapshot = run_.tasks[task];
   snapshot.task_id = ids_.NewId();
   decision_.tasks.push_back({task, std::nullopt, TaskState::kPending, snapshot.wait_reason, 0, "", now_,
-                             snapshot.started_at, snapshot.finished_at});
+                             snapshot.started_at, snapshot.finished_at, snapshot.wake_at});
 }
 
 void Stepper::CreateScope(int dag, int owner) {

@@ -75,6 +75,14 @@ const PlannedTask& PlannedOf(const RunSnapshot& run, int task) {
 
 int ParentOf(const RunSnapshot& run, int task) { return run.scopes[run.tasks[task].scope].owner; }
 
+const RetryPolicy* RetryPolicyOf(const RunSnapshot& run, int task) {
+  for (; task >= 0; task = ParentOf(run, task)) {
+    const PlannedTask& planned = PlannedOf(run, task);
+    if (planned.spec->has_retry_policy()) return &planned.spec->retry_policy();
+  }
+  return nullptr;
+}
+
 RunFacts FactsOf(const RunSnapshot& run, int task) {
   RunFacts facts = run.facts;
   facts.task_id = run.tasks[task].task_id;

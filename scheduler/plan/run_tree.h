@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
+#include "scheduler/plan/retry.h"
 #include "scheduler/plan/types.h"
 
 namespace penstock {
@@ -12,6 +13,10 @@ const PlannedTask& PlannedOf(const RunSnapshot& run, int task);
 
 // The task that it is part of, -1 for those of the root.
 int ParentOf(const RunSnapshot& run, int task);
+
+// The policy by which its attempts are tried again, nullptr if they are not: its own, else that of the
+// nearest task that it is part of.
+const RetryPolicy* RetryPolicyOf(const RunSnapshot& run, int task);
 
 // Facts of the run and of the task.
 RunFacts FactsOf(const RunSnapshot& run, int task);

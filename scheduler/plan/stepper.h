@@ -24,6 +24,7 @@ class Stepper {
   void operator()(const TaskStarting& event);
   void operator()(const TaskUnstartable& event);
   void operator()(const AttemptEnded& event);
+  void operator()(const TimePassed& event);
   void operator()(const RunRestored& event);
 
   // Follows up on everything that the event touched.
@@ -39,6 +40,9 @@ class Stepper {
   void Start(int task);
   void StartGraph(int task);
   void MakeReady(int task);
+  void Wait(int task, absl::Time until);
+  void StopWaiting(int task);
+  bool TryAgain(int task);
   void End(int task, TaskState to, int error_code, std::string error_message);
   void EndWith(int task, const absl::Status& status);
   void EndGraph(int task);

@@ -7,6 +7,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <variant>
@@ -31,8 +32,9 @@ struct TaskSnapshot {
   bool ready = false;                              // waits for nothing but capacity
   int unfinished_upstream = 0;                     // tasks it waits for that are not in a final state
   int attempts = 0;
-  std::string attempt_id;  // of the attempt that runs
-  int error_code = 0;      // google.rpc.Code
+  std::string attempt_id;                  // of the attempt that runs
+  absl::Time wake_at = absl::UnixEpoch();  // when its next attempt may start, while it waits for that
+  int error_code = 0;                      // google.rpc.Code
   std::string error_message;
   absl::Time started_at = absl::UnixEpoch();
   absl::Time finished_at = absl::UnixEpoch();
@@ -59,8 +61,9 @@ struct RunSnapshot {
   // Both only grow; none until the run is taken. Scope 0 is the root's.
   std::deque<TaskSnapshot> tasks;
   std::vector<ScopeSnapshot> scopes;
-  int running = 0;  // tasks with an attempt that has not ended
-  int ready = 0;    // tasks that are ready
+  int running = 0;                              // tasks with an attempt that has not ended
+  int ready = 0;                                // tasks that are ready
+  std::set<std::pair<absl::Time, int>> waking;  // tasks that wait for a time
 };
 
 // --- What happens ---
@@ -88,11 +91,13 @@ struct AttemptEnded {
   std::string message;
   std::shared_ptr<const TaskOutputs> outputs;
 };
+// The time has come for a task that waited for it.
+struct TimePassed {};
 // After a restart: settle whatever the stored states leave open.
 struct RunRestored {};
 
-using PlanEvent =
-    std::variant<RunTaken, RunCancelAsked, TaskStarting, TaskUnstartable, AttemptEnded, RunRestored>;
+using PlanEvent = std::variant<RunTaken, RunCancelAsked, TaskStarting, TaskUnstartable, AttemptEnded,
+                               TimePassed, RunRestored>;
 
 // --- What follows ---
 
@@ -107,6 +112,7 @@ struct TaskChange {
   absl::Time at;
   absl::Time started_at;
   absl::Time finished_at;
+  absl::Time wake_at;
 };
 struct RunChange {
   RunState from;

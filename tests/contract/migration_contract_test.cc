@@ -85,8 +85,10 @@ TEST_P(MigrationContract, ADatabaseOfOtherTextsIsRefused) {
 }
 
 TEST_P(MigrationContract, AFailingMigrationLeavesNothing) {
-  const migrations::Migration broken[] = {
-      migrations::Sqlite()[0], {2, "broken", "c", "CREATE TABLE half (x); CREATE TABLE half (x);", ""}};
+  const auto all = migrations::Sqlite();
+  std::vector<migrations::Migration> broken(all.begin(), all.end());
+  broken.push_back(
+      {static_cast<int>(all.size()) + 1, "broken", "c", "CREATE TABLE half (x); CREATE TABLE half (x);", ""});
   Migrator migrator(store_->database(), broken, clock_);
   EXPECT_FALSE(migrator.Apply().ok());
   EXPECT_THAT(Schema(), ::testing::Not(HasSubstr("half")));

@@ -33,13 +33,7 @@ def with_condition():
         consume(number=made.output)
 
 
-@dsl.pipeline(name='with-retry')
-def with_retry():
-    produce().set_retry(2)
-
-
-FEATURES = [(with_loop, ('loop', 'parallelfor')), (with_condition, ('condition',)),
-            (with_retry, ('retr',))]
+FEATURES = [(with_loop, ('loop', 'parallelfor')), (with_condition, ('condition',))]
 
 
 @pytest.mark.parametrize('pipeline, words', FEATURES, ids=lambda value: getattr(value, 'name', ''))

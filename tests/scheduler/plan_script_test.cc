@@ -1,11 +1,13 @@
 // Runs the planner by script. A script gives graphs and events, and the trace that each event must leave:
 //
-//   dag inner x; y x           a graph to be used as a component
-//   graph a; b a =inner        the root: tasks, each with those it waits for, and its component if it is a
-//   graph > take                     an event: take, cancel, start T, succeed T, fail T, stop T, unstartable
-//   T,
-//                              stale T, restore
-//   ready a                    what follows, in order: ready T, T STATE, cancel T, run STATE
+// - "dag inner x; y x": a graph to be used as a component.
+// - "graph a; b a =inner": the root: tasks, each with those it waits for, and its component if that is a
+// graph.
+//   @any: it waits for their end, whatever it is. @retry=N,S: it is tried N times more, first after S
+//   seconds.
+// - "> take": an event: take, cancel, start T, succeed T, fail T, stop T, unstartable T, stale T, restore,
+//   wake S (after S seconds).
+// - "ready a": what follows, in order: ready T, T STATE, cancel T, run STATE.
 //
 // A task within another is named b/x. Blank lines and # comments are skipped.
 #include <gtest/gtest.h>
@@ -15,6 +17,7 @@
 #include <sstream>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "scheduler/plan/plan.h"
@@ -43,6 +46,10 @@ class Script {
 
   std::string Event(const std::vector<std::string>& words) {
     now_ += absl::Seconds(1);
+    if (words[0] == "wake") {
+      now_ += absl::Seconds(std::stoi(words[1]) - 1);
+      return Trace(Step(run_, TimePassed{}, now_, ids_));
+    }
     return Trace(Step(run_, Parse(words[0], words.size() > 1 ? Find(words[1]) : -1), now_, ids_));
   }
 
@@ -57,6 +64,12 @@ class Script {
       for (size_t i = 1; i < words.size(); ++i) {
         if (words[i][0] == '=') {
           task.component = words[i].substr(1);
+        } else if (absl::StartsWith(words[i], "@retry=")) {
+          const std::vector<std::string> numbers = absl::StrSplit(words[i].substr(7), ',');
+          task.more["retryPolicy"] = {{"maxRetryCount", std::stoi(numbers[0])},
+                                      {"backoffDuration", numbers[1] + "s"},
+                                      {"backoffFactor", 2.0},
+                                      {"backoffMaxDuration", "3600s"}};
         } else if (words[i] == "@any") {
           task.more["triggerPolicy"]["strategy"] = "ALL_UPSTREAM_TASKS_COMPLETED";
         } else {
@@ -84,9 +97,9 @@ class Script {
     if (verb == "take") return RunTaken{};
     if (verb == "cancel") return RunCancelAsked{};
     if (verb == "restore") return RunRestored{};
-    if (verb == "start") return TaskStarting{task, absl::StrCat("attempt-", task)};
+    if (verb == "start") return TaskStarting{task, absl::StrCat("attempt-", ++attempts_)};
     if (verb == "unstartable") return TaskUnstartable{task, absl::InvalidArgumentError("no input")};
-    AttemptEnded ended{task, absl::StrCat("attempt-", task), AttemptResult::kSucceeded, "because", nullptr};
+    AttemptEnded ended{task, run_.tasks[task].attempt_id, AttemptResult::kSucceeded, "because", nullptr};
     ended.outputs = std::make_shared<const TaskOutputs>();
     if (verb == "fail") ended.result = AttemptResult::kFailed;
     if (verb == "stop") ended.result = AttemptResult::kCanceled;
@@ -109,6 +122,7 @@ class Script {
   TestPipeline pipeline_;
   RunSnapshot run_;
   SequentialIdGenerator ids_;
+  int attempts_ = 0;
   absl::Time now_ = absl::UnixEpoch();
 };
 

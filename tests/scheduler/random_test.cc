@@ -29,6 +29,10 @@ class EngineRandom : public EngineTest {
         if (Pick(3) == 0) task.upstream.push_back(absl::StrCat("t", j));
       }
       if (Pick(5) == 0) task.more["triggerPolicy"]["strategy"] = "ALL_UPSTREAM_TASKS_COMPLETED";
+      if (Pick(4) == 0) {
+        task.more["retryPolicy"] = {{"maxRetryCount", Pick(3)},
+                                    {"backoffDuration", absl::StrCat(Pick(2) * 5, "s")}};
+      }
       if (first_graph < graphs && Pick(3) == 0) {
         task.component = absl::StrCat("g", first_graph + Pick(graphs - first_graph));
       }
@@ -54,7 +58,7 @@ class EngineRandom : public EngineTest {
       std::advance(attempt, Pick(static_cast<int>(executor_.running.size())));
       const std::string id = *attempt;
       const bool failed = Pick(6) == 0;
-      outcomes_[executor_.specs[id].task_id] = !failed;
+      outcomes_[executor_.specs[id].task_id].push_back(!failed);
       executor_.Finish(id, failed ? AttemptOutcome::kFailed : AttemptOutcome::kSucceeded,
                        /*tell=*/Pick(4) != 0);
     } else if (choice == 12 && Pick(4) == 0) {
@@ -78,7 +82,7 @@ class EngineRandom : public EngineTest {
       const std::set<std::string> running = executor_.running;
       for (const std::string& id : running) {
         const bool cancelled = executor_.cancelled.count(id) > 0;
-        if (!cancelled) outcomes_[executor_.specs[id].task_id] = true;
+        if (!cancelled) outcomes_[executor_.specs[id].task_id].push_back(true);
         executor_.Finish(id, cancelled ? AttemptOutcome::kCancelled : AttemptOutcome::kSucceeded);
       }
       (void)engine_->RunOnce();
@@ -90,7 +94,7 @@ class EngineRandom : public EngineTest {
     for (const auto& [attempt, starts] : executor_.starts) EXPECT_EQ(starts, 1) << attempt;
     children_.clear();
     for (const TaskRow& row : TaskRowsOf(run)) children_[row.parent_task_id].push_back(row);
-    const bool failed = CheckGraph(pipeline, pipeline.root, "");
+    const bool failed = CheckGraph(pipeline, pipeline.root, "", /*retries=*/0);
     EXPECT_EQ(StateOf(run), terminated_ ? RunState::kCanceled
                             : failed    ? RunState::kFailed
                                         : RunState::kSucceeded);
@@ -98,8 +102,8 @@ class EngineRandom : public EngineTest {
   }
 
   // The tasks of one graph, which has started. Whether one of them failed.
-  bool CheckGraph(const TestPipeline& pipeline, const std::vector<TestTask>& graph,
-                  const std::string& parent) {
+  bool CheckGraph(const TestPipeline& pipeline, const std::vector<TestTask>& graph, const std::string& parent,
+                  int retries) {
     std::map<std::string, TaskRow> rows;
     for (const TaskRow& row : children_[parent]) rows[row.name] = row;
     children_.erase(parent);
@@ -112,7 +116,7 @@ class EngineRandom : public EngineTest {
       for (const std::string& other : task.upstream) {
         may_start &= rows[other].state == TaskState::kSucceeded || task.more.contains("triggerPolicy");
       }
-      const bool started = CheckTask(pipeline, task, row);
+      const bool started = CheckTask(pipeline, task, row, retries);
       if (started) {
         EXPECT_TRUE(may_start) << task.name << " ran although its upstream did not succeed";
       } else if (!terminated_) {
@@ -124,16 +128,31 @@ class EngineRandom : public EngineTest {
     return failed;
   }
 
-  // Whether the task started; then its state follows from its attempt, or from the tasks in it.
-  bool CheckTask(const TestPipeline& pipeline, const TestTask& task, const TaskRow& row) {
+  void CheckAttempts(const std::vector<bool>& attempts, const TaskRow& row, int retries) {
+    const int failed = static_cast<int>(std::count(attempts.begin(), attempts.end(), false));
+    const int count = static_cast<int>(attempts.size());
+    EXPECT_LE(count, 1 + retries) << row.name;
+    EXPECT_EQ(failed + (attempts.back() ? 1 : 0), count) << row.name << " went on after a success";
+    if (attempts.back()) {
+      EXPECT_EQ(row.state, TaskState::kSucceeded) << row.name;
+    } else if (!terminated_) {
+      EXPECT_EQ(row.state, TaskState::kFailed) << row.name;
+      EXPECT_EQ(failed, 1 + retries) << row.name << " was given up too early";
+    }
+  }
+
+  // `retries` are those of the task around it. Whether the task started; then its state follows from its
+  // attempt, or from the tasks in it.
+  bool CheckTask(const TestPipeline& pipeline, const TestTask& task, const TaskRow& row, int retries) {
+    if (task.more.contains("retryPolicy")) retries = task.more["retryPolicy"]["maxRetryCount"];
     if (task.component == "true") {
       const auto outcome = outcomes_.find(row.task_id);
       if (outcome == outcomes_.end()) return false;
-      EXPECT_EQ(row.state, outcome->second ? TaskState::kSucceeded : TaskState::kFailed) << task.name;
+      CheckAttempts(outcome->second, row, retries);
       return true;
     }
     if (children_.count(row.task_id) == 0) return false;
-    const bool failed = CheckGraph(pipeline, pipeline.graphs.at(task.component), row.task_id);
+    const bool failed = CheckGraph(pipeline, pipeline.graphs.at(task.component), row.task_id, retries);
     if (row.state != TaskState::kCanceled || !terminated_) {
       EXPECT_EQ(row.state, failed ? TaskState::kFailed : TaskState::kSucceeded) << task.name;
     }
@@ -141,7 +160,7 @@ class EngineRandom : public EngineTest {
   }
 
   std::mt19937_64 random_;
-  std::map<std::string, bool> outcomes_;                  // by task: whether its attempt succeeded
+  std::map<std::string, std::vector<bool>> outcomes_;     // by task: whether its attempts succeeded
   std::map<std::string, std::vector<TaskRow>> children_;  // by parent; while they are checked
   bool terminated_ = false;
 };
