@@ -25,6 +25,7 @@ absl::Status WriteTaskChange(db::Tx& tx, const RunSnapshot& run, const TaskChang
   row.wake_at = change.wake_at;
   if (change.from.has_value()) return TaskSetState(tx, *change.from, row, change.at);
   row.created_at = change.at;
+  row.iteration = run.tasks[change.task].iteration;
   row.name = PlannedOf(run, change.task).name;
   row.display_name = PlannedOf(run, change.task).display_name;
   if (const int parent = ParentOf(run, change.task); parent >= 0)
@@ -61,8 +62,8 @@ absl::Status WriteParameters(db::Tx& tx, const RunSnapshot& run, int task, Direc
 
 absl::Status WriteOutputs(db::Tx& tx, const RunSnapshot& run, int task, const TaskOutputs& outputs,
                           absl::Time now) {
-  // A graph puts out what tasks in it have made.
-  const bool makes_artifacts = PlannedOf(run, task).executor != nullptr;
+  // A graph or loop puts out what tasks in it have made.
+  const bool makes_artifacts = HasAttempts(run, task);
   for (const auto& [name, list] : outputs.artifacts) {
     for (const ArtifactRecord& artifact : list) {
       if (!makes_artifacts) break;

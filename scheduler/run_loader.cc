@@ -1,5 +1,7 @@
 #include "scheduler/run_loader.h"
 
+#include <algorithm>
+
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "common/json.h"
@@ -135,14 +137,35 @@ class TreeBuilder {
     RETURN_IF_ERROR(AddScope(/*dag=*/0, /*owner=*/-1));
     // Adding the tasks of one scope finds others; the list grows meanwhile.
     for (int task = 0; task < static_cast<int>(run_.tasks.size()); ++task) {
-      const int dag = PlannedOf(run_, task).dag;
-      if (dag < 0 || by_parent_.count(run_.tasks[task].task_id) == 0) continue;
-      RETURN_IF_ERROR(AddScope(dag, task));
+      if (by_parent_.count(run_.tasks[task].task_id) == 0) continue;
+      if (PlannedOf(run_, task).is_loop && run_.tasks[task].iteration < 0) {
+        RETURN_IF_ERROR(AddLoop(task));
+      } else if (const int dag = PlannedOf(run_, task).dag; dag >= 0) {
+        RETURN_IF_ERROR(AddScope(dag, task));
+      }
     }
     return std::move(by_id_);
   }
 
  private:
+  absl::Status AddLoop(int task) {
+    std::vector<const TaskRow*>& rows = by_parent_[run_.tasks[task].task_id];
+    std::sort(rows.begin(), rows.end(),
+              [](const TaskRow* a, const TaskRow* b) { return a->iteration < b->iteration; });
+    const int loop = static_cast<int>(run_.loops.size());
+    run_.loops.emplace_back().task = task;
+    run_.tasks[task].loop = loop;
+    for (const TaskRow* row : rows) {
+      const int iteration = OpenIteration(run_, loop);
+      if (row->iteration != run_.tasks[iteration].iteration)
+        return absl::DataLossError("iterations of a loop are missing in storage");
+      FillTask(*row, run_.tasks[iteration]);
+      by_id_[row->task_id] = iteration;
+    }
+    run_.loops[loop].items.count = static_cast<int>(rows.size());
+    return absl::OkStatus();
+  }
+
   absl::Status AddScope(int dag, int owner) {
     const std::string parent = owner < 0 ? "" : run_.tasks[owner].task_id;
     const std::vector<const TaskRow*>& rows = by_parent_[parent];
@@ -177,6 +200,9 @@ absl::Status FillTasks(const StoredRun& stored, LoadedRun& loaded) {
     if (attempt.outcome.empty() && !IsFinal(task.state)) loaded.running.push_back({index, attempt});
   }
   RETURN_IF_ERROR(FillOutputs(stored, by_id, run));
+  for (LoopSnapshot& loop : run.loops) {  // the outer ones come first
+    if (!IsFinal(run.tasks[loop.task].state)) RETURN_IF_ERROR(SetItems(run, loop));
+  }
   RecountTasks(run);
   return absl::OkStatus();
 }

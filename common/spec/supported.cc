@@ -34,10 +34,6 @@ bool AnyInput(const PipelineTaskSpec& task, Predicate predicate) {
 
 bool NamesWorkspace(const std::string& text) { return absl::StrContains(text, "{{$.workspace_path}}"); }
 
-bool IsLoop(const PipelineTaskSpec& task) {
-  return task.iterator_case() != PipelineTaskSpec::ITERATOR_NOT_SET;
-}
-
 bool HasCondition(const PipelineTaskSpec& task) { return !task.trigger_policy().condition().empty(); }
 
 bool HasSelector(const PipelineTaskSpec& task) {
@@ -58,7 +54,6 @@ struct TaskFeature {
 constexpr absl::string_view kWorkspace = "a shared workspace (dsl.WORKSPACE_PATH_PLACEHOLDER)";
 
 constexpr TaskFeature kUnsupportedInTasks[] = {
-    {"loops (dsl.ParallelFor)", IsLoop},
     {"conditions (dsl.If, dsl.Elif, dsl.Else)", HasCondition},
     {"expressions over an input (parameterExpressionSelector)", HasSelector},
     {kWorkspace, IsGivenWorkspace},
@@ -75,12 +70,6 @@ bool IsImporter(const ComponentView& view) { return view.executor.has_importer()
 bool IsResolver(const ComponentView& view) { return view.executor.has_resolver(); }
 
 bool IsCustomJob(const ComponentView& view) { return view.executor.has_custom_job(); }
-
-bool HasArtifactList(const ComponentView& view) {
-  const auto is_list = [](const auto& artifact) { return artifact.is_artifact_list(); };
-  return AnyValue(view.component.input_definitions().artifacts(), is_list) ||
-         AnyValue(view.component.output_definitions().artifacts(), is_list);
-}
 
 bool TakesTaskConfig(const ComponentView& view) {
   return view.component.task_config_passthroughs_size() > 0 ||
@@ -105,7 +94,6 @@ constexpr ComponentFeature kUnsupportedInComponents[] = {
     {"importers (dsl.importer)", IsImporter},
     {"resolvers", IsResolver},
     {"custom jobs", IsCustomJob},
-    {"lists of artifacts", HasArtifactList},
     {"settings of the task as an input (dsl.TaskConfig)", TakesTaskConfig},
     {kWorkspace, UsesWorkspace},
 };

@@ -46,8 +46,7 @@ void Stepper::operator()(const RunCancelAsked&) {
     }
     if (task.state == TaskState::kRunning) Move(i, TaskState::kCanceling);
     // Also asked again after a restart.
-    if (task.state == TaskState::kCanceling && PlannedOf(run_, i).executor != nullptr)
-      decision_.cancel.push_back(i);
+    if (task.state == TaskState::kCanceling && HasAttempts(run_, i)) decision_.cancel.push_back(i);
   }
   decision_.ready.clear();
   decision_.waiting.clear();
@@ -138,7 +137,7 @@ Decision Stepper::Finish() {
       const int task = startable_.front();
       startable_.pop_front();
       Start(task);
-    } else {
+    } else if (!OpenWaiting()) {
       break;
     }
   }

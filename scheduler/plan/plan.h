@@ -18,6 +18,9 @@ namespace penstock {
 // - A task that has an executor then is ready. One whose component is a graph is RUNNING at once, and the
 // tasks of the graph come into being; it ends when they have ended: CANCELED if one of them was and that was
 // asked, else FAILED if one of them failed, else SUCCEEDED.
+// - A loop is RUNNING at once too. It opens iterations in the order of its items, as many at a time as its
+// limit allows and as long as its run has room; a failed one does not keep the others from running. It ends
+// as a graph does.
 // - A failed attempt of a task with a retry policy, or within a task with one, is followed by another after a
 // while; the task is PENDING meanwhile, and RunSnapshot::waking says until when.
 // - The run ends when every task is in a final state: CANCELED if that was asked, else FAILED if a task

@@ -24,6 +24,7 @@ void Stepper::EndWith(int task, const absl::Status& status) {
 }
 
 void Stepper::Propagate(int ended) {
+  if (run_.tasks[ended].iteration >= 0) return CountInLoop(ended);
   const ScopeSnapshot& scope = run_.scopes[run_.tasks[ended].scope];
   const Graph& graph = run_.plan->dags()[scope.dag].graph;
   for (const int planned : graph.successors(run_.tasks[ended].planned)) {
@@ -50,7 +51,48 @@ void Stepper::CountInScope(int ended) {
   ScopeSnapshot& scope = run_.scopes[run_.tasks[ended].scope];
   if (state == TaskState::kFailed && scope.first_failed < 0) scope.first_failed = ended;
   if (state == TaskState::kCanceled) scope.any_canceled = true;
+  if (scope.in_loop) --run_.open_in_loops;
   if (--scope.unfinished == 0 && scope.owner >= 0) EndGraph(scope.owner);
+}
+
+void Stepper::CountInLoop(int ended) {
+  const TaskState state = run_.tasks[ended].state;
+  const int number = run_.tasks[ended].loop;
+  LoopSnapshot& loop = run_.loops[number];
+  if (state == TaskState::kFailed && loop.first_failed < 0) loop.first_failed = ended;
+  if (state == TaskState::kCanceled) loop.any_canceled = true;
+  --run_.open_in_loops;
+  --loop.unfinished;
+  const bool goes_on = !loop.complete() && run_.state == RunState::kRunning;
+  if (loop.unfinished > 0) {
+    if (goes_on) run_.opening.insert(number);
+  } else if (goes_on) {
+    OpenNext(number);
+  } else {
+    EndLoop(number);
+  }
+}
+
+void Stepper::EndLoop(int number) {
+  LoopSnapshot& loop = run_.loops[number];
+  TaskSnapshot& snapshot = run_.tasks[loop.task];
+  if (snapshot.state == TaskState::kCanceling && (loop.any_canceled || !loop.complete())) {
+    End(loop.task, TaskState::kCanceled, kCancelled, "The run was terminated");
+  } else if (loop.first_failed >= 0) {
+    const TaskSnapshot& failed = run_.tasks[loop.first_failed];
+    End(loop.task, TaskState::kFailed, failed.error_code,
+        absl::StrCat("Iteration ", failed.iteration, ": ", failed.error_message));
+  } else if (loop.overflowed) {
+    EndWith(loop.task, NoRoom());
+  } else {
+    snapshot.outputs = std::make_shared<const TaskOutputs>(OutputsOfLoop(run_, number));
+    decision_.outputs.emplace_back(loop.task, snapshot.outputs);
+    End(loop.task, TaskState::kSucceeded, 0, "");
+  }
+  for (const int iteration : loop.iterations) run_.tasks[iteration].outputs.reset();
+  loop.inputs.reset();
+  loop.items.parameters = Json();
+  run_.opening.erase(number);
 }
 
 void Stepper::EndGraph(int task) {

@@ -20,7 +20,7 @@ void ForEachUpstream(const RunSnapshot& run, int task, Visit visit) {
 // none.
 int BlockedBy(const RunSnapshot& run, int task) {
   int blocked_by = -1;
-  if (PlannedOf(run, task).awaits_any_end) return blocked_by;
+  if (PlannedOf(run, task).awaits_any_end || run.tasks[task].iteration >= 0) return blocked_by;
   ForEachUpstream(run, task, [&](int upstream) {
     const TaskState state = run.tasks[upstream].state;
     if (blocked_by < 0 && IsFinal(state) && state != TaskState::kSucceeded) blocked_by = upstream;
@@ -28,15 +28,28 @@ int BlockedBy(const RunSnapshot& run, int task) {
   return blocked_by;
 }
 
-void CountInScope(RunSnapshot& run, int task) {
+// Counts the task in the scope or the loop that it is part of.
+template <typename Whole>
+void CountIn(RunSnapshot& run, int task, Whole& whole) {
+  const TaskSnapshot& snapshot = run.tasks[task];
+  if (!IsFinal(snapshot.state)) ++whole.unfinished;
+  if (snapshot.state == TaskState::kCanceled) whole.any_canceled = true;
+  if (snapshot.state == TaskState::kFailed &&
+      (whole.first_failed < 0 || snapshot.finished_at < run.tasks[whole.first_failed].finished_at)) {
+    whole.first_failed = task;
+  }
+}
+
+void Count(RunSnapshot& run, int task) {
   const TaskSnapshot& snapshot = run.tasks[task];
   ScopeSnapshot& scope = run.scopes[snapshot.scope];
-  if (!IsFinal(snapshot.state)) ++scope.unfinished;
-  if (snapshot.state == TaskState::kCanceled) scope.any_canceled = true;
-  if (snapshot.state == TaskState::kFailed &&
-      (scope.first_failed < 0 || snapshot.finished_at < run.tasks[scope.first_failed].finished_at)) {
-    scope.first_failed = task;
+  const bool is_iteration = snapshot.iteration >= 0;
+  if (is_iteration) {
+    CountIn(run, task, run.loops[snapshot.loop]);
+  } else {
+    CountIn(run, task, scope);
   }
+  if (!IsFinal(snapshot.state) && (is_iteration || scope.in_loop)) ++run.open_in_loops;
 }
 
 }  // namespace
@@ -49,13 +62,20 @@ void RecountTasks(RunSnapshot& run) {
     scope.first_failed = -1;
     scope.any_canceled = false;
   }
+  run.open_in_loops = 0;
+  for (LoopSnapshot& loop : run.loops) {
+    loop.unfinished = 0;
+    loop.first_failed = -1;
+    loop.any_canceled = false;
+  }
   for (int i = 0; i < static_cast<int>(run.tasks.size()); ++i) {
     TaskSnapshot& task = run.tasks[i];
     task.unfinished_upstream = 0;
-    ForEachUpstream(run, i, [&](int upstream) {
-      if (!IsFinal(run.tasks[upstream].state)) ++task.unfinished_upstream;
-    });
-    CountInScope(run, i);
+    if (task.iteration < 0)
+      ForEachUpstream(run, i, [&](int upstream) {
+        if (!IsFinal(run.tasks[upstream].state)) ++task.unfinished_upstream;
+      });
+    Count(run, i);
     task.ready = false;
     if (task.state == TaskState::kPending && task.wait_reason == WaitReason::kRetry) {
       run.waking.emplace(task.wake_at, i);
@@ -63,7 +83,12 @@ void RecountTasks(RunSnapshot& run) {
       task.wake_at = absl::UnixEpoch();
     }
     const bool started = task.state == TaskState::kRunning || task.state == TaskState::kCanceling;
-    if (started && PlannedOf(run, i).executor != nullptr) ++run.running;
+    if (started && HasAttempts(run, i)) ++run.running;
+  }
+  run.opening.clear();
+  for (int i = 0; i < static_cast<int>(run.loops.size()); ++i) {
+    const LoopSnapshot& loop = run.loops[i];
+    if (run.tasks[loop.task].state == TaskState::kRunning && loop.may_open()) run.opening.insert(i);
   }
 }
 

@@ -3,8 +3,22 @@
 #include "absl/strings/str_cat.h"
 #include "common/spec/dag_graph.h"
 #include "common/status_macros.h"
+#include "scheduler/plan/values/loop_items.h"
 
 namespace penstock {
+namespace {
+
+// Whether a task of the graph takes the input `name` of its component.
+bool ReadsInput(const ml_pipelines::DagSpec& dag, const std::string& name) {
+  for (const auto& [task_name, task] : dag.tasks()) {
+    for (const auto& [input, source] : task.inputs().parameters()) {
+      if (source.component_input_parameter() == name) return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
 
 absl::StatusOr<std::shared_ptr<const RunPlan>> RunPlan::Create(
     std::shared_ptr<const PipelineDocument> document) {
@@ -45,7 +59,11 @@ absl::Status RunPlan::AddTasks(int dag) {
       return absl::InvalidArgumentError(absl::StrCat("task ", task.name, ": its component is not there"));
     }
     task.component = &component->second;
+    task.is_loop = IsLoop(*task.spec);
     if (task.component->has_dag()) {
+      task.reads_items =
+          !task.is_loop ||
+          ReadsInput(task.component->dag(), task.spec->parameter_iterator().items().input_parameter());
       ASSIGN_OR_RETURN(task.dag, DagOf(component_name));
       continue;
     }

@@ -18,7 +18,9 @@ struct PlannedTask {
   const ml_pipelines::PipelineTaskSpec* spec;
   const ml_pipelines::ComponentSpec* component;
   const ml_pipelines::PipelineDeploymentConfig::ExecutorSpec* executor = nullptr;  // null for a graph
-  int dag = -1;                 // of RunPlan::dags, if its component is a graph
+  int dag = -1;  // of RunPlan::dags, if its component is a graph
+  bool is_loop = false;
+  bool reads_items = true;      // whether a task in the loop takes the list that the loop goes over
   bool awaits_any_end = false;  // waits for the end of its upstream, whatever it is
 };
 

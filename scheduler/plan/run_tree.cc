@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "common/status_macros.h"
+#include "scheduler/plan/values/loop_items.h"
 #include "scheduler/plan/values/resolve_inputs.h"
 
 namespace penstock {
@@ -66,6 +67,25 @@ absl::StatusOr<std::shared_ptr<const TaskInputs>> InputsOfScope(const RunSnapsho
   return std::make_shared<const TaskInputs>(std::move(inputs));
 }
 
+// Those of its loop, and its item.
+absl::StatusOr<TaskInputs> IterationInputs(const RunSnapshot& run, int task) {
+  const PlannedTask& planned = PlannedOf(run, task);
+  const LoopSnapshot& loop = run.loops[run.tasks[task].loop];
+  if (loop.inputs == nullptr) return absl::InternalError("Penstock bug: an iteration outlives its loop");
+  TaskInputs inputs;
+  inputs.artifacts = loop.inputs->artifacts;
+  inputs.defaulted = loop.inputs->defaulted;
+  inputs.launch_placeholders = loop.inputs->launch_placeholders;
+  const std::string& list = planned.spec->parameter_iterator().items().input_parameter();
+  for (const auto& [name, value] : loop.inputs->parameters) {
+    // The list may be long, and would be copied for each iteration.
+    if (planned.reads_items || name != list) inputs.parameters[name] = value;
+  }
+  RETURN_IF_ERROR(SetItem(*planned.spec, *planned.component, loop.items, run.tasks[task].iteration,
+                          FactsOf(run, task), inputs));
+  return inputs;
+}
+
 }  // namespace
 
 const PlannedTask& PlannedOf(const RunSnapshot& run, int task) {
@@ -73,7 +93,15 @@ const PlannedTask& PlannedOf(const RunSnapshot& run, int task) {
   return DagOf(run, snapshot.scope).tasks[snapshot.planned];
 }
 
-int ParentOf(const RunSnapshot& run, int task) { return run.scopes[run.tasks[task].scope].owner; }
+bool HasAttempts(const RunSnapshot& run, int task) {
+  const PlannedTask& planned = PlannedOf(run, task);
+  return planned.executor != nullptr && (!planned.is_loop || run.tasks[task].iteration >= 0);
+}
+
+int ParentOf(const RunSnapshot& run, int task) {
+  const TaskSnapshot& snapshot = run.tasks[task];
+  return snapshot.iteration >= 0 ? run.loops[snapshot.loop].task : run.scopes[snapshot.scope].owner;
+}
 
 const RetryPolicy* RetryPolicyOf(const RunSnapshot& run, int task) {
   for (; task >= 0; task = ParentOf(run, task)) {
@@ -92,6 +120,7 @@ RunFacts FactsOf(const RunSnapshot& run, int task) {
 
 absl::StatusOr<TaskInputs> InputsOf(const RunSnapshot& run, int task) {
   const PlannedTask& planned = PlannedOf(run, task);
+  if (run.tasks[task].iteration >= 0) return IterationInputs(run, task);
   const int scope = run.tasks[task].scope;
   ASSIGN_OR_RETURN(const std::shared_ptr<const TaskInputs> outer, InputsOfScope(run, scope));
   const auto outputs_of = [&](absl::string_view producer) { return OutputsIn(run, scope, producer); };
@@ -122,6 +151,51 @@ TaskOutputs OutputsOfScope(const RunSnapshot& run, int scope) {
   return out;
 }
 
+TaskOutputs OutputsOfLoop(const RunSnapshot& run, int loop) {
+  const LoopSnapshot& snapshot = run.loops[loop];
+  const auto& declared = PlannedOf(run, snapshot.task).component->output_definitions();
+  TaskOutputs out;
+  for (const auto& [name, spec] : declared.parameters()) out.parameters[name] = Json::array();
+  for (const auto& [name, spec] : declared.artifacts()) out.artifacts[name] = {};
+  for (const int task : snapshot.iterations) {
+    if (run.tasks[task].outputs == nullptr) continue;
+    for (const auto& [name, value] : run.tasks[task].outputs->parameters) {
+      if (const auto list = out.parameters.find(name); list != out.parameters.end())
+        list->second.push_back(value);
+    }
+    for (const auto& [name, artifacts] : run.tasks[task].outputs->artifacts) {
+      const auto list = out.artifacts.find(name);
+      if (list == out.artifacts.end()) continue;
+      list->second.insert(list->second.end(), artifacts.begin(), artifacts.end());
+    }
+  }
+  return out;
+}
+
+absl::Status SetItems(const RunSnapshot& run, LoopSnapshot& loop) {
+  const PlannedTask& planned = PlannedOf(run, loop.task);
+  loop.limit = planned.spec->iterator_policy().parallelism_limit();
+  ASSIGN_OR_RETURN(TaskInputs inputs, InputsOf(run, loop.task));
+  ASSIGN_OR_RETURN(loop.items,
+                   ItemsOfLoop(*planned.spec, *planned.component, inputs, FactsOf(run, loop.task)));
+  loop.inputs = std::make_shared<const TaskInputs>(std::move(inputs));
+  return absl::OkStatus();
+}
+
+int OpenIteration(RunSnapshot& run, int loop) {
+  LoopSnapshot& snapshot = run.loops[loop];
+  const int task = static_cast<int>(run.tasks.size());
+  TaskSnapshot& iteration = run.tasks.emplace_back();
+  iteration.scope = run.tasks[snapshot.task].scope;
+  iteration.planned = run.tasks[snapshot.task].planned;
+  iteration.loop = loop;
+  iteration.iteration = static_cast<int>(snapshot.iterations.size());
+  snapshot.iterations.push_back(task);
+  ++snapshot.unfinished;
+  ++run.open_in_loops;
+  return task;
+}
+
 int OpenScope(RunSnapshot& run, int dag, int owner) {
   const Graph& graph = run.plan->dags()[dag].graph;
   const int scope = static_cast<int>(run.scopes.size());
@@ -132,7 +206,12 @@ int OpenScope(RunSnapshot& run, int dag, int owner) {
     task.planned = i;
     task.unfinished_upstream = static_cast<int>(graph.predecessors(i).size());
   }
-  if (owner >= 0) run.tasks[owner].inner_scope = scope;
+  if (owner >= 0) {
+    run.tasks[owner].inner_scope = scope;
+    const bool in_loop = run.tasks[owner].iteration >= 0 || run.scopes[run.tasks[owner].scope].in_loop;
+    run.scopes[scope].in_loop = in_loop;
+    if (in_loop) run.open_in_loops += graph.size();
+  }
   return scope;
 }
 

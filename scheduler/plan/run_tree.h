@@ -11,6 +11,9 @@ namespace penstock {
 
 const PlannedTask& PlannedOf(const RunSnapshot& run, int task);
 
+// Whether an executor runs it; otherwise it is made of other tasks: a graph, or a loop.
+bool HasAttempts(const RunSnapshot& run, int task);
+
 // The task that it is part of, -1 for those of the root.
 int ParentOf(const RunSnapshot& run, int task);
 
@@ -29,6 +32,16 @@ absl::StatusOr<TaskInputs> InputsOf(const RunSnapshot& run, int task);
 // What a graph whose tasks have all ended puts out, as the selectors of its component say. Outputs of tasks
 // that did not succeed are left out.
 TaskOutputs OutputsOfScope(const RunSnapshot& run, int scope);
+
+// What a loop whose iterations have all ended puts out: of each output the list of what they put out, in
+// order. Those that did not succeed are left out.
+TaskOutputs OutputsOfLoop(const RunSnapshot& run, int loop);
+
+// Fills in what a loop goes over.
+absl::Status SetItems(const RunSnapshot& run, LoopSnapshot& loop);
+
+// Makes the next iteration of a loop, PENDING, and returns it.
+int OpenIteration(RunSnapshot& run, int loop);
 
 // Makes the tasks of a graph, PENDING, in a new scope of `owner`, and returns the scope.
 int OpenScope(RunSnapshot& run, int dag, int owner);

@@ -13,6 +13,7 @@ namespace penstock::plan_internal {
 
 inline constexpr int kCancelled = static_cast<int>(absl::StatusCode::kCancelled);
 inline constexpr int kUnknown = static_cast<int>(absl::StatusCode::kUnknown);
+inline constexpr int kResourceExhausted = static_cast<int>(absl::StatusCode::kResourceExhausted);
 inline constexpr int kInternal = static_cast<int>(absl::StatusCode::kInternal);
 
 class Stepper {
@@ -38,7 +39,12 @@ class Stepper {
   void Create(int task);
   void CreateScope(int dag, int owner);
   void Start(int task);
+  bool HasRoom(int tasks) const;
+  static absl::Status NoRoom();
   void StartGraph(int task);
+  void StartLoop(int task);
+  void OpenNext(int loop);
+  bool OpenWaiting();
   void MakeReady(int task);
   void Wait(int task, absl::Time until);
   void StopWaiting(int task);
@@ -46,9 +52,11 @@ class Stepper {
   void End(int task, TaskState to, int error_code, std::string error_message);
   void EndWith(int task, const absl::Status& status);
   void EndGraph(int task);
+  void EndLoop(int loop);
   void Propagate(int ended);
   void TellSuccessor(int ended, int task);
   void CountInScope(int ended);
+  void CountInLoop(int ended);
   void FinishRun();
 
   RunSnapshot& run_;

@@ -1,7 +1,8 @@
 // The state machine of a run, as data: its snapshot, what happens to it, and what follows.
 //
 // A run is a tree of tasks. A scope is one graph at work: the root's, that of a task whose component is a
-// graph. Its tasks lie next to each other, in the order of the plan.
+// graph. Its tasks lie next to each other, in the order of the plan. A loop has iterations, which are tasks
+// too: of the same name, each with an item; they run what the loop's component says.
 #pragma once
 
 #include <deque>
@@ -17,6 +18,7 @@
 #include "absl/time/time.h"
 #include "common/state.h"
 #include "scheduler/plan/run_plan.h"
+#include "scheduler/plan/values/loop_items.h"
 #include "scheduler/plan/values/values.h"
 
 namespace penstock {
@@ -24,8 +26,10 @@ namespace penstock {
 // One task as it stands. Its number is its place in RunSnapshot::tasks.
 struct TaskSnapshot {
   std::string task_id;
-  int scope = 0;         // that it belongs to
-  int planned = 0;       // its number in the scope's graph
+  int scope = 0;    // that it belongs to
+  int planned = 0;  // its number in the scope's graph
+  int loop = -1;    // of RunSnapshot::loops: that it is, once it has started, or that it is an iteration of
+  int iteration = -1;    // its number, if it is an iteration
   int inner_scope = -1;  // of the tasks in it, once it has started, if it is a graph
   TaskState state = TaskState::kPending;
   WaitReason wait_reason = WaitReason::kUpstream;  // as in its row
@@ -49,6 +53,23 @@ struct ScopeSnapshot {
   int unfinished = 0;     // tasks whose end has not been taken into account
   int first_failed = -1;  // task
   bool any_canceled = false;
+  bool in_loop = false;
+};
+
+struct LoopSnapshot {
+  int task = 0;  // that is the loop
+  // Until it has ended.
+  std::shared_ptr<const TaskInputs> inputs;  // that its iterations share
+  LoopItems items;
+  std::vector<int> iterations;  // tasks, in order; the others have not been opened yet
+  int limit = 0;                // iterations that may be unfinished at a time; 0: any number
+  int unfinished = 0;
+  int first_failed = -1;  // task
+  bool any_canceled = false;
+  bool overflowed = false;  // the run has no room for the other iterations
+
+  bool complete() const { return static_cast<int>(iterations.size()) == items.count; }
+  bool may_open() const { return !complete() && (limit == 0 || unfinished < limit); }
 };
 
 // A run that is being driven. Owned by one engine.
@@ -58,9 +79,12 @@ struct RunSnapshot {
   RunState state = RunState::kPending;
   RunFacts facts;  // without the task's own fields
   std::shared_ptr<const TaskInputs> root_inputs;
-  // Both only grow; none until the run is taken. Scope 0 is the root's.
+  // These only grow; none until the run is taken. Scope 0 is the root's.
   std::deque<TaskSnapshot> tasks;
   std::vector<ScopeSnapshot> scopes;
+  std::deque<LoopSnapshot> loops;
+  std::set<int> opening;                        // loops that may open another iteration, and wait for room
+  int open_in_loops = 0;                        // tasks of loops whose end has not been taken into account
   int running = 0;                              // tasks with an attempt that has not ended
   int ready = 0;                                // tasks that are ready
   std::set<std::pair<absl::Time, int>> waking;  // tasks that wait for a time
@@ -126,7 +150,7 @@ struct RunChange {
 struct Decision {
   std::vector<TaskChange> tasks;
   std::vector<RunChange> run;
-  // Of tasks without an executor: graphs.
+  // Of tasks that are made of others; of an iteration only its item.
   std::vector<std::pair<int, TaskInputs>> inputs;
   std::vector<std::pair<int, std::shared_ptr<const TaskOutputs>>> outputs;
   std::vector<int> waiting;  // tasks whose row does not say yet that they wait for capacity

@@ -20,12 +20,6 @@ def consume(number: int = 0):
     print(number)
 
 
-@dsl.pipeline(name='with-loop')
-def with_loop():
-    with dsl.ParallelFor([1, 2]) as item:
-        consume(number=item)
-
-
 @dsl.pipeline(name='with-condition')
 def with_condition():
     made = produce()
@@ -33,7 +27,7 @@ def with_condition():
         consume(number=made.output)
 
 
-FEATURES = [(with_loop, ('loop', 'parallelfor')), (with_condition, ('condition',))]
+FEATURES = [(with_condition, ('condition',))]
 
 
 @pytest.mark.parametrize('pipeline, words', FEATURES, ids=lambda value: getattr(value, 'name', ''))

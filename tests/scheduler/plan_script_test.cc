@@ -5,11 +5,12 @@
 // graph.
 //   @any: it waits for their end, whatever it is. @retry=N,S: it is tried N times more, first after S
 //   seconds.
+//   @loop=N: it is a loop of N iterations. @limit=N: N of them at a time.
 // - "> take": an event: take, cancel, start T, succeed T, fail T, stop T, unstartable T, stale T, restore,
 //   wake S (after S seconds).
 // - "ready a": what follows, in order: ready T, T STATE, cancel T, run STATE.
 //
-// A task within another is named b/x. Blank lines and # comments are skipped.
+// A task within another is named b/x, an iteration b[0]. Blank lines and # comments are skipped.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -70,6 +71,10 @@ class Script {
                                       {"backoffDuration", numbers[1] + "s"},
                                       {"backoffFactor", 2.0},
                                       {"backoffMaxDuration", "3600s"}};
+        } else if (absl::StartsWith(words[i], "@loop=")) {
+          task.more["parameterIterator"] = LoopOver(std::stoi(words[i].substr(6)));
+        } else if (absl::StartsWith(words[i], "@limit=")) {
+          task.more["iteratorPolicy"] = {{"parallelismLimit", std::stoi(words[i].substr(7))}};
         } else if (words[i] == "@any") {
           task.more["triggerPolicy"]["strategy"] = "ALL_UPSTREAM_TASKS_COMPLETED";
         } else {
@@ -82,6 +87,9 @@ class Script {
 
   std::string PathOf(int task) const {
     const int parent = ParentOf(run_, task);
+    if (run_.tasks[task].iteration >= 0) {
+      return absl::StrCat(PathOf(parent), "[", run_.tasks[task].iteration, "]");
+    }
     return absl::StrCat(parent < 0 ? "" : PathOf(parent) + "/", PlannedOf(run_, task).name);
   }
 

@@ -33,6 +33,10 @@ class EngineRandom : public EngineTest {
         task.more["retryPolicy"] = {{"maxRetryCount", Pick(3)},
                                     {"backoffDuration", absl::StrCat(Pick(2) * 5, "s")}};
       }
+      if (Pick(5) == 0) {
+        task.more["parameterIterator"] = LoopOver(Pick(4));
+        if (Pick(2) == 0) task.more["iteratorPolicy"] = {{"parallelismLimit", 1 + Pick(2)}};
+      }
       if (first_graph < graphs && Pick(3) == 0) {
         task.component = absl::StrCat("g", first_graph + Pick(graphs - first_graph));
       }
@@ -128,6 +132,27 @@ class EngineRandom : public EngineTest {
     return failed;
   }
 
+  // A loop that started has all its iterations, unless it was terminated.
+  bool CheckLoop(const TestPipeline& pipeline, const TestTask& task, const TaskRow& row, int retries) {
+    const int count = static_cast<int>(
+        ParseJson(task.more["parameterIterator"]["items"]["raw"].get<std::string>())->size());
+    if (count == 0) return row.state == TaskState::kSucceeded;
+    if (children_.count(row.task_id) == 0) return false;
+    const std::vector<TaskRow> rows = children_[row.task_id];
+    children_.erase(row.task_id);
+    EXPECT_TRUE(terminated_ || static_cast<int>(rows.size()) == count) << task.name;
+    bool failed = false;
+    for (int i = 0; i < static_cast<int>(rows.size()); ++i) {
+      EXPECT_EQ(rows[i].iteration, i);
+      EXPECT_TRUE(CheckTask(pipeline, task, rows[i], retries) || terminated_) << task.name << " " << i;
+      failed |= rows[i].state == TaskState::kFailed;
+    }
+    if (!terminated_) {
+      EXPECT_EQ(row.state, failed ? TaskState::kFailed : TaskState::kSucceeded) << task.name;
+    }
+    return true;
+  }
+
   void CheckAttempts(const std::vector<bool>& attempts, const TaskRow& row, int retries) {
     const int failed = static_cast<int>(std::count(attempts.begin(), attempts.end(), false));
     const int count = static_cast<int>(attempts.size());
@@ -145,6 +170,9 @@ class EngineRandom : public EngineTest {
   // attempt, or from the tasks in it.
   bool CheckTask(const TestPipeline& pipeline, const TestTask& task, const TaskRow& row, int retries) {
     if (task.more.contains("retryPolicy")) retries = task.more["retryPolicy"]["maxRetryCount"];
+    if (task.more.contains("parameterIterator") && row.iteration < 0) {
+      return CheckLoop(pipeline, task, row, retries);
+    }
     if (task.component == "true") {
       const auto outcome = outcomes_.find(row.task_id);
       if (outcome == outcomes_.end()) return false;

@@ -14,8 +14,15 @@
 
 namespace penstock {
 
-// Each task's name and the tasks it waits for. Every task runs /bin/true.
+// Each task's name and the tasks it waits for. Every task runs /bin/true and has an optional input "item".
 using TaskGraph = std::vector<std::pair<std::string, std::vector<std::string>>>;
+
+// A loop over the numbers below `count`, as a field of a task.
+inline Json LoopOver(int count) {
+  Json items = Json::array();
+  for (int i = 0; i < count; ++i) items.push_back(i);
+  return {{"itemInput", "item"}, {"items", {{"raw", items.dump()}}}};
+}
 
 // A task of a graph. Its component is a graph of the pipeline, or "true", which runs /bin/true.
 struct TestTask {
@@ -43,9 +50,11 @@ inline Json DagOf(const std::vector<TestTask>& graph) {
 }
 
 inline Json SpecOf(const TestPipeline& pipeline) {
-  Json components = {{"comp-true", {{"executorLabel", "exec-true"}}}};
+  const Json inputs = {
+      {"parameters", {{"item", {{"parameterType", "NUMBER_INTEGER"}, {"isOptional", true}}}}}};
+  Json components = {{"comp-true", {{"executorLabel", "exec-true"}, {"inputDefinitions", inputs}}}};
   for (const auto& [name, graph] : pipeline.graphs) {
-    Json& component = components["comp-" + name] = {{"dag", DagOf(graph)}};
+    Json& component = components["comp-" + name] = {{"dag", DagOf(graph)}, {"inputDefinitions", inputs}};
     if (pipeline.more_components.contains(name)) component.merge_patch(pipeline.more_components[name]);
   }
   return {
