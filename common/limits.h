@@ -17,6 +17,7 @@ inline constexpr int64_t kSpecExpandedBytes = int64_t{64} << 20;  // texts in it
 inline constexpr int kSpecDirectives = 1000;                      // %TAG in YAML
 inline constexpr int kSpecDocuments = 16;                         // YAML documents in one file
 inline constexpr int kSpecTasks = 20'000;                         // tasks in one pipeline, loops run once
+inline constexpr int kSpecRetries = 1000;                         // maxRetryCount of a task
 inline constexpr int kSpecNesting = 100;                          // graphs within graphs
 inline constexpr int kSpecNameBytes = 1024;       // name of a task, component, input or output
 inline constexpr int kSpecOutputNameBytes = 255;  // output of an executor: becomes a file name
@@ -54,6 +55,9 @@ inline constexpr int kPageSizeMax = 200;
 inline constexpr int kLogFollowers = 128;  // logs followed at once; each holds a thread of the server
 
 // --- Tasks ---
+inline constexpr int kLoopIterations = 100'000;  // of one loop
+inline constexpr int kRunTasks = 200'000;        // of one run, each iteration with its tasks
+inline constexpr int kLoopTasksOpen = 5'000;  // unfinished tasks of loops in one run; further iterations wait
 inline constexpr int64_t kOutputParameterBytes = int64_t{4} << 20;  // one output parameter file
 inline constexpr int64_t kExecutorOutputBytes = int64_t{16} << 20;  // executor_output.json of one task
 inline constexpr int64_t kArgumentBytes = 128 << 10;                // one argument; Linux's MAX_ARG_STRLEN

@@ -24,11 +24,12 @@ constexpr std::array<NameRow<TaskState>, 7> kTaskNames = {{{TaskState::kPending,
                                                            {TaskState::kCanceling, "CANCELING"},
                                                            {TaskState::kCanceled, "CANCELED"}}};
 
-constexpr std::array<NameRow<WaitReason>, 4> kReasonNames = {
+constexpr std::array<NameRow<WaitReason>, 5> kReasonNames = {
     {{WaitReason::kNone, ""},
      {WaitReason::kUpstream, "WAITING_FOR_UPSTREAM"},
      {WaitReason::kCapacity, "WAITING_FOR_CAPACITY"},
-     {WaitReason::kScheduler, "WAITING_FOR_SCHEDULER"}}};
+     {WaitReason::kScheduler, "WAITING_FOR_SCHEDULER"},
+     {WaitReason::kRetry, "WAITING_FOR_RETRY"}}};
 
 constexpr std::array<NameRow<StorageState>, 2> kStorageNames = {
     {{StorageState::kAvailable, "AVAILABLE"}, {StorageState::kArchived, "ARCHIVED"}}};
@@ -60,6 +61,7 @@ constexpr std::pair<TaskState, TaskState> kTaskMoves[] = {
     {TaskState::kPending, TaskState::kRunning},    {TaskState::kPending, TaskState::kSkipped},
     {TaskState::kPending, TaskState::kFailed},     {TaskState::kPending, TaskState::kCanceled},
     {TaskState::kRunning, TaskState::kSucceeded},  {TaskState::kRunning, TaskState::kFailed},
+    {TaskState::kRunning, TaskState::kPending},  // its next attempt waits
     {TaskState::kRunning, TaskState::kCanceling},  {TaskState::kRunning, TaskState::kCanceled},
     {TaskState::kCanceling, TaskState::kCanceled}, {TaskState::kCanceling, TaskState::kSucceeded},
     {TaskState::kCanceling, TaskState::kFailed},

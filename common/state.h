@@ -11,7 +11,7 @@ enum class RunState { kPending, kRunning, kSucceeded, kFailed, kCanceling, kCanc
 enum class TaskState { kPending, kRunning, kSucceeded, kSkipped, kFailed, kCanceling, kCanceled };
 
 // Why something that is not running waits; kept in the row, shown to users.
-enum class WaitReason { kNone, kUpstream, kCapacity, kScheduler };
+enum class WaitReason { kNone, kUpstream, kCapacity, kScheduler, kRetry };
 
 // "PENDING" and so on: the text in SQL and on the wire.
 absl::string_view Name(RunState state);

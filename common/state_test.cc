@@ -17,7 +17,7 @@ void ExpectNamesRoundTrip(int count, FromName from_name) {
 TEST(State, NamesRoundTrip) {
   ExpectNamesRoundTrip<RunState>(6, RunStateFromName);
   ExpectNamesRoundTrip<TaskState>(7, TaskStateFromName);
-  ExpectNamesRoundTrip<WaitReason>(4, WaitReasonFromName);
+  ExpectNamesRoundTrip<WaitReason>(5, WaitReasonFromName);
   ExpectNamesRoundTrip<StorageState>(2, StorageStateFromName);
 }
 

@@ -62,8 +62,8 @@ class Engine {
  private:
   struct ActiveRun {
     RunSnapshot snapshot;
-    std::deque<int> ready;         // in the order in which they became ready
-    std::vector<int> newly_ready;  // in this pass; their rows still say that they wait for upstream
+    std::deque<int> ready;                      // in the order in which they became ready
+    std::vector<int> newly_waiting;             // in this pass, for capacity; their rows do not say so yet
     std::optional<TaskLaunchPlan> next_launch;  // of ready.front(), planned once
     RunCommit commit;                           // of this pass
     std::vector<std::string> cancel;            // attempts to cancel after the commit
@@ -90,6 +90,8 @@ class Engine {
   absl::Status HearEvents(absl::Time now, PassResult& result);
   absl::Status OnAttemptFinished(const AttemptFinished& event, absl::Time now);
   absl::Status GiveArtifactIds(TaskOutputs& outputs);
+  void WakeTasks(absl::Time now);
+  absl::Time NextWake() const;
   void StartReady(absl::Time now, PassResult& result);
   bool StartNext(ActiveRun& run, absl::Time now);
   void NoteWaiting(ActiveRun& run);

@@ -5,6 +5,7 @@
 #include "absl/strings/numbers.h"
 #include "common/json.h"
 #include "common/status_macros.h"
+#include "scheduler/plan/run_tree.h"
 #include "storage/run_store.h"
 #include "storage/task_store.h"
 
@@ -21,10 +22,14 @@ absl::Status WriteTaskChange(db::Tx& tx, const RunSnapshot& run, const TaskChang
   row.error_message = change.error_message;
   row.started_at = change.started_at;
   row.finished_at = change.finished_at;
+  row.wake_at = change.wake_at;
   if (change.from.has_value()) return TaskSetState(tx, *change.from, row, change.at);
   row.created_at = change.at;
-  row.name = run.plan->tasks()[change.task].name;
-  row.display_name = run.plan->tasks()[change.task].display_name;
+  row.iteration = run.tasks[change.task].iteration;
+  row.name = PlannedOf(run, change.task).name;
+  row.display_name = PlannedOf(run, change.task).display_name;
+  if (const int parent = ParentOf(run, change.task); parent >= 0)
+    row.parent_task_id = run.tasks[parent].task_id;
   return TaskInsert(tx, row);
 }
 
@@ -57,8 +62,11 @@ absl::Status WriteParameters(db::Tx& tx, const RunSnapshot& run, int task, Direc
 
 absl::Status WriteOutputs(db::Tx& tx, const RunSnapshot& run, int task, const TaskOutputs& outputs,
                           absl::Time now) {
+  // A graph or loop puts out what tasks in it have made.
+  const bool makes_artifacts = HasAttempts(run, task);
   for (const auto& [name, list] : outputs.artifacts) {
     for (const ArtifactRecord& artifact : list) {
+      if (!makes_artifacts) break;
       RETURN_IF_ERROR(ArtifactInsert(
           tx, {NumericId(artifact), run.run_id, artifact.name, artifact.schema_title, artifact.schema_version,
                artifact.uri, artifact.custom_path.value_or(""), DumpJson(artifact.metadata), now}));
@@ -73,6 +81,8 @@ absl::Status WriteOutputs(db::Tx& tx, const RunSnapshot& run, int task, const Ta
 void RunCommit::Add(Decision& decision) {
   std::move(decision.tasks.begin(), decision.tasks.end(), std::back_inserter(tasks));
   std::move(decision.run.begin(), decision.run.end(), std::back_inserter(run));
+  std::move(decision.inputs.begin(), decision.inputs.end(), std::back_inserter(inputs));
+  std::move(decision.outputs.begin(), decision.outputs.end(), std::back_inserter(outputs));
 }
 
 absl::Status WriteRunCommit(db::Tx& tx, const RunSnapshot& run, const RunCommit& commit, absl::Time now) {
@@ -82,7 +92,7 @@ absl::Status WriteRunCommit(db::Tx& tx, const RunSnapshot& run, const RunCommit&
   }
   // Before the inputs of the tasks that this pass starts: these may be the same artifacts.
   for (const auto& [task, outputs] : commit.outputs)
-    RETURN_IF_ERROR(WriteOutputs(tx, run, task, outputs, now));
+    RETURN_IF_ERROR(WriteOutputs(tx, run, task, *outputs, now));
   for (const TaskAttemptRow& attempt : commit.attempts_begun) RETURN_IF_ERROR(TaskAttemptInsert(tx, attempt));
   for (const TaskAttemptRow& attempt : commit.attempts_ended) RETURN_IF_ERROR(TaskAttemptFinish(tx, attempt));
   for (const auto& [task, inputs] : commit.inputs) {

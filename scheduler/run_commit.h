@@ -2,7 +2,7 @@
 // transaction.
 #pragma once
 
-#include <string>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -17,9 +17,9 @@ struct RunCommit {
   std::vector<RunChange> run;
   std::vector<TaskAttemptRow> attempts_begun;
   std::vector<TaskAttemptRow> attempts_ended;
-  std::vector<std::pair<int, TaskInputs>> inputs;    // of started tasks
-  std::vector<std::pair<int, TaskOutputs>> outputs;  // of succeeded tasks
-  std::vector<std::pair<int, WaitReason>> waiting;   // ready tasks that did not start in this pass
+  std::vector<std::pair<int, TaskInputs>> inputs;                           // of started tasks
+  std::vector<std::pair<int, std::shared_ptr<const TaskOutputs>>> outputs;  // of succeeded tasks
+  std::vector<std::pair<int, WaitReason>> waiting;  // ready tasks that did not start in this pass
 
   bool empty() const {
     return tasks.empty() && run.empty() && attempts_begun.empty() && attempts_ended.empty() &&

@@ -1,10 +1,13 @@
 #include "scheduler/run_loader.h"
 
+#include <algorithm>
+
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "common/json.h"
 #include "common/status_macros.h"
 #include "scheduler/plan/plan.h"
+#include "scheduler/plan/run_tree.h"
 #include "scheduler/plan/values/resolve_inputs.h"
 #include "storage/run_store.h"
 #include "storage/spec_store.h"
@@ -20,7 +23,7 @@ struct StoredRun {
   std::string spec_text;  // only if it was not cached
   std::vector<TaskRow> tasks;
   std::vector<TaskAttemptRow> attempts;
-  std::vector<TaskParameterRow> parameters;
+  std::vector<TaskParameterRow> outputs;
   std::vector<ArtifactRow> artifacts;
   std::vector<ArtifactTaskRow> links;
 };
@@ -35,7 +38,7 @@ absl::Status ReadStored(db::Tx& tx, DocumentCache& documents, absl::string_view 
   if (stored.row.state == RunState::kPending) return absl::OkStatus();  // has no tasks yet
   ASSIGN_OR_RETURN(stored.tasks, TaskList(tx, run_id));
   ASSIGN_OR_RETURN(stored.attempts, TaskAttemptList(tx, run_id));
-  ASSIGN_OR_RETURN(stored.parameters, TaskParameterList(tx, run_id));
+  ASSIGN_OR_RETURN(stored.outputs, TaskParameterList(tx, run_id, Direction::kOutput));
   ASSIGN_OR_RETURN(stored.artifacts, ArtifactList(tx, run_id));
   ASSIGN_OR_RETURN(stored.links, ArtifactTaskList(tx, run_id));
   return absl::OkStatus();
@@ -49,66 +52,146 @@ absl::StatusOr<std::shared_ptr<const PipelineDocument>> Document(DocumentCache& 
   return document;
 }
 
-RunFacts Facts(const StoredRun& stored, const RunPlan& plan) {
+RunFacts Facts(const StoredRun& stored, const RunPlan& plan, absl::string_view default_root) {
   RunFacts facts;
   facts.run_id = stored.row.run_id;
   facts.run_display_name = stored.row.display_name;
   facts.run_resource_name = absl::StrCat(plan.pipeline_name(), "-", stored.row.run_id);
   facts.pipeline_name = plan.pipeline_name();
-  facts.pipeline_root = stored.config.pipeline_root;
+  facts.pipeline_root =
+      stored.config.pipeline_root.empty() ? std::string(default_root) : stored.config.pipeline_root;
   facts.created_at = absl::FormatTime(absl::RFC3339_sec, stored.row.created_at, absl::UTCTimeZone());
   facts.scheduled_at = absl::FormatTime(absl::RFC3339_sec, stored.row.scheduled_at, absl::UTCTimeZone());
   return facts;
 }
 
-absl::Status FillOutputs(const StoredRun& stored, const absl::flat_hash_map<std::string, int>& by_id,
-                         RunSnapshot& run) {
-  for (const TaskParameterRow& row : stored.parameters) {
-    const auto task = by_id.find(row.task_id);
-    if (row.direction != Direction::kOutput || task == by_id.end()) continue;
-    ASSIGN_OR_RETURN(run.tasks[task->second].outputs.parameters[row.name], ParseJson(row.value));
+absl::StatusOr<ArtifactRecord> RecordOf(const ArtifactRow& row) {
+  ArtifactRecord record;
+  record.artifact_id = absl::StrCat(row.artifact_id);
+  record.name = row.name;
+  record.schema_title = row.schema_title;
+  record.schema_version = row.schema_version;
+  record.uri = row.uri;
+  if (!row.custom_path.empty()) record.custom_path = row.custom_path;
+  ASSIGN_OR_RETURN(record.metadata, ParseJson(row.metadata));
+  return record;
+}
+
+using TasksById = absl::flat_hash_map<std::string, int>;
+
+// Whether somebody may still read what a task of the run puts out.
+bool NeedsOutputs(const RunSnapshot& run, int task) {
+  const int parent = ParentOf(run, task);
+  return run.tasks[task].state == TaskState::kSucceeded && (parent < 0 || !IsFinal(run.tasks[parent].state));
+}
+
+absl::Status FillOutputs(const StoredRun& stored, const TasksById& by_id, RunSnapshot& run) {
+  absl::flat_hash_map<int, TaskOutputs> outputs;
+  for (const auto& [id, task] : by_id) {
+    if (NeedsOutputs(run, task)) outputs[task] = {};
+  }
+  const auto outputs_of = [&](const std::string& task_id) -> TaskOutputs* {
+    const auto task = by_id.find(task_id);
+    const auto found = task == by_id.end() ? outputs.end() : outputs.find(task->second);
+    return found == outputs.end() ? nullptr : &found->second;
+  };
+  for (const TaskParameterRow& row : stored.outputs) {
+    TaskOutputs* of = outputs_of(row.task_id);
+    if (of == nullptr) continue;
+    ASSIGN_OR_RETURN(of->parameters[row.name], ParseJson(row.value));
   }
   absl::flat_hash_map<int64_t, const ArtifactRow*> artifacts;
   for (const ArtifactRow& row : stored.artifacts) artifacts[row.artifact_id] = &row;
   for (const ArtifactTaskRow& link : stored.links) {
-    const auto task = by_id.find(link.task_id);
+    TaskOutputs* of = link.direction == Direction::kOutput ? outputs_of(link.task_id) : nullptr;
     const auto artifact = artifacts.find(link.artifact_id);
-    if (link.direction != Direction::kOutput || task == by_id.end() || artifact == artifacts.end()) continue;
-    const ArtifactRow& row = *artifact->second;
-    ArtifactRecord record;
-    record.artifact_id = absl::StrCat(row.artifact_id);
-    record.name = row.name;
-    record.schema_title = row.schema_title;
-    record.schema_version = row.schema_version;
-    record.uri = row.uri;
-    if (!row.custom_path.empty()) record.custom_path = row.custom_path;
-    ASSIGN_OR_RETURN(record.metadata, ParseJson(row.metadata));
-    run.tasks[task->second].outputs.artifacts[link.name].push_back(std::move(record));
+    if (of == nullptr || artifact == artifacts.end()) continue;
+    ASSIGN_OR_RETURN(ArtifactRecord record, RecordOf(*artifact->second));
+    of->artifacts[link.name].push_back(std::move(record));
+  }
+  for (auto& [task, of] : outputs) {
+    run.tasks[task].outputs = std::make_shared<const TaskOutputs>(std::move(of));
   }
   return absl::OkStatus();
 }
 
+void FillTask(const TaskRow& row, TaskSnapshot& task) {
+  task.task_id = row.task_id;
+  task.state = row.state;
+  task.wait_reason = row.wait_reason;
+  task.error_code = row.error_code;
+  task.error_message = row.error_message;
+  task.started_at = row.started_at;
+  task.finished_at = row.finished_at;
+  task.wake_at = row.wake_at;
+}
+
+// Builds the tree of a run's tasks from its rows, scope by scope.
+class TreeBuilder {
+ public:
+  TreeBuilder(const std::vector<TaskRow>& rows, RunSnapshot& run) : run_(run) {
+    for (const TaskRow& row : rows) by_parent_[row.parent_task_id].push_back(&row);
+  }
+
+  absl::StatusOr<TasksById> Build() {
+    RETURN_IF_ERROR(AddScope(/*dag=*/0, /*owner=*/-1));
+    // Adding the tasks of one scope finds others; the list grows meanwhile.
+    for (int task = 0; task < static_cast<int>(run_.tasks.size()); ++task) {
+      if (by_parent_.count(run_.tasks[task].task_id) == 0) continue;
+      if (PlannedOf(run_, task).is_loop && run_.tasks[task].iteration < 0) {
+        RETURN_IF_ERROR(AddLoop(task));
+      } else if (const int dag = PlannedOf(run_, task).dag; dag >= 0) {
+        RETURN_IF_ERROR(AddScope(dag, task));
+      }
+    }
+    return std::move(by_id_);
+  }
+
+ private:
+  absl::Status AddLoop(int task) {
+    std::vector<const TaskRow*>& rows = by_parent_[run_.tasks[task].task_id];
+    std::sort(rows.begin(), rows.end(),
+              [](const TaskRow* a, const TaskRow* b) { return a->iteration < b->iteration; });
+    const int loop = static_cast<int>(run_.loops.size());
+    run_.loops.emplace_back().task = task;
+    run_.tasks[task].loop = loop;
+    for (const TaskRow* row : rows) {
+      const int iteration = OpenIteration(run_, loop);
+      if (row->iteration != run_.tasks[iteration].iteration)
+        return absl::DataLossError("iterations of a loop are missing in storage");
+      FillTask(*row, run_.tasks[iteration]);
+      by_id_[row->task_id] = iteration;
+    }
+    run_.loops[loop].items.count = static_cast<int>(rows.size());
+    return absl::OkStatus();
+  }
+
+  absl::Status AddScope(int dag, int owner) {
+    const std::string parent = owner < 0 ? "" : run_.tasks[owner].task_id;
+    const std::vector<const TaskRow*>& rows = by_parent_[parent];
+    const Graph& graph = run_.plan->dags()[dag].graph;
+    const int first = run_.scopes[OpenScope(run_, dag, owner)].first_task;
+    for (const TaskRow* row : rows) {
+      const std::optional<int> planned = graph.Find(row->name);
+      if (!planned.has_value())
+        return absl::DataLossError(absl::StrCat("stored task ", row->name, " is not in the pipeline"));
+      FillTask(*row, run_.tasks[first + *planned]);
+      by_id_[row->task_id] = first + *planned;
+    }
+    if (static_cast<int>(rows.size()) != graph.size())
+      return absl::DataLossError("tasks of the run are missing in storage");
+    return absl::OkStatus();
+  }
+
+  RunSnapshot& run_;
+  absl::flat_hash_map<std::string, std::vector<const TaskRow*>> by_parent_;
+  TasksById by_id_;
+};
+
 absl::Status FillTasks(const StoredRun& stored, LoadedRun& loaded) {
   RunSnapshot& run = loaded.snapshot;
   if (stored.tasks.empty()) return absl::OkStatus();
-  run.tasks.resize(run.plan->tasks().size());
-  absl::flat_hash_map<std::string, int> by_id;
-  for (const TaskRow& row : stored.tasks) {
-    const std::optional<int> index = run.plan->graph().Find(row.name);
-    if (!index.has_value())
-      return absl::DataLossError(absl::StrCat("stored task ", row.name, " is not in the pipeline"));
-    by_id[row.task_id] = *index;
-    TaskSnapshot& task = run.tasks[*index];
-    task.task_id = row.task_id;
-    task.state = row.state;
-    task.wait_reason = row.wait_reason;
-    task.error_code = row.error_code;
-    task.error_message = row.error_message;
-    task.created_at = row.created_at;
-    task.started_at = row.started_at;
-    task.finished_at = row.finished_at;
-  }
-  if (by_id.size() != run.tasks.size()) return absl::DataLossError("tasks of the run are missing in storage");
+  ASSIGN_OR_RETURN(const TasksById by_id, TreeBuilder(stored.tasks, run).Build());
   for (const TaskAttemptRow& attempt : stored.attempts) {
     const int index = by_id.at(attempt.task_id);
     TaskSnapshot& task = run.tasks[index];
@@ -117,13 +200,17 @@ absl::Status FillTasks(const StoredRun& stored, LoadedRun& loaded) {
     if (attempt.outcome.empty() && !IsFinal(task.state)) loaded.running.push_back({index, attempt});
   }
   RETURN_IF_ERROR(FillOutputs(stored, by_id, run));
+  for (LoopSnapshot& loop : run.loops) {  // the outer ones come first
+    if (!IsFinal(run.tasks[loop.task].state)) RETURN_IF_ERROR(SetItems(run, loop));
+  }
   RecountTasks(run);
   return absl::OkStatus();
 }
 
 }  // namespace
 
-absl::StatusOr<LoadedRun> LoadRun(Store& store, DocumentCache& documents, absl::string_view run_id) {
+absl::StatusOr<LoadedRun> LoadRun(Store& store, DocumentCache& documents, absl::string_view default_root,
+                                  absl::string_view run_id) {
   StoredRun stored;
   RETURN_IF_ERROR(store.Read([&](db::Tx& tx) { return ReadStored(tx, documents, run_id, stored); }));
   ASSIGN_OR_RETURN(auto document, Document(documents, stored));
@@ -132,9 +219,9 @@ absl::StatusOr<LoadedRun> LoadRun(Store& store, DocumentCache& documents, absl::
   ASSIGN_OR_RETURN(run.plan, RunPlan::Create(std::move(document)));
   run.run_id = std::string(run_id);
   run.state = stored.row.state;
-  run.facts = Facts(stored, *run.plan);
+  run.facts = Facts(stored, *run.plan, default_root);
   ASSIGN_OR_RETURN(const Json parameters, ParseJson(stored.config.parameters));
-  run.root_inputs = RootInputs(run.plan->root(), parameters);
+  run.root_inputs = std::make_shared<const TaskInputs>(RootInputs(run.plan->root(), parameters));
   RETURN_IF_ERROR(FillTasks(stored, loaded));
   return loaded;
 }

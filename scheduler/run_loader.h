@@ -22,7 +22,9 @@ struct LoadedRun {
   std::vector<Running> running;
 };
 
-// NOT_FOUND if there is no such run. DATA_LOSS or another error if what is stored of it cannot be read.
-absl::StatusOr<LoadedRun> LoadRun(Store& store, DocumentCache& documents, absl::string_view run_id);
+// `default_root` is the pipeline root of a run that gives none. NOT_FOUND if there is no such run. DATA_LOSS
+// or another error if what is stored of it cannot be read.
+absl::StatusOr<LoadedRun> LoadRun(Store& store, DocumentCache& documents, absl::string_view default_root,
+                                  absl::string_view run_id);
 
 }  // namespace penstock

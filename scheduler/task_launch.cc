@@ -4,26 +4,28 @@
 #include "absl/strings/strip.h"
 #include "common/artifact_uri.h"
 #include "common/status_macros.h"
+#include "scheduler/plan/run_tree.h"
 #include "scheduler/plan/values/collect_outputs.h"
 #include "scheduler/plan/values/launch.h"
-#include "scheduler/plan/values/resolve_inputs.h"
 
 namespace penstock {
 namespace {
 
+// Which attempt it is, from 0, for the program of a task that is tried again; as in KFP.
+constexpr char kRetryIndex[] = "KFP_RETRY_INDEX";
+
 TaskPaths PathsOf(const Places& places, const RunSnapshot& run, int task, absl::string_view attempt_id) {
   const std::string work_dir =
       absl::StrCat(places.data_dir, "/work/runs/", PathComponent(run.run_id), "/", attempt_id);
-  return MakeTaskPaths(places.artifacts, run.plan->pipeline_name(), run.run_id, run.plan->tasks()[task].name,
+  return MakeTaskPaths(places.artifacts, run.plan->pipeline_name(), run.run_id, PlannedOf(run, task).name,
                        attempt_id, work_dir);
 }
 
-RunFacts FactsOf(const Places& places, const RunSnapshot& run, int task) {
-  RunFacts facts = run.facts;
-  facts.task_id = run.tasks[task].task_id;
-  facts.task_name = run.plan->tasks()[task].name;
-  if (facts.pipeline_root.empty()) facts.pipeline_root = places.artifacts.local_root;
-  return facts;
+// Relative to the data directory. Only the names of the root's tasks are unique in a run.
+std::string LogPath(const RunSnapshot& run, int task, int attempt_number) {
+  std::string name = PathComponent(PlannedOf(run, task).name);
+  if (ParentOf(run, task) >= 0) absl::StrAppend(&name, "-", run.tasks[task].task_id);
+  return absl::StrCat("logs/", PathComponent(run.run_id), "/", name, "-", attempt_number, ".log");
 }
 
 }  // namespace
@@ -34,16 +36,10 @@ Places Places::Of(absl::string_view data_dir) {
 
 absl::StatusOr<TaskLaunchPlan> PlanTaskLaunch(const Places& places, const RunSnapshot& run, int task,
                                               int attempt_number, absl::string_view attempt_id) {
-  const PlannedTask& planned = run.plan->tasks()[task];
-  const RunFacts facts = FactsOf(places, run, task);
-  const auto outputs_of = [&](absl::string_view producer) -> const TaskOutputs* {
-    const std::optional<int> index = run.plan->graph().Find(producer);
-    if (!index.has_value() || run.tasks[*index].state != TaskState::kSucceeded) return nullptr;
-    return &run.tasks[*index].outputs;
-  };
+  const PlannedTask& planned = PlannedOf(run, task);
+  const RunFacts facts = FactsOf(run, task);
   TaskLaunchPlan plan;
-  ASSIGN_OR_RETURN(plan.inputs,
-                   ResolveInputs(*planned.spec, *planned.component, run.root_inputs, outputs_of, facts));
+  ASSIGN_OR_RETURN(plan.inputs, InputsOf(run, task));
   const TaskPaths paths = PathsOf(places, run, task, attempt_id);
   ASSIGN_OR_RETURN(TaskLaunch launch, BuildLaunch(planned.executor->container(), *planned.component,
                                                   plan.inputs, paths, places.artifacts, facts));
@@ -53,8 +49,7 @@ absl::StatusOr<TaskLaunchPlan> PlanTaskLaunch(const Places& places, const RunSna
                      "' gives no command: an image's own entry point cannot run on this "
                      "machine. Name the program in the component's command"));
   }
-  plan.log_path = absl::StrCat("logs/", PathComponent(run.run_id), "/", PathComponent(planned.name), "-",
-                               attempt_number, ".log");
+  plan.log_path = LogPath(run, task, attempt_number);
   LaunchSpec& spec = plan.spec;
   spec.attempt_id = std::string(attempt_id);
   spec.run_id = run.run_id;
@@ -64,6 +59,9 @@ absl::StatusOr<TaskLaunchPlan> PlanTaskLaunch(const Places& places, const RunSna
   spec.image = std::move(launch.image);
   spec.argv = std::move(launch.argv);
   spec.env = std::move(launch.env);
+  if (RetryPolicyOf(run, task) != nullptr) {
+    spec.env.emplace_back(kRetryIndex, absl::StrCat(attempt_number - 1));
+  }
   spec.work_dir = paths.work_dir;
   spec.log_path = absl::StrCat(places.data_dir, "/", plan.log_path);
   spec.directories = std::move(launch.directories);
@@ -76,7 +74,7 @@ absl::StatusOr<TaskLaunchPlan> PlanTaskLaunch(const Places& places, const RunSna
 absl::StatusOr<TaskOutputs> TaskOutputsOf(const Places& places, const RunSnapshot& run, int task,
                                           absl::string_view attempt_id, const AttemptOutputs& left) {
   RETURN_IF_ERROR(left.status);
-  const PlannedTask& planned = run.plan->tasks()[task];
+  const PlannedTask& planned = PlannedOf(run, task);
   return CollectOutputs(*planned.component, planned.name, PathsOf(places, run, task, attempt_id),
                         places.artifacts, left.executor_output, left.parameter_files);
 }

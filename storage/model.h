@@ -91,6 +91,8 @@ struct TaskRow {
   absl::Time created_at;
   absl::Time started_at;
   absl::Time finished_at;
+  int iteration = -1;                      // number of an iteration of a loop, -1 for any other task
+  absl::Time wake_at = absl::UnixEpoch();  // when its next attempt may start
 };
 
 struct TaskStateRow {

@@ -11,11 +11,12 @@ namespace {
 constexpr char kInsert[] = R"sql(
   INSERT INTO tasks
     (run_id, task_id, parent_task_id, name, display_name, state, wait_reason, error_code, error_message, created_at_us,
-     started_at_us, finished_at_us)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12))sql";
+     started_at_us, finished_at_us, iteration, wake_at_us)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14))sql";
 constexpr char kSetState[] = R"sql(
   UPDATE tasks
-  SET state = $4, wait_reason = $5, error_code = $6, error_message = $7, started_at_us = $8, finished_at_us = $9
+  SET state = $4, wait_reason = $5, error_code = $6, error_message = $7, started_at_us = $8, finished_at_us = $9,
+    wake_at_us = $10
   WHERE run_id = $1 AND task_id = $2 AND state = $3)sql";
 constexpr char kSetWaitReason[] = "UPDATE tasks SET wait_reason = $3 WHERE run_id = $1 AND task_id = $2";
 constexpr char kExists[] = "SELECT 1 FROM tasks WHERE run_id = $1 AND task_id = $2";
@@ -25,7 +26,7 @@ constexpr char kInsertState[] = R"sql(
   )sql";
 constexpr char kList[] = R"sql(
   SELECT run_id, task_id, parent_task_id, name, display_name, state, wait_reason, error_code, error_message,
-    created_at_us, started_at_us, finished_at_us
+    created_at_us, started_at_us, finished_at_us, iteration, wake_at_us
   FROM tasks WHERE run_id = $1 ORDER BY task_id)sql";
 constexpr char kListStates[] =
     "SELECT task_id, state, updated_at_us FROM task_states WHERE run_id = $1 ORDER BY task_id, sequence";
@@ -53,7 +54,7 @@ constexpr char kTaskByAnyName[] = R"sql(
 constexpr char kParameterInsert[] =
     "INSERT INTO task_parameters (run_id, task_id, direction, name, value) VALUES ($1, $2, $3, $4, $5)";
 constexpr char kParameterList[] =
-    "SELECT task_id, direction, name, value FROM task_parameters WHERE run_id = $1";
+    "SELECT task_id, direction, name, value FROM task_parameters WHERE run_id = $1 AND direction = $2";
 constexpr char kArtifactIdCounter[] = "artifact_ids";
 constexpr char kArtifactInsert[] = R"sql(
   INSERT INTO artifacts
@@ -129,7 +130,8 @@ absl::Status TaskInsert(db::Tx& tx, const TaskRow& row) {
   RETURN_IF_ERROR(
       tx.Execute(kInsert, {row.run_id, row.task_id, row.parent_task_id, row.name, row.display_name,
                            penstock::Name(row.state), penstock::Name(row.wait_reason), row.error_code,
-                           row.error_message, row.created_at, row.started_at, row.finished_at})
+                           row.error_message, row.created_at, row.started_at, row.finished_at, row.iteration,
+                           row.wake_at})
           .status());
   return AppendState(tx, row, row.created_at);
 }
@@ -143,7 +145,7 @@ absl::Status TaskSetState(db::Tx& tx, TaskState from, const TaskRow& row, absl::
       const int64_t changed,
       tx.Execute(kSetState, {row.run_id, row.task_id, penstock::Name(from), penstock::Name(row.state),
                              penstock::Name(row.wait_reason), row.error_code, row.error_message,
-                             row.started_at, row.finished_at}));
+                             row.started_at, row.finished_at, row.wake_at}));
   if (changed == 0) {
     ASSIGN_OR_RETURN(const bool exists, Exists(tx, kExists, {row.run_id, row.task_id}));
     return exists ? error::TaskMoved(row.task_id) : error::TaskNotFound(row.run_id, row.task_id);
@@ -171,7 +173,9 @@ absl::StatusOr<std::vector<TaskRow>> TaskList(db::Tx& tx, absl::string_view run_
                    row.String(8),
                    row.Time(9),
                    row.Time(10),
-                   row.Time(11)};
+                   row.Time(11),
+                   static_cast<int>(row.Int64(12)),
+                   row.Time(13)};
   });
 }
 
@@ -234,10 +238,14 @@ absl::Status TaskParameterInsert(db::Tx& tx, absl::string_view run_id, const Tas
       .status();
 }
 
-absl::StatusOr<std::vector<TaskParameterRow>> TaskParameterList(db::Tx& tx, absl::string_view run_id) {
-  return ListOfRun<TaskParameterRow>(tx, kParameterList, run_id, [](const db::Row& row) {
-    return TaskParameterRow{row.String(0), ReadDirection(row.Text(1)), row.String(2), row.String(3)};
-  });
+absl::StatusOr<std::vector<TaskParameterRow>> TaskParameterList(db::Tx& tx, absl::string_view run_id,
+                                                                Direction direction) {
+  std::vector<TaskParameterRow> rows;
+  RETURN_IF_ERROR(tx.Query(kParameterList, {run_id, Name(direction)}, [&](const db::Row& row) {
+    rows.push_back({row.String(0), ReadDirection(row.Text(1)), row.String(2), row.String(3)});
+    return absl::OkStatus();
+  }));
+  return rows;
 }
 
 absl::StatusOr<int64_t> ArtifactIdReserve(db::Tx& tx, int64_t count) {

@@ -13,8 +13,8 @@ namespace penstock {
 absl::Status TaskInsert(db::Tx& tx, const TaskRow& row);
 
 // Moves the task in `row` from `from` to its state at `at` if it is still in `from` (compare-and-set), and
-// writes its wait reason, error and times; its history is kept. ABORTED if another writer moved it first.
-// NOT_FOUND if there is none.
+// writes its wait reason with its wake time, error and times; its history is kept. ABORTED if another writer
+// moved it first. NOT_FOUND if there is none.
 absl::Status TaskSetState(db::Tx& tx, TaskState from, const TaskRow& row, absl::Time at);
 
 // Why a task that does not run yet waits. No history.
@@ -37,7 +37,9 @@ absl::StatusOr<TaskAttemptRow> TaskAttemptFind(db::Tx& tx, absl::string_view run
                                                int number);
 
 absl::Status TaskParameterInsert(db::Tx& tx, absl::string_view run_id, const TaskParameterRow& row);
-absl::StatusOr<std::vector<TaskParameterRow>> TaskParameterList(db::Tx& tx, absl::string_view run_id);
+// Those of one direction, of all tasks of the run.
+absl::StatusOr<std::vector<TaskParameterRow>> TaskParameterList(db::Tx& tx, absl::string_view run_id,
+                                                                Direction direction);
 
 // Artifact ids are numbers, as on KFP's wire, below 2^53 so that JavaScript can hold them. Reserves `count`
 // of them and returns the first.

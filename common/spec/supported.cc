@@ -34,21 +34,7 @@ bool AnyInput(const PipelineTaskSpec& task, Predicate predicate) {
 
 bool NamesWorkspace(const std::string& text) { return absl::StrContains(text, "{{$.workspace_path}}"); }
 
-bool IsLoop(const PipelineTaskSpec& task) {
-  return task.iterator_case() != PipelineTaskSpec::ITERATOR_NOT_SET;
-}
-
 bool HasCondition(const PipelineTaskSpec& task) { return !task.trigger_policy().condition().empty(); }
-
-bool RunsWhateverEnd(const PipelineTaskSpec& task) {
-  return task.trigger_policy().strategy() == PipelineTaskSpec::TriggerPolicy::ALL_UPSTREAM_TASKS_COMPLETED;
-}
-
-bool Retries(const PipelineTaskSpec& task) { return task.retry_policy().max_retry_count() > 0; }
-
-bool ReadsFinalStatus(const PipelineTaskSpec& task) {
-  return AnyInput(task, [](const auto& input) { return input.has_task_final_status(); });
-}
 
 bool HasSelector(const PipelineTaskSpec& task) {
   return AnyInput(task, [](const auto& input) { return !input.parameter_expression_selector().empty(); });
@@ -68,11 +54,7 @@ struct TaskFeature {
 constexpr absl::string_view kWorkspace = "a shared workspace (dsl.WORKSPACE_PATH_PLACEHOLDER)";
 
 constexpr TaskFeature kUnsupportedInTasks[] = {
-    {"loops (dsl.ParallelFor)", IsLoop},
     {"conditions (dsl.If, dsl.Elif, dsl.Else)", HasCondition},
-    {"tasks that run whatever the end of others (dsl.ExitHandler, ignore_upstream_failure)", RunsWhateverEnd},
-    {"retries (set_retry)", Retries},
-    {"a task's final status as an input (dsl.PipelineTaskFinalStatus)", ReadsFinalStatus},
     {"expressions over an input (parameterExpressionSelector)", HasSelector},
     {kWorkspace, IsGivenWorkspace},
 };
@@ -83,19 +65,11 @@ struct ComponentView {
   const PipelineDeploymentConfig::ExecutorSpec& executor;
 };
 
-bool IsGraph(const ComponentView& view) { return view.component.has_dag(); }
-
 bool IsImporter(const ComponentView& view) { return view.executor.has_importer(); }
 
 bool IsResolver(const ComponentView& view) { return view.executor.has_resolver(); }
 
 bool IsCustomJob(const ComponentView& view) { return view.executor.has_custom_job(); }
-
-bool HasArtifactList(const ComponentView& view) {
-  const auto is_list = [](const auto& artifact) { return artifact.is_artifact_list(); };
-  return AnyValue(view.component.input_definitions().artifacts(), is_list) ||
-         AnyValue(view.component.output_definitions().artifacts(), is_list);
-}
 
 bool TakesTaskConfig(const ComponentView& view) {
   return view.component.task_config_passthroughs_size() > 0 ||
@@ -117,11 +91,9 @@ struct ComponentFeature {
 };
 
 constexpr ComponentFeature kUnsupportedInComponents[] = {
-    {"graphs within graphs (a pipeline used as a component)", IsGraph},
     {"importers (dsl.importer)", IsImporter},
     {"resolvers", IsResolver},
     {"custom jobs", IsCustomJob},
-    {"lists of artifacts", HasArtifactList},
     {"settings of the task as an input (dsl.TaskConfig)", TakesTaskConfig},
     {kWorkspace, UsesWorkspace},
 };

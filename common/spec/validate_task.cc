@@ -4,6 +4,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/limits.h"
 #include "common/spec/parameter_type.h"
 #include "common/spec/validate_parts.h"
 #include "common/status_macros.h"
@@ -255,6 +256,11 @@ absl::Status ValidateRetry(const PipelineTaskSpec::RetryPolicy& policy, const Do
   if (policy.max_retry_count() < 0) {
     return path.Key("maxRetryCount")
         .Error("expected a number that is not negative, found ", policy.max_retry_count());
+  }
+  if (policy.max_retry_count() > limits::kSpecRetries) {
+    return path.Key("maxRetryCount")
+        .Error("expected at most ", limits::kSpecRetries, " (the bound kSpecRetries), found ",
+               policy.max_retry_count());
   }
   if (!std::isfinite(policy.backoff_factor()) || policy.backoff_factor() < 0) {
     return path.Key("backoffFactor")

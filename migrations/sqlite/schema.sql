@@ -215,7 +215,7 @@ CREATE TABLE tasks (
   error_message  TEXT    NOT NULL,
   created_at_us  INTEGER NOT NULL,
   started_at_us  INTEGER NOT NULL,
-  finished_at_us INTEGER NOT NULL,
+  finished_at_us INTEGER NOT NULL, iteration INTEGER NOT NULL DEFAULT -1, wake_at_us INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (run_id, task_id)
 ) WITHOUT ROWID;
 

@@ -1,4 +1,4 @@
-// The constant part of a run: the tasks of its pipeline and what each waits for.
+// The constant part of a run: the graphs of its pipeline, their tasks and what each waits for.
 #pragma once
 
 #include <memory>
@@ -17,7 +17,19 @@ struct PlannedTask {
   // All inside the plan's document.
   const ml_pipelines::PipelineTaskSpec* spec;
   const ml_pipelines::ComponentSpec* component;
-  const ml_pipelines::PipelineDeploymentConfig::ExecutorSpec* executor;
+  const ml_pipelines::PipelineDeploymentConfig::ExecutorSpec* executor = nullptr;  // null for a graph
+  int dag = -1;  // of RunPlan::dags, if its component is a graph
+  bool is_loop = false;
+  bool reads_items = true;      // whether a task in the loop takes the list that the loop goes over
+  bool awaits_any_end = false;  // waits for the end of its upstream, whatever it is
+};
+
+// The graph of a component; shared by all tasks that use the component.
+struct PlannedDag {
+  const ml_pipelines::ComponentSpec* component;
+  // Nodes of the graph and tasks have the same numbers.
+  Graph graph;
+  std::vector<PlannedTask> tasks;
 };
 
 // Immutable; shared by all runs of one document and by all threads.
@@ -31,17 +43,18 @@ class RunPlan {
   const ml_pipelines::ComponentSpec& root() const { return document_->spec.root(); }
   const std::string& pipeline_name() const { return document_->spec.pipeline_info().name(); }
 
-  // Nodes of the graph and tasks have the same numbers.
-  const Graph& graph() const { return graph_; }
-  const std::vector<PlannedTask>& tasks() const { return tasks_; }
+  // The graphs that the root reaches, each once; the first is the root's.
+  const std::vector<PlannedDag>& dags() const { return dags_; }
 
  private:
-  RunPlan(std::shared_ptr<const PipelineDocument> document, Graph graph)
-      : document_(std::move(document)), graph_(std::move(graph)) {}
+  explicit RunPlan(std::shared_ptr<const PipelineDocument> document) : document_(std::move(document)) {}
+
+  absl::Status AddTasks(int dag);
+  absl::StatusOr<int> DagOf(const std::string& component_name);
 
   std::shared_ptr<const PipelineDocument> document_;
-  Graph graph_;
-  std::vector<PlannedTask> tasks_;
+  std::vector<PlannedDag> dags_;
+  absl::flat_hash_map<std::string, int> dag_by_component_;  // while it is made
 };
 
 }  // namespace penstock

@@ -1,10 +1,16 @@
 // The state machine of a run, as data: its snapshot, what happens to it, and what follows.
+//
+// A run is a tree of tasks. A scope is one graph at work: the root's, that of a task whose component is a
+// graph. Its tasks lie next to each other, in the order of the plan. A loop has iterations, which are tasks
+// too: of the same name, each with an item; they run what the loop's component says.
 #pragma once
 
-#include <map>
+#include <deque>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -12,24 +18,58 @@
 #include "absl/time/time.h"
 #include "common/state.h"
 #include "scheduler/plan/run_plan.h"
+#include "scheduler/plan/values/loop_items.h"
 #include "scheduler/plan/values/values.h"
 
 namespace penstock {
 
-// One task as it stands. Its number is that of the plan.
+// One task as it stands. Its number is its place in RunSnapshot::tasks.
 struct TaskSnapshot {
   std::string task_id;
+  int scope = 0;    // that it belongs to
+  int planned = 0;  // its number in the scope's graph
+  int loop = -1;    // of RunSnapshot::loops: that it is, once it has started, or that it is an iteration of
+  int iteration = -1;    // its number, if it is an iteration
+  int inner_scope = -1;  // of the tasks in it, once it has started, if it is a graph
   TaskState state = TaskState::kPending;
-  WaitReason wait_reason = WaitReason::kUpstream;
-  int error_code = 0;  // google.rpc.Code
+  WaitReason wait_reason = WaitReason::kUpstream;  // as in its row
+  bool ready = false;                              // waits for nothing but capacity
+  int unfinished_upstream = 0;                     // tasks it waits for that are not in a final state
+  int attempts = 0;
+  std::string attempt_id;                  // of the attempt that runs
+  absl::Time wake_at = absl::UnixEpoch();  // when its next attempt may start, while it waits for that
+  int error_code = 0;                      // google.rpc.Code
   std::string error_message;
-  absl::Time created_at = absl::UnixEpoch();
   absl::Time started_at = absl::UnixEpoch();
   absl::Time finished_at = absl::UnixEpoch();
-  int attempts = 0;
-  std::string attempt_id;       // of the attempt that runs
-  int unfinished_upstream = 0;  // tasks it waits for that are not in a final state
-  TaskOutputs outputs;          // once it has succeeded
+  // Once it has succeeded, until the scope that it belongs to has ended.
+  std::shared_ptr<const TaskOutputs> outputs;
+};
+
+struct ScopeSnapshot {
+  int dag = 0;            // of the plan
+  int owner = -1;         // the task whose graph it is; none for the root
+  int first_task = 0;     // the others follow
+  int unfinished = 0;     // tasks whose end has not been taken into account
+  int first_failed = -1;  // task
+  bool any_canceled = false;
+  bool in_loop = false;
+};
+
+struct LoopSnapshot {
+  int task = 0;  // that is the loop
+  // Until it has ended.
+  std::shared_ptr<const TaskInputs> inputs;  // that its iterations share
+  LoopItems items;
+  std::vector<int> iterations;  // tasks, in order; the others have not been opened yet
+  int limit = 0;                // iterations that may be unfinished at a time; 0: any number
+  int unfinished = 0;
+  int first_failed = -1;  // task
+  bool any_canceled = false;
+  bool overflowed = false;  // the run has no room for the other iterations
+
+  bool complete() const { return static_cast<int>(iterations.size()) == items.count; }
+  bool may_open() const { return !complete() && (limit == 0 || unfinished < limit); }
 };
 
 // A run that is being driven. Owned by one engine.
@@ -38,20 +78,22 @@ struct RunSnapshot {
   std::string run_id;
   RunState state = RunState::kPending;
   RunFacts facts;  // without the task's own fields
-  TaskInputs root_inputs;
-  std::vector<TaskSnapshot> tasks;  // empty until the run is taken
-  int unfinished = 0;               // tasks not in a final state
-  int running = 0;                  // tasks with an attempt that has not ended
-  int ready = 0;                    // pending tasks that wait only for capacity
-  int first_failed = -1;
+  std::shared_ptr<const TaskInputs> root_inputs;
+  // These only grow; none until the run is taken. Scope 0 is the root's.
+  std::deque<TaskSnapshot> tasks;
+  std::vector<ScopeSnapshot> scopes;
+  std::deque<LoopSnapshot> loops;
+  std::set<int> opening;                        // loops that may open another iteration, and wait for room
+  int open_in_loops = 0;                        // tasks of loops whose end has not been taken into account
+  int running = 0;                              // tasks with an attempt that has not ended
+  int ready = 0;                                // tasks that are ready
+  std::set<std::pair<absl::Time, int>> waking;  // tasks that wait for a time
 };
 
 // --- What happens ---
 
-// The run is taken: its tasks come into being. `task_ids` has one id a task.
-struct RunTaken {
-  std::vector<std::string> task_ids;
-};
+// The run is taken: the tasks of its root come into being.
+struct RunTaken {};
 // Somebody asked to terminate it (its state in storage is CANCELING already).
 struct RunCancelAsked {};
 // An attempt of a ready task is about to be started.
@@ -71,13 +113,15 @@ struct AttemptEnded {
   std::string attempt_id;
   AttemptResult result;
   std::string message;
-  TaskOutputs outputs;
+  std::shared_ptr<const TaskOutputs> outputs;
 };
+// The time has come for a task that waited for it.
+struct TimePassed {};
 // After a restart: settle whatever the stored states leave open.
 struct RunRestored {};
 
-using PlanEvent =
-    std::variant<RunTaken, RunCancelAsked, TaskStarting, TaskUnstartable, AttemptEnded, RunRestored>;
+using PlanEvent = std::variant<RunTaken, RunCancelAsked, TaskStarting, TaskUnstartable, AttemptEnded,
+                               TimePassed, RunRestored>;
 
 // --- What follows ---
 
@@ -92,6 +136,7 @@ struct TaskChange {
   absl::Time at;
   absl::Time started_at;
   absl::Time finished_at;
+  absl::Time wake_at;
 };
 struct RunChange {
   RunState from;
@@ -105,8 +150,12 @@ struct RunChange {
 struct Decision {
   std::vector<TaskChange> tasks;
   std::vector<RunChange> run;
-  std::vector<int> ready;   // tasks that became ready
-  std::vector<int> cancel;  // running tasks whose attempt has to be cancelled
+  // Of tasks that are made of others; of an iteration only its item.
+  std::vector<std::pair<int, TaskInputs>> inputs;
+  std::vector<std::pair<int, std::shared_ptr<const TaskOutputs>>> outputs;
+  std::vector<int> waiting;  // tasks whose row does not say yet that they wait for capacity
+  std::vector<int> ready;    // tasks that became ready
+  std::vector<int> cancel;   // running tasks whose attempt has to be cancelled
 };
 
 }  // namespace penstock

@@ -115,6 +115,9 @@ void TasksToApi(const RunTasks& rows, api::Run* out) {
     api::PipelineTaskDetail* task = out->mutable_run_details()->add_task_details();
     TaskToApi(row, task);
     by_id[row.task_id] = task;
+    // A task comes after the one that it is part of.
+    const auto parent = by_id.find(row.parent_task_id);
+    if (parent != by_id.end()) parent->second->add_child_tasks()->set_task_id(row.task_id);
   }
   for (const TaskStateRow& row : rows.states) {
     api::RuntimeStatus* status = by_id[row.task_id]->add_state_history();

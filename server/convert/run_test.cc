@@ -67,5 +67,17 @@ TEST(TasksToApi, AttemptsAndArtifactsGoToTheirTask) {
   EXPECT_EQ(detail.state_history_size(), 1);
 }
 
+TEST(TasksToApi, ATaskNamesTheTasksInIt) {
+  RunTasks rows;
+  rows.tasks = {{"r", "graph", ""}, {"r", "x", "graph"}, {"r", "y", "graph"}, {"r", "other", ""}};
+  api::Run run;
+  TasksToApi(rows, &run);
+  const auto& details = run.run_details().task_details();
+  ASSERT_EQ(details[0].child_tasks_size(), 2);
+  EXPECT_EQ(details[0].child_tasks(1).task_id(), "y");
+  EXPECT_EQ(details[1].parent_task_id(), "graph");
+  EXPECT_EQ(details[3].child_tasks_size(), 0);
+}
+
 }  // namespace
 }  // namespace penstock

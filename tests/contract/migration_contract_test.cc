@@ -77,9 +77,10 @@ TEST_P(MigrationContract, ADatabaseOfOtherTextsIsRefused) {
 }
 
 TEST_P(MigrationContract, AFailingMigrationLeavesNothing) {
-  const migrations::Migration broken[] = {
-      store_->known_migrations()[0],
-      {2, "broken", "c", "CREATE TABLE half (x TEXT); CREATE TABLE half (x TEXT);", ""}};
+  const auto all = store_->known_migrations();
+  std::vector<migrations::Migration> broken(all.begin(), all.end());
+  broken.push_back({static_cast<int>(all.size()) + 1, "broken", "c",
+                    "CREATE TABLE half (x TEXT); CREATE TABLE half (x TEXT);", ""});
   Migrator migrator(store_->database(), broken, clock_);
   EXPECT_FALSE(migrator.Apply().ok());
   EXPECT_THAT(Schema(), ::testing::Not(HasSubstr("half")));

@@ -20,12 +20,6 @@ def consume(number: int = 0):
     print(number)
 
 
-@dsl.pipeline(name='with-loop')
-def with_loop():
-    with dsl.ParallelFor([1, 2]) as item:
-        consume(number=item)
-
-
 @dsl.pipeline(name='with-condition')
 def with_condition():
     made = produce()
@@ -33,30 +27,7 @@ def with_condition():
         consume(number=made.output)
 
 
-@dsl.pipeline(name='with-exit-handler')
-def with_exit_handler():
-    last = consume(number=1)
-    with dsl.ExitHandler(last):
-        produce()
-
-
-@dsl.pipeline(name='inner')
-def inner():
-    produce()
-
-
-@dsl.pipeline(name='with-nesting')
-def with_nesting():
-    inner()
-
-
-@dsl.pipeline(name='with-retry')
-def with_retry():
-    produce().set_retry(2)
-
-
-FEATURES = [(with_loop, ('loop', 'parallelfor')), (with_condition, ('condition',)),
-            (with_exit_handler, ('exit',)), (with_nesting, ('nest', 'sub-dag', 'dag')), (with_retry, ('retr',))]
+FEATURES = [(with_condition, ('condition',))]
 
 
 @pytest.mark.parametrize('pipeline, words', FEATURES, ids=lambda value: getattr(value, 'name', ''))

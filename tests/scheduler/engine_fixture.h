@@ -53,8 +53,9 @@ class EngineTest : public StoreTest {
     FAIL() << "the engine does not come to rest";
   }
 
-  std::string CreateRun(const TaskGraph& graph) {
-    const auto document = DocumentOf(graph);
+  std::string CreateRun(const TaskGraph& graph) { return CreateRunOf(FlatPipeline(graph)); }
+  std::string CreateRunOf(const TestPipeline& pipeline) {
+    const auto document = DocumentOf(pipeline);
     RunRow row = NewRun(ids_.NewId());
     EXPECT_TRUE(store_
                     ->Write([&](db::Tx& tx) -> absl::Status {
@@ -97,6 +98,16 @@ class EngineTest : public StoreTest {
                     })
                     .ok());
     return tasks;
+  }
+  std::vector<TaskRow> TaskRowsOf(const std::string& run_id) {
+    std::vector<TaskRow> rows;
+    EXPECT_TRUE(store_
+                    ->Read([&](db::Tx& tx) -> absl::Status {
+                      ASSIGN_OR_RETURN(rows, TaskList(tx, run_id));
+                      return absl::OkStatus();
+                    })
+                    .ok());
+    return rows;
   }
   // The attempt of a task that runs now.
   std::string RunningAttempt(absl::string_view task) {

@@ -88,6 +88,39 @@ TEST_P(EngineTest, AFailureCarriesItsCauseUpToTheRun) {
                   .ok());
 }
 
+TEST_P(EngineTest, AFailedTaskIsTriedAgainAlsoAfterARestart) {
+  TestPipeline pipeline;
+  pipeline.root = {{"a", {}, "true", {{"retryPolicy", {{"maxRetryCount", 2}, {"backoffDuration", "60s"}}}}}};
+  const std::string run = CreateRunOf(pipeline);
+  Pass();
+  Finish("a", AttemptOutcome::kFailed);
+  Pass();
+  EXPECT_EQ(TasksOf(run)["a"].state, TaskState::kPending);
+  EXPECT_EQ(TasksOf(run)["a"].wait_reason, WaitReason::kRetry);
+  EXPECT_EQ(TasksOf(run)["a"].wake_at, clock_.Now() + absl::Seconds(60));
+  Restart();
+  clock_.Advance(absl::Seconds(59));
+  Pass();
+  EXPECT_THAT(executor_.running, IsEmpty());
+  clock_.Advance(absl::Seconds(1));
+  Pass();
+  const LaunchSpec second = executor_.specs[RunningAttempt("a")];
+  EXPECT_EQ(second.attempt_number, 2);
+  EXPECT_THAT(second.env, testing::Contains(testing::Pair("KFP_RETRY_INDEX", "1")));
+  Finish("a");
+  Pass();
+  EXPECT_EQ(StateOf(run), RunState::kSucceeded);
+  ASSERT_TRUE(store_
+                  ->Read([&](db::Tx& tx) -> absl::Status {
+                    ASSIGN_OR_RETURN(const auto attempts, TaskAttemptList(tx, run));
+                    EXPECT_THAT(attempts, SizeIs(2));
+                    EXPECT_EQ(attempts[0].outcome, "FAILED");
+                    EXPECT_EQ(attempts[1].outcome, "SUCCEEDED");
+                    return absl::OkStatus();
+                  })
+                  .ok());
+}
+
 TEST_P(EngineTest, TerminatingEndsWhatRuns) {
   const std::string run = CreateRun({{"a", {}}, {"b", {"a"}}});
   Pass();

@@ -1,10 +1,16 @@
-// Runs the planner by script. A script gives a graph and events, and the trace that each event must leave:
+// Runs the planner by script. A script gives graphs and events, and the trace that each event must leave:
 //
-//   graph a; b a; c a b        tasks, each with those it waits for
-//   > take                     an event: take, cancel, start T, succeed T, fail T, stop T, unstartable T,
-//   restore ready a                    what follows, in order: ready T, T STATE, cancel T, run STATE
+// - "dag inner x; y x": a graph to be used as a component.
+// - "graph a; b a =inner": the root: tasks, each with those it waits for, and its component if that is a
+// graph.
+//   @any: it waits for their end, whatever it is. @retry=N,S: it is tried N times more, first after S
+//   seconds.
+//   @loop=N: it is a loop of N iterations. @limit=N: N of them at a time.
+// - "> take": an event: take, cancel, start T, succeed T, fail T, stop T, unstartable T, stale T, restore,
+//   wake S (after S seconds).
+// - "ready a": what follows, in order: ready T, T STATE, cancel T, run STATE.
 //
-// Blank lines and # comments are skipped.
+// A task within another is named b/x, an iteration b[0]. Blank lines and # comments are skipped.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -12,9 +18,11 @@
 #include <sstream>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "scheduler/plan/plan.h"
+#include "scheduler/plan/run_tree.h"
 #include "tests/support/pipelines.h"
 
 namespace penstock {
@@ -22,38 +30,85 @@ namespace {
 
 class Script {
  public:
+  void Dag(absl::string_view name, absl::string_view text) {
+    pipeline_.graphs[std::string(name)] = TasksOf(text);
+  }
+
   void Graph(absl::string_view text) {
-    TaskGraph graph;
-    for (const absl::string_view part : absl::StrSplit(text, ';')) {
-      std::vector<std::string> words =
-          absl::StrSplit(absl::StripAsciiWhitespace(part), ' ', absl::SkipEmpty());
-      graph.push_back({words[0], {words.begin() + 1, words.end()}});
-    }
-    auto plan = RunPlan::Create(DocumentOf(graph));
+    pipeline_.root = TasksOf(text);
+    auto plan = RunPlan::Create(DocumentOf(pipeline_));
+    pipeline_ = {};
     ASSERT_TRUE(plan.ok()) << plan.status();
     run_ = RunSnapshot{};
     run_.plan = *plan;
     run_.run_id = "run";
+    run_.root_inputs = std::make_shared<const TaskInputs>();
   }
 
   std::string Event(const std::vector<std::string>& words) {
     now_ += absl::Seconds(1);
-    const int task = words.size() > 1 ? run_.plan->graph().Find(words[1]).value_or(-1) : -1;
-    return Trace(Step(run_, Parse(words[0], task), now_));
+    if (words[0] == "wake") {
+      now_ += absl::Seconds(std::stoi(words[1]) - 1);
+      return Trace(Step(run_, TimePassed{}, now_, ids_));
+    }
+    return Trace(Step(run_, Parse(words[0], words.size() > 1 ? Find(words[1]) : -1), now_, ids_));
   }
 
  private:
-  PlanEvent Parse(const std::string& verb, int task) {
-    if (verb == "take") {
-      RunTaken taken;
-      for (const PlannedTask& planned : run_.plan->tasks()) taken.task_ids.push_back("id-" + planned.name);
-      return taken;
+  static std::vector<TestTask> TasksOf(absl::string_view text) {
+    std::vector<TestTask> tasks;
+    for (const absl::string_view part : absl::StrSplit(text, ';')) {
+      std::vector<std::string> words =
+          absl::StrSplit(absl::StripAsciiWhitespace(part), ' ', absl::SkipEmpty());
+      TestTask& task = tasks.emplace_back();
+      task.name = words[0];
+      for (size_t i = 1; i < words.size(); ++i) {
+        if (words[i][0] == '=') {
+          task.component = words[i].substr(1);
+        } else if (absl::StartsWith(words[i], "@retry=")) {
+          const std::vector<std::string> numbers = absl::StrSplit(words[i].substr(7), ',');
+          task.more["retryPolicy"] = {{"maxRetryCount", std::stoi(numbers[0])},
+                                      {"backoffDuration", numbers[1] + "s"},
+                                      {"backoffFactor", 2.0},
+                                      {"backoffMaxDuration", "3600s"}};
+        } else if (absl::StartsWith(words[i], "@loop=")) {
+          task.more["parameterIterator"] = LoopOver(std::stoi(words[i].substr(6)));
+        } else if (absl::StartsWith(words[i], "@limit=")) {
+          task.more["iteratorPolicy"] = {{"parallelismLimit", std::stoi(words[i].substr(7))}};
+        } else if (words[i] == "@any") {
+          task.more["triggerPolicy"]["strategy"] = "ALL_UPSTREAM_TASKS_COMPLETED";
+        } else {
+          task.upstream.push_back(words[i]);
+        }
+      }
     }
+    return tasks;
+  }
+
+  std::string PathOf(int task) const {
+    const int parent = ParentOf(run_, task);
+    if (run_.tasks[task].iteration >= 0) {
+      return absl::StrCat(PathOf(parent), "[", run_.tasks[task].iteration, "]");
+    }
+    return absl::StrCat(parent < 0 ? "" : PathOf(parent) + "/", PlannedOf(run_, task).name);
+  }
+
+  int Find(const std::string& path) const {
+    for (int i = 0; i < static_cast<int>(run_.tasks.size()); ++i) {
+      if (PathOf(i) == path) return i;
+    }
+    ADD_FAILURE() << "there is no task " << path;
+    return 0;
+  }
+
+  PlanEvent Parse(const std::string& verb, int task) {
+    if (verb == "take") return RunTaken{};
     if (verb == "cancel") return RunCancelAsked{};
     if (verb == "restore") return RunRestored{};
-    if (verb == "start") return TaskStarting{task, absl::StrCat("attempt-", task)};
+    if (verb == "start") return TaskStarting{task, absl::StrCat("attempt-", ++attempts_)};
     if (verb == "unstartable") return TaskUnstartable{task, absl::InvalidArgumentError("no input")};
-    AttemptEnded ended{task, absl::StrCat("attempt-", task), AttemptResult::kSucceeded, "because", {}};
+    AttemptEnded ended{task, run_.tasks[task].attempt_id, AttemptResult::kSucceeded, "because", nullptr};
+    ended.outputs = std::make_shared<const TaskOutputs>();
     if (verb == "fail") ended.result = AttemptResult::kFailed;
     if (verb == "stop") ended.result = AttemptResult::kCanceled;
     if (verb == "stale") ended.attempt_id = "attempt-of-another";
@@ -62,7 +117,7 @@ class Script {
 
   std::string Trace(const Decision& decision) {
     std::string trace;
-    const auto name = [&](int task) { return run_.plan->tasks()[task].name; };
+    const auto name = [&](int task) { return PathOf(task); };
     for (const TaskChange& change : decision.tasks) {
       if (change.from.has_value()) absl::StrAppend(&trace, name(change.task), " ", Name(change.to), "\n");
     }
@@ -72,7 +127,10 @@ class Script {
     return trace;
   }
 
+  TestPipeline pipeline_;
   RunSnapshot run_;
+  SequentialIdGenerator ids_;
+  int attempts_ = 0;
   absl::Time now_ = absl::UnixEpoch();
 };
 
@@ -91,7 +149,9 @@ TEST_P(PlanScript, LeavesTheExpectedTrace) {
     const absl::string_view text = absl::StripAsciiWhitespace(line);
     if (text.empty() || text[0] == '#') continue;
     const std::vector<std::string> words = absl::StrSplit(text, ' ', absl::SkipEmpty());
-    if (words[0] == "graph") {
+    if (words[0] == "dag") {
+      script.Dag(words[1], text.substr(5 + words[1].size()));
+    } else if (words[0] == "graph") {
       check();
       actual = expected = "";
       script.Graph(text.substr(6));

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -13,27 +14,69 @@
 
 namespace penstock {
 
-// Each task's name and the tasks it waits for. Every task runs /bin/true.
+// Each task's name and the tasks it waits for. Every task runs /bin/true and has an optional input "item".
 using TaskGraph = std::vector<std::pair<std::string, std::vector<std::string>>>;
 
-inline Json PipelineOf(const TaskGraph& graph) {
+// A loop over the numbers below `count`, as a field of a task.
+inline Json LoopOver(int count) {
+  Json items = Json::array();
+  for (int i = 0; i < count; ++i) items.push_back(i);
+  return {{"itemInput", "item"}, {"items", {{"raw", items.dump()}}}};
+}
+
+// A task of a graph. Its component is a graph of the pipeline, or "true", which runs /bin/true.
+struct TestTask {
+  std::string name;
+  std::vector<std::string> upstream;
+  std::string component = "true";
+  Json more = Json::object();  // other fields of the task
+};
+
+struct TestPipeline {
+  std::vector<TestTask> root;
+  std::map<std::string, std::vector<TestTask>> graphs;  // by component
+  Json more_components = Json::object();                // other fields of those components, by name
+};
+
+inline Json DagOf(const std::vector<TestTask>& graph) {
   Json tasks = Json::object();
-  for (const auto& [name, upstream] : graph) {
-    tasks[name] = {{"componentRef", {{"name", "comp-true"}}}, {"taskInfo", {{"name", name}}}};
-    if (!upstream.empty()) tasks[name]["dependentTasks"] = upstream;
+  for (const TestTask& task : graph) {
+    Json& json = tasks[task.name] = task.more;
+    json["componentRef"] = {{"name", "comp-" + task.component}};
+    json["taskInfo"] = {{"name", task.name}};
+    if (!task.upstream.empty()) json["dependentTasks"] = task.upstream;
+  }
+  return {{"tasks", tasks}};
+}
+
+inline Json SpecOf(const TestPipeline& pipeline) {
+  const Json inputs = {
+      {"parameters", {{"item", {{"parameterType", "NUMBER_INTEGER"}, {"isOptional", true}}}}}};
+  Json components = {{"comp-true", {{"executorLabel", "exec-true"}, {"inputDefinitions", inputs}}}};
+  for (const auto& [name, graph] : pipeline.graphs) {
+    Json& component = components["comp-" + name] = {{"dag", DagOf(graph)}, {"inputDefinitions", inputs}};
+    if (pipeline.more_components.contains(name)) component.merge_patch(pipeline.more_components[name]);
   }
   return {
       {"pipelineInfo", {{"name", "test"}}},
       {"schemaVersion", "2.1.0"},
       {"sdkVersion", "kfp-2.17.0"},
-      {"components", {{"comp-true", {{"executorLabel", "exec-true"}}}}},
+      {"components", components},
       {"deploymentSpec",
        {{"executors", {{"exec-true", {{"container", {{"image", "none"}, {"command", {"/bin/true"}}}}}}}}}},
-      {"root", {{"dag", {{"tasks", tasks}}}}}};
+      {"root", {{"dag", DagOf(pipeline.root)}}}};
 }
 
-inline std::shared_ptr<const PipelineDocument> DocumentOf(const TaskGraph& graph) {
-  auto document = ParsePipelineJson(PipelineOf(graph));
+inline TestPipeline FlatPipeline(const TaskGraph& graph) {
+  TestPipeline pipeline;
+  for (const auto& [name, upstream] : graph) pipeline.root.push_back({name, upstream});
+  return pipeline;
+}
+
+inline Json PipelineOf(const TaskGraph& graph) { return SpecOf(FlatPipeline(graph)); }
+
+inline std::shared_ptr<const PipelineDocument> DocumentOf(const TestPipeline& pipeline) {
+  auto document = ParsePipelineJson(SpecOf(pipeline));
   EXPECT_TRUE(document.ok()) << document.status();
   return document.ok() ? *document : nullptr;
 }
