@@ -220,6 +220,8 @@ CREATE TABLE tasks (
   created_at_us BIGINT NOT NULL,
   started_at_us BIGINT NOT NULL,
   finished_at_us BIGINT NOT NULL,
+  iteration BIGINT NOT NULL,
+  wake_at_us BIGINT NOT NULL,
   CONSTRAINT tasks_pkey PRIMARY KEY (run_id, task_id),
   CONSTRAINT tasks_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs(run_id) ON DELETE CASCADE,
   CONSTRAINT tasks_state_check CHECK ((state = ANY (ARRAY['PENDING'::text, 'RUNNING'::text, 'SUCCEEDED'::text, 'SKIPPED'::text, 'FAILED'::text, 'CANCELING'::text, 'CANCELED'::text]))),
