@@ -84,8 +84,8 @@ def test_errors_in_fixtures_are_failures(tmp_path):
 
 
 def test_what_is_skipped_for_one_reason_shares_a_line(tmp_path):
-    cases = ''.join(f'<testcase classname="a" name="t[a: {number}]"><skipped message="only with sqlite: why"/></testcase>'
-                    for number in range(50))
+    skipped = '<skipped message="only with sqlite: why"/>'
+    cases = ''.join(f'<testcase classname="a" name="t[a: {number}]">{skipped}</testcase>' for number in range(50))
     (tmp_path / 'e2e.xml').write_text(f'<testsuite>{cases}<testcase classname="a" name="u"><skipped message="alone"/>'
                                       '</testcase></testsuite>')
     printed = summary('pytest', 'e2e', tmp_path / 'e2e.xml', 'log', tmp_path / 'out.json').stdout

@@ -98,16 +98,16 @@ class Proxy:
                     cut = self._pass_on(connection.take(data), connection, server)
         except (OSError, ValueError):
             pass
-        if cut is Cut.UNNOTICED:
-            shut(client)
-        else:
-            shut(client, server)
         if cut:
             with self.lock:
                 self.cuts_done += 1
                 away = self.away_after and not self.cuts_left
-            if away:
+            if away:  # before the client can notice, which would connect again
                 self.down()
+        if cut is Cut.UNNOTICED:
+            shut(client)
+        else:
+            shut(client, server)
 
     def _pass_on(self, frames: List[bytes], connection: 'Frames', server: socket.socket) -> Optional[Cut]:
         for frame in frames:
