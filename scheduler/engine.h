@@ -27,7 +27,9 @@ namespace penstock {
 
 struct EngineOptions {
   std::string data_dir;  // absolute
-  std::string holder;  // names this engine in its lease; the same after a restart on the same data directory
+  // Names this engine in its lease and its executor in attempts: the same after a restart on the same data
+  // directory, and nobody else's.
+  std::string holder;
   int active_runs_max = 500;                        // runs driven at once; the others wait in PENDING
   absl::Duration poll_interval = absl::Seconds(1);  // without hints
   absl::Duration lease_ttl = absl::Seconds(15);
@@ -82,6 +84,7 @@ class Engine {
   absl::StatusOr<bool> HoldLease(absl::Time now);
   absl::Status Recover();
   void FailRun(const std::string& run_id, const absl::Status& why);
+  void LoseAttempt(const TaskAttemptRow& attempt);
   absl::Status LoadActive(const std::string& run_id, bool reattach, std::vector<LaunchSpec>& reattach_specs);
   absl::Status HearHints(absl::Time now, PassResult& result);
   absl::Status HearRun(const std::string& run_id, absl::Time now, PassResult& result);

@@ -173,6 +173,7 @@ bool Engine::StartNext(ActiveRun& run, absl::Time now) {
   attempt.number = launch.spec.attempt_number;
   attempt.attempt_id = launch.spec.attempt_id;
   attempt.log_path = launch.log_path;
+  attempt.holder = options_.holder;
   attempt.created_at = now;
   run.commit.attempts_begun.push_back(std::move(attempt));
   if (launch.spec.attempt_number == 1) run.commit.inputs.emplace_back(task, std::move(launch.inputs));

@@ -79,6 +79,16 @@ void Engine::FailRun(const std::string& run_id, const absl::Status& why) {
   if (!status.ok()) spdlog::error("run cannot be ended run={} error={}", run_id, LogValue(status.ToString()));
 }
 
+// An attempt that another server's executor was given: it may run there still, so it is never started here.
+void Engine::LoseAttempt(const TaskAttemptRow& attempt) {
+  AttemptFinished lost;
+  lost.attempt_id = attempt.attempt_id;
+  lost.outcome = AttemptOutcome::kLost;
+  lost.message = "The server that ran this task is gone, and another one has taken the run over";
+  absl::MutexLock lock(&mutex_);
+  inbox_.events.push_back(std::move(lost));
+}
+
 absl::Status Engine::LoadActive(const std::string& run_id, bool reattach,
                                 std::vector<LaunchSpec>& reattach_specs) {
   ASSIGN_OR_RETURN(LoadedRun loaded, LoadRun(store_, documents_, places_.artifacts.local_root, run_id));
@@ -88,6 +98,10 @@ absl::Status Engine::LoadActive(const std::string& run_id, bool reattach,
   for (const LoadedRun::Running& running : loaded.running) {
     attempts_[running.attempt.attempt_id] = {run_id, running.task, running.attempt.number};
     if (!reattach) continue;
+    if (!running.attempt.holder.empty() && running.attempt.holder != options_.holder) {
+      LoseAttempt(running.attempt);
+      continue;
+    }
     auto launch = PlanTaskLaunch(places_, run.snapshot, running.task, running.attempt.number,
                                  running.attempt.attempt_id);
     if (launch.ok()) {

@@ -10,10 +10,12 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <system_error>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "common/ids.h"
 
 namespace penstock {
 namespace {
@@ -21,6 +23,18 @@ namespace {
 absl::Status Unusable(absl::string_view path, absl::string_view why) {
   return absl::UnavailableError(absl::StrCat("the data directory ", path, " cannot be used: ", why,
                                              ". Choose another with --data_dir=DIR"));
+}
+
+// The id in the file, which is made if it is missing or was not written to its end.
+absl::StatusOr<std::string> EnsureId(const std::string& path) {
+  std::string id;
+  std::ifstream(path) >> id;
+  if (LooksLikeUuid(id)) return id;
+  id = Uuid7Generator(RealClock::Instance()).NewId();
+  std::ofstream file(path);
+  file << id << "\n" << std::flush;
+  if (!file) return absl::UnavailableError(absl::StrCat(path, " cannot be written"));
+  return id;
 }
 
 }  // namespace
@@ -53,7 +67,12 @@ absl::StatusOr<std::unique_ptr<DataDir>> DataDir::Open(const std::string& path) 
     close(fd);
     return Unusable(path, why);
   }
-  return std::unique_ptr<DataDir>(new DataDir(real.string(), fd));
+  const auto id = EnsureId((real / "id").string());
+  if (!id.ok()) {
+    close(fd);
+    return Unusable(path, id.status().message());
+  }
+  return std::unique_ptr<DataDir>(new DataDir(real.string(), *id, fd));
 }
 
 DataDir::~DataDir() { close(lock_fd_); }

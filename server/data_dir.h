@@ -19,13 +19,17 @@ class DataDir {
 
   // Absolute, without symbolic links.
   const std::string& path() const { return path_; }
+  // A UUID that was made with the directory and goes where it goes.
+  const std::string& id() const { return id_; }
   // For the server's unix socket; empty if the path is too long for one.
   std::string SocketPath() const;
 
  private:
-  DataDir(std::string path, int lock_fd) : path_(std::move(path)), lock_fd_(lock_fd) {}
+  DataDir(std::string path, std::string id, int lock_fd)
+      : path_(std::move(path)), id_(std::move(id)), lock_fd_(lock_fd) {}
 
   const std::string path_;
+  const std::string id_;
   const int lock_fd_;
 };
 

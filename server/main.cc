@@ -81,11 +81,11 @@ LocalExecutorOptions ExecutorOptions(const Config& config, const std::string& da
 // The scheduler half: engine and executor, on a thread of its own.
 class Scheduler {
  public:
-  Scheduler(const Config& config, const std::string& data_dir, Store& store, DocumentCache& documents,
+  Scheduler(const Config& config, const DataDir& data_dir, Store& store, DocumentCache& documents,
             const Clock& clock, IdGenerator& ids, Metrics& metrics)
-      : executor_(std::make_unique<LocalExecutor>(ExecutorOptions(config, data_dir), clock)),
+      : executor_(std::make_unique<LocalExecutor>(ExecutorOptions(config, data_dir.path()), clock)),
         engine_(store, *executor_, documents, clock, ids, metrics,
-                EngineOptions{data_dir, absl::StrCat("local:", data_dir),
+                EngineOptions{data_dir.path(), absl::StrCat("local:", data_dir.id()),
                               static_cast<int>(config.active_runs_max)}) {}
   ~Scheduler() {
     engine_.Stop();
@@ -121,7 +121,7 @@ absl::Status Serve(const Config& config) {
 
   std::unique_ptr<Scheduler> scheduler;
   if (config.run_scheduler) {
-    scheduler = std::make_unique<Scheduler>(config, data_dir->path(), *store, documents, clock, ids, metrics);
+    scheduler = std::make_unique<Scheduler>(config, *data_dir, *store, documents, clock, ids, metrics);
     RETURN_IF_ERROR(scheduler->Start());
   }
   std::unique_ptr<Server> server;

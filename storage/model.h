@@ -112,6 +112,7 @@ struct TaskAttemptRow {
   std::string message;
   std::string log_tail;
   std::string log_path;  // relative to the data directory
+  std::string holder;    // whose executor it was given to; empty: before this was noted
   absl::Duration cpu_time;
   int64_t max_rss_bytes = 0;
   absl::Time created_at;

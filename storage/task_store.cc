@@ -34,12 +34,12 @@ constexpr char kListStates[] =
 constexpr char kAttemptColumns[] =
     "a.run_id, a.task_id, a.number, a.attempt_id, a.outcome, a.exit_code, a.signal, a.message, a.log_tail, "
     "a.log_path, "
-    "a.cpu_time_us, a.max_rss_bytes, a.created_at_us, a.started_at_us, a.finished_at_us";
+    "a.cpu_time_us, a.max_rss_bytes, a.created_at_us, a.started_at_us, a.finished_at_us, a.holder";
 constexpr char kAttemptInsert[] = R"sql(
   INSERT INTO task_attempts
     (run_id, task_id, number, attempt_id, outcome, message, log_tail, log_path, cpu_time_us, max_rss_bytes,
-     created_at_us, started_at_us, finished_at_us)
-  VALUES ($1, $2, $3, $4, '', '', '', $5, 0, 0, $6, 0, 0))sql";
+     created_at_us, started_at_us, finished_at_us, holder)
+  VALUES ($1, $2, $3, $4, '', '', '', $5, 0, 0, $6, 0, 0, $7))sql";
 constexpr char kAttemptFinish[] = R"sql(
   UPDATE task_attempts
   SET outcome = $4, exit_code = $5, signal = $6, message = $7, log_tail = $8, cpu_time_us = $9, max_rss_bytes = $10,
@@ -100,6 +100,7 @@ TaskAttemptRow ReadAttempt(const db::Row& row) {
   attempt.created_at = row.Time(12);
   attempt.started_at = row.Time(13);
   attempt.finished_at = row.Time(14);
+  attempt.holder = row.String(15);
   return attempt;
 }
 
@@ -188,8 +189,8 @@ absl::StatusOr<std::vector<TaskStateRow>> TaskStates(db::Tx& tx, absl::string_vi
 
 absl::Status TaskAttemptInsert(db::Tx& tx, const TaskAttemptRow& row) {
   return tx
-      .Execute(kAttemptInsert,
-               {row.run_id, row.task_id, row.number, row.attempt_id, row.log_path, row.created_at})
+      .Execute(kAttemptInsert, {row.run_id, row.task_id, row.number, row.attempt_id, row.log_path,
+                                row.created_at, row.holder})
       .status();
 }
 

@@ -181,6 +181,7 @@ CREATE TABLE task_attempts (
   created_at_us BIGINT NOT NULL,
   started_at_us BIGINT NOT NULL,
   finished_at_us BIGINT NOT NULL,
+  holder TEXT COLLATE "C" NOT NULL,
   CONSTRAINT task_attempts_outcome_check CHECK ((outcome = ANY (ARRAY[''::text, 'SUCCEEDED'::text, 'FAILED'::text, 'TIMED_OUT'::text, 'CANCELED'::text, 'LOST'::text]))),
   CONSTRAINT task_attempts_pkey PRIMARY KEY (run_id, task_id, number),
   CONSTRAINT task_attempts_run_id_task_id_fkey FOREIGN KEY (run_id, task_id) REFERENCES tasks(run_id, task_id) ON DELETE CASCADE,

@@ -177,7 +177,7 @@ CREATE TABLE task_attempts (
   max_rss_bytes  INTEGER NOT NULL,
   created_at_us  INTEGER NOT NULL,
   started_at_us  INTEGER NOT NULL,
-  finished_at_us INTEGER NOT NULL,
+  finished_at_us INTEGER NOT NULL, holder TEXT NOT NULL DEFAULT '',
   PRIMARY KEY (run_id, task_id, number),
   FOREIGN KEY (run_id, task_id) REFERENCES tasks (run_id, task_id) ON DELETE CASCADE
 ) WITHOUT ROWID;

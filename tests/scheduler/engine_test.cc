@@ -233,5 +233,26 @@ TEST_P(EngineTest, OnlyOneEngineDrivesTheRuns) {
   EXPECT_THAT(executor_.starts, IsEmpty());
 }
 
+// Its process may run on beside the server that is gone.
+TEST_P(EngineTest, WhatAnotherServerStartedIsLostAndNotStartedAgain) {
+  const std::string run = CreateRun({{"a", {}}, {"b", {"a"}}});
+  Pass();
+  ASSERT_THAT(executor_.starts, SizeIs(1));
+  ScriptedExecutor other_executor(2);
+  Engine other(*store_, other_executor, documents_, clock_, ids_, metrics_,
+               EngineOptions{directory_.string(), "another"});
+  ASSERT_TRUE(other.Open().ok());
+  for (int i = 0; i < 3; ++i) {
+    clock_.Advance(absl::Minutes(1));
+    ASSERT_TRUE(other.RunOnce().ok());
+  }
+  EXPECT_THAT(other_executor.starts, IsEmpty());
+  auto tasks = TasksOf(run);
+  EXPECT_EQ(tasks["a"].state, TaskState::kFailed);
+  EXPECT_THAT(tasks["a"].error_message, ::testing::HasSubstr("another one has taken the run over"));
+  EXPECT_EQ(tasks["b"].state, TaskState::kSkipped);
+  EXPECT_EQ(StateOf(run), RunState::kFailed);
+}
+
 }  // namespace
 }  // namespace penstock

@@ -1,0 +1,2 @@
+-- Whose executor the attempt was given to: the holder of the lease. Nobody else can find it, and nobody starts it again.
+ALTER TABLE task_attempts ADD COLUMN holder TEXT NOT NULL DEFAULT '';
