@@ -23,6 +23,7 @@ constexpr int kBatchValuesMax = 30'000;
 constexpr int64_t kBatchBytesMax = int64_t{8} << 20;
 constexpr char kVersionTable[] = "schema_migrations";  // each database's own
 
+constexpr char kProgressTable[] = "penstock_copy";
 constexpr char kCreateProgress[] = R"sql(
   CREATE TABLE IF NOT EXISTS penstock_copy (
     table_name TEXT   NOT NULL PRIMARY KEY,
@@ -31,8 +32,6 @@ constexpr char kCreateProgress[] = R"sql(
     sha256     TEXT   NOT NULL,
     last_key   TEXT   NOT NULL
   ))sql";
-constexpr char kProgressExistsSqlite[] = "SELECT 1 FROM sqlite_master WHERE name = 'penstock_copy'";
-constexpr char kProgressExistsPostgres[] = "SELECT 1 WHERE to_regclass('penstock_copy') IS NOT NULL";
 constexpr char kSelectProgress[] =
     "SELECT source, row_count, sha256, last_key FROM penstock_copy WHERE table_name = $1";
 constexpr char kUpsertProgress[] =
@@ -181,7 +180,7 @@ absl::StatusOr<RowValues> KeyFromText(absl::string_view text) {
 
 // A source is known by the key of its page tokens, which is random and goes along.
 absl::StatusOr<std::string> IdentityOf(db::Tx& tx) {
-  ASSIGN_OR_RETURN(const auto key, SettingGet(tx, "page_token_key"));
+  ASSIGN_OR_RETURN(const auto key, SettingGet(tx, kPageTokenKeySetting));
   return Sha256Hex(key.value_or(""));
 }
 
@@ -194,20 +193,10 @@ absl::Status CheckSchema(Store& store, absl::string_view which) {
                    " migrations are to be applied; run penstock migrate first"));
 }
 
-absl::StatusOr<bool> HasUnfinishedCopy(db::Tx& tx, absl::string_view kind) {
-  bool exists = false;
-  RETURN_IF_ERROR(
-      tx.Query(kind == "postgres" ? kProgressExistsPostgres : kProgressExistsSqlite, {}, [&](const db::Row&) {
-        exists = true;
-        return absl::OkStatus();
-      }));
-  return exists;
-}
-
 // Makes the table of progress in an empty target, or leaves the one that an interrupted copy made.
 absl::Status BeginTarget(Store& target, const std::vector<TableInfo>& tables) {
   return target.Write([&](db::Tx& tx) -> absl::Status {
-    ASSIGN_OR_RETURN(const bool resumed, HasUnfinishedCopy(tx, target.database().kind()));
+    ASSIGN_OR_RETURN(const bool resumed, TableExists(tx, target.database().kind(), kProgressTable));
     if (resumed) return absl::OkStatus();
     for (const TableInfo& table : tables) {
       if (table.name == kVersionTable) continue;
@@ -327,7 +316,7 @@ absl::StatusOr<std::vector<CopiedTable>> CopyStore(Store& source, Store& target,
 
 absl::Status CheckNoUnfinishedCopy(db::Database& database) {
   return database.Read([&](db::Tx& tx) -> absl::Status {
-    ASSIGN_OR_RETURN(const bool unfinished, HasUnfinishedCopy(tx, database.kind()));
+    ASSIGN_OR_RETURN(const bool unfinished, TableExists(tx, database.kind(), kProgressTable));
     if (!unfinished) return absl::OkStatus();
     return absl::FailedPreconditionError(
         "a copy into this database was begun and not finished: run the same penstock copy again, or use "

@@ -2,51 +2,37 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
+#include "storage/schema.h"
 
 namespace penstock {
 namespace {
 
-// What the databases say differently.
-struct Statements {
-  const char* create_versions;
-  const char* versions_exist;
-};
-constexpr Statements kSqlite = {
-    R"sql(
+constexpr char kVersionTable[] = "schema_migrations";
+constexpr char kCreateSqlite[] = R"sql(
   CREATE TABLE IF NOT EXISTS schema_migrations (
     version       INTEGER NOT NULL PRIMARY KEY,
     name          TEXT    NOT NULL,
     checksum      TEXT    NOT NULL,
     applied_at_us INTEGER NOT NULL
-  ))sql",
-    "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'schema_migrations'"};
-constexpr Statements kPostgres = {R"sql(
+  ))sql";
+constexpr char kCreatePostgres[] = R"sql(
   CREATE TABLE IF NOT EXISTS schema_migrations (
     version       BIGINT           NOT NULL PRIMARY KEY,
     name          TEXT COLLATE "C" NOT NULL,
     checksum      TEXT COLLATE "C" NOT NULL,
     applied_at_us BIGINT           NOT NULL
-  ))sql",
-                                  "SELECT 1 WHERE to_regclass('schema_migrations') IS NOT NULL"};
+  ))sql";
 
 constexpr char kSelectVersions[] = "SELECT version, name, checksum FROM schema_migrations ORDER BY version";
 constexpr char kInsertVersion[] =
     "INSERT INTO schema_migrations (version, name, checksum, applied_at_us) VALUES ($1, $2, $3, $4)";
 constexpr char kDeleteVersion[] = "DELETE FROM schema_migrations WHERE version = $1";
 
-const Statements& StatementsOf(const db::Database& database) {
-  return database.kind() == "postgres" ? kPostgres : kSqlite;
-}
-
 }  // namespace
 
 absl::StatusOr<std::vector<Migrator::Applied>> Migrator::ReadApplied(db::Tx& tx) {
   std::vector<Applied> applied;
-  bool exists = false;
-  RETURN_IF_ERROR(tx.Query(StatementsOf(database_).versions_exist, {}, [&](const db::Row&) {
-    exists = true;
-    return absl::OkStatus();
-  }));
+  ASSIGN_OR_RETURN(const bool exists, TableExists(tx, database_.kind(), kVersionTable));
   if (!exists) return applied;
   RETURN_IF_ERROR(tx.Query(kSelectVersions, {}, [&](const db::Row& row) {
     applied.push_back({static_cast<int>(row.Int64(0)), row.String(1), row.String(2)});
@@ -76,7 +62,7 @@ absl::StatusOr<size_t> Migrator::CountApplied(db::Tx& tx) {
 }
 
 absl::Status Migrator::ApplyOne(db::Tx& tx, const migrations::Migration& migration) {
-  RETURN_IF_ERROR(tx.Execute(StatementsOf(database_).create_versions, {}).status());
+  RETURN_IF_ERROR(tx.Execute(database_.kind() == "postgres" ? kCreatePostgres : kCreateSqlite, {}).status());
   RETURN_IF_ERROR(database_.ExecuteScript(tx, migration.up));
   return tx.Execute(kInsertVersion, {migration.version, migration.name, migration.checksum, clock_.Now()})
       .status();

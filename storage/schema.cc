@@ -10,6 +10,9 @@
 namespace penstock {
 namespace {
 
+constexpr char kSqliteTableExists[] = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = $1";
+constexpr char kPostgresTableExists[] = "SELECT 1 WHERE to_regclass($1) IS NOT NULL";
+
 constexpr char kSqliteSchema[] =
     "SELECT sql || ';' || char(10) FROM sqlite_master WHERE sql IS NOT NULL AND name <> 'penstock_copy' "
     "ORDER BY tbl_name, type DESC, "
@@ -106,6 +109,16 @@ absl::StatusOr<std::vector<TableInfo>> InOrderOfReference(std::vector<TableInfo>
 }
 
 }  // namespace
+
+absl::StatusOr<bool> TableExists(db::Tx& tx, absl::string_view kind, absl::string_view table) {
+  bool exists = false;
+  RETURN_IF_ERROR(
+      tx.Query(kind == "postgres" ? kPostgresTableExists : kSqliteTableExists, {table}, [&](const db::Row&) {
+        exists = true;
+        return absl::OkStatus();
+      }));
+  return exists;
+}
 
 absl::StatusOr<std::vector<TableInfo>> ReadTables(db::Tx& tx, absl::string_view kind) {
   const bool postgres = kind == "postgres";

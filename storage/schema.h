@@ -24,6 +24,9 @@ struct TableInfo {
   std::vector<std::string> references;  // tables that its foreign keys point to
 };
 
+// Whether there is a table of this name; `kind` is the database's.
+absl::StatusOr<bool> TableExists(db::Tx& tx, absl::string_view kind, absl::string_view table);
+
 // Every table, those that are referred to before those that refer to them. Tables that belong to a driver or
 // to a copy are left out. INTERNAL for a column type that Penstock does not use, or tables that refer to each
 // other in a circle.

@@ -19,7 +19,6 @@ namespace penstock {
 namespace {
 
 constexpr absl::string_view kSqliteScheme = "sqlite://";
-constexpr char kTokenKeySetting[] = "page_token_key";
 constexpr int kTokenKeyBytes = 32;
 
 absl::StatusOr<std::string> EnsureTokenKey(Store& store) {
@@ -27,9 +26,9 @@ absl::StatusOr<std::string> EnsureTokenKey(Store& store) {
   if (RAND_bytes(fresh, kTokenKeyBytes) != 1) return absl::InternalError("the system gave no random bytes");
   std::string key;
   RETURN_IF_ERROR(store.Write([&](db::Tx& tx) -> absl::Status {
-    ASSIGN_OR_RETURN(const auto known, SettingGet(tx, kTokenKeySetting));
+    ASSIGN_OR_RETURN(const auto known, SettingGet(tx, kPageTokenKeySetting));
     key = known.value_or(std::string(reinterpret_cast<char*>(fresh), kTokenKeyBytes));
-    return known.has_value() ? absl::OkStatus() : SettingSet(tx, kTokenKeySetting, key);
+    return known.has_value() ? absl::OkStatus() : SettingSet(tx, kPageTokenKeySetting, key);
   }));
   return key;
 }

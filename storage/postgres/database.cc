@@ -1,7 +1,6 @@
 #include "storage/postgres/database.h"
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
 #include "common/log.h"
 #include "common/status_macros.h"
 #include "storage/postgres/url.h"
@@ -32,8 +31,7 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& url,
     if (!absl::IsUnavailable(opened) || WallClock().Now() >= deadline) return opened;
     if (!said) spdlog::warn("waiting for the database: {}", LogValue(opened.message()));
     said = true;
-    absl::Notification never;
-    never.WaitForNotificationWithTimeout(kOpenPause);
+    Pause(kOpenPause);
   }
 }
 

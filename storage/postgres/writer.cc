@@ -3,14 +3,13 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
 #include "common/status_macros.h"
 
 namespace penstock::postgres {
 namespace {
 
 // "PENSTOCK" in ASCII, so that it meets no other program's lock.
-#define PENSTOCK_TAKE_WRITE_LOCK "SELECT pg_advisory_xact_lock(5784117205443855179)"
+#define PENSTOCK_TAKE_WRITE_LOCK "SELECT pg_advisory_xact_lock(5784115416231002955)"
 
 constexpr char kBegin[] = "BEGIN ISOLATION LEVEL READ COMMITTED; " PENSTOCK_TAKE_WRITE_LOCK "; ";
 // Rows of writers that ended without saying so go after a while: nobody asks for them any more.
@@ -27,11 +26,6 @@ constexpr absl::Duration kFatePause = absl::Milliseconds(200);
 // server was not told of its end.
 constexpr absl::Duration kFateAwayMax = absl::Seconds(10);
 constexpr absl::Duration kFateHeldMax = absl::Seconds(45);
-
-void Pause(absl::Duration duration) {
-  absl::Notification never;
-  never.WaitForNotificationWithTimeout(duration);
-}
 
 }  // namespace
 
