@@ -91,9 +91,8 @@ RunRow Read(const db::Row& row) {
 }
 
 absl::Status AppendState(db::Tx& tx, absl::string_view run_id, const RunStateRow& row) {
-  return tx
-      .Execute(kInsertState, {run_id, Name(row.state), row.updated_at, row.error_code, row.error_message})
-      .status();
+  return tx.ExecuteLater(kInsertState,
+                         {run_id, Name(row.state), row.updated_at, row.error_code, row.error_message});
 }
 
 // Runs `sql`, in which $ids stands for the list of ids.
@@ -133,10 +132,9 @@ absl::Status RunInsert(db::Tx& tx, const RunRow& row, const RunConfigRow& config
                            row.finished_at});
   if (absl::IsAlreadyExists(inserted.status())) return error::RunIdTaken(row.run_id);
   RETURN_IF_ERROR(inserted.status());
-  RETURN_IF_ERROR(
-      tx.Execute(kInsertConfig, {row.run_id, config.spec_sha256, config.parameters, config.pipeline_root})
-          .status());
-  RETURN_IF_ERROR(tx.Execute(kInsertFirstState, {row.run_id, Name(row.state), row.created_at}).status());
+  RETURN_IF_ERROR(tx.ExecuteLater(kInsertConfig,
+                                  {row.run_id, config.spec_sha256, config.parameters, config.pipeline_root}));
+  RETURN_IF_ERROR(tx.ExecuteLater(kInsertFirstState, {row.run_id, Name(row.state), row.created_at}));
   return CountersAdd(tx, kCounter, ExperimentCounter(row.experiment_id), 1);
 }
 
@@ -205,12 +203,12 @@ absl::Status RunSetState(db::Tx& tx, absl::string_view run_id, RunState from, co
         absl::StrCat("run ", run_id, " may not move from ", Name(from), " to ", Name(to.state)));
   }
   const absl::Time finished_at = IsFinal(to.state) ? to.updated_at : absl::UnixEpoch();
-  ASSIGN_OR_RETURN(const int64_t changed,
-                   tx.Execute(kSetState, {run_id, Name(from), Name(to.state), finished_at}));
-  if (changed == 0) {
+  const auto check = [&tx, run_id = std::string(run_id)](int64_t changed) -> absl::Status {
+    if (changed > 0) return absl::OkStatus();
     RETURN_IF_ERROR(RunGet(tx, run_id).status());
     return error::RunMoved(run_id);
-  }
+  };
+  RETURN_IF_ERROR(tx.ExecuteLater(kSetState, {run_id, Name(from), Name(to.state), finished_at}, check));
   return AppendState(tx, run_id, to);
 }
 

@@ -34,11 +34,11 @@ absl::Status SettingSet(db::Tx& tx, absl::string_view name, absl::string_view va
 }
 
 absl::Status CounterAdd(db::Tx& tx, absl::string_view name, int64_t delta) {
-  return tx.Execute(kAddCounter, {name, delta}).status();
+  return tx.ExecuteLater(kAddCounter, {name, delta});
 }
 
 absl::Status CountersAdd(db::Tx& tx, absl::string_view name, absl::string_view other, int64_t delta) {
-  return tx.Execute(kAddCounters, {name, other, delta}).status();
+  return tx.ExecuteLater(kAddCounters, {name, other, delta});
 }
 
 absl::StatusOr<int64_t> CounterGet(db::Tx& tx, absl::string_view name) {

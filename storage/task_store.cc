@@ -80,7 +80,7 @@ db::Param Optional(const std::optional<int>& value) {
 }
 
 absl::Status AppendState(db::Tx& tx, const TaskRow& row, absl::Time at) {
-  return tx.Execute(kInsertState, {row.run_id, row.task_id, penstock::Name(row.state), at}).status();
+  return tx.ExecuteLater(kInsertState, {row.run_id, row.task_id, penstock::Name(row.state), at});
 }
 
 TaskAttemptRow ReadAttempt(const db::Row& row) {
@@ -128,12 +128,10 @@ absl::StatusOr<std::vector<T>> ListOfRun(db::Tx& tx, absl::string_view sql, absl
 }  // namespace
 
 absl::Status TaskInsert(db::Tx& tx, const TaskRow& row) {
-  RETURN_IF_ERROR(
-      tx.Execute(kInsert, {row.run_id, row.task_id, row.parent_task_id, row.name, row.display_name,
-                           penstock::Name(row.state), penstock::Name(row.wait_reason), row.error_code,
-                           row.error_message, row.created_at, row.started_at, row.finished_at, row.iteration,
-                           row.wake_at})
-          .status());
+  RETURN_IF_ERROR(tx.ExecuteLater(
+      kInsert, {row.run_id, row.task_id, row.parent_task_id, row.name, row.display_name,
+                penstock::Name(row.state), penstock::Name(row.wait_reason), row.error_code, row.error_message,
+                row.created_at, row.started_at, row.finished_at, row.iteration, row.wake_at}));
   return AppendState(tx, row, row.created_at);
 }
 
@@ -142,23 +140,25 @@ absl::Status TaskSetState(db::Tx& tx, TaskState from, const TaskRow& row, absl::
     return absl::InternalError(absl::StrCat("task ", row.task_id, " may not move from ", penstock::Name(from),
                                             " to ", penstock::Name(row.state)));
   }
-  ASSIGN_OR_RETURN(
-      const int64_t changed,
-      tx.Execute(kSetState, {row.run_id, row.task_id, penstock::Name(from), penstock::Name(row.state),
-                             penstock::Name(row.wait_reason), row.error_code, row.error_message,
-                             row.started_at, row.finished_at, row.wake_at}));
-  if (changed == 0) {
-    ASSIGN_OR_RETURN(const bool exists, Exists(tx, kExists, {row.run_id, row.task_id}));
-    return exists ? error::TaskMoved(row.task_id) : error::TaskNotFound(row.run_id, row.task_id);
-  }
+  const auto check = [&tx, run_id = row.run_id, task_id = row.task_id](int64_t changed) -> absl::Status {
+    if (changed > 0) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const bool exists, Exists(tx, kExists, {run_id, task_id}));
+    return exists ? error::TaskMoved(task_id) : error::TaskNotFound(run_id, task_id);
+  };
+  RETURN_IF_ERROR(tx.ExecuteLater(kSetState,
+                                  {row.run_id, row.task_id, penstock::Name(from), penstock::Name(row.state),
+                                   penstock::Name(row.wait_reason), row.error_code, row.error_message,
+                                   row.started_at, row.finished_at, row.wake_at},
+                                  check));
   return AppendState(tx, row, at);
 }
 
 absl::Status TaskSetWaitReason(db::Tx& tx, absl::string_view run_id, absl::string_view task_id,
                                WaitReason reason) {
-  ASSIGN_OR_RETURN(const int64_t changed,
-                   tx.Execute(kSetWaitReason, {run_id, task_id, penstock::Name(reason)}));
-  return changed == 0 ? error::TaskNotFound(run_id, task_id) : absl::OkStatus();
+  const auto check = [run_id = std::string(run_id), task_id = std::string(task_id)](int64_t changed) {
+    return changed == 0 ? error::TaskNotFound(run_id, task_id) : absl::OkStatus();
+  };
+  return tx.ExecuteLater(kSetWaitReason, {run_id, task_id, penstock::Name(reason)}, check);
 }
 
 absl::StatusOr<std::vector<TaskRow>> TaskList(db::Tx& tx, absl::string_view run_id) {
@@ -188,22 +188,24 @@ absl::StatusOr<std::vector<TaskStateRow>> TaskStates(db::Tx& tx, absl::string_vi
 }
 
 absl::Status TaskAttemptInsert(db::Tx& tx, const TaskAttemptRow& row) {
-  return tx
-      .Execute(kAttemptInsert, {row.run_id, row.task_id, row.number, row.attempt_id, row.log_path,
-                                row.created_at, row.holder})
-      .status();
+  return tx.ExecuteLater(kAttemptInsert, {row.run_id, row.task_id, row.number, row.attempt_id, row.log_path,
+                                          row.created_at, row.holder});
 }
 
 absl::Status TaskAttemptFinish(db::Tx& tx, const TaskAttemptRow& row) {
-  ASSIGN_OR_RETURN(const int64_t changed,
-                   tx.Execute(kAttemptFinish, {row.run_id, row.task_id, row.number, row.outcome,
-                                               Optional(row.exit_code), Optional(row.signal), row.message,
-                                               row.log_tail, absl::ToInt64Microseconds(row.cpu_time),
-                                               row.max_rss_bytes, row.started_at, row.finished_at}));
-  if (changed > 0) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const bool exists, Exists(tx, kAttemptExists, {row.run_id, row.task_id, row.number}));
-  if (!exists) return error::TaskNotFound(row.run_id, row.task_id);
-  return absl::AbortedError(absl::StrCat("attempt ", row.attempt_id, " has ended already"));
+  const auto check = [&tx, run_id = row.run_id, task_id = row.task_id, number = row.number,
+                      attempt_id = row.attempt_id](int64_t changed) -> absl::Status {
+    if (changed > 0) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const bool exists, Exists(tx, kAttemptExists, {run_id, task_id, number}));
+    if (!exists) return error::TaskNotFound(run_id, task_id);
+    return absl::AbortedError(absl::StrCat("attempt ", attempt_id, " has ended already"));
+  };
+  return tx.ExecuteLater(
+      kAttemptFinish,
+      {row.run_id, row.task_id, row.number, row.outcome, Optional(row.exit_code), Optional(row.signal),
+       row.message, row.log_tail, absl::ToInt64Microseconds(row.cpu_time), row.max_rss_bytes, row.started_at,
+       row.finished_at},
+      check);
 }
 
 absl::StatusOr<std::vector<TaskAttemptRow>> TaskAttemptList(db::Tx& tx, absl::string_view run_id) {
@@ -235,8 +237,7 @@ absl::StatusOr<TaskAttemptRow> TaskAttemptFind(db::Tx& tx, absl::string_view run
 }
 
 absl::Status TaskParameterInsert(db::Tx& tx, absl::string_view run_id, const TaskParameterRow& row) {
-  return tx.Execute(kParameterInsert, {run_id, row.task_id, Name(row.direction), row.name, row.value})
-      .status();
+  return tx.ExecuteLater(kParameterInsert, {run_id, row.task_id, Name(row.direction), row.name, row.value});
 }
 
 absl::StatusOr<std::vector<TaskParameterRow>> TaskParameterList(db::Tx& tx, absl::string_view run_id,
@@ -256,17 +257,14 @@ absl::StatusOr<int64_t> ArtifactIdReserve(db::Tx& tx, int64_t count) {
 }
 
 absl::Status ArtifactInsert(db::Tx& tx, const ArtifactRow& row) {
-  return tx
-      .Execute(kArtifactInsert, {row.artifact_id, row.run_id, row.name, row.schema_title, row.schema_version,
-                                 row.uri, row.custom_path, row.metadata, row.created_at})
-      .status();
+  return tx.ExecuteLater(
+      kArtifactInsert, {row.artifact_id, row.run_id, row.name, row.schema_title, row.schema_version, row.uri,
+                        row.custom_path, row.metadata, row.created_at});
 }
 
 absl::Status ArtifactTaskInsert(db::Tx& tx, absl::string_view run_id, const ArtifactTaskRow& row) {
-  return tx
-      .Execute(kArtifactTaskInsert,
-               {run_id, row.task_id, Name(row.direction), row.name, row.position, row.artifact_id})
-      .status();
+  return tx.ExecuteLater(kArtifactTaskInsert,
+                         {run_id, row.task_id, Name(row.direction), row.name, row.position, row.artifact_id});
 }
 
 absl::StatusOr<std::vector<ArtifactRow>> ArtifactList(db::Tx& tx, absl::string_view run_id) {

@@ -4,8 +4,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <variant>
 
 #include "absl/functional/function_ref.h"
@@ -57,6 +59,9 @@ class Row {
 
 using RowCallback = absl::FunctionRef<absl::Status(const Row&)>;
 
+// Judges the number of rows that a statement changed.
+using ChangedCheck = std::function<absl::Status(int64_t changed)>;
+
 // One transaction. Not thread-safe; valid only inside the callback that received it.
 // Errors of both calls: ALREADY_EXISTS for a broken uniqueness rule, FAILED_PRECONDITION for another broken
 // constraint, ABORTED for a conflict that a retry may solve, RESOURCE_EXHAUSTED for a full disk, UNAVAILABLE
@@ -71,11 +76,25 @@ class Tx {
   // Runs a query and calls `callback` for each row; an error from the callback ends it and is returned.
   virtual absl::Status Query(absl::string_view sql, Params params, RowCallback callback) = 0;
 
+  // Runs a statement that gives no rows when the driver likes, but before any later statement and before the
+  // commit: a database across a network takes many in one round trip. `check`, if given, then hears how many
+  // rows it changed; it may use the transaction. An error of either is returned by this call, by a later
+  // one, or by Database::Write; nothing of the body's writes remains then.
+  virtual absl::Status ExecuteLater(absl::string_view sql, Params params, ChangedCheck check) {
+    const absl::StatusOr<int64_t> changed = Execute(sql, params);
+    if (!changed.ok() || check == nullptr) return changed.status();
+    return check(*changed);
+  }
+
   absl::StatusOr<int64_t> Execute(absl::string_view sql, std::initializer_list<Param> params) {
     return Execute(sql, Params(params.begin(), params.size()));
   }
   absl::Status Query(absl::string_view sql, std::initializer_list<Param> params, RowCallback callback) {
     return Query(sql, Params(params.begin(), params.size()), callback);
+  }
+  absl::Status ExecuteLater(absl::string_view sql, std::initializer_list<Param> params,
+                            ChangedCheck check = nullptr) {
+    return ExecuteLater(sql, Params(params.begin(), params.size()), std::move(check));
   }
 };
 

@@ -66,7 +66,7 @@ GroupCommit::Outcome GroupCommit::TryCommit(Group group, bool marks) {
   bool any = false;
   for (Waiter* member : group) {
     if (marks) (void)writer_.SetMark();
-    member->status = member->body(writer_.tx());
+    member->status = writer_.EndBody(member->body(writer_.tx()));
     if (!writer_.InTransaction() || writer_.MayRunAgain()) {  // nobody's write remains
       return FailAll(group, member->status.ok()
                                 ? absl::AbortedError("the database rolled the transaction back")

@@ -38,6 +38,10 @@ class GroupWriter {
 
   // The transaction as bodies see it; valid between Begin and its end.
   virtual Tx& tx() = 0;
+
+  // Called after a body that returned `status`: runs what it put off, if it succeeded. Returns the body's
+  // status or the error of that.
+  virtual absl::Status EndBody(absl::Status status) { return status; }
 };
 
 // The queue of writes. The caller at its head leads: it runs the bodies of everybody who waits, so that the

@@ -4,9 +4,11 @@
 #include <unistd.h>
 
 #include <deque>
+#include <pqxx/pipeline>
 #include <pqxx/prepared_statement>
 #include <pqxx/result>
 #include <pqxx/version>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/escaping.h"
@@ -21,6 +23,9 @@ namespace {
 // Distinct texts are few: the fixed statements and the shapes of list queries. Past this the cache starts
 // anew.
 constexpr size_t kStatementsMax = 512;
+// What is put off at most, so that neither the text of a batch nor its time grows without bound.
+constexpr size_t kLaterMax = 256;
+constexpr size_t kLaterBytesMax = size_t{1} << 20;
 constexpr int kServerVersionMin = 150000;
 constexpr unsigned kByteaOid = 17;  // fixed in PostgreSQL's catalog
 
@@ -44,31 +49,36 @@ void Append(BoundParams& bound, const char* text) {
 pqxx::result ExecPrepared(pqxx::nontransaction& session, const std::string& name, const BoundParams& bound) {
   return session.exec_prepared(name, bound);
 }
+void Prepare(pqxx::connection& connection, const std::string& name, absl::string_view sql) {
+  connection.prepare(name, std::string(sql));
+}
 #else
 using BoundParams = std::vector<const char*>;
 void Append(BoundParams& bound, const char* text) { bound.push_back(text); }
 pqxx::result ExecPrepared(pqxx::nontransaction& session, const std::string& name, const BoundParams& bound) {
   return session.exec_prepared(name, pqxx::prepare::make_dynamic_params(bound));
 }
+void Prepare(pqxx::connection& connection, const std::string& name, absl::string_view sql) {
+  connection.prepare(name, std::string(sql));
+  connection.prepare_now(name);  // else with its first use by exec_prepared, and EXECUTE would not know it
+}
 #endif
 
-// Values in PostgreSQL's text form; `storage` keeps them.
+bool IsNull(const db::Param& param) { return std::holds_alternative<db::Null>(param.value()); }
+
+// In PostgreSQL's text form; not of a null.
+std::string TextOf(const db::Param& param) {
+  const auto& value = param.value();
+  if (const auto* number = std::get_if<int64_t>(&value)) return absl::StrCat(*number);
+  if (const auto* text = std::get_if<absl::string_view>(&value)) return std::string(*text);
+  return absl::StrCat("\\x", absl::BytesToHexString(std::get<db::Blob>(value).bytes));
+}
+
+// `storage` keeps the values.
 BoundParams Bind(db::Params params, std::deque<std::string>& storage) {
   BoundParams bound;
   for (const db::Param& param : params) {
-    const auto& value = param.value();
-    if (std::holds_alternative<db::Null>(value)) {
-      Append(bound, nullptr);
-      continue;
-    }
-    if (const auto* number = std::get_if<int64_t>(&value)) {
-      storage.push_back(absl::StrCat(*number));
-    } else if (const auto* text = std::get_if<absl::string_view>(&value)) {
-      storage.emplace_back(*text);
-    } else {
-      storage.push_back(absl::StrCat("\\x", absl::BytesToHexString(std::get<db::Blob>(value).bytes)));
-    }
-    Append(bound, storage.back().c_str());
+    Append(bound, IsNull(param) ? nullptr : storage.emplace_back(TextOf(param)).c_str());
   }
   return bound;
 }
@@ -196,26 +206,88 @@ const std::string& Connection::Prepared(absl::string_view sql) {
     statements_.clear();
   }
   std::string name = absl::StrCat("s", ++names_);
-  connection_->prepare(name, std::string(sql));
+  Prepare(*connection_, name, sql);
   return statements_.emplace(std::string(sql), std::move(name)).first->second;
 }
 
-pqxx::result Connection::Run(absl::string_view sql, db::Params params) {
-  std::deque<std::string> storage;
-  const BoundParams bound = Bind(params, storage);
-  return ExecPrepared(*session_, Prepared(sql), bound);
+absl::StatusOr<pqxx::result> Connection::Run(absl::string_view what, absl::string_view sql,
+                                             db::Params params) {
+  RETURN_IF_ERROR(later_status_);
+  if (!later_.empty()) {
+    RETURN_IF_ERROR(PutOff(sql, params, nullptr));
+    return RunLater(what);
+  }
+  pqxx::result result;
+  RETURN_IF_ERROR(Guard(what, [&] {
+    std::deque<std::string> storage;
+    const BoundParams bound = Bind(params, storage);
+    result = ExecPrepared(*session_, Prepared(sql), bound);
+  }));
+  return result;
+}
+
+std::string Connection::Command(absl::string_view sql, db::Params params) {
+  std::string command = absl::StrCat("EXECUTE ", Prepared(sql));
+  absl::string_view separator = "(";
+  for (const db::Param& param : params) {
+    absl::StrAppend(&command, separator, IsNull(param) ? "NULL" : session_->quote(TextOf(param)));
+    separator = ", ";
+  }
+  if (!params.empty()) command.push_back(')');
+  return command;
+}
+
+absl::Status Connection::PutOff(absl::string_view sql, db::Params params, db::ChangedCheck check) {
+  RETURN_IF_ERROR(Guard("preparing", [&] { later_.push_back({Command(sql, params), std::move(check)}); }));
+  later_bytes_ += later_.back().command.size();
+  return absl::OkStatus();
+}
+
+absl::Status Connection::ExecuteLater(absl::string_view sql, db::Params params, db::ChangedCheck check) {
+  RETURN_IF_ERROR(later_status_);
+  RETURN_IF_ERROR(PutOff(sql, params, std::move(check)));
+  if (later_.size() < kLaterMax && later_bytes_ < kLaterBytesMax) return absl::OkStatus();
+  return RunLater("executing").status();
+}
+
+// Runs all that is put off in one round trip and returns the answer to the last of it. The checks come after
+// all answers: they may use the connection.
+absl::StatusOr<pqxx::result> Connection::RunLater(absl::string_view what) {
+  const std::vector<Later> batch = std::exchange(later_, {});
+  later_bytes_ = 0;
+  std::vector<int64_t> changed;
+  pqxx::result last;
+  later_status_ = Guard(what, [&] {
+    pqxx::pipeline pipeline(*session_);
+    pipeline.retain(static_cast<int>(batch.size()) + 1);
+    for (const Later& later : batch) pipeline.insert(later.command);
+    while (!pipeline.empty()) {
+      last = pipeline.retrieve().second;
+      changed.push_back(static_cast<int64_t>(last.affected_rows()));
+    }
+  });
+  for (size_t i = 0; i < changed.size() && later_status_.ok(); ++i) {
+    if (batch[i].check != nullptr) later_status_ = batch[i].check(changed[i]);
+  }
+  RETURN_IF_ERROR(later_status_);
+  return last;
+}
+
+absl::Status Connection::EndBody(absl::Status status) {
+  if (status.ok() && !later_.empty()) (void)RunLater("executing");
+  later_.clear();
+  later_bytes_ = 0;
+  const absl::Status later = std::exchange(later_status_, absl::OkStatus());
+  return status.ok() ? later : status;
 }
 
 absl::StatusOr<int64_t> Connection::Execute(absl::string_view sql, db::Params params) {
-  int64_t changed = 0;
-  RETURN_IF_ERROR(
-      Guard("executing", [&] { changed = static_cast<int64_t>(Run(sql, params).affected_rows()); }));
-  return changed;
+  ASSIGN_OR_RETURN(const pqxx::result result, Run("executing", sql, params));
+  return static_cast<int64_t>(result.affected_rows());
 }
 
 absl::Status Connection::Query(absl::string_view sql, db::Params params, db::RowCallback callback) {
-  pqxx::result result;
-  RETURN_IF_ERROR(Guard("querying", [&] { result = Run(sql, params); }));
+  ASSIGN_OR_RETURN(const pqxx::result result, Run("querying", sql, params));
   if (result.empty()) return absl::OkStatus();
   ResultRow row(result);
   for (const pqxx::row& each : result) {

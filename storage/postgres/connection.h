@@ -4,7 +4,9 @@
 #include <memory>
 #include <pqxx/connection>
 #include <pqxx/nontransaction>
+#include <pqxx/result>
 #include <string>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
@@ -33,9 +35,16 @@ class Connection final : public db::Tx {
   Connection& operator=(const Connection&) = delete;
 
   using db::Tx::Execute;
+  using db::Tx::ExecuteLater;
   using db::Tx::Query;
   absl::StatusOr<int64_t> Execute(absl::string_view sql, db::Params params) override;
   absl::Status Query(absl::string_view sql, db::Params params, db::RowCallback callback) override;
+  // Sent with the next statement that has to answer, or at the end of the body.
+  absl::Status ExecuteLater(absl::string_view sql, db::Params params, db::ChangedCheck check) override;
+
+  // Ends the part of a transaction that one body has written: runs what is still put off if `status` is OK,
+  // and forgets it otherwise. Returns `status` or the first error of what was put off.
+  absl::Status EndBody(absl::Status status);
 
   // Statements without parameters or rows, in one round trip and not prepared; outside of a transaction they
   // are one.
@@ -54,11 +63,19 @@ class Connection final : public db::Tx {
   const std::string& server() const { return server_; }
 
  private:
+  struct Later {
+    std::string command;
+    db::ChangedCheck check;
+  };
+
   Connection(std::unique_ptr<pqxx::connection> connection, Watchdog& watchdog);
   template <typename Body>
   absl::Status Guard(absl::string_view what, Body body);
   absl::Status SetUp(const std::string& url);
-  pqxx::result Run(absl::string_view sql, db::Params params);
+  absl::StatusOr<pqxx::result> Run(absl::string_view what, absl::string_view sql, db::Params params);
+  std::string Command(absl::string_view sql, db::Params params);
+  absl::Status PutOff(absl::string_view sql, db::Params params, db::ChangedCheck check);
+  absl::StatusOr<pqxx::result> RunLater(absl::string_view what);
   const std::string& Prepared(absl::string_view sql);
 
   Watchdog& watchdog_;
@@ -67,6 +84,9 @@ class Connection final : public db::Tx {
   std::unique_ptr<pqxx::nontransaction> session_;             // transactions are statements of their own
   absl::flat_hash_map<std::string, std::string> statements_;  // text to name
   int64_t names_ = 0;
+  std::vector<Later> later_;
+  size_t later_bytes_ = 0;
+  absl::Status later_status_;  // the first error of what was put off, until the body ends
   bool lost_ = false;
   bool conflicted_ = false;
   bool forbidden_ = false;

@@ -43,7 +43,7 @@ absl::Status Database::Read(db::TxBody body) {
     std::unique_ptr<Connection> connection = *std::move(taken);
     absl::Status status = connection->Script("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
     if (status.ok()) {
-      status = body(*connection);
+      status = connection->EndBody(body(*connection));
       const bool ended = connection->Script("COMMIT").ok();  // after a failed statement it is a ROLLBACK
       if (ended) connection->ClearFailure();
       pool_.Return(std::move(connection));
@@ -56,7 +56,9 @@ absl::Status Database::Read(db::TxBody body) {
 }
 
 absl::Status Database::ExecuteScript(db::Tx& tx, absl::string_view script) {
-  return static_cast<Connection&>(tx).Script(script);
+  auto& connection = static_cast<Connection&>(tx);
+  RETURN_IF_ERROR(connection.EndBody(absl::OkStatus()));  // what was put off comes before the script
+  return connection.Script(script);
 }
 
 std::string Database::Describe() const {

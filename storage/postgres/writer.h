@@ -35,6 +35,7 @@ class Writer final : public db::GroupWriter {
   absl::Status ReturnToMark() override;
   absl::Status ReleaseMark() override { return connection_->Script("RELEASE SAVEPOINT member"); }
   db::Tx& tx() override { return *connection_; }
+  absl::Status EndBody(absl::Status status) override { return connection_->EndBody(std::move(status)); }
 
   // "PostgreSQL 15.18".
   const std::string& server() const { return server_; }

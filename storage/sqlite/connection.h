@@ -23,6 +23,7 @@ class Connection final : public db::Tx {
   Connection& operator=(const Connection&) = delete;
 
   using db::Tx::Execute;
+  using db::Tx::ExecuteLater;
   using db::Tx::Query;
   absl::StatusOr<int64_t> Execute(absl::string_view sql, db::Params params) override;
   absl::Status Query(absl::string_view sql, db::Params params, db::RowCallback callback) override;
