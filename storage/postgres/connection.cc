@@ -44,10 +44,18 @@ constexpr char kSessionSettings[] =
 #if PQXX_VERSION_MAJOR >= 7
 using BoundParams = pqxx::params;
 void Append(BoundParams& bound, const char* text) {
-  bound.append(text == nullptr ? nullptr : pqxx::zview(text));
+  if (text == nullptr) {
+    bound.append();
+  } else {
+    bound.append(pqxx::zview(text));
+  }
 }
 pqxx::result ExecPrepared(pqxx::nontransaction& session, const std::string& name, const BoundParams& bound) {
+#if PQXX_VERSION_MAJOR > 7 || PQXX_VERSION_MINOR >= 10
+  return session.exec(pqxx::prepped{name}, bound);
+#else
   return session.exec_prepared(name, bound);
+#endif
 }
 void Prepare(pqxx::connection& connection, const std::string& name, absl::string_view sql) {
   connection.prepare(name, std::string(sql));

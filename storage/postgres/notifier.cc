@@ -60,6 +60,9 @@ class HintChannel {
   std::string Quote(const std::string& text) { return connection_->quote(text); }
 
  private:
+// libpqxx 6 knows no other way to listen; late versions 7 would rather have connection::listen.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
   // Its connection has to outlive it.
   class Receiver final : public pqxx::notification_receiver {
    public:
@@ -70,6 +73,7 @@ class HintChannel {
    private:
     const std::function<void(const std::string&)> on_payload_;
   };
+#pragma GCC diagnostic pop
 
   Watchdog& watchdog_;
   std::unique_ptr<pqxx::connection> connection_;
