@@ -17,6 +17,7 @@ using engine_internal::IsTransient;
 namespace {
 
 constexpr char kLease[] = "scheduler";
+constexpr absl::Duration kSayAgain = absl::Minutes(1);
 constexpr absl::Duration kErrorPause = absl::Milliseconds(500);
 
 }  // namespace
@@ -56,10 +57,12 @@ void Engine::Run() {
     absl::Duration pause = options_.poll_interval;
     if (!result.ok()) {
       metrics_.engine_errors.Increment();
-      if (!absl::IsAborted(result.status())) {
-        spdlog::error("engine pass failed: {}", LogValue(result.status().ToString()));
-      }
+      if (!absl::IsAborted(result.status())) SayFailure(result.status());
       pause = absl::IsAborted(result.status()) ? absl::ZeroDuration() : kErrorPause;
+    }
+    if (result.ok() && !said_failure_.ok()) {
+      spdlog::info("the engine works again");
+      said_failure_ = absl::OkStatus();
     }
     if (result.ok()) pause = std::clamp(NextWake() - clock_.Now(), absl::ZeroDuration(), pause);
     absl::MutexLock lock(&mutex_);
@@ -78,6 +81,15 @@ void Engine::Run() {
     }
     return;
   }
+}
+
+// A database that is away fails two passes a second: the same error is said again only after a while.
+void Engine::SayFailure(const absl::Status& status) {
+  const absl::Time now = clock_.Now();
+  if (status == said_failure_ && now < said_failure_at_ + kSayAgain) return;
+  spdlog::error("engine pass failed: {}", LogValue(status.ToString()));
+  said_failure_ = status;
+  said_failure_at_ = now;
 }
 
 void Engine::Stop() {

@@ -106,6 +106,7 @@ class Engine {
   void EndUnstarted(const std::string& attempt_id, AttemptOutcome outcome, std::string message);
   void ForgetRun(const std::string& run_id);
   void AbandonPass();
+  void SayFailure(const absl::Status& status);
 
   Store& store_;
   Executor& executor_;
@@ -128,7 +129,9 @@ class Engine {
   std::map<std::string, ActiveRun> runs_;  // by id, so by age
   std::string last_served_run_;            // the next round of starts begins behind it, for fairness
   absl::flat_hash_map<std::string, Attempt> attempts_;  // running, by id
-  std::vector<LaunchSpec> starting_;                    // to start after the commit
+  absl::Status said_failure_;                           // of the last pass, if it failed
+  absl::Time said_failure_at_;
+  std::vector<LaunchSpec> starting_;    // to start after the commit
   std::vector<LaunchSpec> unstarted_;   // committed and not started yet, kept until the executor takes them
   std::vector<std::string> forgotten_;  // attempts to forget after the commit
   std::set<std::string> touched_;       // runs with something to commit

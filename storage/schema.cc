@@ -25,10 +25,11 @@ constexpr char kPostgresSchema[] = R"sql(
   ), lines AS (
     SELECT t.relname, 0 AS part, 0 AS place, '' AS name, format('CREATE TABLE %s (', t.relname) AS line FROM tables t
     UNION ALL
-    SELECT t.relname, 1, a.attnum, '', format('  %s %s%s%s,', a.attname, upper(format_type(a.atttypid, a.atttypmod)),
+    SELECT t.relname, 1, a.attnum, '', format('  %s %s%s%s%s,', a.attname, upper(format_type(a.atttypid, a.atttypmod)),
       CASE WHEN c.collname IS NULL OR c.collname = 'default' THEN '' ELSE format(' COLLATE "%s"', c.collname) END,
-      CASE WHEN a.attnotnull THEN ' NOT NULL' ELSE '' END)
+      CASE WHEN a.attnotnull THEN ' NOT NULL' ELSE '' END, ' DEFAULT ' || pg_get_expr(d.adbin, d.adrelid))
     FROM tables t JOIN pg_attribute a ON a.attrelid = t.oid LEFT JOIN pg_collation c ON c.oid = a.attcollation
+      LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
     WHERE a.attnum > 0 AND NOT a.attisdropped
     UNION ALL
     SELECT t.relname, 2, 0, k.conname, format('  CONSTRAINT %s %s,', k.conname, pg_get_constraintdef(k.oid))

@@ -185,12 +185,12 @@ absl::Status Connection::SetUp(const std::string& url) {
 
 // Runs `body` and turns what it throws into a status.
 template <typename Body>
-absl::Status Connection::Guard(absl::string_view what, Body body) {
+absl::Status Connection::Guard(absl::string_view what, Body body, absl::Duration answer_max) {
   std::string sqlstate;
   std::string message = "it was lost before";
   if (lost_) return StatusFromSqlState(sqlstate, what, message);
   try {
-    const Watchdog::Watch watch(watchdog_, socket_, kAnswerMax);
+    const Watchdog::Watch watch(watchdog_, socket_, answer_max);
     body();
     return absl::OkStatus();
   } catch (const std::exception& e) {
@@ -305,8 +305,9 @@ absl::Status Connection::Query(absl::string_view sql, db::Params params, db::Row
   return absl::OkStatus();
 }
 
-absl::Status Connection::Script(absl::string_view script) {
-  return Guard("running a script", [&] { session_->exec(std::string(script)); });
+absl::Status Connection::Script(absl::string_view script, absl::Duration answer_max) {
+  return Guard(
+      "running a script", [&] { session_->exec(std::string(script)); }, answer_max);
 }
 
 }  // namespace penstock::postgres

@@ -47,8 +47,8 @@ class Connection final : public db::Tx {
   absl::Status EndBody(absl::Status status);
 
   // Statements without parameters or rows, in one round trip and not prepared; outside of a transaction they
-  // are one.
-  absl::Status Script(absl::string_view script);
+  // are one. The answer may take `answer_max`.
+  absl::Status Script(absl::string_view script, absl::Duration answer_max = kAnswerMax);
 
   // Whether the connection is lost; for good.
   bool lost() const { return lost_; }
@@ -70,7 +70,7 @@ class Connection final : public db::Tx {
 
   Connection(std::unique_ptr<pqxx::connection> connection, Watchdog& watchdog);
   template <typename Body>
-  absl::Status Guard(absl::string_view what, Body body);
+  absl::Status Guard(absl::string_view what, Body body, absl::Duration answer_max = kAnswerMax);
   absl::Status SetUp(const std::string& url);
   absl::StatusOr<pqxx::result> Run(absl::string_view what, absl::string_view sql, db::Params params);
   std::string Command(absl::string_view sql, db::Params params);

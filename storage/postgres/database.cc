@@ -8,6 +8,8 @@
 namespace penstock::postgres {
 namespace {
 
+// A migration may have to rewrite a large table. It holds until the end of the transaction.
+constexpr absl::Duration kScriptMax = absl::Hours(1);
 constexpr absl::Duration kOpenPause = absl::Milliseconds(200);
 
 // Time-outs and back-off are about the world outside, which no test moves.
@@ -58,7 +60,9 @@ absl::Status Database::Read(db::TxBody body) {
 absl::Status Database::ExecuteScript(db::Tx& tx, absl::string_view script) {
   auto& connection = static_cast<Connection&>(tx);
   RETURN_IF_ERROR(connection.EndBody(absl::OkStatus()));  // what was put off comes before the script
-  return connection.Script(script);
+  return connection.Script(
+      absl::StrCat("SET LOCAL statement_timeout = ", absl::ToInt64Milliseconds(kScriptMax), ";", script),
+      kScriptMax + kAnswerMax);
 }
 
 std::string Database::Describe() const {

@@ -64,6 +64,18 @@ def pytest_runtest_makereport(item: pytest.Item):
     return report
 
 
+@pytest.fixture
+def postgres() -> Iterator[databases.PrivatePostgres]:
+    """A PostgreSQL server of the test's own, whatever the session's database is."""
+    if databases.missing():
+        pytest.skip(databases.missing())
+    own = databases.PrivatePostgres()
+    try:
+        yield own.start()
+    finally:
+        own.close()
+
+
 @pytest.fixture(scope='session')
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     shared = Server(tmp_path_factory.mktemp('server'), '--max_parallel_tasks=4')

@@ -2,35 +2,19 @@
 
 import pathlib
 import subprocess
-import sys
-from typing import Iterator
 
 import pytest
 
 import specs
-from penstock import ROOT, SERVER, environment
+from penstock import SERVER, environment
 from specs import Shell
 
 pytestmark = pytest.mark.sqlite('it names both databases itself')
-
-sys.path.insert(0, str(ROOT / 'tests' / 'support'))
-from private_postgres import PrivatePostgres, binaries  # noqa: E402
 
 
 def penstock(folder: pathlib.Path, *arguments: str) -> 'subprocess.CompletedProcess[str]':
     return subprocess.run([str(SERVER), *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
                           env=environment(folder), timeout=60)
-
-
-@pytest.fixture(scope='module')
-def postgres() -> Iterator[PrivatePostgres]:
-    if binaries() is None:
-        pytest.skip('PostgreSQL is not installed: apt-get install postgresql')
-    server = PrivatePostgres()
-    try:
-        yield server.start()
-    finally:
-        server.close()
 
 
 def test_migrate_shows_and_changes_a_schema(tmp_path):

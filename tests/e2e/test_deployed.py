@@ -22,7 +22,7 @@ from waiting import wait_until
 
 sys.path.insert(0, str(ROOT / 'tests/support'))
 
-from private_postgres import PrivatePostgres, binaries, free_port  # noqa: E402
+from private_postgres import PrivatePostgres, free_port  # noqa: E402
 
 # Makes the command process 1 of a world of its own, in which all ends with it: what a container engine does.
 NAMESPACE = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child']
@@ -111,17 +111,6 @@ class Installed:
                 process.wait()
         processes.end_mentioning(str(self.folder))
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-@pytest.fixture
-def postgres() -> Iterator[PrivatePostgres]:
-    if binaries() is None:
-        pytest.skip('PostgreSQL is not installed: apt-get install postgresql')
-    server = PrivatePostgres()
-    try:
-        yield server.start()
-    finally:
-        server.close()
 
 
 @pytest.fixture
