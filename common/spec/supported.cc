@@ -34,12 +34,6 @@ bool AnyInput(const PipelineTaskSpec& task, Predicate predicate) {
 
 bool NamesWorkspace(const std::string& text) { return absl::StrContains(text, "{{$.workspace_path}}"); }
 
-bool HasCondition(const PipelineTaskSpec& task) { return !task.trigger_policy().condition().empty(); }
-
-bool HasSelector(const PipelineTaskSpec& task) {
-  return AnyInput(task, [](const auto& input) { return !input.parameter_expression_selector().empty(); });
-}
-
 bool IsGivenWorkspace(const PipelineTaskSpec& task) {
   return AnyInput(task, [](const auto& input) {
     return NamesWorkspace(input.runtime_value().constant().string_value());
@@ -54,8 +48,6 @@ struct TaskFeature {
 constexpr absl::string_view kWorkspace = "a shared workspace (dsl.WORKSPACE_PATH_PLACEHOLDER)";
 
 constexpr TaskFeature kUnsupportedInTasks[] = {
-    {"conditions (dsl.If, dsl.Elif, dsl.Else)", HasCondition},
-    {"expressions over an input (parameterExpressionSelector)", HasSelector},
     {kWorkspace, IsGivenWorkspace},
 };
 
@@ -105,13 +97,6 @@ struct GraphView {
   bool is_root;
 };
 
-bool HasOneOf(const GraphView& view) {
-  const auto& outputs = view.component.dag().outputs();
-  return AnyValue(outputs.parameters(), [](const auto& output) { return output.has_value_from_oneof(); }) ||
-         AnyValue(outputs.artifacts(),
-                  [](const auto& output) { return output.artifact_selectors_size() > 1; });
-}
-
 bool RequiresArtifact(const GraphView& view) {
   return view.is_root && AnyValue(view.component.input_definitions().artifacts(),
                                   [](const auto& artifact) { return !artifact.is_optional(); });
@@ -129,7 +114,6 @@ struct GraphFeature {
 };
 
 constexpr GraphFeature kUnsupportedInGraphs[] = {
-    {"one of several outputs (dsl.OneOf)", HasOneOf},
     {"artifacts as inputs of the pipeline itself, which no run can be given", RequiresArtifact},
     {"a workspace (PipelineConfig.workspace)", DeclaresWorkspace},
 };

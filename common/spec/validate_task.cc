@@ -4,6 +4,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/expression/expression.h"
 #include "common/limits.h"
 #include "common/spec/parameter_type.h"
 #include "common/spec/validate_parts.h"
@@ -148,7 +149,17 @@ absl::Status ValidateFinalStatus(const DagScope& scope, const Input& input, cons
   return CheckTypes(input, ParameterType::TASK_FINAL_STATUS, "a task's final status", path);
 }
 
+absl::Status ValidateExpression(const std::string& text, const DocPath& path) {
+  if (text.empty()) {
+    return absl::OkStatus();
+  }
+  const absl::StatusOr<Expression> parsed = Expression::Parse(text);
+  return parsed.ok() ? absl::OkStatus() : path.Error(parsed.status().message());
+}
+
 absl::Status ValidateParameter(const DagScope& scope, const Input& input, const DocPath& path) {
+  RETURN_IF_ERROR(ValidateExpression(input.source.parameter_expression_selector(),
+                                     path.Key("parameterExpressionSelector")));
   switch (input.source.kind_case()) {
     case TaskInputsSpec::InputParameterSpec::kTaskOutputParameter:
       return ValidateTaskOutput(scope, input, path);
@@ -307,6 +318,8 @@ absl::Status ValidateTask(const DagScope& scope, const std::string& name, const 
   RETURN_IF_ERROR(ValidateIterator(task, *component, path));
   RETURN_IF_ERROR(ValidateInputs(scope, name, task, *component, path.Key("inputs")));
   RETURN_IF_ERROR(ValidateRequired(task, scope.facts.RequiredInputs(*component), path.Key("inputs")));
+  const DocPath trigger_path = path.Key("triggerPolicy");
+  RETURN_IF_ERROR(ValidateExpression(task.trigger_policy().condition(), trigger_path.Key("condition")));
   return ValidateRetry(task.retry_policy(), path.Key("retryPolicy"));
 }
 

@@ -155,6 +155,16 @@ TEST(ValidateTest, Tasks) {
            {{"backoffDuration", "-1s"}},
            "backoffDuration: expected a duration"},
           {"/root/dag/tasks/train/retryPolicy", {{"backoffMaxDuration", "-0.5s"}}, "backoffMaxDuration"},
+          {"/root/dag/tasks/train/triggerPolicy",
+           {{"condition", "inputs.parameter_values['n'] == 'it's'"}},
+           nullptr},
+          {"/root/dag/tasks/train/triggerPolicy",
+           {{"condition", "inputs.parameter_values['n'] =="}},
+           "root.dag.tasks.train.triggerPolicy.condition: column 32 of the expression "
+           "\"inputs.parameter_values['n'] ==\": "},
+          {"/root/dag/tasks/train/triggerPolicy",
+           {{"condition", std::string(limits::kExpressionBytes + 1, ' ')}},
+           "kExpressionBytes"},
       });
 }
 
@@ -237,7 +247,11 @@ TEST(ValidateTest, InputsOfTasks) {
           {"/root/dag/tasks/train/inputs/parameters/mode",
            {{"taskFinalStatus", {{"producerTask", "nobody"}}}},
            "taskFinalStatus.producerTask: there is no task 'nobody'"},
-          {"/root/dag/tasks/train/inputs/parameters/count/parameterExpressionSelector", "anything", nullptr},
+          {"/root/dag/tasks/train/inputs/parameters/count/parameterExpressionSelector", "struct_value.a",
+           nullptr},
+          {"/root/dag/tasks/train/inputs/parameters/count/parameterExpressionSelector", "anything",
+           "root.dag.tasks.train.inputs.parameters.count.parameterExpressionSelector: column 1 of the "
+           "expression \"anything\": there is no variable 'anything'"},
       });
 }
 

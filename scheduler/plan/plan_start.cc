@@ -27,7 +27,9 @@ void Stepper::CreateScope(int dag, int owner) {
     if (snapshot.unfinished_upstream == 0) {
       startable_.push_back(task);
       // What the row says from the start needs no second write.
-      if (HasAttempts(run_, task)) snapshot.wait_reason = WaitReason::kCapacity;
+      if (HasAttempts(run_, task) && !PlannedOf(run_, task).condition.has_value()) {
+        snapshot.wait_reason = WaitReason::kCapacity;
+      }
     }
     Create(task);
   }
@@ -35,10 +37,29 @@ void Stepper::CreateScope(int dag, int owner) {
 
 void Stepper::Start(int task) {
   if (run_.tasks[task].state != TaskState::kPending || run_.state == RunState::kCanceling) return;
-  if (PlannedOf(run_, task).is_loop && run_.tasks[task].iteration < 0) {
+  const PlannedTask& planned = PlannedOf(run_, task);
+  const bool is_loop = planned.is_loop && run_.tasks[task].iteration < 0;
+  const bool is_graph = planned.dag >= 0 && !is_loop;
+  // The condition of a loop is that of the loop as a whole.
+  const bool conditional = planned.condition.has_value() && run_.tasks[task].iteration < 0;
+  std::optional<TaskInputs> inputs;
+  if (is_graph || conditional) {
+    absl::StatusOr<TaskInputs> resolved = InputsOf(run_, task);
+    if (!resolved.ok()) return EndWith(task, resolved.status());
+    inputs = *std::move(resolved);
+  }
+  if (conditional) {
+    const absl::StatusOr<bool> holds = ConditionHolds(run_, task, *inputs);
+    if (!holds.ok()) return EndWith(task, holds.status());
+    if (!*holds) {
+      return End(task, TaskState::kSkipped, 0,
+                 absl::StrCat("Skipped: its condition is false: ", planned.condition->Quoted()));
+    }
+  }
+  if (is_loop) {
     StartLoop(task);
-  } else if (PlannedOf(run_, task).dag >= 0) {
-    StartGraph(task);
+  } else if (is_graph) {
+    StartGraph(task, *std::move(inputs));
   } else {
     MakeReady(task);
   }
@@ -48,20 +69,18 @@ bool Stepper::HasRoom(int tasks) const {
   return run_.tasks.size() + tasks <= static_cast<size_t>(limits::kRunTasks);
 }
 
-void Stepper::StartGraph(int task) {
+void Stepper::StartGraph(int task, TaskInputs inputs) {
   const PlannedTask& planned = PlannedOf(run_, task);
-  absl::StatusOr<TaskInputs> inputs = InputsOf(run_, task);
-  if (!inputs.ok()) return EndWith(task, inputs.status());
   if (!HasRoom(run_.plan->dags()[planned.dag].graph.size())) return EndWith(task, NoRoom());
   if (run_.tasks[task].iteration >= 0) {  // the rest is its loop's
     TaskInputs item;
     const std::string& name = planned.spec->parameter_iterator().item_input();
     const std::string& artifact = planned.spec->artifact_iterator().item_input();
-    if (!name.empty()) item.parameters[name] = std::move(inputs->parameters[name]);
-    if (!artifact.empty()) item.artifacts[artifact] = std::move(inputs->artifacts[artifact]);
+    if (!name.empty()) item.parameters[name] = std::move(inputs.parameters[name]);
+    if (!artifact.empty()) item.artifacts[artifact] = std::move(inputs.artifacts[artifact]);
     inputs = std::move(item);
   }
-  decision_.inputs.emplace_back(task, *std::move(inputs));
+  decision_.inputs.emplace_back(task, std::move(inputs));
   Move(task, TaskState::kRunning);
   CreateScope(planned.dag, task);
 }

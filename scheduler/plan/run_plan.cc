@@ -53,6 +53,10 @@ absl::Status RunPlan::AddTasks(int dag) {
     task.display_name = task.spec->task_info().name().empty() ? task.name : task.spec->task_info().name();
     task.awaits_any_end = task.spec->trigger_policy().strategy() ==
                           ml_pipelines::PipelineTaskSpec::TriggerPolicy::ALL_UPSTREAM_TASKS_COMPLETED;
+    if (const std::string& condition = task.spec->trigger_policy().condition(); !condition.empty()) {
+      ASSIGN_OR_RETURN(task.condition, Expression::Parse(condition));
+    }
+    ASSIGN_OR_RETURN(task.selectors, ParseSelectors(*task.spec));
     const std::string& component_name = task.spec->component_ref().name();
     const auto component = document_->spec.components().find(component_name);
     if (component == document_->spec.components().end()) {

@@ -2,12 +2,15 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/expression/expression.h"
 #include "common/graph.h"
 #include "common/spec/pipeline_spec.h"
+#include "scheduler/plan/values/resolve_inputs.h"
 
 namespace penstock {
 
@@ -20,8 +23,10 @@ struct PlannedTask {
   const ml_pipelines::PipelineDeploymentConfig::ExecutorSpec* executor = nullptr;  // null for a graph
   int dag = -1;  // of RunPlan::dags, if its component is a graph
   bool is_loop = false;
-  bool reads_items = true;      // whether a task in the loop takes the list that the loop goes over
-  bool awaits_any_end = false;  // waits for the end of its upstream, whatever it is
+  bool reads_items = true;              // whether a task in the loop takes the list that the loop goes over
+  bool awaits_any_end = false;          // waits for the end of its upstream, whatever it is
+  std::optional<Expression> condition;  // it is skipped if this is false
+  Selectors selectors;
 };
 
 // The graph of a component; shared by all tasks that use the component.

@@ -2,7 +2,9 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
+#include "common/text.h"
 #include "scheduler/plan/values/loop_items.h"
 #include "scheduler/plan/values/resolve_inputs.h"
 
@@ -125,18 +127,34 @@ absl::StatusOr<TaskInputs> InputsOf(const RunSnapshot& run, int task) {
   ASSIGN_OR_RETURN(const std::shared_ptr<const TaskInputs> outer, InputsOfScope(run, scope));
   const auto outputs_of = [&](absl::string_view producer) { return OutputsIn(run, scope, producer); };
   return ResolveInputs(*planned.spec, *planned.component, *outer, outputs_of, FactsOf(run, task),
-                       FinalStatuses(run, scope, planned));
+                       planned.selectors, FinalStatuses(run, scope, planned));
+}
+
+absl::StatusOr<bool> ConditionHolds(const RunSnapshot& run, int task, const TaskInputs& inputs) {
+  const Expression& condition = *PlannedOf(run, task).condition;
+  absl::StatusOr<bool> holds = EvaluateCondition(condition, inputs.parameters);
+  if (holds.ok()) return holds;
+  return absl::Status(
+      holds.status().code(),
+      absl::StrCat("task ", QuoteForMessage(PlannedOf(run, task).name), ": its condition ",
+                   condition.Quoted(), " is neither true nor false: ", holds.status().message()));
 }
 
 TaskOutputs OutputsOfScope(const RunSnapshot& run, int scope) {
   TaskOutputs out;
   const ml_pipelines::DagOutputsSpec& spec = DagOf(run, scope).component->dag().outputs();
-  for (const auto& [name, output] : spec.parameters()) {
-    const auto& selector = output.value_from_parameter();
+  const auto take = [&](const std::string& name, const auto& selector) {
     const TaskOutputs* outputs = OutputsIn(run, scope, selector.producer_subtask());
-    if (outputs == nullptr) continue;
-    const Json* value = FindIn(outputs->parameters, selector.output_parameter_key());
+    const Json* value =
+        outputs == nullptr ? nullptr : FindIn(outputs->parameters, selector.output_parameter_key());
     if (value != nullptr) out.parameters[name] = *value;
+    return value != nullptr;
+  };
+  for (const auto& [name, output] : spec.parameters()) {
+    if (output.has_value_from_parameter()) take(name, output.value_from_parameter());
+    for (const auto& selector : output.value_from_oneof().parameter_selectors()) {
+      if (take(name, selector)) break;
+    }
   }
   for (const auto& [name, output] : spec.artifacts()) {
     for (const auto& selector : output.artifact_selectors()) {

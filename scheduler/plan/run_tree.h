@@ -29,8 +29,12 @@ RunFacts FactsOf(const RunSnapshot& run, int task);
 // INVALID_ARGUMENT with a sentence for the user if they do not resolve.
 absl::StatusOr<TaskInputs> InputsOf(const RunSnapshot& run, int task);
 
-// What a graph whose tasks have all ended puts out, as the selectors of its component say. Outputs of tasks
-// that did not succeed are left out.
+// Whether the condition of a task that waits for nothing any more holds; it has one. `inputs` are the task's.
+// FAILED_PRECONDITION with a sentence for the user, which shows the condition, if it has no value.
+absl::StatusOr<bool> ConditionHolds(const RunSnapshot& run, int task, const TaskInputs& inputs);
+
+// What a graph whose tasks have all ended puts out, as the selectors of its component say: of several the
+// first one that has something. Outputs of tasks that did not succeed are left out.
 TaskOutputs OutputsOfScope(const RunSnapshot& run, int scope);
 
 // What a loop whose iterations have all ended puts out: of each output the list of what they put out, in

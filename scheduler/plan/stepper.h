@@ -41,7 +41,7 @@ class Stepper {
   void Start(int task);
   bool HasRoom(int tasks) const;
   static absl::Status NoRoom();
-  void StartGraph(int task);
+  void StartGraph(int task, TaskInputs inputs);
   void StartLoop(int task);
   void OpenNext(int loop);
   bool OpenWaiting();

@@ -5,29 +5,23 @@ import copy
 import pytest
 import yaml
 from kfp import dsl
+from kfp.dsl import Dataset, Input
 
 import specs
 from specs import Shell
 
 
 @dsl.component
-def produce() -> int:
-    return 1
+def consume(data: Input[Dataset]):
+    print(data.uri)
 
 
-@dsl.component
-def consume(number: int = 0):
-    print(number)
+@dsl.pipeline(name='with-artifact')
+def with_artifact(data: Input[Dataset]):
+    consume(data=data)
 
 
-@dsl.pipeline(name='with-condition')
-def with_condition():
-    made = produce()
-    with dsl.If(made.output == 1):
-        consume(number=made.output)
-
-
-FEATURES = [(with_condition, ('condition',))]
+FEATURES = [(with_artifact, ('artifact',))]
 
 
 @pytest.mark.parametrize('pipeline, words', FEATURES, ids=lambda value: getattr(value, 'name', ''))
@@ -101,6 +95,13 @@ BROKEN = {
     'constant of the wrong type': (both(
         edit('components', 'comp-second', 'inputDefinitions', 'parameters', 'x', 'parameterType', to='NUMBER_INTEGER'),
         edit(*SECOND, 'inputs', 'parameters', 'x', to={'runtimeValue': {'constant': 'text'}})), ['x', 'second']),
+    'condition': (edit(*SECOND, 'triggerPolicy', to={'condition': "inputs.parameter_values['x'] ="}),
+                  ['triggerPolicy.condition', 'column', 'second']),
+    'unknown function in a condition': (edit(*SECOND, 'triggerPolicy', to={'condition': 'matches(1)'}),
+                                        ['triggerPolicy.condition', 'matches', 'second']),
+    'selector': (edit(*SECOND, 'inputs', 'parameters', 'x', to={
+        'componentInputParameter': 'x', 'parameterExpressionSelector': 'parseJson(string_value'}),
+        ['parameterExpressionSelector', 'column', 'second']),
     'no executor body': (edit('deploymentSpec', 'executors', 'exec-first', to={}), ['exec-first']),
     'unknown parameter type': (edit('root', 'inputDefinitions', 'parameters', 'x', 'parameterType', to='COLOUR'),
                                ['COLOUR']),

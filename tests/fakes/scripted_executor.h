@@ -58,14 +58,16 @@ class ScriptedExecutor final : public Executor {
   }
   void Forget(absl::string_view attempt_id) override { ended_.erase(std::string(attempt_id)); }
 
-  // The attempt ends; told again after a restart until it is forgotten.
-  void Finish(const std::string& attempt_id, AttemptOutcome outcome, bool tell = true) {
+  // The attempt ends and leaves `outputs`; told again after a restart until it is forgotten.
+  void Finish(const std::string& attempt_id, AttemptOutcome outcome, bool tell = true,
+              AttemptOutputs outputs = {}) {
     running.erase(attempt_id);
     taken_.erase(attempt_id);
     AttemptFinished event;
     event.attempt_id = attempt_id;
     event.outcome = outcome;
     event.message = "scripted";
+    event.outputs = std::move(outputs);
     ended_[attempt_id] = event;
     if (tell) sink_(event);
   }

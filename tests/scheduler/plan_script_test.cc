@@ -1,13 +1,16 @@
 // Runs the planner by script. A script gives graphs and events, and the trace that each event must leave:
 //
 // - "dag inner x; y x": a graph to be used as a component.
-// - "graph a; b a =inner": the root: tasks, each with those it waits for, and its component if that is a
-// graph.
+//   "out inner y x": it puts out the output of y, or that of x if y has none.
+// - "graph a; b a =inner": the root: tasks, each with those it waits for, and its component if that is
+//   a graph, or "give" if it has an output.
 //   @any: it waits for their end, whatever it is. @retry=N,S: it is tried N times more, first after S
 //   seconds.
+//   @if=a==1: it has a condition on the output of task a, or of the graph's item if a is "item"; "@if=a"
+//   alone is no condition, as it is a number.
 //   @loop=N: it is a loop of N iterations. @limit=N: N of them at a time.
-// - "> take": an event: take, cancel, start T, succeed T, fail T, stop T, unstartable T, stale T, restore,
-//   wake S (after S seconds).
+// - "> take": an event: take, cancel, start T, succeed T, succeed T N (its output), fail T,
+//   stop T, unstartable T, stale T, restore, wake S (after S seconds).
 // - "ready a": what follows, in order: ready T, T STATE, cancel T, run STATE.
 //
 // A task within another is named b/x, an iteration b[0]. Blank lines and # comments are skipped.
@@ -34,6 +37,10 @@ class Script {
     pipeline_.graphs[std::string(name)] = TasksOf(text);
   }
 
+  void Out(const std::vector<std::string>& words) {
+    SetOutput(pipeline_, words[1], {words.begin() + 2, words.end()});
+  }
+
   void Graph(absl::string_view text) {
     pipeline_.root = TasksOf(text);
     auto plan = RunPlan::Create(DocumentOf(pipeline_));
@@ -51,7 +58,8 @@ class Script {
       now_ += absl::Seconds(std::stoi(words[1]) - 1);
       return Trace(Step(run_, TimePassed{}, now_, ids_));
     }
-    return Trace(Step(run_, Parse(words[0], words.size() > 1 ? Find(words[1]) : -1), now_, ids_));
+    const std::string output = words.size() > 2 ? words[2] : "";
+    return Trace(Step(run_, Parse(words[0], words.size() > 1 ? Find(words[1]) : -1, output), now_, ids_));
   }
 
  private:
@@ -73,6 +81,10 @@ class Script {
                                       {"backoffMaxDuration", "3600s"}};
         } else if (absl::StartsWith(words[i], "@loop=")) {
           task.more["parameterIterator"] = LoopOver(std::stoi(words[i].substr(6)));
+        } else if (absl::StartsWith(words[i], "@if=")) {
+          const std::string condition = words[i].substr(4);
+          const size_t end = std::min(condition.find_first_of("=!<>"), condition.size());
+          SetCondition(task, condition.substr(0, end), condition.substr(end));
         } else if (absl::StartsWith(words[i], "@limit=")) {
           task.more["iteratorPolicy"] = {{"parallelismLimit", std::stoi(words[i].substr(7))}};
         } else if (words[i] == "@any") {
@@ -101,14 +113,16 @@ class Script {
     return 0;
   }
 
-  PlanEvent Parse(const std::string& verb, int task) {
+  PlanEvent Parse(const std::string& verb, int task, const std::string& output) {
     if (verb == "take") return RunTaken{};
     if (verb == "cancel") return RunCancelAsked{};
     if (verb == "restore") return RunRestored{};
     if (verb == "start") return TaskStarting{task, absl::StrCat("attempt-", ++attempts_)};
     if (verb == "unstartable") return TaskUnstartable{task, absl::InvalidArgumentError("no input")};
     AttemptEnded ended{task, run_.tasks[task].attempt_id, AttemptResult::kSucceeded, "because", nullptr};
-    ended.outputs = std::make_shared<const TaskOutputs>();
+    TaskOutputs outputs;
+    if (!output.empty()) outputs.parameters["out"] = std::stoi(output);
+    ended.outputs = std::make_shared<const TaskOutputs>(std::move(outputs));
     if (verb == "fail") ended.result = AttemptResult::kFailed;
     if (verb == "stop") ended.result = AttemptResult::kCanceled;
     if (verb == "stale") ended.attempt_id = "attempt-of-another";
@@ -151,6 +165,8 @@ TEST_P(PlanScript, LeavesTheExpectedTrace) {
     const std::vector<std::string> words = absl::StrSplit(text, ' ', absl::SkipEmpty());
     if (words[0] == "dag") {
       script.Dag(words[1], text.substr(5 + words[1].size()));
+    } else if (words[0] == "out") {
+      script.Out(words);
     } else if (words[0] == "graph") {
       check();
       actual = expected = "";

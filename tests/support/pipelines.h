@@ -24,7 +24,8 @@ inline Json LoopOver(int count) {
   return {{"itemInput", "item"}, {"items", {{"raw", items.dump()}}}};
 }
 
-// A task of a graph. Its component is a graph of the pipeline, or "true", which runs /bin/true.
+// A task of a graph. Its component is a graph of the pipeline, or "true", which runs /bin/true, or "give",
+// which does so too and has to leave a number as its output "out".
 struct TestTask {
   std::string name;
   std::vector<std::string> upstream;
@@ -37,6 +38,35 @@ struct TestPipeline {
   std::map<std::string, std::vector<TestTask>> graphs;  // by component
   Json more_components = Json::object();                // other fields of those components, by name
 };
+
+// The task runs only if `test`, such as " == 1", is true of what the task `source` of its graph puts out, or
+// of the graph's input if that is "item".
+inline void SetCondition(TestTask& task, const std::string& source, const std::string& test) {
+  Json& input = task.more["inputs"]["parameters"]["pipelinechannel--tested"];
+  if (source == "item") {
+    input["componentInputParameter"] = source;
+  } else {
+    input["taskOutputParameter"] = {{"producerTask", source}, {"outputParameterKey", "out"}};
+  }
+  task.more["triggerPolicy"]["condition"] = "inputs.parameter_values['pipelinechannel--tested']" + test;
+}
+
+// The graph puts out "out" of the first of its tasks `sources` that has it.
+inline void SetOutput(TestPipeline& pipeline, const std::string& graph,
+                      const std::vector<std::string>& sources) {
+  Json selectors = Json::array();
+  for (const std::string& source : sources) {
+    selectors.push_back({{"producerSubtask", source}, {"outputParameterKey", "out"}});
+  }
+  Json& component = pipeline.more_components[graph];
+  component["outputDefinitions"]["parameters"]["out"]["parameterType"] = "NUMBER_INTEGER";
+  Json& output = component["dag"]["outputs"]["parameters"]["out"];
+  if (selectors.size() == 1) {
+    output["valueFromParameter"] = selectors[0];
+  } else {
+    output["valueFromOneof"]["parameterSelectors"] = selectors;
+  }
+}
 
 inline Json DagOf(const std::vector<TestTask>& graph) {
   Json tasks = Json::object();
@@ -53,6 +83,8 @@ inline Json SpecOf(const TestPipeline& pipeline) {
   const Json inputs = {
       {"parameters", {{"item", {{"parameterType", "NUMBER_INTEGER"}, {"isOptional", true}}}}}};
   Json components = {{"comp-true", {{"executorLabel", "exec-true"}, {"inputDefinitions", inputs}}}};
+  components["comp-give"] = components["comp-true"];
+  components["comp-give"]["outputDefinitions"]["parameters"]["out"]["parameterType"] = "NUMBER_INTEGER";
   for (const auto& [name, graph] : pipeline.graphs) {
     Json& component = components["comp-" + name] = {{"dag", DagOf(graph)}, {"inputDefinitions", inputs}};
     if (pipeline.more_components.contains(name)) component.merge_patch(pipeline.more_components[name]);

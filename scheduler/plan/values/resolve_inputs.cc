@@ -48,12 +48,14 @@ Json DefaultOf(const ComponentInputsSpec::ParameterSpec& declared) {
 class InputResolver {
  public:
   InputResolver(const PipelineTaskSpec& task, const ComponentSpec& component, const TaskInputs& scope,
-                OutputLookup lookup, const RunFacts& facts, const ParameterMap& final_statuses)
+                OutputLookup lookup, const RunFacts& facts, const Selectors& selectors,
+                const ParameterMap& final_statuses)
       : task_(task),
         component_(component),
         scope_(scope),
         lookup_(lookup),
         facts_(facts),
+        selectors_(selectors),
         final_statuses_(final_statuses) {}
 
   absl::StatusOr<TaskInputs> Run() {
@@ -67,10 +69,12 @@ class InputResolver {
         later.push_back(name);
         continue;
       }
+      RETURN_IF_ERROR(Select(name, value));
       RETURN_IF_ERROR(Settle(name, std::move(value)));
     }
     for (const std::string& name : later) {
-      ASSIGN_OR_RETURN(Json value, PendingValue(name));
+      ASSIGN_OR_RETURN(std::optional<Json> value, PendingValue(name));
+      RETURN_IF_ERROR(Select(name, value));
       RETURN_IF_ERROR(Settle(name, std::move(value)));
     }
     for (const std::string& name : SortedKeys(component_.input_definitions().parameters())) {
@@ -102,11 +106,6 @@ class InputResolver {
 
   // The value before conversion; nothing if the producer has no such output and need not have.
   absl::StatusOr<std::optional<Json>> SourceValue(const std::string& name, const ParameterSource& source) {
-    if (!source.parameter_expression_selector().empty()) {
-      return absl::UnimplementedError(absl::StrCat(
-          "task ", QuoteForMessage(facts_.task_name), ", input ", QuoteForMessage(name),
-          ": selecting a part of a value is not supported: ", source.parameter_expression_selector()));
-    }
     switch (source.kind_case()) {
       case ParameterSource::kComponentInputParameter: {
         const std::string& outer = source.component_input_parameter();
@@ -220,6 +219,27 @@ class InputResolver {
   }
 
   // --- From a value to an input ---
+
+  // Takes the part of the value that the input's selector names, if it has one. What is absent stays so.
+  absl::Status Select(const std::string& name, std::optional<Json>& value) {
+    const ParameterSource& source = task_.inputs().parameters().at(name);
+    if (source.parameter_expression_selector().empty() || !value.has_value() ||
+        (value->is_null() && source.has_component_input_parameter())) {
+      return absl::OkStatus();
+    }
+    const auto selector = selectors_.find(name);
+    if (selector == selectors_.end()) {
+      return absl::InternalError("Penstock bug: a selector was not parsed");
+    }
+    absl::StatusOr<Json> part = EvaluateSelector(selector->second, *value);
+    if (!part.ok()) {
+      return Error(name, absl::StrCat("its selector ", selector->second.Quoted(), " has no value for ",
+                                      JsonExcerpt(*value), ": ", part.status().message()));
+    }
+    value = *std::move(part);
+    out_.launch_placeholders.erase(name);
+    return absl::OkStatus();
+  }
 
   absl::Status Settle(const std::string& name, std::optional<Json> value) {
     const ComponentInputsSpec::ParameterSpec* declared = Declared(name);
@@ -350,6 +370,7 @@ class InputResolver {
   const TaskInputs& scope_;
   OutputLookup lookup_;
   const RunFacts& facts_;
+  const Selectors& selectors_;
   const ParameterMap& final_statuses_;
   std::string missing_;   // about the last output that a producer did not have
   ParameterMap pending_;  // constants with placeholders, not replaced yet
@@ -360,8 +381,21 @@ class InputResolver {
 
 absl::StatusOr<TaskInputs> ResolveInputs(const PipelineTaskSpec& task, const ComponentSpec& component,
                                          const TaskInputs& scope_inputs, OutputLookup lookup,
-                                         const RunFacts& facts, const ParameterMap& final_statuses) {
-  return InputResolver(task, component, scope_inputs, lookup, facts, final_statuses).Run();
+                                         const RunFacts& facts, const Selectors& selectors,
+                                         const ParameterMap& final_statuses) {
+  return InputResolver(task, component, scope_inputs, lookup, facts, selectors, final_statuses).Run();
+}
+
+absl::StatusOr<Selectors> ParseSelectors(const PipelineTaskSpec& task) {
+  Selectors selectors;
+  for (const auto& [name, source] : task.inputs().parameters()) {
+    if (source.parameter_expression_selector().empty()) {
+      continue;
+    }
+    ASSIGN_OR_RETURN(Expression selector, Expression::Parse(source.parameter_expression_selector()));
+    selectors.emplace(name, std::move(selector));
+  }
+  return selectors;
 }
 
 TaskInputs RootInputs(const ComponentSpec& root, const Json& run_parameters) {

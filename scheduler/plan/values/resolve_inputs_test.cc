@@ -36,7 +36,7 @@ class ResolveInputsTest : public ::testing::Test {
           const auto it = outputs_.find(std::string(producer));
           return it == outputs_.end() ? nullptr : &it->second;
         },
-        TestFacts(), final_statuses_);
+        TestFacts(), *ParseSelectors(task), final_statuses_);
   }
 
   // One parameter 'x'. `source` is its InputParameterSpec, `declared` its ParameterSpec.
@@ -199,12 +199,80 @@ TEST_F(ResolveInputsTest, ErrorsNameTaskInputTypeAndValue) {
   }
 }
 
-TEST_F(ResolveInputsTest, SelectorsAreNotThereYet) {
-  const absl::StatusOr<TaskInputs> got = ResolveOne(
-      R"({"componentInputParameter": "name", "parameterExpressionSelector": "parseJson(string_value)[\"a\"]"})",
-      R"({"parameterType": "STRING"})");
-  EXPECT_EQ(got.status().code(), absl::StatusCode::kUnimplemented);
-  EXPECT_THAT(std::string(got.status().message()), HasSubstr("parseJson(string_value)[\"a\"]"));
+// A selector takes a part of the source; that is what is converted.
+TEST_F(ResolveInputsTest, SelectorsTakeAPart) {
+  scope_.parameters["item"] = {{"a", 1}, {"b", {{"c", "deep"}}}, {"l", {4, 5}}};
+  scope_.parameters["text"] = R"({"a": 1.5, "none": null})";
+  const struct {
+    const char* source;
+    const char* selector;
+    const char* type;
+    const char* want;
+  } cases[] = {
+      {R"("componentInputParameter": "item")", R"(parseJson(string_value)["a"])", "NUMBER_INTEGER", "1"},
+      {R"("componentInputParameter": "item")", R"(parseJson(string_value)["a"])", "STRING", R"("1")"},
+      {R"("componentInputParameter": "item")", R"(parseJson(string_value)["b"])", "STRUCT",
+       R"({"c":"deep"})"},
+      {R"("componentInputParameter": "item")", R"(parseJson(string_value)["l"])", "LIST", "[4,5]"},
+      {R"("componentInputParameter": "item")", R"(parseJson(string_value)["l"])", "STRING", R"("[4,5]")"},
+      {R"("componentInputParameter": "item")", "struct_value.b.c", "STRING", R"("deep")"},
+      {R"("componentInputParameter": "text")", R"(parseJson(string_value)["a"])", "NUMBER_DOUBLE", "1.5"},
+      {R"("componentInputParameter": "items")", "parseJson(string_value)[1]", "NUMBER_INTEGER", "2"},
+      {R"("taskOutputParameter": {"producerTask": "prep", "outputParameterKey": "d"})", "struct_value.k",
+       "STRING", R"("v")"},
+      {R"("taskFinalStatus": {"producerTask": "exit-handler-1"})", "struct_value.state", "STRING",
+       R"("COMPLETE")"},
+      {R"("runtimeValue": {"constant": {"k": "{{$.pipeline_task_name}}"}})", "struct_value.k", "STRING",
+       R"("train")"},
+      {R"("runtimeValue": {"constant": "{{$}}"})", "string_value", "STRING", R"("{{$}}")"},
+  };
+  for (const auto& c : cases) {
+    const Json source = ParseJson(std::string("{") + c.source + "}").value();
+    Json with = source;
+    with["parameterExpressionSelector"] = c.selector;
+    const auto got = ResolveOne(with.dump(), std::string(R"({"parameterType": ")") + c.type + "\"}");
+    ASSERT_TRUE(got.ok()) << c.selector << ": " << got.status();
+    EXPECT_EQ(DumpJson(got->parameters.at("x")), c.want) << c.source << " " << c.selector;
+    EXPECT_TRUE(got->launch_placeholders.empty()) << c.source;
+  }
+}
+
+TEST_F(ResolveInputsTest, SelectorsThatHaveNoValue) {
+  scope_.parameters["item"] = {{"a", 1}, {"none", nullptr}};
+  const auto resolve = [&](absl::string_view selector, absl::string_view declared) {
+    return ResolveOne(std::string(R"({"componentInputParameter": "item", "parameterExpressionSelector": ")") +
+                          std::string(selector) + "\"}",
+                      declared);
+  };
+  const auto missing = resolve("struct_value.b", R"({"parameterType": "STRING"})");
+  EXPECT_EQ(missing.status().code(), absl::StatusCode::kInvalidArgument);
+  for (const char* part : {"task 'train', input 'x': its selector \"struct_value.b\"",
+                           R"({"a":1,"none":null})", "the map has no key 'b'; known: 'a'"}) {
+    EXPECT_THAT(std::string(missing.status().message()), HasSubstr(part));
+  }
+  EXPECT_THAT(std::string(resolve("struct_value.a", R"({"parameterType": "LIST"})").status().message()),
+              HasSubstr("input 'x'"));
+  // Null is absent, as if it had been passed.
+  const auto null =
+      resolve("struct_value.none", R"({"parameterType": "NUMBER_INTEGER", "isOptional": true})");
+  ASSERT_TRUE(null.ok()) << null.status();
+  EXPECT_EQ(null->parameters.count("x"), 0u);
+}
+
+// What is not there has no parts.
+TEST_F(ResolveInputsTest, SelectorsLeaveAloneWhatIsAbsent) {
+  constexpr char kOptional[] = R"({"parameterType": "STRING", "isOptional": true, "defaultValue": "d"})";
+  const auto null = ResolveOne(
+      R"({"componentInputParameter": "none", "parameterExpressionSelector": "parseJson(string_value)[\"a\"]"})",
+      kOptional);
+  ASSERT_TRUE(null.ok()) << null.status();
+  EXPECT_EQ(null->parameters.at("x"), "d");
+  const auto failed = ResolveOne(
+      R"({"taskOutputParameter": {"producerTask": "gone", "outputParameterKey": "o"},
+          "parameterExpressionSelector": "struct_value.a"})",
+      kOptional, kCompleted);
+  ASSERT_TRUE(failed.ok()) << failed.status();
+  EXPECT_EQ(failed->parameters.at("x"), "d");
 }
 
 TEST_F(ResolveInputsTest, ConstantsTakeOtherInputs) {

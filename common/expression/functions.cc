@@ -10,10 +10,10 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "common/expression/evaluate.h"
 #include "common/limits.h"
 #include "common/status_macros.h"
 #include "common/text.h"
-#include "scheduler/plan/expression/evaluate.h"
 
 namespace penstock::expression {
 namespace {

@@ -5,9 +5,9 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/expression/syntax.h"
+#include "common/expression/token.h"
 #include "common/status_macros.h"
-#include "scheduler/plan/expression/syntax.h"
-#include "scheduler/plan/expression/token.h"
 
 namespace penstock::expression {
 namespace {

@@ -1,5 +1,5 @@
 // What parsing makes of an expression: a tree in one array, each node after its children. Internal to
-// scheduler/plan/expression.
+// common/expression.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "scheduler/plan/expression/value.h"
+#include "common/expression/value.h"
 
 namespace penstock::expression {
 
@@ -74,8 +74,10 @@ struct Syntax {
 // "column 5", or "line 2, column 5" if the text has several; both count from 1, columns in characters.
 std::string PositionOf(absl::string_view text, size_t offset);
 
+inline constexpr size_t kQuotedBytes = 160;  // holds a comparison of a parameter with a long name
+
 // A piece of an expression for a message: in double quotes, shortened, on one line.
-std::string QuoteSource(absl::string_view source);
+std::string QuoteSource(absl::string_view source, size_t bytes_max = kQuotedBytes);
 
 // INVALID_ARGUMENT: `message` about the place in the text.
 absl::Status SyntaxError(absl::string_view text, size_t offset, absl::string_view message);

@@ -1,4 +1,4 @@
-#include "scheduler/plan/expression/expression.h"
+#include "common/expression/expression.h"
 
 #include <cmath>
 #include <optional>
@@ -6,11 +6,11 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/expression/evaluate.h"
+#include "common/expression/parse.h"
+#include "common/expression/syntax.h"
 #include "common/limits.h"
 #include "common/status_macros.h"
-#include "scheduler/plan/expression/evaluate.h"
-#include "scheduler/plan/expression/parse.h"
-#include "scheduler/plan/expression/syntax.h"
 
 namespace penstock {
 namespace expression {
@@ -101,6 +101,11 @@ absl::StatusOr<Expression> Expression::Parse(absl::string_view text) {
 }
 
 absl::string_view Expression::text() const { return syntax_->text; }
+
+std::string Expression::Quoted() const {
+  constexpr size_t kBytes = 400;  // holds the condition of a dsl.Elif
+  return expression::QuoteSource(syntax_->text, kBytes);
+}
 
 absl::StatusOr<bool> EvaluateCondition(const Expression& condition,
                                        const std::map<std::string, Json>& parameters) {

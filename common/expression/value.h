@@ -1,4 +1,4 @@
-// Values of expressions, and what can be said of two of them. Internal to scheduler/plan/expression.
+// Values of expressions, and what can be said of two of them. Internal to common/expression.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-#include "scheduler/plan/expression/token.h"
+#include "common/expression/token.h"
 
 #include <optional>
 #include <utility>
@@ -8,9 +8,9 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "common/expression/syntax.h"
 #include "common/status_macros.h"
 #include "common/text.h"
-#include "scheduler/plan/expression/syntax.h"
 
 namespace penstock::expression {
 namespace {

@@ -1,11 +1,11 @@
-// From the text of an expression to its tree. Internal to scheduler/plan/expression.
+// From the text of an expression to its tree. Internal to common/expression.
 #pragma once
 
 #include <memory>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "scheduler/plan/expression/syntax.h"
+#include "common/expression/syntax.h"
 
 namespace penstock::expression {
 

@@ -1,4 +1,4 @@
-// Expressions as tokens. Internal to scheduler/plan/expression.
+// Expressions as tokens. Internal to common/expression.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-#include "scheduler/plan/expression/syntax.h"
+#include "common/expression/syntax.h"
 
 #include <algorithm>
 
@@ -7,11 +7,6 @@
 #include "common/text.h"
 
 namespace penstock::expression {
-namespace {
-
-constexpr size_t kQuotedBytes = 160;  // holds a comparison of a parameter with a long name
-
-}  // namespace
 
 absl::string_view Syntax::Source(const Node& node) const {
   return absl::string_view(text).substr(node.begin, node.end - node.begin);
@@ -28,8 +23,8 @@ std::string PositionOf(absl::string_view text, size_t offset) {
   return absl::StrCat("line ", 1 + std::count(before.begin(), before.end(), '\n'), ", column ", column);
 }
 
-std::string QuoteSource(absl::string_view source) {
-  std::string shown = ReplaceInvalidUtf8(Shorten(source, kQuotedBytes));
+std::string QuoteSource(absl::string_view source, size_t bytes_max) {
+  std::string shown = ReplaceInvalidUtf8(Shorten(source, bytes_max));
   std::replace_if(
       shown.begin(), shown.end(), [](char c) { return absl::ascii_iscntrl(static_cast<unsigned char>(c)); },
       ' ');

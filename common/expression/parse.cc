@@ -1,4 +1,4 @@
-#include "scheduler/plan/expression/parse.h"
+#include "common/expression/parse.h"
 
 #include <algorithm>
 #include <cmath>
@@ -11,10 +11,10 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "common/expression/token.h"
 #include "common/limits.h"
 #include "common/status_macros.h"
 #include "common/text.h"
-#include "scheduler/plan/expression/token.h"
 
 namespace penstock::expression {
 namespace {

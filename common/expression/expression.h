@@ -57,6 +57,8 @@ class Expression {
   static absl::StatusOr<Expression> Parse(absl::string_view text);
 
   absl::string_view text() const;
+  // In quotes, shortened and on one line, for messages.
+  std::string Quoted() const;
   const expression::Syntax& syntax() const { return *syntax_; }
 
  private:

@@ -1,5 +1,5 @@
 // What expressions give: every operator and function, errors with their places, bounds of an evaluation.
-#include "scheduler/plan/expression/expression.h"
+#include "common/expression/expression.h"
 
 #include <map>
 #include <string>

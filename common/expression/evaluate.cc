@@ -1,4 +1,4 @@
-#include "scheduler/plan/expression/evaluate.h"
+#include "common/expression/evaluate.h"
 
 #include <cmath>
 #include <optional>

@@ -11,10 +11,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/expression/expression.h"
 #include "common/json.h"
 #include "common/text.h"
 #include "gtest/gtest.h"
-#include "scheduler/plan/expression/expression.h"
 
 namespace penstock {
 namespace {

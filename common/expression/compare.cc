@@ -2,7 +2,7 @@
 #include <cmath>
 #include <utility>
 
-#include "scheduler/plan/expression/value.h"
+#include "common/expression/value.h"
 
 namespace penstock::expression {
 namespace {

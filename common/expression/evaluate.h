@@ -1,4 +1,4 @@
-// The value of an expression. Internal to scheduler/plan/expression.
+// The value of an expression. Internal to common/expression.
 #pragma once
 
 #include <cstdint>
@@ -9,9 +9,9 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "common/expression/syntax.h"
+#include "common/expression/value.h"
 #include "common/json.h"
-#include "scheduler/plan/expression/syntax.h"
-#include "scheduler/plan/expression/value.h"
 
 namespace penstock::expression {
 
