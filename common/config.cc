@@ -47,6 +47,12 @@ constexpr Setting kSettings[] = {
     {"python_envs_bytes", "10737418240", "BYTES", "how much disk shared Python environments may take"},
     {"cancel_grace_s", "10", "SECONDS", "from asking a task to end until it is killed"},
     {"active_runs_max", "500", "N", "runs driven at once; the others wait"},
+    {"package_url_hosts", "storage.googleapis.com,s3.amazonaws.com,github.com,raw.githubusercontent.com",
+     "HOST,...", "hosts that a package_url may name; *.example.com is any below it, * is any, none is off"},
+    {"package_url_allow_http", "off", "on|off", "whether a package_url may be http, not only https"},
+    {"package_url_allow_private", "off", "on|off",
+     "whether a package_url may lead to an address outside the public internet, this machine too"},
+    {"package_url_timeout_s", "30", "SECONDS", "how long the fetch of a package_url may take"},
     {"log_level", "info", "LEVEL", "trace, debug, info, warn, error or off"},
     {"log_format", "text", "text|json", "form of the log lines on standard error"},
     {"ready_file", "", "FILE", "written as JSON with the ports once everything is served"},
@@ -227,6 +233,22 @@ class Checker {
     return text;
   }
 
+  // Names of hosts with commas between them, or "none".
+  std::vector<std::string> Hosts(const std::string& name) {
+    std::vector<std::string> hosts;
+    if (Text(name) == "none") return hosts;
+    for (const absl::string_view part : absl::StrSplit(Text(name), ',')) {
+      hosts.push_back(absl::AsciiStrToLower(absl::StripAsciiWhitespace(part)));
+      const absl::string_view host = hosts.back();
+      const bool pattern = host == "*" || absl::StartsWith(host, "*.");
+      const absl::string_view rest = pattern ? host.substr(1) : host;
+      bool good = host == "*" || !rest.empty();
+      for (const char c : rest) good &= absl::ascii_isalnum(c) || c == '.' || c == '-' || c == ':';
+      if (!good) Wrong(name, "names of hosts with commas between them, '*.example.com', '*' or 'none'");
+    }
+    return hosts;
+  }
+
   void Wrong(const std::string& name, absl::string_view right) {
     if (status_.ok()) {
       status_ =
@@ -272,6 +294,10 @@ absl::StatusOr<Config> Check(const Values& values) {
   config.python_envs_bytes = check.Number("python_envs_bytes", 0, int64_t{1} << 50);
   config.cancel_grace = absl::Seconds(check.Number("cancel_grace_s", 0, 86'400));
   config.active_runs_max = check.Number("active_runs_max", 1, 100'000);
+  config.package_url_hosts = check.Hosts("package_url_hosts");
+  config.package_url_allow_http = check.Choice("package_url_allow_http", "on", "off");
+  config.package_url_allow_private = check.Choice("package_url_allow_private", "on", "off");
+  config.package_url_timeout = absl::Seconds(check.Number("package_url_timeout_s", 1, 600));
   config.log_level = check.Text("log_level");
   config.log_format = check.Choice("log_format", "json", "text") ? LogFormat::kJson : LogFormat::kText;
   config.ready_file = Absolute(check.Text("ready_file"));

@@ -29,6 +29,10 @@ struct Config {
   int64_t python_envs_bytes = 0;  // shared Python environments that nobody uses are removed beyond it
   absl::Duration cancel_grace;
   int64_t active_runs_max = 0;
+  std::vector<std::string> package_url_hosts;  // from where pipelines are fetched; lower case
+  bool package_url_allow_http = false;
+  bool package_url_allow_private = false;
+  absl::Duration package_url_timeout;
   std::string log_level;
   LogFormat log_format = LogFormat::kText;
   std::string ready_file;  // written once everything is served; empty: none

@@ -62,6 +62,9 @@ TEST(Config, SaysWhatIsWrongAndWhatWouldBeRight) {
       {"--config=/no/such/file", "cannot be read"},
       {"stray", "no command 'stray'"},
       {"--python_envs_bytes=-1", "a whole number from 0"},
+      {"--package_url_hosts=", "'*.example.com', '*' or 'none'"},
+      {"--package_url_hosts=a.org,*b.org", "'*.example.com', '*' or 'none'"},
+      {"--package_url_timeout_s=0", "a whole number from 1"},
       {"envs", "penstock envs list|prune"},
       {"--data_dir", "needs a value"},
   };
@@ -70,6 +73,13 @@ TEST(Config, SaysWhatIsWrongAndWhatWouldBeRight) {
     EXPECT_EQ(line.status().code(), absl::StatusCode::kInvalidArgument) << argument;
     EXPECT_THAT(std::string(line.status().message()), ::testing::HasSubstr(text));
   }
+}
+
+TEST(Config, HostsOfPackagesAreAList) {
+  const auto hosts = [](const std::string& flag) { return Read({flag})->config.package_url_hosts; };
+  EXPECT_THAT(hosts("--role=all"), ::testing::Contains("raw.githubusercontent.com"));
+  EXPECT_THAT(hosts("--package_url_hosts=none"), ::testing::IsEmpty());
+  EXPECT_THAT(hosts("--package_url_hosts=A.org, *.b.org"), ::testing::ElementsAre("a.org", "*.b.org"));
 }
 
 TEST(Config, HelpNamesEverySetting) {

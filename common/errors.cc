@@ -73,6 +73,10 @@ absl::Status RunNotTerminable(absl::string_view run_id, absl::string_view state)
   return absl::InvalidArgumentError(
       StrCat("Run ", run_id, " is ", state, "; only a run that is PENDING or RUNNING can be terminated"));
 }
+absl::Status RunNotRetryable(absl::string_view run_id, absl::string_view state) {
+  return absl::AbortedError(
+      StrCat("Run ", run_id, " is ", state, "; only a run that FAILED or was terminated can be retried"));
+}
 absl::Status RunExperimentArchived(absl::string_view run_id, absl::string_view experiment_id) {
   return absl::FailedPreconditionError(StrCat("Run ", run_id, " belongs to experiment ", experiment_id,
                                               ", which is archived: unarchive the experiment first"));
@@ -91,6 +95,10 @@ absl::Status TaskMoved(absl::string_view task_id) {
 
 absl::Status NotServed(absl::string_view what) {
   return absl::UnimplementedError(StrCat(what, " is not served yet"));
+}
+
+absl::Status NotServedAsInKfp(absl::string_view what) {
+  return absl::UnimplementedError(StrCat(what, " is declared and not served, as in Kubeflow Pipelines"));
 }
 
 }  // namespace penstock::error

@@ -32,6 +32,7 @@ absl::Status PipelineVersionNameTaken(absl::string_view name);
 absl::Status RunNotFound(absl::string_view run_id);
 absl::Status RunIdTaken(absl::string_view run_id);
 absl::Status RunMoved(absl::string_view run_id);
+absl::Status RunNotRetryable(absl::string_view run_id, absl::string_view state);
 absl::Status RunNotTerminable(absl::string_view run_id, absl::string_view state);
 absl::Status RunExperimentArchived(absl::string_view run_id, absl::string_view experiment_id);
 absl::Status RunWithoutPipeline();
@@ -40,5 +41,6 @@ absl::Status TaskMoved(absl::string_view task_id);
 
 // --- What is not there yet ---
 absl::Status NotServed(absl::string_view what);
+absl::Status NotServedAsInKfp(absl::string_view what);
 
 }  // namespace penstock::error

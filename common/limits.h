@@ -46,6 +46,11 @@ inline constexpr int kServiceAccountBytes = 253;
 inline constexpr int kTags = 20;
 inline constexpr int kTagRunes = 63;
 inline constexpr int64_t kRunParametersBytes = int64_t{4} << 20;  // all run parameters as JSON
+inline constexpr int kPackageFetches = 16;  // packages fetched at once; each holds a thread of the server
+inline constexpr int kPlugins = 16;         // entries of plugins_input; KFP's own bounds
+inline constexpr int64_t kPluginBytes = 64 << 10;    // one of them as JSON
+inline constexpr int64_t kPluginsBytes = 256 << 10;  // all of them
+inline constexpr int kPluginDepth = 10;              // objects and lists within one another in one of them
 inline constexpr int kFilterBytes = 64 << 10;
 inline constexpr int kFilterPredicates = 32;
 inline constexpr int kFilterValues = 1000;
@@ -68,5 +73,12 @@ inline constexpr int kLogTailBytes = 4 << 10;    // end of a failed attempt's lo
 inline constexpr int64_t kPythonEnvsBytes = int64_t{10}
                                             << 30;  // shared Python environments, unless configured otherwise
 inline constexpr int kEnvLastWordsBytes = 2 << 10;  // what pip said last, kept of a failed build
+
+// --- Content fetched over HTTP ---
+inline constexpr int64_t kFetchBytes = int64_t{64} << 30;  // of one document
+inline constexpr int kFetchSeconds = 6 * 60 * 60;          // for all of it
+inline constexpr int kFetchConnectSeconds = 30;            // for one connection
+inline constexpr int kFetchStallSeconds = 60;              // without one byte
+inline constexpr int kFetchRedirects = 10;
 
 }  // namespace penstock::limits

@@ -67,6 +67,18 @@ constexpr std::pair<TaskState, TaskState> kTaskMoves[] = {
     {TaskState::kCanceling, TaskState::kFailed},
 };
 
+constexpr std::pair<RunState, RunState> kRunReopenings[] = {
+    {RunState::kFailed, RunState::kPending},
+    {RunState::kCanceled, RunState::kPending},
+};
+
+constexpr std::pair<TaskState, TaskState> kTaskReopenings[] = {
+    {TaskState::kFailed, TaskState::kPending},   {TaskState::kCanceled, TaskState::kPending},
+    {TaskState::kSkipped, TaskState::kPending},  {TaskState::kSucceeded, TaskState::kPending},
+    {TaskState::kFailed, TaskState::kRunning},  // a graph or loop, whose tasks go on
+    {TaskState::kCanceled, TaskState::kRunning},
+};
+
 template <typename State, size_t N>
 bool Contains(const std::pair<State, State> (&moves)[N], State from, State to) {
   for (const auto& move : moves) {
@@ -98,5 +110,7 @@ bool IsFinal(TaskState state) {
 
 bool MayMove(RunState from, RunState to) { return Contains(kRunMoves, from, to); }
 bool MayMove(TaskState from, TaskState to) { return Contains(kTaskMoves, from, to); }
+bool MayReopen(RunState from, RunState to) { return Contains(kRunReopenings, from, to); }
+bool MayReopen(TaskState from, TaskState to) { return Contains(kTaskReopenings, from, to); }
 
 }  // namespace penstock

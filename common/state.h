@@ -28,6 +28,10 @@ bool IsFinal(TaskState state);
 bool MayMove(RunState from, RunState to);
 bool MayMove(TaskState from, TaskState to);
 
+// Whether retrying a run allows the move, which is the only way out of a final state.
+bool MayReopen(RunState from, RunState to);
+bool MayReopen(TaskState from, TaskState to);
+
 enum class StorageState { kAvailable, kArchived };
 absl::string_view Name(StorageState state);
 std::optional<StorageState> StorageStateFromName(absl::string_view name);

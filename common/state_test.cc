@@ -34,5 +34,19 @@ TEST(State, FinalStatesAllowNoMoveAndOthersAllowOne) {
   }
 }
 
+TEST(State, OnlyARunThatDidNotSucceedIsReopenedAndOnlyFinalStatesAre) {
+  for (int from = 0; from < 6; ++from) {
+    const RunState state = static_cast<RunState>(from);
+    EXPECT_EQ(MayReopen(state, RunState::kPending), IsFinal(state) && state != RunState::kSucceeded);
+    EXPECT_FALSE(MayReopen(state, RunState::kRunning)) << Name(state);
+  }
+  for (int from = 0; from < 7; ++from) {
+    const TaskState state = static_cast<TaskState>(from);
+    EXPECT_EQ(MayReopen(state, TaskState::kPending), IsFinal(state)) << Name(state);
+    EXPECT_EQ(MayReopen(state, TaskState::kRunning),
+              state == TaskState::kFailed || state == TaskState::kCanceled);
+  }
+}
+
 }  // namespace
 }  // namespace penstock

@@ -1,7 +1,7 @@
 # Makes TO hold exactly the files of FROM, touching only those that differ.
 cmake_minimum_required(VERSION 3.25)
-file(GLOB_RECURSE wanted RELATIVE ${FROM} ${FROM}/*.go)
-file(GLOB_RECURSE present RELATIVE ${TO} ${TO}/*.go)
+file(GLOB_RECURSE wanted RELATIVE ${FROM} ${FROM}/*.go ${FROM}/*.json)
+file(GLOB_RECURSE present RELATIVE ${TO} ${TO}/*.go ${TO}/*.json)
 foreach(file ${present})
   if(NOT file IN_LIST wanted)
     file(REMOVE ${TO}/${file})

@@ -22,14 +22,19 @@ type gateway struct {
 	stopping     context.Context // ends when streams must
 
 	health    kfp.HealthzServiceClient
+	pipelines kfp.PipelineServiceClient
+	runs      kfp.RunServiceClient
+	recurring kfp.RecurringRunServiceClient
 	uploads   penstock.PackageUploadServiceClient
 	logs      penstock.RunLogServiceClient
 	artifacts penstock.ArtifactContentServiceClient
 	exposed   penstock.MetricsExpositionServiceClient
 
 	fixed       map[string]http.HandlerFunc // what exists only over HTTP, by path
-	rpcs        http.Handler                // what the protos bind to HTTP
-	calls       http.Handler                // both, admitted in bounded number
+	legacy      []legacyRoute
+	openAPI     []byte
+	rpcs        http.Handler // what the protos bind to HTTP
+	calls       http.Handler // both, admitted in bounded number
 	metrics     *gatewayMetrics
 	requests    slots
 	streams     slots
@@ -41,6 +46,9 @@ func newGateway(stopping context.Context, cfg *config, log *slog.Logger, address
 	g := &gateway{
 		cfg: cfg, log: log, loopbackOnly: isLoopback(address), stopping: stopping,
 		health:      kfp.NewHealthzServiceClient(conn),
+		pipelines:   kfp.NewPipelineServiceClient(conn),
+		runs:        kfp.NewRunServiceClient(conn),
+		recurring:   kfp.NewRecurringRunServiceClient(conn),
 		uploads:     penstock.NewPackageUploadServiceClient(conn),
 		logs:        penstock.NewRunLogServiceClient(conn),
 		artifacts:   penstock.NewArtifactContentServiceClient(conn),
@@ -54,7 +62,11 @@ func newGateway(stopping context.Context, cfg *config, log *slog.Logger, address
 	if err != nil {
 		return nil, err
 	}
+	if g.openAPI, err = openAPIDocument(cfg.tagName); err != nil {
+		return nil, err
+	}
 	g.fixed = g.fixedPaths()
+	g.legacy = g.legacyRoutes()
 	g.rpcs = g.withLargeBodySlot(bounded(withClearTags(mux)))
 	g.calls = limited(g.requests, "requests", http.HandlerFunc(g.routeCall))
 	return g, nil

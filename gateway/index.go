@@ -13,6 +13,7 @@ var indexLinks = []struct{ path, what string }{
 	{"/apis/v2beta1/experiments", "experiments"},
 	{"/apis/v2beta1/runs?sort_by=created_at%20desc", "runs, newest first"},
 	{"/apis/v2beta1/recurringruns", "recurring runs"},
+	{"/openapi.json", "the API as an OpenAPI 2 document"},
 	{"/metrics", "metrics for Prometheus"},
 }
 

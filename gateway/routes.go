@@ -29,6 +29,9 @@ func (g *gateway) routeCall(w http.ResponseWriter, r *http.Request) {
 		handle(w, r)
 		return
 	}
+	if g.serveLegacy(w, r) {
+		return
+	}
 	if strings.HasPrefix(path, "/apis/") {
 		g.rpcs.ServeHTTP(w, r)
 		return
@@ -44,8 +47,9 @@ func (g *gateway) fixedPaths() map[string]http.HandlerFunc {
 		"/apis/v1beta1/healthz":                  g.serveHealth,
 		"/apis/v2beta1/pipelines/upload":         g.serveUpload(g.uploadPipeline),
 		"/apis/v2beta1/pipelines/upload_version": g.serveUpload(g.uploadPipelineVersion),
-		"/apis/v1beta1/pipelines/upload":         g.refuseOldUpload,
-		"/apis/v1beta1/pipelines/upload_version": g.refuseOldUpload,
+		"/apis/v1beta1/pipelines/upload":         g.serveUpload(g.legacyUpload(g.uploadPipeline)),
+		"/apis/v1beta1/pipelines/upload_version": g.serveUpload(g.legacyUpload(g.uploadPipelineVersion)),
+		"/openapi.json":                          g.serveOpenAPI,
 	}
 }
 

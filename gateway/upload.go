@@ -11,8 +11,6 @@ import (
 	"net/http"
 	"net/url"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/penstock/penstock/gateway/gen/penstock"
 )
 
@@ -25,7 +23,7 @@ type uploadedFile struct {
 }
 
 // uploadCall makes the RPC from the file and the query, which carries all options.
-type uploadCall func(ctx context.Context, file uploadedFile, query url.Values, tags map[string]string) (proto.Message, error)
+type uploadCall func(ctx context.Context, file uploadedFile, query url.Values, tags map[string]string) (any, error)
 
 // refusal is an upload that does not get as far as the server.
 type refusal struct {
@@ -40,7 +38,7 @@ func refuse(format string, arguments ...any) *refusal {
 }
 
 func (g *gateway) uploadPipeline(ctx context.Context, file uploadedFile, query url.Values,
-	tags map[string]string) (proto.Message, error) {
+	tags map[string]string) (any, error) {
 	return g.uploads.UploadPipeline(ctx, &penstock.UploadPipelineRequest{
 		FileName:      file.name,
 		Content:       file.content,
@@ -54,7 +52,7 @@ func (g *gateway) uploadPipeline(ctx context.Context, file uploadedFile, query u
 }
 
 func (g *gateway) uploadPipelineVersion(ctx context.Context, file uploadedFile, query url.Values,
-	tags map[string]string) (proto.Message, error) {
+	tags map[string]string) (any, error) {
 	pipelineID := query.Get("pipelineid") // the spelling of the API
 	if pipelineID == "" {
 		return nil, refuse("The query parameter pipelineid is missing: it says which pipeline gets the version.")
@@ -96,7 +94,7 @@ func (g *gateway) serveUpload(call uploadCall) http.HandlerFunc {
 	}
 }
 
-func (g *gateway) upload(w http.ResponseWriter, r *http.Request, call uploadCall) (proto.Message, error) {
+func (g *gateway) upload(w http.ResponseWriter, r *http.Request, call uploadCall) (any, error) {
 	if failed := boundBody(w, r, g.cfg.maxUploadBytes+uploadEnvelopeBytes); failed != nil {
 		return nil, g.packageTooLarge()
 	}
@@ -180,14 +178,8 @@ func parseTags(text string) (map[string]string, error) {
 	return tags, nil
 }
 
-func (g *gateway) refuseOldUpload(w http.ResponseWriter, r *http.Request) {
-	writeHTTPError(w, r, http.StatusNotImplemented,
-		"Uploads through the v1beta1 API are not supported: use /apis/v2beta1/pipelines/upload or "+
-			"/apis/v2beta1/pipelines/upload_version, as kfp 2 does.", "")
-}
-
-func (g *gateway) writeMessage(w http.ResponseWriter, r *http.Request, message proto.Message) {
-	body, err := jsonMarshaler.Marshal(message)
+func (g *gateway) writeMessage(w http.ResponseWriter, r *http.Request, message any) {
+	body, err := marshalReply(message)
 	if err != nil {
 		g.log.Error("answer cannot be written as JSON", "route", infoOf(r.Context()).route, "error", err)
 		writeHTTPError(w, r, http.StatusInternalServerError, "Internal Server Error", "")

@@ -176,7 +176,8 @@ bool Engine::StartNext(ActiveRun& run, absl::Time now) {
   attempt.holder = options_.holder;
   attempt.created_at = now;
   run.commit.attempts_begun.push_back(std::move(attempt));
-  if (launch.spec.attempt_number == 1) run.commit.inputs.emplace_back(task, std::move(launch.inputs));
+  const bool first = launch.spec.attempt_number == run.snapshot.tasks[task].attempts_before + 1;
+  if (first) run.commit.inputs.emplace_back(task, std::move(launch.inputs));
   attempts_[launch.spec.attempt_id] = {run.snapshot.run_id, task, launch.spec.attempt_number};
   Decide(run, TaskStarting{task, launch.spec.attempt_id}, now);
   starting_.push_back(std::move(launch.spec));

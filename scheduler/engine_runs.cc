@@ -113,7 +113,7 @@ absl::Status Engine::LoadActive(const std::string& run_id, bool reattach,
       reattach_specs.push_back(std::move(spec));
     }
   }
-  if (!run.snapshot.tasks.empty() || run.snapshot.state != RunState::kPending) {
+  if (run.snapshot.state != RunState::kPending) {
     if (run.snapshot.tasks.empty()) {  // terminated before it was taken
       Decide(run, RunTaken{}, clock_.Now());
     } else {

@@ -23,6 +23,7 @@ absl::Status WriteTaskChange(db::Tx& tx, const RunSnapshot& run, const TaskChang
   row.started_at = change.started_at;
   row.finished_at = change.finished_at;
   row.wake_at = change.wake_at;
+  if (change.reopened) return TaskReopen(tx, *change.from, row, change.at);
   if (change.from.has_value()) return TaskSetState(tx, *change.from, row, change.at);
   row.created_at = change.at;
   row.iteration = run.tasks[change.task].iteration;
@@ -81,11 +82,13 @@ absl::Status WriteOutputs(db::Tx& tx, const RunSnapshot& run, int task, const Ta
 void RunCommit::Add(Decision& decision) {
   std::move(decision.tasks.begin(), decision.tasks.end(), std::back_inserter(tasks));
   std::move(decision.run.begin(), decision.run.end(), std::back_inserter(run));
+  std::move(decision.removed.begin(), decision.removed.end(), std::back_inserter(removed));
   std::move(decision.inputs.begin(), decision.inputs.end(), std::back_inserter(inputs));
   std::move(decision.outputs.begin(), decision.outputs.end(), std::back_inserter(outputs));
 }
 
 absl::Status WriteRunCommit(db::Tx& tx, const RunSnapshot& run, const RunCommit& commit, absl::Time now) {
+  for (const std::string& task_id : commit.removed) RETURN_IF_ERROR(TaskDelete(tx, run.run_id, task_id));
   for (const TaskChange& change : commit.tasks) RETURN_IF_ERROR(WriteTaskChange(tx, run, change));
   for (const auto& [task, reason] : commit.waiting) {
     RETURN_IF_ERROR(TaskSetWaitReason(tx, run.run_id, run.tasks[task].task_id, reason));

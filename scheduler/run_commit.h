@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -15,6 +16,7 @@ namespace penstock {
 struct RunCommit {
   std::vector<TaskChange> tasks;
   std::vector<RunChange> run;
+  std::vector<std::string> removed;  // ids of tasks
   std::vector<TaskAttemptRow> attempts_begun;
   std::vector<TaskAttemptRow> attempts_ended;
   std::vector<std::pair<int, TaskInputs>> inputs;                           // of started tasks

@@ -7,6 +7,7 @@
 #include "common/json.h"
 #include "common/status_macros.h"
 #include "scheduler/plan/plan.h"
+#include "scheduler/plan/plan_retry.h"
 #include "scheduler/plan/run_tree.h"
 #include "scheduler/plan/values/resolve_inputs.h"
 #include "storage/run_store.h"
@@ -35,8 +36,8 @@ absl::Status ReadStored(db::Tx& tx, DocumentCache& documents, absl::string_view 
   if (documents.Find(stored.config.spec_sha256) == nullptr) {
     ASSIGN_OR_RETURN(stored.spec_text, SpecGet(tx, stored.config.spec_sha256));
   }
-  if (stored.row.state == RunState::kPending) return absl::OkStatus();  // has no tasks yet
   ASSIGN_OR_RETURN(stored.tasks, TaskList(tx, run_id));
+  if (stored.tasks.empty()) return absl::OkStatus();  // it was not taken yet
   ASSIGN_OR_RETURN(stored.attempts, TaskAttemptList(tx, run_id));
   ASSIGN_OR_RETURN(stored.outputs, TaskParameterList(tx, run_id, Direction::kOutput));
   ASSIGN_OR_RETURN(stored.artifacts, ArtifactList(tx, run_id));
@@ -124,6 +125,7 @@ void FillTask(const TaskRow& row, TaskSnapshot& task) {
   task.started_at = row.started_at;
   task.finished_at = row.finished_at;
   task.wake_at = row.wake_at;
+  task.attempts_before = row.attempts_before;
 }
 
 // Builds the tree of a run's tasks from its rows, scope by scope.
@@ -188,17 +190,66 @@ class TreeBuilder {
   TasksById by_id_;
 };
 
-absl::Status FillTasks(const StoredRun& stored, LoadedRun& loaded) {
+// The row of a task as it begins afresh or goes on.
+void ReopenRow(bool goes_on, TaskRow& row) {
+  row.state = goes_on ? TaskState::kRunning : TaskState::kPending;
+  row.wait_reason = goes_on ? WaitReason::kNone : WaitReason::kUpstream;
+  row.error_code = 0;
+  row.error_message.clear();
+  if (!goes_on) row.started_at = absl::UnixEpoch();
+  row.finished_at = row.wake_at = absl::UnixEpoch();
+}
+
+// Changes the rows of a run that is retried into what they are to be. Returns the state of those that are
+// open again, by id, and notes those that are gone.
+absl::StatusOr<absl::flat_hash_map<std::string, TaskState>> ReopenRows(StoredRun& stored, RunSnapshot& run) {
+  RunSnapshot ended;
+  ended.plan = run.plan;
+  ASSIGN_OR_RETURN(const TasksById by_id, TreeBuilder(stored.tasks, ended).Build());
+  const std::vector<RetryFate> fates = FatesOfRetry(ended);
+  absl::flat_hash_map<std::string, TaskState> reopened;
+  std::vector<TaskRow> rows;
+  for (TaskRow& row : stored.tasks) {
+    const auto task = by_id.find(row.task_id);
+    if (task == by_id.end()) return absl::DataLossError("a stored task of the run is part of none");
+    const RetryFate fate = fates[task->second];
+    if (fate == RetryFate::kGone) {
+      run.removed.push_back(row.task_id);
+      continue;
+    }
+    if (fate != RetryFate::kKept) {
+      reopened[row.task_id] = row.state;
+      ReopenRow(fate == RetryFate::kGoesOn, row);
+    }
+    rows.push_back(std::move(row));
+  }
+  stored.tasks = std::move(rows);
+  return reopened;
+}
+
+absl::Status FillTasks(StoredRun& stored, LoadedRun& loaded) {
   RunSnapshot& run = loaded.snapshot;
   if (stored.tasks.empty()) return absl::OkStatus();
+  absl::flat_hash_map<std::string, TaskState> reopened;
+  if (run.state == RunState::kPending) {
+    ASSIGN_OR_RETURN(reopened, ReopenRows(stored, run));
+  }
   ASSIGN_OR_RETURN(const TasksById by_id, TreeBuilder(stored.tasks, run).Build());
   for (const TaskAttemptRow& attempt : stored.attempts) {
-    const int index = by_id.at(attempt.task_id);
+    const auto found = by_id.find(attempt.task_id);
+    if (found == by_id.end()) continue;  // of a task that comes into being anew
+    const int index = found->second;
     TaskSnapshot& task = run.tasks[index];
     task.attempts = attempt.number;
     task.attempt_id = attempt.attempt_id;
     if (attempt.outcome.empty() && !IsFinal(task.state)) loaded.running.push_back({index, attempt});
   }
+  for (const auto& [task_id, from] : reopened) {
+    const int task = by_id.at(task_id);
+    run.tasks[task].attempts_before = run.tasks[task].attempts;
+    run.reopened.emplace_back(task, from);
+  }
+  std::sort(run.reopened.begin(), run.reopened.end());  // the same whatever the order of the map
   RETURN_IF_ERROR(FillOutputs(stored, by_id, run));
   for (LoopSnapshot& loop : run.loops) {  // the outer ones come first
     if (!IsFinal(run.tasks[loop.task].state)) RETURN_IF_ERROR(SetItems(run, loop));

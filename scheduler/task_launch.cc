@@ -60,7 +60,7 @@ absl::StatusOr<TaskLaunchPlan> PlanTaskLaunch(const Places& places, const RunSna
   spec.argv = std::move(launch.argv);
   spec.env = std::move(launch.env);
   if (RetryPolicyOf(run, task) != nullptr) {
-    spec.env.emplace_back(kRetryIndex, absl::StrCat(attempt_number - 1));
+    spec.env.emplace_back(kRetryIndex, absl::StrCat(attempt_number - 1 - run.tasks[task].attempts_before));
   }
   spec.work_dir = paths.work_dir;
   spec.log_path = absl::StrCat(places.data_dir, "/", plan.log_path);

@@ -10,6 +10,7 @@
 #include "common/lru_cache.h"
 #include "common/metrics.h"
 #include "common/spec/document_cache.h"
+#include "server/package_fetch.h"
 #include "storage/model.h"
 #include "storage/store.h"
 
@@ -25,6 +26,7 @@ struct Deps {
   Metrics& metrics;
   std::string data_dir;               // absolute
   std::string default_experiment_id;  // takes the runs that name none
+  PackageUrlOptions package_urls;     // from where packages are fetched
   // Versions that runs were made of lately, by id, without tags. What they are made of never changes; they
   // may have been deleted meanwhile, which RunInsert finds out.
   LruCache<PipelineVersionRow> versions{kCachedVersions};

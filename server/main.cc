@@ -78,6 +78,11 @@ LocalExecutorOptions ExecutorOptions(const Config& config, const std::string& da
   return options;
 }
 
+PackageUrlOptions PackageUrls(const Config& config) {
+  return {config.package_url_hosts, config.package_url_allow_http, config.package_url_allow_private,
+          config.package_url_timeout};
+}
+
 // The scheduler half: engine and executor, on a thread of its own.
 class Scheduler {
  public:
@@ -117,7 +122,8 @@ absl::Status Serve(const Config& config) {
                LogValue(store->description()));
   DocumentCache documents(kCachedDocuments);
   ASSIGN_OR_RETURN(const std::string default_experiment_id, EnsureDefaultExperiment(*store, clock, ids));
-  Deps deps{*store, documents, clock, ids, metrics, data_dir->path(), default_experiment_id};
+  Deps deps{
+      *store, documents, clock, ids, metrics, data_dir->path(), default_experiment_id, PackageUrls(config)};
 
   std::unique_ptr<Scheduler> scheduler;
   if (config.run_scheduler) {

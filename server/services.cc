@@ -17,6 +17,8 @@
 #include "server/handlers/content.h"
 #include "server/handlers/experiment.h"
 #include "server/handlers/pipeline.h"
+#include "server/handlers/pipeline_package.h"
+#include "server/handlers/report.h"
 #include "server/handlers/run.h"
 #include "server/rpc.h"
 
@@ -67,13 +69,6 @@ class Experiments final : public Bound<api::ExperimentService::Service> {
                ExperimentDelete(deps_, *request, reply))
 };
 
-absl::Status UrlNotServed() {
-  return absl::UnimplementedError(
-      "Fetching a pipeline from package_url is not served yet: upload the file itself (kfp's "
-      "upload_pipeline, or POST "
-      "/apis/v2beta1/pipelines/upload)");
-}
-
 class Pipelines final : public Bound<api::PipelineService::Service> {
  public:
   using Bound::Bound;
@@ -90,9 +85,9 @@ class Pipelines final : public Bound<api::PipelineService::Service> {
   PENSTOCK_RPC(PipelineService, DeletePipeline, api::DeletePipelineRequest, Empty,
                PipelineDelete(deps_, *request, reply))
   PENSTOCK_RPC(PipelineService, CreatePipelineAndVersion, api::CreatePipelineAndVersionRequest, api::Pipeline,
-               UrlNotServed())
+               PipelineAndVersionCreate(deps_, *request, reply))
   PENSTOCK_RPC(PipelineService, CreatePipelineVersion, api::CreatePipelineVersionRequest,
-               api::PipelineVersion, UrlNotServed())
+               api::PipelineVersion, PipelineVersionCreate(deps_, *request, reply))
   PENSTOCK_RPC(PipelineService, GetPipelineVersion, api::GetPipelineVersionRequest, api::PipelineVersion,
                PipelineVersionGet(deps_, *request, reply))
   PENSTOCK_RPC(PipelineService, ListPipelineVersions, api::ListPipelineVersionsRequest,
@@ -116,7 +111,7 @@ class Runs final : public Bound<api::RunService::Service> {
   PENSTOCK_RPC(RunService, DeleteRun, api::DeleteRunRequest, Empty, RunDelete(deps_, *request, reply))
   PENSTOCK_RPC(RunService, TerminateRun, api::TerminateRunRequest, Empty,
                RunTerminate(deps_, *request, reply))
-  PENSTOCK_RPC_NOT_SERVED(RunService, RetryRun, api::RetryRunRequest, Empty)
+  PENSTOCK_RPC(RunService, RetryRun, api::RetryRunRequest, Empty, RunRetry(deps_, *request, reply))
 };
 
 class RecurringRuns final : public Bound<api::RecurringRunService::Service> {
@@ -136,21 +131,24 @@ class RecurringRuns final : public Bound<api::RecurringRunService::Service> {
 class Reports final : public Bound<api::ReportService::Service> {
  public:
   using Bound::Bound;
-  PENSTOCK_RPC_NOT_SERVED(ReportService, ReportWorkflow, api::ReportWorkflowRequest, Empty)
-  PENSTOCK_RPC_NOT_SERVED(ReportService, ReportScheduledWorkflow, api::ReportScheduledWorkflowRequest, Empty)
+  PENSTOCK_RPC(ReportService, ReportWorkflow, api::ReportWorkflowRequest, Empty,
+               WorkflowReport(deps_, *request, reply))
+  PENSTOCK_RPC(ReportService, ReportScheduledWorkflow, api::ReportScheduledWorkflowRequest, Empty,
+               ScheduledWorkflowReport(deps_, *request, reply))
 };
 
 class Auth final : public Bound<api::AuthService::Service> {
  public:
   using Bound::Bound;
-  PENSTOCK_RPC_NOT_SERVED(AuthService, Authorize, api::AuthorizeRequest, Empty)
+  PENSTOCK_RPC(AuthService, Authorize, api::AuthorizeRequest, Empty,
+               error::NotServedAsInKfp("AuthService.Authorize"))
 };
 
 class Visualizations final : public Bound<api::VisualizationService::Service> {
  public:
   using Bound::Bound;
-  PENSTOCK_RPC_NOT_SERVED(VisualizationService, CreateVisualizationV1, api::CreateVisualizationRequest,
-                          api::Visualization)
+  PENSTOCK_RPC(VisualizationService, CreateVisualizationV1, api::CreateVisualizationRequest,
+               api::Visualization, error::NotServedAsInKfp("VisualizationService.CreateVisualizationV1"))
 };
 
 absl::Status Health(Deps& deps, api::GetHealthzResponse* reply) {

@@ -69,6 +69,7 @@ struct RunConfigRow {
   std::string spec_sha256;
   std::string parameters;  // JSON object
   std::string pipeline_root;
+  std::string plugins_input;  // JSON object by name of the plugin; empty for none
 };
 
 struct RunStateRow {
@@ -93,6 +94,7 @@ struct TaskRow {
   absl::Time finished_at;
   int iteration = -1;                      // number of an iteration of a loop, -1 for any other task
   absl::Time wake_at = absl::UnixEpoch();  // when its next attempt may start
+  int attempts_before = 0;                 // made before its run was retried last
 };
 
 struct TaskStateRow {

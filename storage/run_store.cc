@@ -22,9 +22,11 @@ constexpr char kInsert[] = R"sql(
      pipeline_version_id, recurring_run_id, created_at_us, scheduled_at_us, finished_at_us)
   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14))sql";
 constexpr char kInsertConfig[] =
-    "INSERT INTO run_configs (run_id, spec_sha256, parameters, pipeline_root) VALUES ($1, $2, $3, $4)";
+    "INSERT INTO run_configs (run_id, spec_sha256, parameters, pipeline_root, plugins_input) "
+    "VALUES ($1, $2, $3, $4, $5)";
 constexpr char kSelectConfigs[] =
-    "SELECT run_id, spec_sha256, parameters, pipeline_root FROM run_configs WHERE run_id IN ($ids)";
+    "SELECT run_id, spec_sha256, parameters, pipeline_root, plugins_input FROM run_configs "
+    "WHERE run_id IN ($ids)";
 // Also makes sure that the version is still there, so that a caller may know it from before.
 constexpr char kTouchExperiment[] = R"sql(
   UPDATE experiments
@@ -132,8 +134,8 @@ absl::Status RunInsert(db::Tx& tx, const RunRow& row, const RunConfigRow& config
                            row.finished_at});
   if (absl::IsAlreadyExists(inserted.status())) return error::RunIdTaken(row.run_id);
   RETURN_IF_ERROR(inserted.status());
-  RETURN_IF_ERROR(tx.ExecuteLater(kInsertConfig,
-                                  {row.run_id, config.spec_sha256, config.parameters, config.pipeline_root}));
+  RETURN_IF_ERROR(tx.ExecuteLater(kInsertConfig, {row.run_id, config.spec_sha256, config.parameters,
+                                                  config.pipeline_root, config.plugins_input}));
   RETURN_IF_ERROR(tx.ExecuteLater(kInsertFirstState, {row.run_id, Name(row.state), row.created_at}));
   return CountersAdd(tx, kCounter, ExperimentCounter(row.experiment_id), 1);
 }
@@ -159,7 +161,7 @@ absl::StatusOr<std::map<std::string, RunConfigRow>> RunConfigs(db::Tx& tx,
                                                                const std::vector<std::string>& run_ids) {
   std::map<std::string, RunConfigRow> configs;
   RETURN_IF_ERROR(QueryRuns(tx, kSelectConfigs, run_ids, [&](const db::Row& row) {
-    configs[row.String(0)] = {row.String(1), row.String(2), row.String(3)};
+    configs[row.String(0)] = {row.String(1), row.String(2), row.String(3), row.String(4)};
     return absl::OkStatus();
   }));
   return configs;
@@ -210,6 +212,16 @@ absl::Status RunSetState(db::Tx& tx, absl::string_view run_id, RunState from, co
   };
   RETURN_IF_ERROR(tx.ExecuteLater(kSetState, {run_id, Name(from), Name(to.state), finished_at}, check));
   return AppendState(tx, run_id, to);
+}
+
+absl::Status RunReopen(db::Tx& tx, absl::string_view run_id, absl::Time at) {
+  ASSIGN_OR_RETURN(const RunRow row, RunGet(tx, run_id));
+  if (!MayReopen(row.state, RunState::kPending)) return error::RunNotRetryable(run_id, Name(row.state));
+  ASSIGN_OR_RETURN(
+      const int64_t changed,
+      tx.Execute(kSetState, {run_id, Name(row.state), Name(RunState::kPending), absl::UnixEpoch()}));
+  if (changed == 0) return error::RunMoved(run_id);
+  return AppendState(tx, run_id, {RunState::kPending, at, 0, ""});
 }
 
 absl::Status RunSetStorageState(db::Tx& tx, absl::string_view run_id, StorageState state) {

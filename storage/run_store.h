@@ -43,6 +43,10 @@ absl::StatusOr<std::vector<std::string>> RunIdsInState(db::Tx& tx, RunState stat
 // if there is none.
 absl::Status RunSetState(db::Tx& tx, absl::string_view run_id, RunState from, const RunStateRow& to);
 
+// Makes a run that did not succeed PENDING again, with its history, so that the engine takes it up once more.
+// ABORTED if it is in another state, NOT_FOUND if there is none.
+absl::Status RunReopen(db::Tx& tx, absl::string_view run_id, absl::Time at);
+
 // NOT_FOUND.
 absl::Status RunSetStorageState(db::Tx& tx, absl::string_view run_id, StorageState state);
 

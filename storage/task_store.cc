@@ -18,6 +18,13 @@ constexpr char kSetState[] = R"sql(
   SET state = $4, wait_reason = $5, error_code = $6, error_message = $7, started_at_us = $8, finished_at_us = $9,
     wake_at_us = $10
   WHERE run_id = $1 AND task_id = $2 AND state = $3)sql";
+constexpr char kReopen[] = R"sql(
+  UPDATE tasks
+  SET attempts_before = (SELECT COUNT(*) FROM task_attempts a WHERE a.run_id = $1 AND a.task_id = $2)
+  WHERE run_id = $1 AND task_id = $2)sql";
+constexpr char kForgetParameters[] = "DELETE FROM task_parameters WHERE run_id = $1 AND task_id = $2";
+constexpr char kForgetArtifacts[] = "DELETE FROM artifact_tasks WHERE run_id = $1 AND task_id = $2";
+constexpr char kDelete[] = "DELETE FROM tasks WHERE run_id = $1 AND task_id = $2";
 constexpr char kSetWaitReason[] = "UPDATE tasks SET wait_reason = $3 WHERE run_id = $1 AND task_id = $2";
 constexpr char kExists[] = "SELECT 1 FROM tasks WHERE run_id = $1 AND task_id = $2";
 constexpr char kInsertState[] = R"sql(
@@ -26,7 +33,7 @@ constexpr char kInsertState[] = R"sql(
   )sql";
 constexpr char kList[] = R"sql(
   SELECT run_id, task_id, parent_task_id, name, display_name, state, wait_reason, error_code, error_message,
-    created_at_us, started_at_us, finished_at_us, iteration, wake_at_us
+    created_at_us, started_at_us, finished_at_us, iteration, wake_at_us, attempts_before
   FROM tasks WHERE run_id = $1 ORDER BY task_id)sql";
 constexpr char kListStates[] =
     "SELECT task_id, state, updated_at_us FROM task_states WHERE run_id = $1 ORDER BY task_id, sequence";
@@ -113,6 +120,25 @@ absl::StatusOr<bool> Exists(db::Tx& tx, absl::string_view sql, std::initializer_
   return exists;
 }
 
+absl::Status NoSuchMove(TaskState from, const TaskRow& row) {
+  return absl::InternalError(absl::StrCat("task ", row.task_id, " may not move from ", penstock::Name(from),
+                                          " to ", penstock::Name(row.state)));
+}
+
+absl::Status CompareAndSet(db::Tx& tx, TaskState from, const TaskRow& row, absl::Time at) {
+  const auto check = [&tx, run_id = row.run_id, task_id = row.task_id](int64_t changed) -> absl::Status {
+    if (changed > 0) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const bool exists, Exists(tx, kExists, {run_id, task_id}));
+    return exists ? error::TaskMoved(task_id) : error::TaskNotFound(run_id, task_id);
+  };
+  RETURN_IF_ERROR(tx.ExecuteLater(kSetState,
+                                  {row.run_id, row.task_id, penstock::Name(from), penstock::Name(row.state),
+                                   penstock::Name(row.wait_reason), row.error_code, row.error_message,
+                                   row.started_at, row.finished_at, row.wake_at},
+                                  check));
+  return AppendState(tx, row, at);
+}
+
 // Appends to `rows` what `read` makes of each row of a query about one run.
 template <typename T, typename Reader>
 absl::StatusOr<std::vector<T>> ListOfRun(db::Tx& tx, absl::string_view sql, absl::string_view run_id,
@@ -136,21 +162,21 @@ absl::Status TaskInsert(db::Tx& tx, const TaskRow& row) {
 }
 
 absl::Status TaskSetState(db::Tx& tx, TaskState from, const TaskRow& row, absl::Time at) {
-  if (!MayMove(from, row.state)) {
-    return absl::InternalError(absl::StrCat("task ", row.task_id, " may not move from ", penstock::Name(from),
-                                            " to ", penstock::Name(row.state)));
-  }
-  const auto check = [&tx, run_id = row.run_id, task_id = row.task_id](int64_t changed) -> absl::Status {
-    if (changed > 0) return absl::OkStatus();
-    ASSIGN_OR_RETURN(const bool exists, Exists(tx, kExists, {run_id, task_id}));
-    return exists ? error::TaskMoved(task_id) : error::TaskNotFound(run_id, task_id);
-  };
-  RETURN_IF_ERROR(tx.ExecuteLater(kSetState,
-                                  {row.run_id, row.task_id, penstock::Name(from), penstock::Name(row.state),
-                                   penstock::Name(row.wait_reason), row.error_code, row.error_message,
-                                   row.started_at, row.finished_at, row.wake_at},
-                                  check));
-  return AppendState(tx, row, at);
+  if (!MayMove(from, row.state)) return NoSuchMove(from, row);
+  return CompareAndSet(tx, from, row, at);
+}
+
+absl::Status TaskReopen(db::Tx& tx, TaskState from, const TaskRow& row, absl::Time at) {
+  if (!MayReopen(from, row.state)) return NoSuchMove(from, row);
+  RETURN_IF_ERROR(CompareAndSet(tx, from, row, at));
+  if (row.state != TaskState::kPending) return absl::OkStatus();
+  RETURN_IF_ERROR(tx.ExecuteLater(kForgetParameters, {row.run_id, row.task_id}));
+  RETURN_IF_ERROR(tx.ExecuteLater(kForgetArtifacts, {row.run_id, row.task_id}));
+  return tx.ExecuteLater(kReopen, {row.run_id, row.task_id});
+}
+
+absl::Status TaskDelete(db::Tx& tx, absl::string_view run_id, absl::string_view task_id) {
+  return tx.ExecuteLater(kDelete, {run_id, task_id});
 }
 
 absl::Status TaskSetWaitReason(db::Tx& tx, absl::string_view run_id, absl::string_view task_id,
@@ -176,7 +202,8 @@ absl::StatusOr<std::vector<TaskRow>> TaskList(db::Tx& tx, absl::string_view run_
                    row.Time(10),
                    row.Time(11),
                    static_cast<int>(row.Int64(12)),
-                   row.Time(13)};
+                   row.Time(13),
+                   static_cast<int>(row.Int64(14))};
   });
 }
 

@@ -17,6 +17,14 @@ absl::Status TaskInsert(db::Tx& tx, const TaskRow& row);
 // moved it first. NOT_FOUND if there is none.
 absl::Status TaskSetState(db::Tx& tx, TaskState from, const TaskRow& row, absl::Time at);
 
+// Takes the task in `row`, which ended in `from`, back to its state, as TaskSetState does, when its run is
+// retried. One that is PENDING then begins afresh: its inputs and outputs are forgotten, and the attempts
+// that it had count no more. The same errors.
+absl::Status TaskReopen(db::Tx& tx, TaskState from, const TaskRow& row, absl::Time at);
+
+// Deletes the task and everything that belongs to it; not the tasks that are part of it.
+absl::Status TaskDelete(db::Tx& tx, absl::string_view run_id, absl::string_view task_id);
+
 // Why a task that does not run yet waits. No history.
 absl::Status TaskSetWaitReason(db::Tx& tx, absl::string_view run_id, absl::string_view task_id,
                                WaitReason reason);

@@ -94,7 +94,7 @@ CREATE TABLE run_configs (
   spec_sha256   TEXT NOT NULL REFERENCES specs (spec_sha256),
   parameters    TEXT NOT NULL,
   pipeline_root TEXT NOT NULL
-) WITHOUT ROWID;
+, plugins_input TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
 
 CREATE INDEX run_configs_by_spec ON run_configs (spec_sha256);
 
@@ -215,7 +215,7 @@ CREATE TABLE tasks (
   error_message  TEXT    NOT NULL,
   created_at_us  INTEGER NOT NULL,
   started_at_us  INTEGER NOT NULL,
-  finished_at_us INTEGER NOT NULL, iteration INTEGER NOT NULL DEFAULT -1, wake_at_us INTEGER NOT NULL DEFAULT 0,
+  finished_at_us INTEGER NOT NULL, iteration INTEGER NOT NULL DEFAULT -1, wake_at_us INTEGER NOT NULL DEFAULT 0, attempts_before INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (run_id, task_id)
 ) WITHOUT ROWID;
 

@@ -26,7 +26,7 @@ void Stepper::MoveRun(RunState to, int error_code, std::string error_message) {
 
 void Stepper::operator()(const RunTaken&) {
   if (run_.state != RunState::kPending && run_.state != RunState::kCanceling) return;
-  if (!run_.tasks.empty()) return;
+  if (!run_.tasks.empty()) return Reopen();
   CreateScope(/*dag=*/0, /*owner=*/-1);
   if (run_.state == RunState::kPending) {
     MoveRun(RunState::kRunning, 0, "");
@@ -88,11 +88,11 @@ void Stepper::operator()(const AttemptEnded& event) {
 bool Stepper::TryAgain(int task) {
   TaskSnapshot& snapshot = run_.tasks[task];
   const RetryPolicy* policy = RetryPolicyOf(run_, task);
-  if (policy == nullptr || snapshot.attempts > policy->max_retry_count() ||
-      snapshot.state != TaskState::kRunning) {
+  const int attempts = snapshot.attempts - snapshot.attempts_before;
+  if (policy == nullptr || attempts > policy->max_retry_count() || snapshot.state != TaskState::kRunning) {
     return false;
   }
-  const absl::Duration delay = RetryDelay(*policy, snapshot.attempts);
+  const absl::Duration delay = RetryDelay(*policy, attempts);
   if (delay > absl::ZeroDuration()) {
     Wait(task, now_ + delay);
   } else {

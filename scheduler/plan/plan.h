@@ -27,6 +27,7 @@ namespace penstock {
 // while; the task is PENDING meanwhile, and RunSnapshot::waking says until when.
 // - The run ends when every task is in a final state: CANCELED if that was asked, else FAILED if a task
 // failed, else SUCCEEDED.
+// - A run that is retried goes on with what FatesOfRetry says (plan_retry.h).
 // - A run with nothing running, nothing ready and nothing that waits for a time that has not ended is a bug
 // here; it is ended as FAILED with
 //   INTERNAL, so that no run stays forever.

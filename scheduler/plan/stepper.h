@@ -58,6 +58,7 @@ class Stepper {
   void CountInScope(int ended);
   void CountInLoop(int ended);
   void FinishRun();
+  void Reopen();
 
   RunSnapshot& run_;
   const absl::Time now_;

@@ -36,6 +36,7 @@ struct TaskSnapshot {
   bool ready = false;                              // waits for nothing but capacity
   int unfinished_upstream = 0;                     // tasks it waits for that are not in a final state
   int attempts = 0;
+  int attempts_before = 0;                 // of them, those made before the run was retried last
   std::string attempt_id;                  // of the attempt that runs
   absl::Time wake_at = absl::UnixEpoch();  // when its next attempt may start, while it waits for that
   int error_code = 0;                      // google.rpc.Code
@@ -88,11 +89,15 @@ struct RunSnapshot {
   int running = 0;                              // tasks with an attempt that has not ended
   int ready = 0;                                // tasks that are ready
   std::set<std::pair<absl::Time, int>> waking;  // tasks that wait for a time
+  // Of a run that is retried, until it is taken: tasks that are open again with the state in which they had
+  // ended, and the ids of those that come into being anew.
+  std::vector<std::pair<int, TaskState>> reopened;
+  std::vector<std::string> removed;
 };
 
 // --- What happens ---
 
-// The run is taken: the tasks of its root come into being.
+// The run is taken: the tasks of its root come into being, or, if it is retried, go on.
 struct RunTaken {};
 // Somebody asked to terminate it (its state in storage is CANCELING already).
 struct RunCancelAsked {};
@@ -137,6 +142,7 @@ struct TaskChange {
   absl::Time started_at;
   absl::Time finished_at;
   absl::Time wake_at;
+  bool reopened = false;  // it had ended; the run is retried
 };
 struct RunChange {
   RunState from;
@@ -150,6 +156,7 @@ struct RunChange {
 struct Decision {
   std::vector<TaskChange> tasks;
   std::vector<RunChange> run;
+  std::vector<std::string> removed;  // ids of tasks that are no more, before anything else
   // Of tasks that are made of others; of an iteration only its item.
   std::vector<std::pair<int, TaskInputs>> inputs;
   std::vector<std::pair<int, std::shared_ptr<const TaskOutputs>>> outputs;

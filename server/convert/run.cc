@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/json.h"
 #include "common/status_macros.h"
+#include "server/convert/plugins.h"
 #include "server/convert/timestamp.h"
 
 namespace penstock {
@@ -92,7 +93,7 @@ absl::Status ConfigToApi(const RunConfigRow& row, api::Run* out) {
   for (const auto& [name, value] : parameters->items()) {
     JsonToValue(value, &(*out->mutable_runtime_config()->mutable_parameters())[name]);
   }
-  return absl::OkStatus();
+  return PluginsToApi(row.plugins_input, out->mutable_plugins_input());
 }
 
 void StatesToApi(const std::vector<RunStateRow>& states, api::Run* out) {

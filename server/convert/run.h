@@ -14,7 +14,8 @@ namespace penstock {
 // for ever for a run that is CANCELED.
 void ToApi(const RunRow& row, api::Run* out);
 
-// Parameters and pipeline root; nothing if there are none. DATA_LOSS if the stored parameters cannot be read.
+// Parameters, pipeline root and what plugins are given; nothing if there are none. DATA_LOSS if what is
+// stored cannot be read.
 absl::Status ConfigToApi(const RunConfigRow& row, api::Run* out);
 
 // The history, and the error that the last state carries.

@@ -1,4 +1,4 @@
-// PipelineService and uploads, one function an RPC.
+// PipelineService without what reads a package, one function an RPC; see pipeline_package.h for the rest.
 #pragma once
 
 #include <optional>
@@ -6,7 +6,6 @@
 #include "absl/status/status.h"
 #include "google/protobuf/empty.pb.h"
 #include "kubeflow/pipelines/v2beta1/pipeline.pb.h"
-#include "penstock/v1/package_upload.pb.h"
 #include "server/context.h"
 #include "server/convert/api.h"
 
@@ -31,11 +30,5 @@ absl::Status PipelineVersionUpdate(Deps& deps, const api::UpdatePipelineVersionR
                                    bool clear_tags, api::PipelineVersion* reply);
 absl::Status PipelineVersionDelete(Deps& deps, const api::DeletePipelineVersionRequest& request,
                                    google::protobuf::Empty*);
-
-// A pipeline with its first version, or one more version, from the bytes of a package.
-absl::Status PipelineUpload(Deps& deps, const penstock::v1::UploadPipelineRequest& request,
-                            api::Pipeline* reply);
-absl::Status PipelineVersionUpload(Deps& deps, const penstock::v1::UploadPipelineVersionRequest& request,
-                                   api::PipelineVersion* reply);
 
 }  // namespace penstock

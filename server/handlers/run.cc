@@ -7,6 +7,7 @@
 #include "common/limits.h"
 #include "common/status_macros.h"
 #include "server/convert/pipeline.h"
+#include "server/convert/plugins.h"
 #include "server/convert/run.h"
 #include "server/convert/timestamp.h"
 #include "server/handlers/list.h"
@@ -101,7 +102,6 @@ absl::Status CheckNewRun(const api::Run& given) {
   if (!given.plugins_output().empty()) {
     return absl::AbortedError("run.plugins_output is filled by the server; leave it out");
   }
-  if (!given.plugins_input().empty()) return error::NotServed("run.plugins_input");
   return absl::OkStatus();
 }
 
@@ -141,6 +141,7 @@ absl::Status RunCreate(Deps& deps, const api::CreateRunRequest& request, api::Ru
   config.spec_sha256 = document->sha256_hex;
   config.pipeline_root = given.runtime_config().pipeline_root();
   ASSIGN_OR_RETURN(config.parameters, ParametersOf(given, *document));
+  ASSIGN_OR_RETURN(config.plugins_input, PluginsFromApi("run.plugins_input", given.plugins_input()));
 
   row.run_id = given.run_id().empty() ? deps.ids.NewId() : given.run_id();
   row.experiment_id = given.experiment_id().empty() ? deps.default_experiment_id : given.experiment_id();
@@ -216,6 +217,13 @@ absl::Status RunUnarchive(Deps& deps, const api::UnarchiveRunRequest& request, g
 
 absl::Status RunDelete(Deps& deps, const api::DeleteRunRequest& request, google::protobuf::Empty*) {
   RETURN_IF_ERROR(deps.store.Write([&](db::Tx& tx) { return RunDelete(tx, request.run_id()); }));
+  deps.store.notifier().Notify(Topic::kRuns, request.run_id());
+  return absl::OkStatus();
+}
+
+absl::Status RunRetry(Deps& deps, const api::RetryRunRequest& request, google::protobuf::Empty*) {
+  const absl::Time now = deps.clock.Now();
+  RETURN_IF_ERROR(deps.store.Write([&](db::Tx& tx) { return RunReopen(tx, request.run_id(), now); }));
   deps.store.notifier().Notify(Topic::kRuns, request.run_id());
   return absl::OkStatus();
 }

@@ -16,6 +16,8 @@ absl::Status RunList(Deps& deps, const api::ListRunsRequest& request, api::ListR
 absl::Status RunArchive(Deps& deps, const api::ArchiveRunRequest& request, google::protobuf::Empty*);
 absl::Status RunUnarchive(Deps& deps, const api::UnarchiveRunRequest& request, google::protobuf::Empty*);
 absl::Status RunDelete(Deps& deps, const api::DeleteRunRequest& request, google::protobuf::Empty*);
+// The run is PENDING again; the engine goes on with what did not succeed.
+absl::Status RunRetry(Deps& deps, const api::RetryRunRequest& request, google::protobuf::Empty*);
 absl::Status RunTerminate(Deps& deps, const api::TerminateRunRequest& request, google::protobuf::Empty*);
 
 }  // namespace penstock

@@ -1,6 +1,7 @@
 // The API through gRPC.
 #include <thread>
 
+#include "common/limits.h"
 #include "server/data_dir.h"
 #include "server/gateway_process.h"
 #include "tests/api/server_fixture.h"
@@ -94,6 +95,79 @@ TEST_P(ApiTest, ATerminatedRunIsCancelingAndCannotBeTerminatedAgain) {
   terminate.set_run_id("nobody");
   EXPECT_EQ(Call(*runs_, &api::RunService::Stub::TerminateRun, terminate, &empty).error_code(),
             grpc::StatusCode::NOT_FOUND);
+}
+
+TEST_P(ApiTest, OnlyARunThatEndedWithoutSuccessIsRetried) {
+  api::Run run;
+  ASSERT_TRUE(Call(*runs_, &api::RunService::Stub::CreateRun, RunOf(Upload("p")), &run).ok());
+  api::RetryRunRequest retry;
+  retry.set_run_id(run.run_id());
+  google::protobuf::Empty empty;
+  const grpc::Status refused = Call(*runs_, &api::RunService::Stub::RetryRun, retry, &empty);
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::ABORTED);
+  EXPECT_THAT(refused.error_message(), HasSubstr("is PENDING; only a run that FAILED"));
+  ASSERT_TRUE(store_
+                  ->Write([&](db::Tx& tx) {
+                    return RunSetState(tx, run.run_id(), RunState::kPending,
+                                       {RunState::kFailed, clock_.Now(), 2, "it failed"});
+                  })
+                  .ok());
+  EXPECT_TRUE(Call(*runs_, &api::RunService::Stub::RetryRun, retry, &empty).ok());
+  api::GetRunRequest get;
+  get.set_run_id(run.run_id());
+  ASSERT_TRUE(Call(*runs_, &api::RunService::Stub::GetRun, get, &run).ok());
+  EXPECT_EQ(run.state(), api::PENDING);
+  EXPECT_EQ(run.state_history_size(), 3);
+  EXPECT_FALSE(run.has_error());
+  EXPECT_EQ(run.finished_at().seconds(), 0);
+  retry.set_run_id("nobody");
+  EXPECT_EQ(Call(*runs_, &api::RunService::Stub::RetryRun, retry, &empty).error_code(),
+            grpc::StatusCode::NOT_FOUND);
+}
+
+TEST_P(ApiTest, WhatARunIsGivenForPluginsComesBackWithinItsBounds) {
+  api::CreateRunRequest request = RunOf(Upload("p"));
+  auto& plugins = *request.mutable_run()->mutable_plugins_input();
+  auto& fields = *plugins["mlflow"].mutable_fields();
+  fields["experiment"].set_string_value("e");
+  fields["ratio"].set_number_value(0.5);
+  plugins["empty"];
+  api::Run run;
+  ASSERT_TRUE(Call(*runs_, &api::RunService::Stub::CreateRun, request, &run).ok());
+  EXPECT_EQ(run.plugins_input_size(), 2);
+  api::GetRunRequest get;
+  get.set_run_id(run.run_id());
+  ASSERT_TRUE(Call(*runs_, &api::RunService::Stub::GetRun, get, &run).ok());
+  EXPECT_EQ(run.plugins_input().at("mlflow").fields().at("ratio").number_value(), 0.5);
+  EXPECT_EQ(run.plugins_input().at("empty").fields_size(), 0);
+
+  const auto refused = [&](absl::string_view what) {
+    api::Run none;
+    const grpc::Status status = Call(*runs_, &api::RunService::Stub::CreateRun, request, &none);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    EXPECT_THAT(status.error_message(), HasSubstr(std::string(what)));
+  };
+  // {"long":"xxx"} is 11 bytes longer than the text.
+  fields.clear();
+  fields["long"].set_string_value(std::string(limits::kPluginBytes - 11, 'x'));
+  EXPECT_TRUE(Call(*runs_, &api::RunService::Stub::CreateRun, request, &run).ok());
+  fields["long"].set_string_value(std::string(limits::kPluginBytes - 10, 'x'));
+  refused("at most 65536 bytes");
+  fields["long"].set_string_value(std::string(60'000, 'x'));
+  for (int i = 0; i < 4; ++i) plugins[absl::StrCat("copy", i)] = plugins["mlflow"];
+  refused("at most 262144 bytes");
+  plugins.clear();
+  for (int i = 0; i < limits::kPlugins; ++i) plugins[absl::StrCat("p", i)];
+  EXPECT_TRUE(Call(*runs_, &api::RunService::Stub::CreateRun, request, &run).ok());
+  plugins["one more"];
+  refused("at most 16 are allowed");
+  plugins.clear();
+  google::protobuf::Struct* inner = &plugins["deep"];
+  for (int i = 1; i < limits::kPluginDepth; ++i)
+    inner = (*inner->mutable_fields())["x"].mutable_struct_value();
+  EXPECT_TRUE(Call(*runs_, &api::RunService::Stub::CreateRun, request, &run).ok());
+  (*inner->mutable_fields())["x"].mutable_struct_value();
+  refused("deeper than 10 levels");
 }
 
 TEST_P(ApiTest, ManyCallersAtOnceAreAllAcknowledgedAndKept) {

@@ -168,19 +168,6 @@ def test_default_experiment_stays(server):
     refused(server, 409, 10, 'DELETE', f'/experiments/{listed["experiments"][0]["experiment_id"]}', 'default')
 
 
-def test_versions_by_url_are_not_served_yet(server, unique):
-    """Never half-made: neither a pipeline nor a version is left behind."""
-    name, other = unique('p'), unique('p')
-    pipeline = server.ok('POST', '/pipelines', json={'name': name})
-    path = f'/pipelines/{pipeline["pipeline_id"]}/versions'
-    version = {'display_name': 'v', 'package_url': {'pipeline_url': 'https://github.com/a.yaml'}}
-    refused(server, 501, 12, 'POST', path, 'package_url', json=version)
-    refused(server, 501, 12, 'POST', '/pipelines/create', 'package_url',
-            json={'pipeline': {'name': other}, 'pipeline_version': version})
-    assert server.ok('GET', path) == {}
-    missing(server, 'GET', f'/pipelines/names/{other}')
-
-
 def test_runs_need_a_pipeline(server, unique):
     content = yaml.safe_dump(specs.noop()).encode()
     first, second = (server.ok('POST', '/pipelines/upload', params={'name': unique('p')},

@@ -128,6 +128,20 @@ class EngineRandom : public EngineTest {
     if (executor_.lose_starts) Restart();
   }
 
+  // Retries a run that has ended without success. What it does again has no outcome yet.
+  void RetryRun(const std::string& run) {
+    ASSERT_TRUE(store_->Write([&](db::Tx& tx) { return RunReopen(tx, run, clock_.Now()); }).ok());
+    for (int i = 0; i < 10 && StateOf(run) == RunState::kPending; ++i) {
+      clock_.Advance(absl::Seconds(1));
+      (void)engine_->RunOnce();
+    }
+    ASSERT_NE(StateOf(run), RunState::kPending) << "the run was not taken again";
+    terminated_ = false;
+    for (const TaskRow& row : TaskRowsOf(run)) {
+      if (!IsFinal(row.state)) outcomes_.erase(row.task_id);
+    }
+  }
+
   // Lets everything that still runs succeed, told or not, until the run has ended.
   void Drain(const std::string& run) {
     executor_.lose_starts = executor_.unavailable = false;
@@ -322,10 +336,14 @@ TEST_P(EngineRandom, HoldsTheInvariantsWhateverHappensBetweenTwoSteps) {
     executor_.starts.clear();
     const TestPipeline pipeline = RandomPipeline();
     const std::string run = CreateRunOf(pipeline);
-    const int events = 5 + Pick(40);
-    for (int i = 0; i < events && !IsFinal(StateOf(run)); ++i, ++steps) RandomEvent(run);
-    Drain(run);
-    CheckAgainstModel(run, pipeline);
+    for (int retries = Pick(4); retries >= 0; --retries) {
+      const int events = 5 + Pick(40);
+      for (int i = 0; i < events && !IsFinal(StateOf(run)); ++i, ++steps) RandomEvent(run);
+      Drain(run);
+      CheckAgainstModel(run, pipeline);
+      if (HasFailure() || StateOf(run) == RunState::kSucceeded || retries == 0) break;
+      RetryRun(run);
+    }
     if (HasFailure()) break;
     ++steps;
   }

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"encoding/json"
+	"regexp"
+	"strings"
+	"testing"
+
+	"google.golang.org/genproto/googleapis/api/annotations"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/penstock/penstock/gateway/gen/kfp"
+	"github.com/penstock/penstock/gateway/gen/penstock"
+)
+
+type apiDocument struct {
+	Swagger     string
+	Paths       map[string]map[string]apiOperation
+	Definitions map[string]any
+}
+
+type apiOperation struct {
+	OperationID string `json:"operationId"`
+	Consumes    []string
+	Parameters  []struct {
+		Name, In, Type string
+		Schema         map[string]any
+	}
+	Responses map[string]any
+}
+
+func documentOf(t *testing.T, g *testGateway) apiDocument {
+	t.Helper()
+	reply := g.do("GET", "/openapi.json", "")
+	reply.expect(t, 200)
+	var document apiDocument
+	if err := json.Unmarshal([]byte(reply.body), &document); err != nil {
+		t.Fatal(err)
+	}
+	for _, reference := range regexp.MustCompile(`#/definitions/(\w+)`).FindAllStringSubmatch(reply.body, -1) {
+		if document.Definitions[reference[1]] == nil {
+			t.Errorf("there is no definition %s", reference[1])
+		}
+	}
+	return document
+}
+
+var pathVariable = regexp.MustCompile(`\{[^}]*\}`)
+
+func TestEachPathOfTheDocumentAnswers(t *testing.T) {
+	g, fake := startBoth(t)
+	fake.readLog = func(*penstock.ReadTaskLogRequest, grpc.ServerStreamingServer[penstock.LogChunk]) error { return nil }
+	fake.readArtifact = func(_ *penstock.ReadArtifactRequest, s grpc.ServerStreamingServer[penstock.ArtifactChunk]) error {
+		return s.Send(&penstock.ArtifactChunk{Data: []byte("x")})
+	}
+	fake.answer = func(method string, request proto.Message) (proto.Message, error) {
+		if method == "ListPipelineVersions" {
+			return &kfp.ListPipelineVersionsResponse{PipelineVersions: []*kfp.PipelineVersion{{}}}, nil
+		}
+		return nil, nil
+	}
+	operations := map[string]string{}
+	for path, methods := range documentOf(t, g).Paths {
+		for method, operation := range methods {
+			if other := operations[operation.OperationID]; other != "" || operation.OperationID == "" {
+				t.Errorf("%s %s and %s have the operation id %q", method, path, other, operation.OperationID)
+			}
+			operations[operation.OperationID] = method + " " + path
+			query, body, headers := exampleOf(operation)
+			reply := g.do(strings.ToUpper(method), pathVariable.ReplaceAllString(path, "x")+query, body, headers...)
+			want := 200
+			if operation.Responses["200"] == nil {
+				want = 501
+			}
+			if reply.code != want {
+				t.Errorf("%s %s: %d %s", method, path, reply.code, reply.body)
+			}
+		}
+	}
+}
+
+func exampleOf(operation apiOperation) (query, body string, headers []string) {
+	query = "?"
+	for _, parameter := range operation.Parameters {
+		switch {
+		case parameter.In == "query" && parameter.Type == "string" && parameter.Name != "tags" &&
+			!strings.HasPrefix(parameter.Name, "propagation"):
+			value := "x"
+			if parameter.Name == "resource_key.type" {
+				value = "PIPELINE"
+			}
+			query += parameter.Name + "=" + value + "&"
+		case parameter.In == "body":
+			body = "{}"
+			if parameter.Schema["type"] == "string" {
+				body = `"{}"`
+			}
+		}
+	}
+	if len(operation.Consumes) > 0 && operation.Consumes[0] == "multipart/form-data" {
+		body = "--b\r\nContent-Disposition: form-data; name=\"uploadfile\"; filename=\"a.yaml\"\r\n\r\nx\r\n--b--\r\n"
+		headers = []string{"Content-Type", "multipart/form-data; boundary=b"}
+	}
+	return query, body, headers
+}
+
+func TestEachRouteIsInTheDocument(t *testing.T) {
+	g, _ := startBoth(t)
+	document := documentOf(t, g)
+	expect := func(method, path string) {
+		t.Helper()
+		if _, ok := document.Paths[path][strings.ToLower(method)]; !ok {
+			t.Errorf("%s %s is not in the document", method, path)
+		}
+	}
+	for path := range g.fixed {
+		method := "GET"
+		if strings.Contains(path, "/upload") {
+			method = "POST"
+		}
+		expect(method, path)
+	}
+	for _, route := range g.legacy {
+		expect(route.method, legacyPrefix+route.path)
+	}
+	for _, version := range logVersions {
+		expect("GET", "/apis/"+version+"/runs/{run_id}/nodes/{node_id}/log")
+	}
+	for _, version := range artifactVersions {
+		expect("GET", "/apis/"+version+"/runs/{run_id}/nodes/{node_id}/artifacts/{artifact_name}:read")
+	}
+	for _, file := range []protoreflect.FileDescriptor{kfp.File_kubeflow_pipelines_v2beta1_experiment_proto,
+		kfp.File_kubeflow_pipelines_v2beta1_pipeline_proto, kfp.File_kubeflow_pipelines_v2beta1_recurring_run_proto,
+		kfp.File_kubeflow_pipelines_v2beta1_report_proto, kfp.File_kubeflow_pipelines_v2beta1_run_proto} {
+		methods := file.Services().Get(0).Methods()
+		for i := range methods.Len() {
+			rule := proto.GetExtension(methods.Get(i).Options(), annotations.E_Http).(*annotations.HttpRule)
+			for method, path := range map[string]string{"GET": rule.GetGet(), "POST": rule.GetPost(),
+				"PATCH": rule.GetPatch(), "DELETE": rule.GetDelete(), "PUT": rule.GetPut()} {
+				if path != "" {
+					expect(method, fieldPath.ReplaceAllString(path, "{$1}"))
+				}
+			}
+		}
+	}
+}

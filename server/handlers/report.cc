@@ -1,0 +1,74 @@
+#include "server/handlers/report.h"
+
+#include "absl/strings/str_cat.h"
+#include "common/json.h"
+#include "common/status_macros.h"
+#include "common/text.h"
+#include "storage/run_store.h"
+
+namespace penstock {
+namespace {
+
+constexpr char kRunIdLabel[] = "pipeline/runid";
+// How old the workflow of an unknown run is before it is certain that nobody will write the run; KFP's
+// default.
+constexpr absl::Duration kGracePeriod = absl::Minutes(2);
+
+// The text at `key` of a JSON object, empty if there is none.
+std::string TextAt(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found == object.end() || !found->is_string() ? "" : found->get<std::string>();
+}
+
+// The object's metadata, which has to name it.
+absl::StatusOr<Json> MetadataOf(absl::string_view field, const std::string& text) {
+  auto object = ParseJson(text);
+  if (!object.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(field, " must be an object of Kubernetes as JSON: ", object.status().message()));
+  }
+  const Json none = Json::object();
+  const auto found = object->is_object() ? object->find("metadata") : object->end();
+  const Json& metadata = object->is_object() && found != object->end() && found->is_object() ? *found : none;
+  for (const char* key : {"name", "namespace", "uid"}) {
+    if (TextAt(metadata, key).empty()) {
+      return absl::InvalidArgumentError(absl::StrCat(field, ": metadata.", key, " is missing"));
+    }
+  }
+  return metadata;
+}
+
+bool IsYoung(const Json& metadata, absl::Time now) {
+  absl::Time created;
+  std::string error;
+  return absl::ParseTime(absl::RFC3339_full, TextAt(metadata, "creationTimestamp"), &created, &error) &&
+         now - created < kGracePeriod;
+}
+
+}  // namespace
+
+absl::Status WorkflowReport(Deps& deps, const api::ReportWorkflowRequest& request, google::protobuf::Empty*) {
+  ASSIGN_OR_RETURN(const Json metadata, MetadataOf("workflow", request.workflow()));
+  const auto labels = metadata.find("labels");
+  const std::string run_id =
+      labels == metadata.end() || !labels->is_object() ? "" : TextAt(*labels, kRunIdLabel);
+  if (run_id.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("workflow: metadata.labels has no ", kRunIdLabel, ", which names the run"));
+  }
+  const absl::Status known = deps.store.Read([&](db::Tx& tx) { return RunGet(tx, run_id).status(); });
+  if (absl::IsNotFound(known) && IsYoung(metadata, deps.clock.Now())) {
+    return absl::UnavailableError(
+        absl::StrCat("Run ", Shorten(run_id, 100), " is not known yet; report it again in a moment"));
+  }
+  return known;
+}
+
+absl::Status ScheduledWorkflowReport(Deps&, const api::ReportScheduledWorkflowRequest& request,
+                                     google::protobuf::Empty*) {
+  ASSIGN_OR_RETURN(const Json metadata, MetadataOf("scheduled_workflow", request.scheduled_workflow()));
+  return absl::NotFoundError(
+      absl::StrCat("Recurring run ", Shorten(TextAt(metadata, "uid"), 100), " not found"));
+}
+
+}  // namespace penstock
