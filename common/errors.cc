@@ -65,6 +65,11 @@ absl::Status RunNotFound(absl::string_view run_id) {
 absl::Status RunIdTaken(absl::string_view run_id) {
   return absl::AlreadyExistsError(StrCat("A run with the id ", run_id, " exists already"));
 }
+absl::Status RunRequestIdTaken(absl::string_view request_id) {
+  return absl::AlreadyExistsError(absl::StrCat(
+      "request_id ", request_id, " was used for another request; choose a new one for a new run"));
+}
+
 absl::Status RunMoved(absl::string_view run_id) {
   return absl::AbortedError(
       StrCat("Run ", run_id, " was changed by someone else at the same moment; try again"));

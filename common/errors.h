@@ -31,6 +31,7 @@ absl::Status PipelineVersionNameTaken(absl::string_view name);
 // --- Runs ---
 absl::Status RunNotFound(absl::string_view run_id);
 absl::Status RunIdTaken(absl::string_view run_id);
+absl::Status RunRequestIdTaken(absl::string_view request_id);
 absl::Status RunMoved(absl::string_view run_id);
 absl::Status RunNotRetryable(absl::string_view run_id, absl::string_view state);
 absl::Status RunNotTerminable(absl::string_view run_id, absl::string_view state);

@@ -58,6 +58,10 @@ inline constexpr int kPageTokenBytes = 8 << 10;
 inline constexpr int kPageSizeDefault = 20;
 inline constexpr int kPageSizeMax = 200;
 inline constexpr int kLogFollowers = 128;  // logs followed at once; each holds a thread of the server
+inline constexpr int kWatchers = 128;      // watches of runs and lists at once; likewise
+inline constexpr int kApplyRuns = 10'000;  // runs that one ApplyToRuns looks at
+inline constexpr int kApplyNamed = 1000;   // of them named in the answer, and failures in it
+inline constexpr int kRunRequestDays = 7;  // how long the id of a request is remembered
 
 // --- Tasks ---
 inline constexpr int kLoopIterations = 100'000;  // of one loop

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"slices"
@@ -18,7 +19,19 @@ func (g *gateway) route(w http.ResponseWriter, r *http.Request) {
 		limited(g.streams, "log and artifact streams", stream).ServeHTTP(w, r)
 		return
 	}
+	if strings.HasSuffix(r.URL.Path, ":watch") {
+		limited(g.streams, "streams", http.HandlerFunc(g.serveWatch)).ServeHTTP(w, r)
+		return
+	}
 	g.calls.ServeHTTP(w, r)
+}
+
+// serveWatch takes no slot of the short requests, and ends when the gateway stops.
+func (g *gateway) serveWatch(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(g.stopping, cancel)()
+	g.rpcs.ServeHTTP(w, r.WithContext(ctx))
 }
 
 // routeCall looks at what exists only over HTTP first, as paths of RPCs match there too.

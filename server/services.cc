@@ -14,12 +14,14 @@
 #include "penstock/v1/metrics_exposition.grpc.pb.h"
 #include "penstock/v1/package_upload.grpc.pb.h"
 #include "penstock/v1/run_log.grpc.pb.h"
+#include "penstock/v1/run_operations.grpc.pb.h"
 #include "server/handlers/content.h"
 #include "server/handlers/experiment.h"
 #include "server/handlers/pipeline.h"
 #include "server/handlers/pipeline_package.h"
 #include "server/handlers/report.h"
 #include "server/handlers/run.h"
+#include "server/handlers/run_operations.h"
 #include "server/rpc.h"
 
 namespace penstock {
@@ -203,6 +205,36 @@ class ArtifactContents final : public Bound<penstock::v1::ArtifactContentService
   }
 };
 
+class RunOperations final : public Bound<penstock::v1::RunOperationsService::Service> {
+ public:
+  using Bound::Bound;
+  PENSTOCK_RPC(RunOperationsService, CreateRun, penstock::v1::CreateRunRequest, api::Run,
+               RunCreateOnce(deps_, *request, reply))
+  PENSTOCK_RPC(RunOperationsService, GetRunRecord, penstock::v1::GetRunRecordRequest, penstock::v1::RunRecord,
+               RunRecordGet(deps_, *request, reply))
+  PENSTOCK_RPC(RunOperationsService, UpdateRun, penstock::v1::UpdateRunRequest, penstock::v1::RunRecord,
+               RunUpdate(deps_, *request, reply))
+  PENSTOCK_RPC(RunOperationsService, ApplyToRuns, penstock::v1::ApplyToRunsRequest,
+               penstock::v1::ApplyToRunsResponse, RunsApply(deps_, *request, reply))
+  grpc::Status WatchRun(ServerContext* context, const penstock::v1::WatchRunRequest* request,
+                        grpc::ServerWriter<api::Run>* writer) override {
+    return HandleRpc(deps_, "RunOperationsService/WatchRun", [&] {
+      return RunWatch(
+          deps_, *request, [writer](const api::Run& run) { return writer->Write(run); },
+          [context] { return context->IsCancelled(); });
+    });
+  }
+  grpc::Status WatchRuns(ServerContext* context, const penstock::v1::WatchRunsRequest* request,
+                         grpc::ServerWriter<penstock::v1::RunListChange>* writer) override {
+    return HandleRpc(deps_, "RunOperationsService/WatchRuns", [&] {
+      return RunsWatch(
+          deps_, *request,
+          [writer](const penstock::v1::RunListChange& change) { return writer->Write(change); },
+          [context] { return context->IsCancelled(); });
+    });
+  }
+};
+
 absl::Status Exposition(Deps& deps, penstock::v1::GetMetricsResponse* reply) {
   reply->set_text(deps.metrics.Text());
   return absl::OkStatus();
@@ -229,6 +261,7 @@ Services MakeServices(Deps& deps) {
   services.push_back(std::make_unique<Healthz>(deps));
   services.push_back(std::make_unique<PackageUploads>(deps));
   services.push_back(std::make_unique<RunLogs>(deps));
+  services.push_back(std::make_unique<RunOperations>(deps));
   services.push_back(std::make_unique<ArtifactContents>(deps));
   services.push_back(std::make_unique<MetricsExposition>(deps));
   return services;

@@ -72,6 +72,14 @@ struct RunConfigRow {
   std::string plugins_input;  // JSON object by name of the plugin; empty for none
 };
 
+// A client's request to create a run at most once.
+struct RunRequestRow {
+  std::string request_id;  // chosen by the client
+  std::string run_id;
+  std::string request_sha256;  // of the whole request
+  absl::Time created_at;
+};
+
 struct RunStateRow {
   RunState state = RunState::kPending;
   absl::Time updated_at;

@@ -5,6 +5,7 @@
 #include "common/status_macros.h"
 #include "storage/setting_store.h"
 #include "storage/spec_store.h"
+#include "storage/tag_store.h"
 
 namespace penstock {
 namespace {
@@ -36,10 +37,6 @@ constexpr char kVersionTagsDelete[] = R"sql(
   DELETE FROM tags WHERE owner_id IN (SELECT pipeline_version_id FROM pipeline_versions WHERE pipeline_id = $1))sql";
 constexpr char kVersionSpecs[] = "SELECT DISTINCT spec_sha256 FROM pipeline_versions WHERE pipeline_id = $1";
 
-constexpr char kTagInsert[] = "INSERT INTO tags (owner_id, name, value) VALUES ($1, $2, $3)";
-constexpr char kTagsDelete[] = "DELETE FROM tags WHERE owner_id = $1";
-constexpr char kTagsSelect[] = "SELECT name, value FROM tags WHERE owner_id = $1";
-
 constexpr ListField kPipelineFields[] = {
     {"id", "pipeline_id"},
     {"pipeline_id", "pipeline_id"},
@@ -69,26 +66,6 @@ PipelineRow ReadPipeline(const db::Row& row) {
 PipelineVersionRow ReadVersion(const db::Row& row) {
   return {row.String(0), row.String(1), row.String(2), row.String(3), row.String(4),
           row.String(5), row.String(6), row.String(7), row.Time(8),   {}};
-}
-
-absl::Status TagsInsert(db::Tx& tx, absl::string_view owner_id, const Tags& tags) {
-  for (const auto& [name, value] : tags) {
-    RETURN_IF_ERROR(tx.Execute(kTagInsert, {owner_id, name, value}).status());
-  }
-  return absl::OkStatus();
-}
-
-absl::Status TagsReplace(db::Tx& tx, absl::string_view owner_id, const std::optional<Tags>& tags) {
-  if (!tags.has_value()) return absl::OkStatus();
-  RETURN_IF_ERROR(tx.Execute(kTagsDelete, {owner_id}).status());
-  return TagsInsert(tx, owner_id, *tags);
-}
-
-absl::Status TagsRead(db::Tx& tx, absl::string_view owner_id, Tags& tags) {
-  return tx.Query(kTagsSelect, {owner_id}, [&](const db::Row& row) {
-    tags[row.String(0)] = row.String(1);
-    return absl::OkStatus();
-  });
 }
 
 absl::StatusOr<PipelineRow> SelectPipeline(db::Tx& tx, absl::string_view where, db::Params params,
@@ -162,7 +139,7 @@ absl::Status PipelineUpdate(db::Tx& tx, absl::string_view pipeline_id, absl::str
   if (!display_name.empty()) {
     RETURN_IF_ERROR(tx.Execute(kPipelineRename, {pipeline_id, display_name}).status());
   }
-  return TagsReplace(tx, pipeline_id, tags);
+  return tags.has_value() ? TagsReplace(tx, pipeline_id, *tags) : absl::OkStatus();
 }
 
 absl::Status PipelineDelete(db::Tx& tx, absl::string_view pipeline_id, bool cascade) {
@@ -176,7 +153,7 @@ absl::Status PipelineDelete(db::Tx& tx, absl::string_view pipeline_id, bool casc
   RETURN_IF_ERROR(tx.Execute(kVersionTagsDelete, {pipeline_id}).status());
   RETURN_IF_ERROR(tx.Execute(kVersionsDelete, {pipeline_id}).status());
   for (const std::string& spec : specs) RETURN_IF_ERROR(SpecDeleteUnused(tx, spec));
-  RETURN_IF_ERROR(tx.Execute(kTagsDelete, {pipeline_id}).status());
+  RETURN_IF_ERROR(TagsDelete(tx, pipeline_id));
   RETURN_IF_ERROR(tx.Execute(kPipelineDelete, {pipeline_id}).status());
   RETURN_IF_ERROR(CounterDelete(tx, VersionCounter(pipeline_id)));
   return CounterAdd(tx, kPipelineCounter, -1);
@@ -227,12 +204,12 @@ absl::Status PipelineVersionUpdate(db::Tx& tx, absl::string_view pipeline_versio
   if (!display_name.empty()) {
     RETURN_IF_ERROR(tx.Execute(kVersionRename, {pipeline_version_id, display_name}).status());
   }
-  return TagsReplace(tx, pipeline_version_id, tags);
+  return tags.has_value() ? TagsReplace(tx, pipeline_version_id, *tags) : absl::OkStatus();
 }
 
 absl::Status PipelineVersionDelete(db::Tx& tx, absl::string_view pipeline_version_id) {
   ASSIGN_OR_RETURN(const PipelineVersionRow row, PipelineVersionGet(tx, pipeline_version_id));
-  RETURN_IF_ERROR(tx.Execute(kTagsDelete, {pipeline_version_id}).status());
+  RETURN_IF_ERROR(TagsDelete(tx, pipeline_version_id));
   RETURN_IF_ERROR(tx.Execute(kVersionDelete, {pipeline_version_id}).status());
   RETURN_IF_ERROR(SpecDeleteUnused(tx, row.spec_sha256));
   return CounterAdd(tx, VersionCounter(row.pipeline_id), -1);

@@ -7,6 +7,7 @@
 #include "common/status_macros.h"
 #include "storage/setting_store.h"
 #include "storage/spec_store.h"
+#include "storage/tag_store.h"
 
 namespace penstock {
 namespace {
@@ -48,6 +49,7 @@ constexpr char kSetState[] =
     "UPDATE runs SET state = $3, finished_at_us = $4 WHERE run_id = $1 AND state = $2";
 constexpr char kSelectInState[] =
     "SELECT run_id FROM runs WHERE state = $1 ORDER BY created_at_us, run_id LIMIT $2";
+constexpr char kSetDescription[] = "UPDATE runs SET description = $2 WHERE run_id = $1";
 constexpr char kSetStorageState[] = "UPDATE runs SET storage_state = $2 WHERE run_id = $1";
 constexpr char kDelete[] = "DELETE FROM runs WHERE run_id = $1";
 
@@ -111,7 +113,7 @@ absl::Status QueryRuns(db::Tx& tx, absl::string_view sql, const std::vector<std:
 }  // namespace
 
 const ListResource& RunResource() {
-  static constexpr ListResource resource = {"runs", "runs", "run_id", kFields};
+  static constexpr ListResource resource = {"runs", "runs", "run_id", kFields, /*has_tags=*/true};
   return resource;
 }
 
@@ -229,10 +231,16 @@ absl::Status RunSetStorageState(db::Tx& tx, absl::string_view run_id, StorageSta
   return changed == 0 ? error::RunNotFound(run_id) : absl::OkStatus();
 }
 
+absl::Status RunSetDescription(db::Tx& tx, absl::string_view run_id, absl::string_view description) {
+  ASSIGN_OR_RETURN(const int64_t changed, tx.Execute(kSetDescription, {run_id, description}));
+  return changed == 0 ? error::RunNotFound(run_id) : absl::OkStatus();
+}
+
 absl::Status RunDelete(db::Tx& tx, absl::string_view run_id) {
   ASSIGN_OR_RETURN(const RunRow row, RunGet(tx, run_id));
   ASSIGN_OR_RETURN(const RunConfigRow config, RunConfigGet(tx, run_id));
   RETURN_IF_ERROR(tx.Execute(kDelete, {run_id}).status());
+  RETURN_IF_ERROR(TagsDelete(tx, run_id));
   RETURN_IF_ERROR(SpecDeleteUnused(tx, config.spec_sha256));
   return CountersAdd(tx, kCounter, ExperimentCounter(row.experiment_id), -1);
 }

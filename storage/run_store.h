@@ -49,6 +49,7 @@ absl::Status RunReopen(db::Tx& tx, absl::string_view run_id, absl::Time at);
 
 // NOT_FOUND.
 absl::Status RunSetStorageState(db::Tx& tx, absl::string_view run_id, StorageState state);
+absl::Status RunSetDescription(db::Tx& tx, absl::string_view run_id, absl::string_view description);
 
 // Deletes the run and everything that belongs to it. NOT_FOUND.
 absl::Status RunDelete(db::Tx& tx, absl::string_view run_id);

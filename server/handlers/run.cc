@@ -14,8 +14,10 @@
 #include "server/validate.h"
 #include "storage/experiment_store.h"
 #include "storage/pipeline_store.h"
+#include "storage/run_request_store.h"
 #include "storage/run_store.h"
 #include "storage/spec_store.h"
+#include "storage/tag_store.h"
 #include "storage/task_store.h"
 
 namespace penstock {
@@ -130,10 +132,38 @@ absl::Status ReadRuns(db::Tx& tx, const std::vector<RunRow>& rows, const std::fu
   return absl::OkStatus();
 }
 
+// The run that the request has created before; empty if it has not.
+absl::StatusOr<std::string> CreatedBefore(db::Tx& tx, const RunCreateOptions& options) {
+  if (options.request_id.empty()) return "";
+  ASSIGN_OR_RETURN(const auto known, RunRequestFind(tx, options.request_id));
+  if (!known.has_value()) return "";
+  if (known->request_sha256 != options.request_sha256) return error::RunRequestIdTaken(options.request_id);
+  return known->run_id;
+}
+
+// Answers with a run that is there already.
+absl::Status ReplyWith(Deps& deps, const std::string& run_id, api::Run* reply) {
+  api::GetRunRequest get;
+  get.set_run_id(run_id);
+  return RunGet(deps, get, reply);
+}
+
 }  // namespace
 
 absl::Status RunCreate(Deps& deps, const api::CreateRunRequest& request, api::Run* reply) {
-  const api::Run& given = request.run();
+  return RunCreate(deps, request.run(), {}, reply);
+}
+
+absl::Status RunCreate(Deps& deps, const api::Run& given, const RunCreateOptions& options, api::Run* reply) {
+  std::string created_before;
+  if (!options.request_id.empty()) {
+    // Before the checks: what it names may be gone by now.
+    RETURN_IF_ERROR(deps.store.Read([&](db::Tx& tx) -> absl::Status {
+      ASSIGN_OR_RETURN(created_before, CreatedBefore(tx, options));
+      return absl::OkStatus();
+    }));
+    if (!created_before.empty()) return ReplyWith(deps, created_before, reply);
+  }
   RETURN_IF_ERROR(CheckNewRun(given));
   RunRow row;
   ASSIGN_OR_RETURN(const Document document, DocumentOf(deps, given, row));
@@ -154,11 +184,19 @@ absl::Status RunCreate(Deps& deps, const api::CreateRunRequest& request, api::Ru
   row.finished_at = absl::UnixEpoch();
   const bool own_spec = row.pipeline_version_id.empty();
   const absl::Status inserted = deps.store.Write([&](db::Tx& tx) -> absl::Status {
+    if (!options.request_id.empty()) {
+      ASSIGN_OR_RETURN(created_before, CreatedBefore(tx, options));
+      if (!created_before.empty()) return absl::OkStatus();
+      RETURN_IF_ERROR(
+          RunRequestInsert(tx, {options.request_id, row.run_id, options.request_sha256, row.created_at}));
+    }
     if (own_spec) RETURN_IF_ERROR(SpecPut(tx, document->sha256_hex, document->canonical_json));
-    return RunInsert(tx, row, config);
+    RETURN_IF_ERROR(RunInsert(tx, row, config));
+    return TagsInsert(tx, row.run_id, options.tags);
   });
   if (absl::IsNotFound(inserted)) deps.versions.Remove(row.pipeline_version_id);
   RETURN_IF_ERROR(inserted);
+  if (!created_before.empty()) return ReplyWith(deps, created_before, reply);
   if (own_spec) deps.documents.Put(document->sha256_hex, document);
   deps.store.notifier().Notify(Topic::kRuns, row.run_id);
 
@@ -204,15 +242,17 @@ absl::Status RunArchive(Deps& deps, const api::ArchiveRunRequest& request, googl
       [&](db::Tx& tx) { return RunSetStorageState(tx, request.run_id(), StorageState::kArchived); });
 }
 
+absl::Status RunUnarchive(db::Tx& tx, absl::string_view run_id) {
+  ASSIGN_OR_RETURN(const RunRow row, RunGet(tx, run_id));
+  ASSIGN_OR_RETURN(const ExperimentRow experiment, ExperimentGet(tx, row.experiment_id));
+  if (experiment.storage_state == StorageState::kArchived) {
+    return error::RunExperimentArchived(row.run_id, row.experiment_id);
+  }
+  return RunSetStorageState(tx, row.run_id, StorageState::kAvailable);
+}
+
 absl::Status RunUnarchive(Deps& deps, const api::UnarchiveRunRequest& request, google::protobuf::Empty*) {
-  return deps.store.Write([&](db::Tx& tx) -> absl::Status {
-    ASSIGN_OR_RETURN(const RunRow row, RunGet(tx, request.run_id()));
-    ASSIGN_OR_RETURN(const ExperimentRow experiment, ExperimentGet(tx, row.experiment_id));
-    if (experiment.storage_state == StorageState::kArchived) {
-      return error::RunExperimentArchived(row.run_id, row.experiment_id);
-    }
-    return RunSetStorageState(tx, row.run_id, StorageState::kAvailable);
-  });
+  return deps.store.Write([&](db::Tx& tx) { return RunUnarchive(tx, request.run_id()); });
 }
 
 absl::Status RunDelete(Deps& deps, const api::DeleteRunRequest& request, google::protobuf::Empty*) {
@@ -228,15 +268,17 @@ absl::Status RunRetry(Deps& deps, const api::RetryRunRequest& request, google::p
   return absl::OkStatus();
 }
 
+absl::Status RunTerminate(db::Tx& tx, absl::string_view run_id, absl::Time now) {
+  ASSIGN_OR_RETURN(const RunRow row, RunGet(tx, run_id));
+  if (row.state != RunState::kPending && row.state != RunState::kRunning) {
+    return error::RunNotTerminable(row.run_id, Name(row.state));
+  }
+  return RunSetState(tx, row.run_id, row.state, {RunState::kCanceling, now, 0, ""});
+}
+
 absl::Status RunTerminate(Deps& deps, const api::TerminateRunRequest& request, google::protobuf::Empty*) {
   const absl::Time now = deps.clock.Now();
-  RETURN_IF_ERROR(deps.store.Write([&](db::Tx& tx) -> absl::Status {
-    ASSIGN_OR_RETURN(const RunRow row, RunGet(tx, request.run_id()));
-    if (row.state != RunState::kPending && row.state != RunState::kRunning) {
-      return error::RunNotTerminable(row.run_id, Name(row.state));
-    }
-    return RunSetState(tx, row.run_id, row.state, {RunState::kCanceling, now, 0, ""});
-  }));
+  RETURN_IF_ERROR(deps.store.Write([&](db::Tx& tx) { return RunTerminate(tx, request.run_id(), now); }));
   deps.store.notifier().Notify(Topic::kRuns, request.run_id());
   return absl::OkStatus();
 }

@@ -1,0 +1,291 @@
+#include "server/handlers/run_operations.h"
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "common/errors.h"
+#include "common/limits.h"
+#include "common/sha256.h"
+#include "common/status_macros.h"
+#include "google/protobuf/io/coded_stream.h"
+#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+#include "server/handlers/run.h"
+#include "server/validate.h"
+#include "storage/list_query.h"
+#include "storage/run_store.h"
+#include "storage/tag_store.h"
+
+namespace penstock {
+namespace {
+
+using penstock::v1::ApplyToRunsRequest;
+using penstock::v1::ApplyToRunsResponse;
+
+constexpr int kApplyBatch = 100;  // runs in one transaction
+
+// The same bytes for equal messages of this process.
+std::string Bytes(const google::protobuf::Message& message) {
+  std::string bytes;
+  google::protobuf::io::StringOutputStream stream(&bytes);
+  google::protobuf::io::CodedOutputStream coded(&stream);
+  coded.SetSerializationDeterministic(true);
+  message.SerializeToCodedStream(&coded);
+  coded.Trim();
+  return bytes;
+}
+
+absl::Status ReadRecord(db::Tx& tx, const std::string& run_id, penstock::v1::RunRecord* reply) {
+  reply->Clear();
+  ASSIGN_OR_RETURN(const RunRow row, RunGet(tx, run_id));
+  Tags tags;
+  RETURN_IF_ERROR(TagsRead(tx, run_id, tags));
+  reply->set_run_id(row.run_id);
+  reply->set_description(row.description);
+  reply->mutable_tags()->insert(tags.begin(), tags.end());
+  return absl::OkStatus();
+}
+
+absl::Status CheckApply(const ApplyToRunsRequest& request) {
+  const bool restricted = !request.experiment_id().empty() || !request.filter().empty();
+  if (request.action() == ApplyToRunsRequest::ACTION_UNSPECIFIED ||
+      !ApplyToRunsRequest::Action_IsValid(request.action())) {
+    return error::FieldRequired("action", "give ARCHIVE, UNARCHIVE, TERMINATE, DELETE or TAG");
+  }
+  if (restricted == request.all()) {
+    return absl::InvalidArgumentError(
+        "say which runs are meant: give experiment_id or filter, or set all to mean every run, but not both");
+  }
+  const bool has_tags = request.tags_size() > 0 || request.remove_tags_size() > 0;
+  if ((request.action() == ApplyToRunsRequest::TAG) != has_tags) {
+    return absl::InvalidArgumentError(
+        "tags and remove_tags belong to the action TAG, which needs one of them");
+  }
+  return CheckTags(TagsFrom(request.tags()));
+}
+
+absl::Status ApplyTags(db::Tx& tx, const ApplyToRunsRequest& request, const RunRow& row, bool& changed) {
+  Tags tags;
+  RETURN_IF_ERROR(TagsRead(tx, row.run_id, tags));
+  const Tags before = tags;
+  for (const std::string& name : request.remove_tags()) tags.erase(name);
+  for (const auto& [name, value] : request.tags()) tags[name] = value;
+  RETURN_IF_ERROR(CheckTags(tags));
+  changed = tags != before;
+  return changed && !request.dry_run() ? TagsReplace(tx, row.run_id, tags) : absl::OkStatus();
+}
+
+// Does it to one run, or with `dry_run` finds out whether it would. A failure leaves the transaction usable.
+absl::Status ApplyTo(db::Tx& tx, const ApplyToRunsRequest& request, const RunRow& row, absl::Time now,
+                     bool& changed) {
+  const bool dry = request.dry_run();
+  changed = true;
+  switch (request.action()) {
+    case ApplyToRunsRequest::ARCHIVE:
+      changed = row.storage_state != StorageState::kArchived;
+      return changed && !dry ? RunSetStorageState(tx, row.run_id, StorageState::kArchived) : absl::OkStatus();
+    case ApplyToRunsRequest::UNARCHIVE:
+      changed = row.storage_state != StorageState::kAvailable;
+      return changed && !dry ? RunUnarchive(tx, row.run_id) : absl::OkStatus();
+    case ApplyToRunsRequest::TERMINATE:
+      changed = row.state == RunState::kPending || row.state == RunState::kRunning;
+      return changed && !dry ? RunTerminate(tx, row.run_id, now) : absl::OkStatus();
+    case ApplyToRunsRequest::DELETE:
+      return dry ? absl::OkStatus() : RunDelete(tx, row.run_id);
+    default:
+      return ApplyTags(tx, request, row, changed);
+  }
+}
+
+void Count(const RunRow& row, const absl::Status& status, bool changed, ApplyToRunsResponse& out) {
+  out.set_matched(out.matched() + 1);
+  if (!status.ok()) {
+    out.set_failed(out.failed() + 1);
+    if (out.failures_size() >= limits::kApplyNamed) return;
+    ApplyToRunsResponse::Failure* failure = out.add_failures();
+    failure->set_run_id(row.run_id);
+    failure->set_code(static_cast<int>(status.code()));
+    failure->set_message(std::string(status.message()));
+  } else if (changed) {
+    out.set_changed(out.changed() + 1);
+    if (out.run_ids_size() < limits::kApplyNamed) out.add_run_ids(row.run_id);
+  } else {
+    out.set_unchanged(out.unchanged() + 1);
+  }
+}
+
+absl::StatusOr<ListQuery> ApplyQuery(const Deps& deps, const ApplyToRunsRequest& request,
+                                     const std::string& page_token) {
+  std::optional<ListScope> scope;
+  if (!request.experiment_id().empty()) scope = ListScope{"experiment_id", request.experiment_id()};
+  const ListRequest list = {kApplyBatch, page_token, "created_at asc", request.filter()};
+  return ListQuery::Create(RunResource(), list, std::move(scope), deps.store.page_token_key());
+}
+
+// Each watch holds a thread of the server.
+class WatcherSlot {
+ public:
+  WatcherSlot() : taken_(++Watchers() <= limits::kWatchers) {}
+  ~WatcherSlot() { --Watchers(); }
+  WatcherSlot(const WatcherSlot&) = delete;
+  WatcherSlot& operator=(const WatcherSlot&) = delete;
+
+  absl::Status status() const {
+    if (taken_) return absl::OkStatus();
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "at most ", limits::kWatchers, " watches are served at once; ask with GetRun or ListRuns"));
+  }
+
+ private:
+  static std::atomic<int>& Watchers() {
+    static std::atomic<int> watchers{0};
+    return watchers;
+  }
+  const bool taken_;
+};
+
+// Waits after a read that took `took`: what is dear is read less often.
+void PauseAfter(absl::Duration took) {
+  constexpr absl::Duration kShortest = absl::Milliseconds(200);
+  constexpr absl::Duration kLongest = absl::Seconds(5);
+  absl::Notification never;
+  never.WaitForNotificationWithTimeout(std::clamp(20 * took, kShortest, kLongest));
+}
+
+bool HasEnded(const api::Run& run) {
+  return run.state() == api::SUCCEEDED || run.state() == api::FAILED || run.state() == api::CANCELED ||
+         run.state() == api::SKIPPED;
+}
+
+}  // namespace
+
+absl::Status RunCreateOnce(Deps& deps, const penstock::v1::CreateRunRequest& request, api::Run* reply) {
+  RunCreateOptions options;
+  options.request_id = request.request_id();
+  if (options.request_id.empty()) {
+    return error::FieldRequired("request_id",
+                                "give an id of your own, new for each run that you mean to create");
+  }
+  RETURN_IF_ERROR(CheckNewId("request_id", options.request_id));
+  options.tags = TagsFrom(request.tags());
+  RETURN_IF_ERROR(CheckTags(options.tags));
+  Sha256 hash;
+  hash.Add(Bytes(request));
+  options.request_sha256 = hash.HexDigest();
+  return RunCreate(deps, request.run(), options, reply);
+}
+
+absl::Status RunRecordGet(Deps& deps, const penstock::v1::GetRunRecordRequest& request,
+                          penstock::v1::RunRecord* reply) {
+  return deps.store.Read([&](db::Tx& tx) { return ReadRecord(tx, request.run_id(), reply); });
+}
+
+absl::Status RunUpdate(Deps& deps, const penstock::v1::UpdateRunRequest& request,
+                       penstock::v1::RunRecord* reply) {
+  RETURN_IF_ERROR(CheckDescription(request.description()));
+  const Tags tags = TagsFrom(request.tags().tags());
+  RETURN_IF_ERROR(CheckTags(tags));
+  return deps.store.Write([&](db::Tx& tx) -> absl::Status {
+    RETURN_IF_ERROR(RunGet(tx, request.run_id()).status());
+    if (request.has_description())
+      RETURN_IF_ERROR(RunSetDescription(tx, request.run_id(), request.description()));
+    if (request.has_tags()) RETURN_IF_ERROR(TagsReplace(tx, request.run_id(), tags));
+    return ReadRecord(tx, request.run_id(), reply);
+  });
+}
+
+absl::Status RunsApply(Deps& deps, const ApplyToRunsRequest& request, ApplyToRunsResponse* reply) {
+  RETURN_IF_ERROR(CheckApply(request));
+  std::string page_token = request.page_token();
+  do {
+    ASSIGN_OR_RETURN(const ListQuery query, ApplyQuery(deps, request, page_token));
+    const ApplyToRunsResponse before = *reply;
+    Page<RunRow> page;
+    const auto apply = [&](db::Tx& tx) -> absl::Status {
+      *reply = before;
+      RETURN_IF_ERROR(RunList(tx, request.experiment_id(), query, page));
+      const absl::Time now = deps.clock.Now();
+      for (const RunRow& row : page.rows) {
+        bool changed = false;
+        const absl::Status status = ApplyTo(tx, request, row, now, changed);
+        if (absl::IsUnavailable(status) || absl::IsInternal(status)) return status;  // of the database
+        Count(row, status, changed, *reply);
+      }
+      return absl::OkStatus();
+    };
+    RETURN_IF_ERROR(request.dry_run() ? deps.store.Read(apply) : deps.store.Write(apply));
+    if (!request.dry_run()) {
+      for (const RunRow& row : page.rows) deps.store.notifier().Notify(Topic::kRuns, row.run_id);
+    }
+    page_token = page.next_page_token;
+  } while (!page_token.empty() && reply->matched() < limits::kApplyRuns);
+  reply->set_next_page_token(page_token);
+  return absl::OkStatus();
+}
+
+absl::Status RunWatch(Deps& deps, const penstock::v1::WatchRunRequest& request,
+                      const std::function<bool(const api::Run&)>& send, const std::function<bool()>& gone) {
+  const WatcherSlot slot;
+  RETURN_IF_ERROR(slot.status());
+  api::GetRunRequest get;
+  get.set_run_id(request.run_id());
+  std::string sent;
+  while (!gone()) {
+    const absl::Time begun = deps.clock.Now();
+    api::Run run;
+    const absl::Status read = RunGet(deps, get, &run);
+    if (absl::IsNotFound(read) && !sent.empty()) return absl::OkStatus();  // deleted meanwhile
+    RETURN_IF_ERROR(read);
+    std::string bytes = Bytes(run);
+    if (bytes != sent && !send(run)) return absl::OkStatus();
+    if (HasEnded(run)) return absl::OkStatus();
+    sent = std::move(bytes);
+    PauseAfter(deps.clock.Now() - begun);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RunsWatch(Deps& deps, const penstock::v1::WatchRunsRequest& request,
+                       const std::function<bool(const penstock::v1::RunListChange&)>& send,
+                       const std::function<bool()>& gone) {
+  const WatcherSlot slot;
+  RETURN_IF_ERROR(slot.status());
+  api::ListRunsRequest list;
+  list.set_experiment_id(request.experiment_id());
+  list.set_page_size(request.page_size());
+  list.set_sort_by(request.sort_by().empty() ? "created_at desc" : request.sort_by());
+  list.set_filter(request.filter());
+  std::map<std::string, std::string> sent;  // by run
+  bool first = true;
+  int32_t total_size = 0;
+  while (!gone()) {
+    const absl::Time begun = deps.clock.Now();
+    api::ListRunsResponse page;
+    RETURN_IF_ERROR(RunList(deps, list, &page));
+    penstock::v1::RunListChange change;
+    std::map<std::string, std::string> now;
+    for (const api::Run& run : page.runs()) {
+      std::string& bytes = now[run.run_id()] = Bytes(run);
+      const auto before = sent.find(run.run_id());
+      if (before == sent.end() || before->second != bytes) *change.add_changed() = run;
+    }
+    for (const auto& [run_id, bytes] : sent) {
+      if (now.count(run_id) == 0) change.add_removed_run_ids(run_id);
+    }
+    change.set_total_size(page.total_size());
+    const bool differs = first || change.changed_size() > 0 || change.removed_run_ids_size() > 0 ||
+                         total_size != page.total_size();
+    if (differs && !send(change)) return absl::OkStatus();
+    first = false;
+    total_size = page.total_size();
+    sent = std::move(now);
+    PauseAfter(deps.clock.Now() - begun);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace penstock
