@@ -134,7 +134,7 @@ class Server:
     def request(self, method: str, path: str, **arguments: Any) -> requests.Response:
         """A call below /apis/v2beta1, or from the root if the path says so."""
         arguments.setdefault('timeout', 30)
-        full = path if path.startswith(('/apis/', '/metrics')) else API + path
+        full = path if path.startswith(('/apis/', '/metrics', '/openapi.json')) else API + path
         with requests.Session() as session:
             session.trust_env = False
             return session.request(method, self.url + full, **arguments)
