@@ -15,6 +15,8 @@ namespace {
 constexpr std::pair<TriggerKind, absl::string_view> kNames[] = {
     {TriggerKind::kOnce, "ONCE"}, {TriggerKind::kCron, "CRON"}, {TriggerKind::kInterval, "INTERVAL"}};
 
+constexpr absl::Time kLastTime = absl::FromUnixSeconds(253'402'300'799);  // of the year 9999, as on the wire
+
 }  // namespace
 
 absl::string_view Name(TriggerKind kind) {
@@ -63,7 +65,8 @@ absl::StatusOr<Trigger> Trigger::Create(const TriggerSpec& spec) {
 }
 
 std::optional<absl::Time> Trigger::Within(std::optional<absl::Time> slot) const {
-  return slot.has_value() && spec_.end_at.has_value() && *slot > *spec_.end_at ? std::nullopt : slot;
+  if (!slot.has_value()) return slot;
+  return *slot > std::min(kLastTime, spec_.end_at.value_or(kLastTime)) ? std::nullopt : slot;
 }
 
 std::optional<absl::Time> Trigger::First(absl::Time reference) const {
