@@ -85,7 +85,7 @@ def test_errors_carry_kfps_detail(call):
     assert status.details[0].Unpack(detail) and detail.code == 5 and detail.message
 
 
-@pytest.mark.parametrize('method', ['RecurringRunService/ListRecurringRuns', 'ReportService/ReportWorkflow'])
+@pytest.mark.parametrize('method', ['ReportService/ReportScheduledWorkflow', 'ReportService/ReportWorkflow'])
 def test_what_is_not_served_yet(call, method):
     with pytest.raises(grpc.RpcError) as error:
         call(method)
