@@ -98,6 +98,14 @@ absl::Status TaskMoved(absl::string_view task_id) {
   return absl::AbortedError(StrCat("Task ", task_id, " was changed by someone else at the same moment"));
 }
 
+absl::Status RecurringRunNotFound(absl::string_view recurring_run_id) {
+  return absl::NotFoundError(StrCat("Recurring run ", recurring_run_id, " not found"));
+}
+absl::Status RecurringRunMoved(absl::string_view recurring_run_id) {
+  return absl::AbortedError(StrCat("Recurring run ", recurring_run_id,
+                                   " was changed by someone else at the same moment; try again"));
+}
+
 absl::Status NotServed(absl::string_view what) {
   return absl::UnimplementedError(StrCat(what, " is not served yet"));
 }

@@ -40,6 +40,10 @@ absl::Status RunWithoutPipeline();
 absl::Status TaskNotFound(absl::string_view run_id, absl::string_view task);
 absl::Status TaskMoved(absl::string_view task_id);
 
+// --- Recurring runs ---
+absl::Status RecurringRunNotFound(absl::string_view recurring_run_id);
+absl::Status RecurringRunMoved(absl::string_view recurring_run_id);
+
 // --- What is not there yet ---
 absl::Status NotServed(absl::string_view what);
 absl::Status NotServedAsInKfp(absl::string_view what);

@@ -1,13 +1,20 @@
 #include "common/ids.h"
 
+#include <openssl/evp.h>
+
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
 
 namespace penstock {
 namespace {
 
+// Of the runs of recurring runs in KFP.
+constexpr char kRecurringRunSpace[] = "c2f3a9d4-1e6b-4c8a-9f7d-0b5e3a1c2d4f";
 constexpr uint64_t kCounterBits = 42;
 constexpr uint64_t kCounterMask = (uint64_t{1} << kCounterBits) - 1;
 
@@ -37,6 +44,23 @@ std::string Uuid7Generator::NewId() {
 std::string SequentialIdGenerator::NewId() {
   absl::MutexLock lock(&mutex_);
   return absl::StrFormat("00000000-0000-7000-8000-%012x", next_++);
+}
+
+std::string Uuid5(absl::string_view space, absl::string_view name) {
+  const std::string bytes =
+      absl::StrCat(absl::HexStringToBytes(absl::StrReplaceAll(space, {{"-", ""}})), name);
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned int size = 0;
+  EVP_Digest(bytes.data(), bytes.size(), digest, &size, EVP_sha1(), nullptr);
+  digest[6] = (digest[6] & 0x0f) | 0x50;
+  digest[8] = (digest[8] & 0x3f) | 0x80;
+  const std::string hex = absl::BytesToHexString(absl::string_view(reinterpret_cast<char*>(digest), 16));
+  return absl::StrCat(hex.substr(0, 8), "-", hex.substr(8, 4), "-", hex.substr(12, 4), "-", hex.substr(16, 4),
+                      "-", hex.substr(20));
+}
+
+std::string RecurringRunRunId(absl::string_view recurring_run_id, absl::string_view display_name) {
+  return Uuid5(kRecurringRunSpace, absl::StrCat(recurring_run_id, "/", display_name));
 }
 
 bool LooksLikeUuid(absl::string_view text) {

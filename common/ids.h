@@ -45,6 +45,12 @@ class SequentialIdGenerator final : public IdGenerator {
   uint64_t next_ ABSL_GUARDED_BY(mutex_) = 1;
 };
 
+// RFC 9562 UUIDv5: the same for the same `name` in the same `space`, which is a UUID.
+std::string Uuid5(absl::string_view space, absl::string_view name);
+
+// The id of the run `display_name` of a recurring run, as KFP makes it: so there is one of each name.
+std::string RecurringRunRunId(absl::string_view recurring_run_id, absl::string_view display_name);
+
 // Whether `text` has the form of a UUID of any version, in either case.
 bool LooksLikeUuid(absl::string_view text);
 

@@ -31,6 +31,13 @@ TEST(Uuid7Generator, IncreasesWithinAMillisecondAndWhenTheClockStepsBack) {
   }
 }
 
+// The vector of Python's documentation: uuid.uuid5(uuid.NAMESPACE_DNS, 'python.org').
+TEST(Uuid5, IsThatOfTheStandard) {
+  EXPECT_EQ(Uuid5("6ba7b810-9dad-11d1-80b4-00c04fd430c8", "python.org"),
+            "886313e1-3b8a-5372-9b90-0c9aee199e5d");
+  EXPECT_EQ(RecurringRunRunId("a", "b"), Uuid5("c2f3a9d4-1e6b-4c8a-9f7d-0b5e3a1c2d4f", "a/b"));
+}
+
 TEST(LooksLikeUuid, TellsUuidsFromOtherText) {
   EXPECT_TRUE(LooksLikeUuid("0190163d-8694-739b-aea5-966c26f8ad91"));
   EXPECT_TRUE(LooksLikeUuid("0190163D-8694-739B-AEA5-966C26F8AD91"));

@@ -63,6 +63,18 @@ inline constexpr int kApplyRuns = 10'000;  // runs that one ApplyToRuns looks at
 inline constexpr int kApplyNamed = 1000;   // of them named in the answer, and failures in it
 inline constexpr int kRunRequestDays = 7;  // how long the id of a request is remembered
 
+// --- Recurring runs ---
+inline constexpr int kCronBytes = 1024;
+inline constexpr int kTimeZoneBytes = 64;
+inline constexpr int64_t kScheduleIntervalSeconds = int64_t{100} * 366 * 24 * 3600;
+inline constexpr int64_t kScheduleRunsPerHour = 1800;  // that one schedule starts, unless it is forced
+inline constexpr int kScheduleConcurrencyMax = 10;     // unfinished runs of one schedule, KFP's own bound
+inline constexpr int kScheduleSlotsPerPass = 10'000;   // slots of one schedule that a pass decides
+inline constexpr int kScheduleRowsPerPass = 100;    // ticks without a run, each in a row; more share one row
+inline constexpr int kScheduleTicksKept = 10'000;   // newest ticks of one schedule; older ones are removed
+inline constexpr int kPreviewTicksMax = 1000;       // ticks that a preview lists
+inline constexpr int kPreviewCountMax = 1'000'000;  // runs that it counts
+
 // --- Tasks ---
 inline constexpr int kLoopIterations = 100'000;  // of one loop
 inline constexpr int kRunTasks = 200'000;        // of one run, each iteration with its tasks

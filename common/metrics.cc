@@ -30,6 +30,10 @@ Metrics::Metrics()
           NewCounter(registry_, "penstock_server_attempts_started_total", "Attempts of tasks started")),
       tasks_ended(
           NewCounter(registry_, "penstock_server_attempts_ended_total", "Attempts of tasks that ended")),
+      ticks_decided(NewCounter(registry_, "penstock_server_ticks_decided_total",
+                               "Ticks of recurring runs that were decided, whatever the decision")),
+      ticks_fired(NewCounter(registry_, "penstock_server_ticks_fired_total",
+                             "Ticks of recurring runs that started a run")),
       engine_errors(
           NewCounter(registry_, "penstock_server_engine_errors_total", "Engine passes that failed")),
       runs_active(NewGauge(registry_, "penstock_server_runs_active", "Runs being driven now")),

@@ -17,7 +17,7 @@ readonly packages=(
   build-essential ca-certificates ccache clang-format cmake libabsl-dev libarchive-dev libcurl4-openssl-dev
   libgmock-dev libgrpc++-dev libgtest-dev libpqxx-dev libprotobuf-dev libspdlog-dev libsqlite3-dev libssl-dev
   libyaml-dev libzstd-dev mold ninja-build nlohmann-json3-dev pkg-config prometheus-cpp-dev protobuf-compiler
-  protobuf-compiler-grpc python3-venv
+  protobuf-compiler-grpc python3-venv tzdata
 )
 readonly test_packages=(postgresql)
 

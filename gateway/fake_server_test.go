@@ -34,6 +34,7 @@ type fakeServer struct {
 	penstock.UnimplementedRunLogServiceServer
 	penstock.UnimplementedArtifactContentServiceServer
 	penstock.UnimplementedMetricsExpositionServiceServer
+	penstock.UnimplementedScheduleServiceServer
 
 	answer       func(method string, request proto.Message) (proto.Message, error)
 	readLog      func(*penstock.ReadTaskLogRequest, grpc.ServerStreamingServer[penstock.LogChunk]) error
@@ -97,6 +98,7 @@ func (f *fakeServer) startAt(t *testing.T, path string) string {
 	penstock.RegisterRunLogServiceServer(server, f)
 	penstock.RegisterArtifactContentServiceServer(server, f)
 	penstock.RegisterMetricsExpositionServiceServer(server, f)
+	penstock.RegisterScheduleServiceServer(server, f)
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(server.Stop)
 	return "unix:" + path

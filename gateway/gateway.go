@@ -91,6 +91,7 @@ func (g *gateway) newRPCMux(conn *grpc.ClientConn) (*runtime.ServeMux, error) {
 		kfp.RegisterReportServiceHandler,
 		kfp.RegisterRunServiceHandler,
 		penstock.RegisterRunOperationsServiceHandler,
+		penstock.RegisterScheduleServiceHandler,
 	}
 	for _, f := range register {
 		if err := f(context.Background(), mux, conn); err != nil {

@@ -14,9 +14,11 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/penstock/penstock/gateway/gen/kfp"
+	"github.com/penstock/penstock/gateway/gen/penstock"
 )
 
 const api = "/apis/v2beta1"
@@ -85,6 +87,34 @@ func TestPathsReachTheirRPC(t *testing.T) {
 			&kfp.ReportWorkflowRequest{Workflow: `{"kind":"Workflow"}`}},
 	} {
 		g.do(c.method, api+c.path, c.body).expect(t, 200)
+		rpc, request, _ := fake.last()
+		if rpc != c.rpc || !proto.Equal(request, c.request) {
+			t.Errorf("%s %s reached %s with %v", c.method, c.path, rpc, request)
+		}
+	}
+}
+
+func TestPathsOfSchedulesReachTheirRPC(t *testing.T) {
+	g, fake := startBoth(t)
+	trigger := &kfp.Trigger{Trigger: &kfp.Trigger_CronSchedule{CronSchedule: &kfp.CronSchedule{Cron: "@daily"}}}
+	zone := "Asia/Tokyo"
+	for _, c := range []struct {
+		method, path, body, rpc string
+		request                 proto.Message
+	}{
+		{"POST", "?time_zone=Asia/Tokyo&force=true", `{"display_name":"d"}`, "CreateSchedule",
+			&penstock.CreateScheduleRequest{RecurringRun: &kfp.RecurringRun{DisplayName: "d"}, TimeZone: zone, Force: true}},
+		{"GET", "/r", "", "GetSchedule", &penstock.GetScheduleRequest{RecurringRunId: "r"}},
+		{"PATCH", "/r?time_zone=Asia/Tokyo", `{"display_name":"d"}`, "UpdateRecurringRun",
+			&penstock.UpdateRecurringRunRequest{RecurringRun: &kfp.RecurringRun{RecurringRunId: "r", DisplayName: "d"},
+				UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"display_name"}}, TimeZone: &zone}},
+		{"GET", "/r:preview?count=3", "", "PreviewSchedule", &penstock.PreviewScheduleRequest{RecurringRunId: "r", Count: 3}},
+		{"POST", ":preview", `{"trigger":{"cron_schedule":{"cron":"@daily"}},"time_zone":"Asia/Tokyo"}`, "PreviewSchedule",
+			&penstock.PreviewScheduleRequest{Trigger: trigger, TimeZone: zone}},
+		{"GET", "/r/ticks?page_size=5", "", "ListScheduleTicks",
+			&penstock.ListScheduleTicksRequest{RecurringRunId: "r", PageSize: 5}},
+	} {
+		g.do(c.method, "/apis/penstock/v1/recurringruns"+c.path, c.body).expect(t, 200)
 		rpc, request, _ := fake.last()
 		if rpc != c.rpc || !proto.Equal(request, c.request) {
 			t.Errorf("%s %s reached %s with %v", c.method, c.path, rpc, request)

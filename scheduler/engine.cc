@@ -13,10 +13,10 @@
 namespace penstock {
 
 using engine_internal::IsTransient;
+using engine_internal::kSchedulerLease;
 
 namespace {
 
-constexpr char kLease[] = "scheduler";
 constexpr absl::Duration kSayAgain = absl::Minutes(1);
 constexpr absl::Duration kErrorPause = absl::Milliseconds(500);
 
@@ -36,7 +36,7 @@ Engine::Engine(Store& store, Executor& executor, DocumentCache& documents, const
 Engine::~Engine() {
   store_.notifier().StopListening(Topic::kRuns);
   if (lease_.has_value()) {
-    (void)store_.Write([&](db::Tx& tx) { return LeaseRelease(tx, kLease, options_.holder); });
+    (void)store_.Write([&](db::Tx& tx) { return LeaseRelease(tx, kSchedulerLease, options_.holder); });
   }
 }
 
@@ -131,7 +131,8 @@ absl::StatusOr<bool> Engine::HoldLease(absl::Time now) {
   if (lease_.has_value() && now < lease_renewed_at_ + options_.lease_ttl / 3) return true;
   LeaseRow lease;
   RETURN_IF_ERROR(store_.Write([&](db::Tx& tx) -> absl::Status {
-    ASSIGN_OR_RETURN(lease, LeaseAcquire(tx, kLease, options_.holder, now, now + options_.lease_ttl));
+    ASSIGN_OR_RETURN(lease,
+                     LeaseAcquire(tx, kSchedulerLease, options_.holder, now, now + options_.lease_ttl));
     return absl::OkStatus();
   }));
   const bool mine = lease.holder == options_.holder;
@@ -168,7 +169,7 @@ absl::Status Engine::Commit(absl::Time now) {
   std::string current;
   const absl::Status status = store_.Write([&](db::Tx& tx) -> absl::Status {
     current.clear();
-    RETURN_IF_ERROR(LeaseCheck(tx, kLease, options_.holder, lease_->fence));
+    RETURN_IF_ERROR(LeaseCheck(tx, kSchedulerLease, options_.holder, lease_->fence));
     for (const std::string& run_id : touched_) {
       const auto run = runs_.find(run_id);
       if (run == runs_.end() || run->second.commit.empty()) continue;
@@ -198,6 +199,7 @@ void Engine::Command(PassResult& result) {
     spdlog::info("run ended run={} state={}", run_id, std::string(Name(run.snapshot.state)));
     metrics_.runs_finished.Increment();
     ++result.runs_finished;
+    if (!run.recurring_run_id.empty()) store_.notifier().Notify(Topic::kRecurringRuns, run.recurring_run_id);
     runs_.erase(active);
   }
   touched_.clear();

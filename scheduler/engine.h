@@ -64,6 +64,7 @@ class Engine {
  private:
   struct ActiveRun {
     RunSnapshot snapshot;
+    std::string recurring_run_id;               // whose schedule may wait for its end; or empty
     std::deque<int> ready;                      // in the order in which they became ready
     std::vector<int> newly_waiting;             // in this pass, for capacity; their rows do not say so yet
     std::optional<TaskLaunchPlan> next_launch;  // of ready.front(), planned once

@@ -1,4 +1,4 @@
-// What the parts of the engine share. For use by engine*.cc only.
+// What the parts of the scheduler share. For use by engine*.cc and recurring/ only.
 #pragma once
 
 #include "absl/status/status.h"
@@ -6,6 +6,9 @@
 #include "scheduler/executor/executor.h"
 
 namespace penstock::engine_internal {
+
+// Whoever holds it drives the runs of the database and decides its ticks.
+inline constexpr char kSchedulerLease[] = "scheduler";
 
 // As it is stored.
 absl::string_view OutcomeName(AttemptOutcome outcome);

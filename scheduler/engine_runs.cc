@@ -95,6 +95,7 @@ absl::Status Engine::LoadActive(const std::string& run_id, bool reattach,
   ActiveRun& run = runs_[run_id];
   run = ActiveRun{};
   run.snapshot = std::move(loaded.snapshot);
+  run.recurring_run_id = std::move(loaded.recurring_run_id);
   for (const LoadedRun::Running& running : loaded.running) {
     attempts_[running.attempt.attempt_id] = {run_id, running.task, running.attempt.number};
     if (!reattach) continue;

@@ -5,6 +5,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "common/json.h"
+#include "common/schedule/macros.h"
 #include "common/status_macros.h"
 #include "scheduler/plan/plan.h"
 #include "scheduler/plan/plan_retry.h"
@@ -64,6 +65,15 @@ RunFacts Facts(const StoredRun& stored, const RunPlan& plan, absl::string_view d
   facts.created_at = absl::FormatTime(absl::RFC3339_sec, stored.row.created_at, absl::UTCTimeZone());
   facts.scheduled_at = absl::FormatTime(absl::RFC3339_sec, stored.row.scheduled_at, absl::UTCTimeZone());
   return facts;
+}
+
+// The same at every reading. The number of a recurring run's run is put in when that is made.
+MacroValues Macros(const RunRow& row) {
+  MacroValues values;
+  values.run_id = row.run_id;
+  values.current_time = row.created_at;
+  if (!row.recurring_run_id.empty()) values.scheduled_time = row.scheduled_at;
+  return values;
 }
 
 absl::StatusOr<ArtifactRecord> RecordOf(const ArtifactRow& row) {
@@ -271,7 +281,9 @@ absl::StatusOr<LoadedRun> LoadRun(Store& store, DocumentCache& documents, absl::
   run.run_id = std::string(run_id);
   run.state = stored.row.state;
   run.facts = Facts(stored, *run.plan, default_root);
-  ASSIGN_OR_RETURN(const Json parameters, ParseJson(stored.config.parameters));
+  loaded.recurring_run_id = stored.row.recurring_run_id;
+  ASSIGN_OR_RETURN(Json parameters, ParseJson(stored.config.parameters));
+  ReplaceMacros(parameters, Macros(stored.row));
   run.root_inputs = std::make_shared<const TaskInputs>(RootInputs(run.plan->root(), parameters));
   RETURN_IF_ERROR(FillTasks(stored, loaded));
   return loaded;

@@ -14,6 +14,7 @@ namespace penstock {
 
 struct LoadedRun {
   RunSnapshot snapshot;
+  std::string recurring_run_id;  // what made it; or empty
   // Attempts that storage believes are running.
   struct Running {
     int task;

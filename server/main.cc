@@ -18,6 +18,7 @@
 #include "scheduler/engine.h"
 #include "scheduler/executor/local/env_commands.h"
 #include "scheduler/executor/local/local_executor.h"
+#include "scheduler/recurring/recurring_engine.h"
 #include "server/commands/copy.h"
 #include "server/commands/migrate.h"
 #include "server/data_dir.h"
@@ -83,7 +84,7 @@ PackageUrlOptions PackageUrls(const Config& config) {
           config.package_url_timeout};
 }
 
-// The scheduler half: engine and executor, on a thread of its own.
+// The scheduler half: engine and executor on a thread of its own, and recurring runs on another.
 class Scheduler {
  public:
   Scheduler(const Config& config, const DataDir& data_dir, Store& store, DocumentCache& documents,
@@ -91,8 +92,12 @@ class Scheduler {
       : executor_(std::make_unique<LocalExecutor>(ExecutorOptions(config, data_dir.path()), clock)),
         engine_(store, *executor_, documents, clock, ids, metrics,
                 EngineOptions{data_dir.path(), absl::StrCat("local:", data_dir.id()),
-                              static_cast<int>(config.active_runs_max)}) {}
+                              static_cast<int>(config.active_runs_max)}),
+        recurring_(store, documents, clock, metrics,
+                   RecurringEngineOptions{absl::StrCat("local:", data_dir.id())}) {}
   ~Scheduler() {
+    recurring_.Stop();
+    if (recurring_thread_.joinable()) recurring_thread_.join();
     engine_.Stop();
     if (thread_.joinable()) thread_.join();
     executor_.reset();  // before the engine, which its events go to
@@ -101,13 +106,16 @@ class Scheduler {
   absl::Status Start() {
     RETURN_IF_ERROR(engine_.Open());
     thread_ = std::thread([this] { engine_.Run(); });
+    recurring_thread_ = std::thread([this] { recurring_.Run(); });
     return absl::OkStatus();
   }
 
  private:
   std::unique_ptr<LocalExecutor> executor_;
   Engine engine_;
+  RecurringEngine recurring_;
   std::thread thread_;
+  std::thread recurring_thread_;
 };
 
 absl::Status Serve(const Config& config) {

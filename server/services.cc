@@ -15,13 +15,16 @@
 #include "penstock/v1/package_upload.grpc.pb.h"
 #include "penstock/v1/run_log.grpc.pb.h"
 #include "penstock/v1/run_operations.grpc.pb.h"
+#include "penstock/v1/schedule.grpc.pb.h"
 #include "server/handlers/content.h"
 #include "server/handlers/experiment.h"
 #include "server/handlers/pipeline.h"
 #include "server/handlers/pipeline_package.h"
+#include "server/handlers/recurring_run.h"
 #include "server/handlers/report.h"
 #include "server/handlers/run.h"
 #include "server/handlers/run_operations.h"
+#include "server/handlers/schedule.h"
 #include "server/rpc.h"
 
 namespace penstock {
@@ -119,15 +122,33 @@ class Runs final : public Bound<api::RunService::Service> {
 class RecurringRuns final : public Bound<api::RecurringRunService::Service> {
  public:
   using Bound::Bound;
-  PENSTOCK_RPC_NOT_SERVED(RecurringRunService, CreateRecurringRun, api::CreateRecurringRunRequest,
-                          api::RecurringRun)
-  PENSTOCK_RPC_NOT_SERVED(RecurringRunService, GetRecurringRun, api::GetRecurringRunRequest,
-                          api::RecurringRun)
-  PENSTOCK_RPC_NOT_SERVED(RecurringRunService, ListRecurringRuns, api::ListRecurringRunsRequest,
-                          api::ListRecurringRunsResponse)
-  PENSTOCK_RPC_NOT_SERVED(RecurringRunService, EnableRecurringRun, api::EnableRecurringRunRequest, Empty)
-  PENSTOCK_RPC_NOT_SERVED(RecurringRunService, DisableRecurringRun, api::DisableRecurringRunRequest, Empty)
-  PENSTOCK_RPC_NOT_SERVED(RecurringRunService, DeleteRecurringRun, api::DeleteRecurringRunRequest, Empty)
+  PENSTOCK_RPC(RecurringRunService, CreateRecurringRun, api::CreateRecurringRunRequest, api::RecurringRun,
+               RecurringRunCreate(deps_, *request, reply))
+  PENSTOCK_RPC(RecurringRunService, GetRecurringRun, api::GetRecurringRunRequest, api::RecurringRun,
+               RecurringRunGet(deps_, *request, reply))
+  PENSTOCK_RPC(RecurringRunService, ListRecurringRuns, api::ListRecurringRunsRequest,
+               api::ListRecurringRunsResponse, RecurringRunList(deps_, *request, reply))
+  PENSTOCK_RPC(RecurringRunService, EnableRecurringRun, api::EnableRecurringRunRequest, Empty,
+               RecurringRunEnable(deps_, *request, reply))
+  PENSTOCK_RPC(RecurringRunService, DisableRecurringRun, api::DisableRecurringRunRequest, Empty,
+               RecurringRunDisable(deps_, *request, reply))
+  PENSTOCK_RPC(RecurringRunService, DeleteRecurringRun, api::DeleteRecurringRunRequest, Empty,
+               RecurringRunDelete(deps_, *request, reply))
+};
+
+class Schedules final : public Bound<penstock::v1::ScheduleService::Service> {
+ public:
+  using Bound::Bound;
+  PENSTOCK_RPC(ScheduleService, CreateSchedule, penstock::v1::CreateScheduleRequest, penstock::v1::Schedule,
+               ScheduleCreate(deps_, *request, reply))
+  PENSTOCK_RPC(ScheduleService, GetSchedule, penstock::v1::GetScheduleRequest, penstock::v1::Schedule,
+               ScheduleGet(deps_, *request, reply))
+  PENSTOCK_RPC(ScheduleService, UpdateRecurringRun, penstock::v1::UpdateRecurringRunRequest,
+               penstock::v1::Schedule, ScheduleUpdate(deps_, *request, reply))
+  PENSTOCK_RPC(ScheduleService, PreviewSchedule, penstock::v1::PreviewScheduleRequest,
+               penstock::v1::PreviewScheduleResponse, SchedulePreview(deps_, *request, reply))
+  PENSTOCK_RPC(ScheduleService, ListScheduleTicks, penstock::v1::ListScheduleTicksRequest,
+               penstock::v1::ListScheduleTicksResponse, ScheduleTickList(deps_, *request, reply))
 };
 
 class Reports final : public Bound<api::ReportService::Service> {
@@ -255,6 +276,7 @@ Services MakeServices(Deps& deps) {
   services.push_back(std::make_unique<Pipelines>(deps));
   services.push_back(std::make_unique<Runs>(deps));
   services.push_back(std::make_unique<RecurringRuns>(deps));
+  services.push_back(std::make_unique<Schedules>(deps));
   services.push_back(std::make_unique<Reports>(deps));
   services.push_back(std::make_unique<Auth>(deps));
   services.push_back(std::make_unique<Visualizations>(deps));

@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
 #include "common/status_macros.h"
+#include "storage/recurring_run_store.h"
 #include "storage/setting_store.h"
 
 namespace penstock {
@@ -83,8 +84,9 @@ absl::Status ExperimentList(db::Tx& tx, const ListQuery& query, Page<ExperimentR
   return query.Run(tx, kColumns, kColumnCount, kCounter, Read, page);
 }
 
-absl::Status ExperimentArchive(db::Tx& tx, absl::string_view experiment_id) {
+absl::Status ExperimentArchive(db::Tx& tx, absl::string_view experiment_id, absl::Time now) {
   RETURN_IF_ERROR(SetStorageState(tx, experiment_id, StorageState::kArchived));
+  RETURN_IF_ERROR(RecurringRunsDisable(tx, experiment_id, now));
   return tx.Execute(kArchiveRuns, {experiment_id}).status();
 }
 

@@ -18,8 +18,9 @@ absl::Status ExperimentInsert(db::Tx& tx, const ExperimentRow& row);
 absl::StatusOr<ExperimentRow> ExperimentGet(db::Tx& tx, absl::string_view experiment_id);
 absl::Status ExperimentList(db::Tx& tx, const ListQuery& query, Page<ExperimentRow>& page);
 
-// Archives the experiment and all its runs, or makes only the experiment available again. NOT_FOUND.
-absl::Status ExperimentArchive(db::Tx& tx, absl::string_view experiment_id);
+// Archives the experiment and all its runs and disables its recurring runs, or makes only the experiment
+// available again. NOT_FOUND.
+absl::Status ExperimentArchive(db::Tx& tx, absl::string_view experiment_id, absl::Time now);
 absl::Status ExperimentUnarchive(db::Tx& tx, absl::string_view experiment_id);
 
 // Its runs stay, without an experiment to belong to. NOT_FOUND; ABORTED for the default experiment.

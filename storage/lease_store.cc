@@ -44,6 +44,11 @@ absl::Status LeaseCheck(db::Tx& tx, absl::string_view name, absl::string_view ho
   return absl::OkStatus();
 }
 
+absl::StatusOr<bool> LeaseIsHeldBy(db::Tx& tx, absl::string_view name, absl::string_view holder) {
+  ASSIGN_OR_RETURN(const auto lease, LeaseGet(tx, name));
+  return lease.has_value() && lease->holder == holder;
+}
+
 absl::Status LeaseRelease(db::Tx& tx, absl::string_view name, absl::string_view holder) {
   return tx.Execute(kRelease, {name, holder}).status();
 }

@@ -18,6 +18,9 @@ absl::StatusOr<LeaseRow> LeaseAcquire(db::Tx& tx, absl::string_view name, absl::
 // OK if `holder` still has the lease with this fence. ABORTED otherwise: its writes must not go through.
 absl::Status LeaseCheck(db::Tx& tx, absl::string_view name, absl::string_view holder, int64_t fence);
 
+// Whether `holder` has the lease, whatever its fence.
+absl::StatusOr<bool> LeaseIsHeldBy(db::Tx& tx, absl::string_view name, absl::string_view holder);
+
 // Gives it up, if it is `holder`'s.
 absl::Status LeaseRelease(db::Tx& tx, absl::string_view name, absl::string_view holder);
 

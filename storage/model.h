@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "common/schedule/tick.h"
+#include "common/schedule/trigger.h"
 #include "common/state.h"
 
 namespace penstock {
@@ -47,6 +49,9 @@ struct PipelineVersionRow {
   absl::Time created_at;
   Tags tags;
 };
+
+// Of runs that name none.
+inline constexpr char kDefaultServiceAccount[] = "pipeline-runner";
 
 struct RunRow {
   std::string run_id;
@@ -158,6 +163,47 @@ struct ArtifactTaskRow {
   std::string name;
   int position = 0;
   int64_t artifact_id = 0;
+};
+
+struct RecurringRunRow {
+  std::string recurring_run_id;
+  std::string experiment_id;
+  std::string namespace_;
+  std::string display_name;
+  std::string description;
+  std::string run_name;  // with what the names of its runs begin
+  std::string service_account;
+  std::string pipeline_id;          // empty when the spec came with it
+  std::string pipeline_version_id;  // likewise; also empty where each run takes the latest version
+  std::string spec_sha256;          // empty where each run takes the latest version
+  std::string pipeline_root;
+  int64_t max_concurrency = 1;
+  bool no_catchup = false;
+  bool enabled = false;
+  TriggerSpec trigger;
+  absl::Time created_at;
+  absl::Time updated_at;
+  std::optional<absl::Time> next_due_at;  // the first slot that is not decided
+  std::optional<absl::Time> wake_at;      // when to look at it; nothing while it waits or is disabled
+  int64_t run_count = 0;
+  int64_t revision = 0;  // raised by whoever edits it
+  int error_code = 0;    // google.rpc.Code; of the last tick, if that was refused
+  std::string error_message;
+  std::string parameters;  // JSON object
+};
+
+// What became of one slot, or of `slot_count` of them that were decided alike.
+struct ScheduleTickRow {
+  std::string recurring_run_id;
+  absl::Time due_at;
+  absl::Time last_due_at;
+  int64_t slot_count = 1;
+  TickDecision decision = TickDecision::kFired;
+  TickReason reason = TickReason::kDue;
+  std::string message;    // a sentence, where the reason does not say all
+  std::string run_id;     // empty unless it started a run
+  int64_t run_index = 0;  // likewise
+  absl::Time decided_at;
 };
 
 struct LeaseRow {

@@ -10,7 +10,7 @@
 
 namespace penstock {
 
-enum class Topic { kRuns };
+enum class Topic { kRuns, kRecurringRuns };
 
 // Thread-safe. Delivers within this process; a database that knows of other processes delivers there too.
 class Notifier {

@@ -5,6 +5,7 @@
 #include "absl/strings/str_replace.h"
 #include "common/errors.h"
 #include "common/status_macros.h"
+#include "storage/recurring_run_store.h"
 #include "storage/setting_store.h"
 #include "storage/spec_store.h"
 #include "storage/tag_store.h"
@@ -21,7 +22,7 @@ constexpr char kInsert[] = R"sql(
   INSERT INTO runs
     (run_id, experiment_id, namespace, display_name, description, storage_state, state, service_account, pipeline_id,
      pipeline_version_id, recurring_run_id, created_at_us, scheduled_at_us, finished_at_us)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14))sql";
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (run_id) DO NOTHING)sql";
 constexpr char kInsertConfig[] =
     "INSERT INTO run_configs (run_id, spec_sha256, parameters, pipeline_root, plugins_input) "
     "VALUES ($1, $2, $3, $4, $5)";
@@ -117,9 +118,10 @@ const ListResource& RunResource() {
   return resource;
 }
 
-absl::Status RunInsert(db::Tx& tx, const RunRow& row, const RunConfigRow& config) {
-  ASSIGN_OR_RETURN(const int64_t touched, tx.Execute(kTouchExperiment, {row.experiment_id, row.created_at,
-                                                                        row.pipeline_version_id}));
+absl::Status RunInsert(db::Tx& tx, const RunRow& row, const RunConfigRow& config, bool version_must_exist) {
+  const std::string version = version_must_exist ? row.pipeline_version_id : "";
+  ASSIGN_OR_RETURN(const int64_t touched,
+                   tx.Execute(kTouchExperiment, {row.experiment_id, row.created_at, version}));
   if (touched == 0) {
     bool experiment_exists = false;
     RETURN_IF_ERROR(tx.Query(kExperimentExists, {row.experiment_id}, [&](const db::Row&) {
@@ -129,13 +131,14 @@ absl::Status RunInsert(db::Tx& tx, const RunRow& row, const RunConfigRow& config
     return experiment_exists ? error::PipelineVersionNotFound(row.pipeline_version_id)
                              : error::ExperimentNotFound(row.experiment_id);
   }
-  const auto inserted =
+  // A taken id is no error of the database, so that the transaction may go on.
+  ASSIGN_OR_RETURN(
+      const int64_t inserted,
       tx.Execute(kInsert, {row.run_id, row.experiment_id, row.namespace_, row.display_name, row.description,
                            Name(row.storage_state), Name(row.state), row.service_account, row.pipeline_id,
                            row.pipeline_version_id, row.recurring_run_id, row.created_at, row.scheduled_at,
-                           row.finished_at});
-  if (absl::IsAlreadyExists(inserted.status())) return error::RunIdTaken(row.run_id);
-  RETURN_IF_ERROR(inserted.status());
+                           row.finished_at}));
+  if (inserted == 0) return error::RunIdTaken(row.run_id);
   RETURN_IF_ERROR(tx.ExecuteLater(kInsertConfig, {row.run_id, config.spec_sha256, config.parameters,
                                                   config.pipeline_root, config.plugins_input}));
   RETURN_IF_ERROR(tx.ExecuteLater(kInsertFirstState, {row.run_id, Name(row.state), row.created_at}));
@@ -213,6 +216,7 @@ absl::Status RunSetState(db::Tx& tx, absl::string_view run_id, RunState from, co
     return error::RunMoved(run_id);
   };
   RETURN_IF_ERROR(tx.ExecuteLater(kSetState, {run_id, Name(from), Name(to.state), finished_at}, check));
+  if (IsFinal(to.state)) RETURN_IF_ERROR(RecurringRunReleaseFor(tx, run_id));
   return AppendState(tx, run_id, to);
 }
 
@@ -242,6 +246,7 @@ absl::Status RunDelete(db::Tx& tx, absl::string_view run_id) {
   RETURN_IF_ERROR(tx.Execute(kDelete, {run_id}).status());
   RETURN_IF_ERROR(TagsDelete(tx, run_id));
   RETURN_IF_ERROR(SpecDeleteUnused(tx, config.spec_sha256));
+  if (!row.recurring_run_id.empty()) RETURN_IF_ERROR(RecurringRunRelease(tx, row.recurring_run_id));
   return CountersAdd(tx, kCounter, ExperimentCounter(row.experiment_id), -1);
 }
 

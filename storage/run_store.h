@@ -17,8 +17,10 @@ const ListResource& RunResource();
 
 // Inserts the run with its configuration and first state, moves its experiment's last-run time and the
 // counters. The spec must be stored before. NOT_FOUND if there is no such experiment, or if the row names a
-// pipeline version that is not there, ALREADY_EXISTS if the id is taken.
-absl::Status RunInsert(db::Tx& tx, const RunRow& row, const RunConfigRow& config);
+// pipeline version that is not there though it must be; ALREADY_EXISTS if the id is taken. After either the
+// transaction may go on.
+absl::Status RunInsert(db::Tx& tx, const RunRow& row, const RunConfigRow& config,
+                       bool version_must_exist = true);
 
 // NOT_FOUND.
 absl::StatusOr<RunRow> RunGet(db::Tx& tx, absl::string_view run_id);

@@ -17,7 +17,8 @@ constexpr char kExists[] = "SELECT 1 FROM specs WHERE spec_sha256 = $1";
 constexpr char kDeleteUnused[] = R"sql(
   DELETE FROM specs WHERE spec_sha256 = $1
     AND NOT EXISTS (SELECT 1 FROM pipeline_versions v WHERE v.spec_sha256 = $1)
-    AND NOT EXISTS (SELECT 1 FROM run_configs c WHERE c.spec_sha256 = $1))sql";
+    AND NOT EXISTS (SELECT 1 FROM run_configs c WHERE c.spec_sha256 = $1)
+    AND NOT EXISTS (SELECT 1 FROM recurring_runs r WHERE r.spec_sha256 = $1))sql";
 constexpr char kSelect[] = "SELECT size_bytes, content FROM specs WHERE spec_sha256 = $1";
 
 }  // namespace

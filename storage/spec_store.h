@@ -14,7 +14,7 @@ absl::Status SpecPut(db::Tx& tx, absl::string_view spec_sha256, absl::string_vie
 // NOT_FOUND if there is none, DATA_LOSS if the stored bytes cannot be read back.
 absl::StatusOr<std::string> SpecGet(db::Tx& tx, absl::string_view spec_sha256);
 
-// Deletes the spec unless a pipeline version or a run still refers to it.
+// Deletes the spec unless a pipeline version, a run or a recurring run still refers to it.
 absl::Status SpecDeleteUnused(db::Tx& tx, absl::string_view spec_sha256);
 
 }  // namespace penstock

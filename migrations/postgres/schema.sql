@@ -90,6 +90,47 @@ CREATE INDEX pipelines_by_created_at ON pipelines USING btree (created_at_us, pi
 CREATE INDEX pipelines_by_display_name ON pipelines USING btree (display_name, pipeline_id);
 CREATE INDEX pipelines_by_name ON pipelines USING btree (name, pipeline_id);
 
+CREATE TABLE recurring_runs (
+  recurring_run_id TEXT COLLATE "C" NOT NULL,
+  experiment_id TEXT COLLATE "C" NOT NULL,
+  namespace TEXT COLLATE "C" NOT NULL,
+  display_name TEXT COLLATE "C" NOT NULL,
+  description TEXT COLLATE "C" NOT NULL,
+  run_name TEXT COLLATE "C" NOT NULL,
+  service_account TEXT COLLATE "C" NOT NULL,
+  pipeline_id TEXT COLLATE "C" NOT NULL,
+  pipeline_version_id TEXT COLLATE "C" NOT NULL,
+  spec_sha256 TEXT COLLATE "C",
+  pipeline_root TEXT COLLATE "C" NOT NULL,
+  max_concurrency BIGINT NOT NULL,
+  no_catchup BIGINT NOT NULL,
+  enabled BIGINT NOT NULL,
+  trigger_kind TEXT COLLATE "C" NOT NULL,
+  cron TEXT COLLATE "C" NOT NULL,
+  interval_seconds BIGINT NOT NULL,
+  start_at_us BIGINT,
+  end_at_us BIGINT,
+  time_zone TEXT COLLATE "C" NOT NULL,
+  created_at_us BIGINT NOT NULL,
+  updated_at_us BIGINT NOT NULL,
+  next_due_at_us BIGINT,
+  wake_at_us BIGINT,
+  run_count BIGINT NOT NULL,
+  revision BIGINT NOT NULL,
+  error_code BIGINT NOT NULL,
+  error_message TEXT COLLATE "C" NOT NULL,
+  parameters TEXT COLLATE "C" NOT NULL,
+  CONSTRAINT recurring_runs_pkey PRIMARY KEY (recurring_run_id),
+  CONSTRAINT recurring_runs_spec_sha256_fkey FOREIGN KEY (spec_sha256) REFERENCES specs(spec_sha256),
+  CONSTRAINT recurring_runs_trigger_kind_check CHECK ((trigger_kind = ANY (ARRAY['ONCE'::text, 'CRON'::text, 'INTERVAL'::text]))),
+) WITH (fillfactor=80);
+CREATE INDEX recurring_runs_by_created_at ON recurring_runs USING btree (created_at_us, recurring_run_id);
+CREATE INDEX recurring_runs_by_display_name ON recurring_runs USING btree (display_name, recurring_run_id);
+CREATE INDEX recurring_runs_by_experiment ON recurring_runs USING btree (experiment_id, created_at_us, recurring_run_id);
+CREATE INDEX recurring_runs_by_spec ON recurring_runs USING btree (spec_sha256);
+CREATE INDEX recurring_runs_by_updated_at ON recurring_runs USING btree (updated_at_us, recurring_run_id);
+CREATE INDEX recurring_runs_due ON recurring_runs USING btree (wake_at_us, recurring_run_id) WHERE (wake_at_us IS NOT NULL);
+
 CREATE TABLE run_configs (
   run_id TEXT COLLATE "C" NOT NULL,
   spec_sha256 TEXT COLLATE "C" NOT NULL,
@@ -136,6 +177,23 @@ CREATE INDEX runs_by_created_at ON runs USING btree (created_at_us, run_id);
 CREATE INDEX runs_by_display_name ON runs USING btree (display_name, run_id);
 CREATE INDEX runs_by_experiment ON runs USING btree (experiment_id, created_at_us, run_id);
 CREATE INDEX runs_by_state ON runs USING btree (state, created_at_us, run_id);
+CREATE INDEX runs_unfinished_of_recurring ON runs USING btree (recurring_run_id) WHERE ((recurring_run_id <> ''::text) AND (state = ANY (ARRAY['PENDING'::text, 'RUNNING'::text, 'CANCELING'::text])));
+
+CREATE TABLE schedule_ticks (
+  recurring_run_id TEXT COLLATE "C" NOT NULL,
+  due_at_us BIGINT NOT NULL,
+  last_due_at_us BIGINT NOT NULL,
+  slot_count BIGINT NOT NULL,
+  decision TEXT COLLATE "C" NOT NULL,
+  reason TEXT COLLATE "C" NOT NULL,
+  message TEXT COLLATE "C" NOT NULL,
+  run_id TEXT COLLATE "C" NOT NULL,
+  run_index BIGINT NOT NULL,
+  decided_at_us BIGINT NOT NULL,
+  CONSTRAINT schedule_ticks_decision_check CHECK ((decision = ANY (ARRAY['FIRED'::text, 'CAUGHT_UP'::text, 'OVERLAPPED'::text, 'SKIPPED'::text, 'REFUSED'::text]))),
+  CONSTRAINT schedule_ticks_pkey PRIMARY KEY (recurring_run_id, due_at_us),
+  CONSTRAINT schedule_ticks_recurring_run_id_fkey FOREIGN KEY (recurring_run_id) REFERENCES recurring_runs(recurring_run_id) ON DELETE CASCADE,
+);
 
 CREATE TABLE schema_migrations (
   version BIGINT NOT NULL,

@@ -83,16 +83,20 @@ void ToApi(const RunRow& row, api::Run* out) {
   SetTimestamp(row.finished_at, out->mutable_finished_at());
 }
 
+absl::StatusOr<api::RuntimeConfig> RuntimeConfigFrom(const std::string& parameters,
+                                                     const std::string& pipeline_root) {
+  api::RuntimeConfig config;
+  config.set_pipeline_root(pipeline_root);
+  const auto json = ParseJson(parameters);
+  if (!json.ok() || !json->is_object()) return absl::DataLossError("stored parameters cannot be read");
+  for (const auto& [name, value] : json->items()) JsonToValue(value, &(*config.mutable_parameters())[name]);
+  return config;
+}
+
 absl::Status ConfigToApi(const RunConfigRow& row, api::Run* out) {
-  if (!row.pipeline_root.empty()) out->mutable_runtime_config()->set_pipeline_root(row.pipeline_root);
-  const auto parameters = ParseJson(row.parameters);
-  if (!parameters.ok() || !parameters->is_object()) {
-    return absl::DataLossError(
-        absl::StrCat("the stored parameters of run ", out->run_id(), " cannot be read"));
-  }
-  for (const auto& [name, value] : parameters->items()) {
-    JsonToValue(value, &(*out->mutable_runtime_config()->mutable_parameters())[name]);
-  }
+  ASSIGN_OR_RETURN(api::RuntimeConfig config, RuntimeConfigFrom(row.parameters, row.pipeline_root));
+  if (!config.pipeline_root().empty() || !config.parameters().empty())
+    *out->mutable_runtime_config() = std::move(config);
   return PluginsToApi(row.plugins_input, out->mutable_plugins_input());
 }
 

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "kubeflow/pipelines/v2beta1/run.pb.h"
 #include "server/convert/api.h"
 #include "storage/model.h"
@@ -14,8 +14,11 @@ namespace penstock {
 // for ever for a run that is CANCELED.
 void ToApi(const RunRow& row, api::Run* out);
 
-// Parameters, pipeline root and what plugins are given; nothing if there are none. DATA_LOSS if what is
-// stored cannot be read.
+// Parameters and pipeline root as they are stored. DATA_LOSS if the parameters cannot be read.
+absl::StatusOr<api::RuntimeConfig> RuntimeConfigFrom(const std::string& parameters,
+                                                     const std::string& pipeline_root);
+
+// The same of a run, and what plugins are given; nothing if there are none.
 absl::Status ConfigToApi(const RunConfigRow& row, api::Run* out);
 
 // The history, and the error that the last state carries.

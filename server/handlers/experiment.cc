@@ -46,7 +46,8 @@ absl::Status ExperimentList(Deps& deps, const api::ListExperimentsRequest& reque
 
 absl::Status ExperimentArchive(Deps& deps, const api::ArchiveExperimentRequest& request,
                                google::protobuf::Empty*) {
-  return deps.store.Write([&](db::Tx& tx) { return ExperimentArchive(tx, request.experiment_id()); });
+  const absl::Time now = deps.clock.Now();
+  return deps.store.Write([&](db::Tx& tx) { return ExperimentArchive(tx, request.experiment_id(), now); });
 }
 
 absl::Status ExperimentUnarchive(Deps& deps, const api::UnarchiveExperimentRequest& request,

@@ -11,9 +11,10 @@
 #include "server/convert/run.h"
 #include "server/convert/timestamp.h"
 #include "server/handlers/list.h"
+#include "server/handlers/pipeline_source.h"
 #include "server/validate.h"
 #include "storage/experiment_store.h"
-#include "storage/pipeline_store.h"
+#include "storage/recurring_run_store.h"
 #include "storage/run_request_store.h"
 #include "storage/run_store.h"
 #include "storage/spec_store.h"
@@ -23,74 +24,6 @@
 namespace penstock {
 namespace {
 
-using Document = std::shared_ptr<const PipelineDocument>;
-constexpr char kDefaultServiceAccount[] = "pipeline-runner";
-
-absl::StatusOr<Document> StoredDocument(Deps& deps, const std::string& spec_sha256) {
-  if (auto document = deps.documents.Find(spec_sha256)) return document;
-  std::string text;
-  RETURN_IF_ERROR(deps.store.Read([&](db::Tx& tx) -> absl::Status {
-    ASSIGN_OR_RETURN(text, SpecGet(tx, spec_sha256));
-    return absl::OkStatus();
-  }));
-  ASSIGN_OR_RETURN(Document document, LoadStoredPipeline(text));
-  deps.documents.Put(spec_sha256, document);
-  return document;
-}
-
-using Version = std::shared_ptr<const PipelineVersionRow>;
-
-// The version that the run names, by its id or as the latest of a pipeline.
-absl::StatusOr<Version> ReferencedVersion(Deps& deps, const api::PipelineVersionReference& reference) {
-  Version version = deps.versions.Find(reference.pipeline_version_id());
-  if (version == nullptr) {
-    auto row = std::make_shared<PipelineVersionRow>();
-    RETURN_IF_ERROR(deps.store.Read([&](db::Tx& tx) -> absl::Status {
-      if (reference.pipeline_version_id().empty()) {
-        ASSIGN_OR_RETURN(*row, PipelineVersionLatest(tx, reference.pipeline_id()));
-      } else {
-        ASSIGN_OR_RETURN(*row, PipelineVersionGetWithoutTags(tx, reference.pipeline_version_id()));
-      }
-      return absl::OkStatus();
-    }));
-    version = std::move(row);
-    deps.versions.Put(version->pipeline_version_id, version);
-  }
-  if (!reference.pipeline_id().empty() && reference.pipeline_id() != version->pipeline_id) {
-    return error::PipelineVersionOfAnother(version->pipeline_version_id, reference.pipeline_id());
-  }
-  return version;
-}
-
-// The pipeline of a new run; fills the run's reference to a version, if that is where it comes from.
-absl::StatusOr<Document> DocumentOf(Deps& deps, const api::Run& given, RunRow& row) {
-  const api::PipelineVersionReference& reference = given.pipeline_version_reference();
-  if (!reference.pipeline_version_id().empty() || !reference.pipeline_id().empty()) {
-    ASSIGN_OR_RETURN(const Version version, ReferencedVersion(deps, reference));
-    row.pipeline_id = version->pipeline_id;
-    row.pipeline_version_id = version->pipeline_version_id;
-    return StoredDocument(deps, version->spec_sha256);
-  }
-  if (!given.has_pipeline_spec()) return error::RunWithoutPipeline();
-  ASSIGN_OR_RETURN(Json json, JsonFromStruct(given.pipeline_spec()));
-  ASSIGN_OR_RETURN(Document document, ParsePipelineJson(std::move(json)));
-  RETURN_IF_ERROR(CheckSupported(*document));
-  return document;
-}
-
-absl::StatusOr<std::string> ParametersOf(const api::Run& given, const PipelineDocument& document) {
-  Json parameters = Json::object();
-  for (const auto& [name, value] : given.runtime_config().parameters()) {
-    ASSIGN_OR_RETURN(parameters[name], JsonFromValue(value));
-  }
-  RETURN_IF_ERROR(CheckRunParameters(document, parameters));
-  std::string text = DumpJson(parameters);
-  if (static_cast<int64_t>(text.size()) > limits::kRunParametersBytes) {
-    return error::FieldTooLong("runtime_config.parameters", text.size(), limits::kRunParametersBytes);
-  }
-  return text;
-}
-
 absl::Status CheckNewRun(const api::Run& given) {
   RETURN_IF_ERROR(CheckName("run.display_name", given.display_name(), limits::kDisplayNameBytes));
   RETURN_IF_ERROR(CheckDescription(given.description()));
@@ -98,9 +31,6 @@ absl::Status CheckNewRun(const api::Run& given) {
   RETURN_IF_ERROR(
       CheckText("runtime_config.pipeline_root", given.runtime_config().pipeline_root(), limits::kUrlBytes));
   if (!given.run_id().empty()) RETURN_IF_ERROR(CheckNewId("run.run_id", given.run_id()));
-  if (!given.recurring_run_id().empty()) {
-    return absl::NotFoundError(absl::StrCat("Recurring run ", given.recurring_run_id(), " not found"));
-  }
   if (!given.plugins_output().empty()) {
     return absl::AbortedError("run.plugins_output is filled by the server; leave it out");
   }
@@ -130,6 +60,26 @@ absl::Status ReadRuns(db::Tx& tx, const std::vector<RunRow>& rows, const std::fu
     *out->mutable_pipeline_spec() = spec->second;
   }
   return absl::OkStatus();
+}
+
+RunRow NewRow(Deps& deps, const api::Run& given, const PipelineSource& source) {
+  RunRow row;
+  row.run_id = given.run_id().empty() ? deps.ids.NewId() : given.run_id();
+  row.recurring_run_id = given.recurring_run_id();
+  if (!row.recurring_run_id.empty()) {
+    row.run_id = RecurringRunRunId(row.recurring_run_id, given.display_name());
+  }
+  row.pipeline_id = source.pipeline_id;
+  row.pipeline_version_id = source.pipeline_version_id;
+  row.experiment_id = given.experiment_id().empty() ? deps.default_experiment_id : given.experiment_id();
+  row.display_name = given.display_name();
+  row.description = given.description();
+  row.service_account = given.service_account().empty() ? kDefaultServiceAccount : given.service_account();
+  if (given.storage_state() == api::Run::ARCHIVED) row.storage_state = StorageState::kArchived;
+  row.created_at = deps.clock.Now();
+  row.scheduled_at = given.has_scheduled_at() ? TimeFrom(given.scheduled_at()) : row.created_at;
+  row.finished_at = absl::UnixEpoch();
+  return row;
 }
 
 // The run that the request has created before; empty if it has not.
@@ -165,24 +115,20 @@ absl::Status RunCreate(Deps& deps, const api::Run& given, const RunCreateOptions
     if (!created_before.empty()) return ReplyWith(deps, created_before, reply);
   }
   RETURN_IF_ERROR(CheckNewRun(given));
-  RunRow row;
-  ASSIGN_OR_RETURN(const Document document, DocumentOf(deps, given, row));
+  if (!given.recurring_run_id().empty()) {  // has one run of each name
+    const absl::Status found =
+        ReplyWith(deps, RecurringRunRunId(given.recurring_run_id(), given.display_name()), reply);
+    if (!absl::IsNotFound(found)) return found;
+  }
+  ASSIGN_OR_RETURN(const PipelineSource source,
+                   ResolvePipeline(deps, given.pipeline_version_reference(),
+                                   given.has_pipeline_spec() ? &given.pipeline_spec() : nullptr));
   RunConfigRow config;
-  config.spec_sha256 = document->sha256_hex;
+  config.spec_sha256 = source.document->sha256_hex;
   config.pipeline_root = given.runtime_config().pipeline_root();
-  ASSIGN_OR_RETURN(config.parameters, ParametersOf(given, *document));
+  ASSIGN_OR_RETURN(config.parameters, ParametersText(given.runtime_config(), *source.document));
   ASSIGN_OR_RETURN(config.plugins_input, PluginsFromApi("run.plugins_input", given.plugins_input()));
-
-  row.run_id = given.run_id().empty() ? deps.ids.NewId() : given.run_id();
-  row.experiment_id = given.experiment_id().empty() ? deps.default_experiment_id : given.experiment_id();
-  row.display_name = given.display_name();
-  row.description = given.description();
-  row.service_account = given.service_account().empty() ? kDefaultServiceAccount : given.service_account();
-  if (given.storage_state() == api::Run::ARCHIVED) row.storage_state = StorageState::kArchived;
-  row.created_at = deps.clock.Now();
-  row.scheduled_at = given.has_scheduled_at() ? TimeFrom(given.scheduled_at()) : row.created_at;
-  row.finished_at = absl::UnixEpoch();
-  const bool own_spec = row.pipeline_version_id.empty();
+  const RunRow row = NewRow(deps, given, source);
   const absl::Status inserted = deps.store.Write([&](db::Tx& tx) -> absl::Status {
     if (!options.request_id.empty()) {
       ASSIGN_OR_RETURN(created_before, CreatedBefore(tx, options));
@@ -190,20 +136,27 @@ absl::Status RunCreate(Deps& deps, const api::Run& given, const RunCreateOptions
       RETURN_IF_ERROR(
           RunRequestInsert(tx, {options.request_id, row.run_id, options.request_sha256, row.created_at}));
     }
-    if (own_spec) RETURN_IF_ERROR(SpecPut(tx, document->sha256_hex, document->canonical_json));
+    if (!row.recurring_run_id.empty()) RETURN_IF_ERROR(RecurringRunGet(tx, row.recurring_run_id).status());
+    if (source.own_spec()) {
+      RETURN_IF_ERROR(SpecPut(tx, source.document->sha256_hex, source.document->canonical_json));
+    }
     RETURN_IF_ERROR(RunInsert(tx, row, config));
     return TagsInsert(tx, row.run_id, options.tags);
   });
+  if (absl::IsAlreadyExists(inserted) && !row.recurring_run_id.empty()) {
+    return ReplyWith(deps, row.run_id, reply);
+  }
   if (absl::IsNotFound(inserted)) deps.versions.Remove(row.pipeline_version_id);
   RETURN_IF_ERROR(inserted);
   if (!created_before.empty()) return ReplyWith(deps, created_before, reply);
-  if (own_spec) deps.documents.Put(document->sha256_hex, document);
+  if (source.own_spec()) deps.documents.Put(source.document->sha256_hex, source.document);
   deps.store.notifier().Notify(Topic::kRuns, row.run_id);
 
   ToApi(row, reply);
   RETURN_IF_ERROR(ConfigToApi(config, reply));
   StatesToApi({{row.state, row.created_at, 0, ""}}, reply);
-  return own_spec ? SpecToApi(document->canonical_json, reply->mutable_pipeline_spec()) : absl::OkStatus();
+  if (!source.own_spec()) return absl::OkStatus();
+  return SpecToApi(source.document->canonical_json, reply->mutable_pipeline_spec());
 }
 
 absl::Status RunGet(Deps& deps, const api::GetRunRequest& request, api::Run* reply) {
@@ -258,6 +211,7 @@ absl::Status RunUnarchive(Deps& deps, const api::UnarchiveRunRequest& request, g
 absl::Status RunDelete(Deps& deps, const api::DeleteRunRequest& request, google::protobuf::Empty*) {
   RETURN_IF_ERROR(deps.store.Write([&](db::Tx& tx) { return RunDelete(tx, request.run_id()); }));
   deps.store.notifier().Notify(Topic::kRuns, request.run_id());
+  deps.store.notifier().Notify(Topic::kRecurringRuns, request.run_id());  // its schedule may wait for this
   return absl::OkStatus();
 }
 

@@ -103,16 +103,19 @@ void ListenNotifier::Notify(Topic topic, absl::string_view key) {
   {
     absl::MutexLock lock(&mutex_);
     if (outgoing_.size() >= kOutgoingMax) return;
-    outgoing_.emplace_back(key);
+    outgoing_.push_back(absl::StrCat(topic == Topic::kRuns ? "r" : "s", key));
   }
   eventfd_write(wake_fd_, 1);
 }
 
-// A payload: the sender, then keys of Topic::kRuns, one a line.
+// A payload: the sender, then keys, one a line, each behind the letter of its topic.
 void ListenNotifier::Hear(const std::string& payload) {
   const std::vector<absl::string_view> lines = absl::StrSplit(payload, '\n');
   if (lines[0] == process_id_) return;
-  for (size_t i = 1; i < lines.size(); ++i) Deliver(Topic::kRuns, lines[i]);
+  for (size_t i = 1; i < lines.size(); ++i) {
+    if (lines[i].empty()) continue;
+    Deliver(lines[i][0] == 'r' ? Topic::kRuns : Topic::kRecurringRuns, lines[i].substr(1));
+  }
 }
 
 void ListenNotifier::Run() {

@@ -194,12 +194,12 @@ TEST_P(ApiTest, ManyCallersAtOnceAreAllAcknowledgedAndKept) {
 }
 
 TEST_P(ApiTest, WhatIsNotServedSaysSo) {
-  const auto recurring = api::RecurringRunService::NewStub(channel_);
-  api::RecurringRun reply;
-  const grpc::Status status = Call(*recurring, &api::RecurringRunService::Stub::CreateRecurringRun,
-                                   api::CreateRecurringRunRequest(), &reply);
+  const auto reports = api::ReportService::NewStub(channel_);
+  google::protobuf::Empty reply;
+  const grpc::Status status =
+      Call(*reports, &api::ReportService::Stub::ReportWorkflow, api::ReportWorkflowRequest(), &reply);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
-  EXPECT_THAT(status.error_message(), HasSubstr("CreateRecurringRun is not served yet"));
+  EXPECT_THAT(status.error_message(), HasSubstr("ReportWorkflow is not served yet"));
 }
 
 TEST_P(ApiTest, ALogOfATaskThatDidNotStartIsNotFound) {

@@ -12,6 +12,7 @@
 #   read_1m_postgres      a point read and a page of 1,000,000 runs, against libpqxx with the same SQL
 #   noop_tasks_postgres   the 1,000 tasks on PostgreSQL, against SQLite
 #   copy                  penstock copy of 100,000 runs, to PostgreSQL and back
+#   schedules             10,000 recurring runs due at once, and how punctual a few are among 10,000, on both databases
 #   idle                  memory when nothing happens, and the time to start
 #
 # Without a name: all. --json FILE also writes one JSON object a line: bench, metric, value, unit, versus, ratio.

@@ -339,11 +339,12 @@ TEST_P(StoreContract, TheDefaultExperimentIsMadeOnceAndStays) {
 TEST_P(StoreContract, ArchivingAnExperimentArchivesItsRunsOnly) {
   AddBasics();
   ASSERT_TRUE(AddRun(NewRun("a")).ok());
-  ASSERT_TRUE(store_->Write([](db::Tx& tx) { return ExperimentArchive(tx, "exp"); }).ok());
+  ASSERT_TRUE(store_->Write([&](db::Tx& tx) { return ExperimentArchive(tx, "exp", clock_.Now()); }).ok());
   EXPECT_EQ(GetRun("a")->storage_state, StorageState::kArchived);
   ASSERT_TRUE(store_->Write([](db::Tx& tx) { return ExperimentUnarchive(tx, "exp"); }).ok());
   EXPECT_EQ(GetRun("a")->storage_state, StorageState::kArchived);
-  EXPECT_TRUE(absl::IsNotFound(store_->Write([](db::Tx& tx) { return ExperimentArchive(tx, "none"); })));
+  EXPECT_TRUE(absl::IsNotFound(
+      store_->Write([&](db::Tx& tx) { return ExperimentArchive(tx, "none", clock_.Now()); })));
 }
 
 }  // namespace

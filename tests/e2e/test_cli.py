@@ -103,6 +103,25 @@ def test_run_of_an_uploaded_pipeline(kfp, package, unique):
     assert (run['display_name'], run['state']) == (name, 'SUCCEEDED')
 
 
+def test_recurring_runs(kfp, package, unique):
+    experiment = unique('cli')
+    made = kfp('recurring-run', 'create', '--experiment-name', experiment, '--job-name', 'nightly', '--cron-expression',
+               '0 0 3 * * *', '--pipeline-package-path', package, '--description', 'What for.', '--max-concurrency', 3)
+    recurring_id, experiment_id = made['recurring_run_id'], made['experiment_id']
+    assert (made['display_name'], made['max_concurrency']) == ('nightly', '3')
+    assert names(kfp('recurring-run', 'list', '-e', experiment_id)) == ['nightly']
+    assert recurring_id in kfp('recurring-run', 'list', '-e', experiment_id, output='table')
+    assert kfp('recurring-run', 'enable', recurring_id)['status'] == 'ENABLED'
+    assert kfp('recurring-run', 'disable', recurring_id)['status'] == 'DISABLED'
+    assert kfp('recurring-run', 'get', recurring_id)['trigger']['cron_schedule']['cron'] == '0 0 3 * * *'
+    kfp('recurring-run', 'delete', recurring_id, given='y\n', output='table')
+    assert kfp('recurring-run', 'list', '-e', experiment_id) == []
+    every = kfp('recurring-run', 'create', '--experiment-id', experiment_id, '--job-name', 'often', '--interval-second',
+                3600, '--pipeline-package-path', package, '--enabled', '--catchup')
+    assert every['trigger']['periodic_schedule']['interval_second'] == '3600' and every['status'] == 'ENABLED'
+    kfp('recurring-run', 'delete', every['recurring_run_id'], given='y\n', output='table')
+
+
 def test_errors_reach_the_user(kfp):
     kfp('run', 'get', '01234567-0123-0123-0123-0123456789ab', code=1, output='table')
     kfp('pipeline', 'get', '01234567-0123-0123-0123-0123456789ab', code=1, output='table')

@@ -85,7 +85,7 @@ def test_errors_carry_kfps_detail(call):
     assert status.details[0].Unpack(detail) and detail.code == 5 and detail.message
 
 
-@pytest.mark.parametrize('method', ['RecurringRunService/ListRecurringRuns', 'AuthService/Authorize'])
+@pytest.mark.parametrize('method', ['AuthService/Authorize'])
 def test_what_is_not_served_yet(call, method):
     with pytest.raises(grpc.RpcError) as error:
         call(method)

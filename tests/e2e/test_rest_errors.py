@@ -9,8 +9,6 @@ import specs
 from specs import Shell
 
 UNKNOWN = '01234567-0123-0123-0123-0123456789ab'
-RECURRING = {'display_name': 'r', 'mode': 'ENABLE', 'max_concurrency': '1',
-             'trigger': {'cron_schedule': {'cron': '0 0 3 * * *'}}}
 
 
 def refused(server, status, code, method, path, *words, **arguments):
@@ -217,18 +215,3 @@ def test_fields_that_only_the_server_writes(server):
                   'plugins_output': {'a': {'state': 'PLUGIN_RUNNING'}}})
     missing(server, 'POST', '/runs',
             json={'display_name': 'r', 'pipeline_spec': specs.noop(), 'recurring_run_id': UNKNOWN})
-
-
-@pytest.mark.parametrize('method, path, body', [
-    ('GET', '/recurringruns', None), ('GET', f'/recurringruns/{UNKNOWN}', None), ('POST', '/recurringruns', RECURRING),
-    ('POST', f'/recurringruns/{UNKNOWN}:enable', None), ('POST', f'/recurringruns/{UNKNOWN}:disable', None),
-    ('DELETE', f'/recurringruns/{UNKNOWN}', None)])
-def test_recurring_runs_are_not_served_yet(server, method, path, body):
-    refused(server, 501, 12, method, path, json=body)
-
-
-def test_the_sdk_sees_unimplemented(client):
-    import kfp_server_api
-    with pytest.raises(kfp_server_api.ApiException) as error:
-        client.list_recurring_runs()
-    assert error.value.status == 501

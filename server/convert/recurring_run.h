@@ -1,0 +1,24 @@
+// Recurring runs and their ticks between the wire and storage.
+#pragma once
+
+#include "absl/status/statusor.h"
+#include "kubeflow/pipelines/v2beta1/recurring_run.pb.h"
+#include "penstock/v1/schedule.pb.h"
+#include "server/convert/api.h"
+#include "storage/model.h"
+
+namespace penstock {
+
+// Without pipeline_spec. DATA_LOSS if the stored parameters cannot be read.
+absl::Status ToApi(const RecurringRunRow& row, api::RecurringRun* out);
+
+// What a client asks for. `time_zone` is that of cron expressions which name none. INVALID_ARGUMENT if a time
+// is out of range; what the trigger means is not checked here.
+absl::StatusOr<TriggerSpec> TriggerFrom(const api::Trigger& given, const std::string& time_zone);
+
+// INVALID_ARGUMENT unless it is of the years 1 to 9999, as a Timestamp has to be.
+absl::StatusOr<absl::Time> CheckedTime(absl::string_view field, const google::protobuf::Timestamp& time);
+
+void ToApi(const ScheduleTickRow& row, penstock::v1::ScheduleTick* out);
+
+}  // namespace penstock

@@ -1,0 +1,176 @@
+#include "server/handlers/recurring_run.h"
+
+#include <map>
+
+#include "absl/strings/str_cat.h"
+#include "common/errors.h"
+#include "common/limits.h"
+#include "common/schedule/run_name.h"
+#include "common/status_macros.h"
+#include "server/convert/pipeline.h"
+#include "server/convert/recurring_run.h"
+#include "server/handlers/list.h"
+#include "server/handlers/pipeline_source.h"
+#include "server/validate.h"
+#include "storage/experiment_store.h"
+#include "storage/recurring_run_store.h"
+#include "storage/spec_store.h"
+
+namespace penstock {
+namespace {
+
+// KFP gives recurring runs the namespace of its own pod, also with one user.
+constexpr char kNamespace[] = "kubeflow";
+
+absl::Status SetEnabled(Deps& deps, const std::string& recurring_run_id, bool enabled) {
+  const absl::Time now = deps.clock.Now();
+  RETURN_IF_ERROR(deps.store.Write(
+      [&](db::Tx& tx) { return RecurringRunSetEnabled(tx, recurring_run_id, enabled, now); }));
+  deps.store.notifier().Notify(Topic::kRecurringRuns, recurring_run_id);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status CheckRecurringRunFields(const api::RecurringRun& given) {
+  RETURN_IF_ERROR(CheckName("recurring_run.display_name", given.display_name(), limits::kDisplayNameBytes));
+  RETURN_IF_ERROR(CheckDescription(given.description()));
+  RETURN_IF_ERROR(
+      CheckText("recurring_run.service_account", given.service_account(), limits::kServiceAccountBytes));
+  RETURN_IF_ERROR(
+      CheckText("runtime_config.pipeline_root", given.runtime_config().pipeline_root(), limits::kUrlBytes));
+  if (given.max_concurrency() < 1 || given.max_concurrency() > limits::kScheduleConcurrencyMax) {
+    return absl::InvalidArgumentError(absl::StrCat("recurring_run.max_concurrency is ",
+                                                   given.max_concurrency(), "; it has to be from 1 to ",
+                                                   limits::kScheduleConcurrencyMax));
+  }
+  return given.plugins_input().empty() ? absl::OkStatus() : error::NotServed("recurring_run.plugins_input");
+}
+
+absl::Status ReadTrigger(const api::RecurringRun& given, const ScheduleOptions& options, absl::Time reference,
+                         RecurringRunRow& row) {
+  ASSIGN_OR_RETURN(row.trigger, TriggerFrom(given.trigger(), options.time_zone));
+  ASSIGN_OR_RETURN(const Trigger trigger, Trigger::Create(row.trigger));
+  if (trigger.MostInAnHour() > limits::kScheduleRunsPerHour && !options.force) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the trigger would start up to ", trigger.MostInAnHour(), " runs in an hour; more than ",
+                     limits::kScheduleRunsPerHour,
+                     " have to be asked for with force=true, at /apis/penstock/v1/recurringruns"));
+  }
+  row.next_due_at = trigger.First(reference);
+  return absl::OkStatus();
+}
+
+absl::Status ReadSource(Deps& deps, const api::RecurringRun& given, RecurringRunRow& row,
+                        std::string& own_spec) {
+  const api::PipelineVersionReference& reference = given.pipeline_version_reference();
+  ASSIGN_OR_RETURN(
+      const PipelineSource source,
+      ResolvePipeline(deps, reference, given.has_pipeline_spec() ? &given.pipeline_spec() : nullptr));
+  row.pipeline_id = source.pipeline_id;
+  // Without a version each run takes the one that is the latest then.
+  row.pipeline_version_id = reference.pipeline_version_id();
+  const bool pinned = source.own_spec() || !row.pipeline_version_id.empty();
+  row.spec_sha256 = pinned ? source.document->sha256_hex : "";
+  own_spec = source.own_spec() ? source.document->canonical_json : "";
+  if (source.own_spec()) deps.documents.Put(source.document->sha256_hex, source.document);
+  ASSIGN_OR_RETURN(row.parameters, ParametersText(given.runtime_config(), *source.document));
+  row.pipeline_root = given.runtime_config().pipeline_root();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<RecurringRunRow> RecurringRunInsertFrom(Deps& deps, const api::RecurringRun& given,
+                                                       const ScheduleOptions& options) {
+  RETURN_IF_ERROR(CheckRecurringRunFields(given));
+  RecurringRunRow row;
+  row.created_at = row.updated_at = deps.clock.Now();
+  RETURN_IF_ERROR(ReadTrigger(given, options, row.created_at, row));
+  std::string own_spec;
+  RETURN_IF_ERROR(ReadSource(deps, given, row, own_spec));
+  row.recurring_run_id = deps.ids.NewId();
+  row.experiment_id = given.experiment_id().empty() ? deps.default_experiment_id : given.experiment_id();
+  row.namespace_ = kNamespace;
+  row.display_name = given.display_name();
+  row.description = given.description();
+  row.run_name = RunNameOf(row.display_name, row.recurring_run_id);
+  row.service_account = given.service_account().empty() && !row.spec_sha256.empty() ? kDefaultServiceAccount
+                                                                                    : given.service_account();
+  row.max_concurrency = given.max_concurrency();
+  row.no_catchup = given.no_catchup();
+  row.enabled = given.mode() == api::RecurringRun::ENABLE;
+  const absl::Status inserted = deps.store.Write([&](db::Tx& tx) -> absl::Status {
+    if (!own_spec.empty()) RETURN_IF_ERROR(SpecPut(tx, row.spec_sha256, own_spec));
+    return RecurringRunInsert(tx, row);
+  });
+  if (absl::IsNotFound(inserted)) deps.versions.Remove(row.pipeline_version_id);
+  RETURN_IF_ERROR(inserted);
+  deps.store.notifier().Notify(Topic::kRecurringRuns, row.recurring_run_id);
+  return row;
+}
+
+absl::Status RecurringRunsToApi(db::Tx& tx, const std::vector<RecurringRunRow>& rows,
+                                absl::FunctionRef<api::RecurringRun*()> add) {
+  std::map<std::string, google::protobuf::Struct> specs;
+  for (const RecurringRunRow& row : rows) {
+    api::RecurringRun* out = add();
+    RETURN_IF_ERROR(ToApi(row, out));
+    if (!row.pipeline_id.empty()) continue;
+    const auto [spec, fresh] = specs.try_emplace(row.spec_sha256);
+    if (fresh) {
+      ASSIGN_OR_RETURN(const std::string text, SpecGet(tx, row.spec_sha256));
+      RETURN_IF_ERROR(SpecToApi(text, &spec->second));
+    }
+    *out->mutable_pipeline_spec() = spec->second;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RecurringRunCreate(Deps& deps, const api::CreateRecurringRunRequest& request,
+                                api::RecurringRun* reply) {
+  ASSIGN_OR_RETURN(const RecurringRunRow row, RecurringRunInsertFrom(deps, request.recurring_run(), {}));
+  return deps.store.Read(
+      [&](db::Tx& tx) { return RecurringRunsToApi(tx, {row}, [reply] { return reply; }); });
+}
+
+absl::Status RecurringRunGet(Deps& deps, const api::GetRecurringRunRequest& request,
+                             api::RecurringRun* reply) {
+  return deps.store.Read([&](db::Tx& tx) -> absl::Status {
+    ASSIGN_OR_RETURN(const RecurringRunRow row, RecurringRunGet(tx, request.recurring_run_id()));
+    return RecurringRunsToApi(tx, {row}, [reply] { return reply; });
+  });
+}
+
+absl::Status RecurringRunList(Deps& deps, const api::ListRecurringRunsRequest& request,
+                              api::ListRecurringRunsResponse* reply) {
+  std::optional<ListScope> scope;
+  if (!request.experiment_id().empty()) scope = ListScope{"experiment_id", request.experiment_id()};
+  ASSIGN_OR_RETURN(const ListQuery query,
+                   MakeListQuery(deps, RecurringRunResource(), request, std::move(scope)));
+  return deps.store.Read([&](db::Tx& tx) -> absl::Status {
+    if (!request.experiment_id().empty())
+      RETURN_IF_ERROR(ExperimentGet(tx, request.experiment_id()).status());
+    Page<RecurringRunRow> page;
+    RETURN_IF_ERROR(RecurringRunList(tx, request.experiment_id(), query, page));
+    RETURN_IF_ERROR(RecurringRunsToApi(tx, page.rows, [reply] { return reply->add_recurringruns(); }));
+    reply->set_total_size(static_cast<int32_t>(page.total_size));
+    reply->set_next_page_token(page.next_page_token);
+    return absl::OkStatus();
+  });
+}
+
+absl::Status RecurringRunEnable(Deps& deps, const api::EnableRecurringRunRequest& request,
+                                google::protobuf::Empty*) {
+  return SetEnabled(deps, request.recurring_run_id(), true);
+}
+
+absl::Status RecurringRunDisable(Deps& deps, const api::DisableRecurringRunRequest& request,
+                                 google::protobuf::Empty*) {
+  return SetEnabled(deps, request.recurring_run_id(), false);
+}
+
+absl::Status RecurringRunDelete(Deps& deps, const api::DeleteRecurringRunRequest& request,
+                                google::protobuf::Empty*) {
+  return deps.store.Write([&](db::Tx& tx) { return RecurringRunDelete(tx, request.recurring_run_id()); });
+}
+
+}  // namespace penstock

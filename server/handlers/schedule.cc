@@ -1,0 +1,255 @@
+#include "server/handlers/schedule.h"
+
+#include <algorithm>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/limits.h"
+#include "common/status_macros.h"
+#include "common/text.h"
+#include "server/convert/recurring_run.h"
+#include "server/convert/timestamp.h"
+#include "server/handlers/list.h"
+#include "server/handlers/pipeline_source.h"
+#include "server/handlers/recurring_run.h"
+#include "storage/recurring_run_store.h"
+#include "storage/schedule_tick_store.h"
+#include "storage/spec_store.h"
+
+namespace penstock {
+namespace {
+
+constexpr int kPreviewTicksDefault = 10;
+constexpr absl::string_view kEditable[] = {
+    "display_name",   "description",     "pipeline_spec",   "pipeline_version_reference",
+    "runtime_config", "service_account", "max_concurrency", "trigger",
+    "mode",           "no_catchup"};
+
+std::string ZoneName(const absl::TimeZone& zone) { return zone.name(); }
+
+absl::Status ScheduleToApi(db::Tx& tx, const RecurringRunRow& row, penstock::v1::Schedule* reply) {
+  RETURN_IF_ERROR(RecurringRunsToApi(tx, {row}, [reply] { return reply->mutable_recurring_run(); }));
+  reply->set_run_count(row.run_count);
+  if (row.next_due_at.has_value()) SetTimestamp(*row.next_due_at, reply->mutable_next_due_at());
+  const auto trigger = Trigger::Create(row.trigger);
+  if (!trigger.ok()) return absl::OkStatus();  // the recurring run's error says so
+  reply->set_time_zone(ZoneName(trigger->zone()));
+  reply->set_most_runs_an_hour(trigger->MostInAnHour());
+  return absl::OkStatus();
+}
+
+// The fields of a recurring run that a request changes, each as a whole.
+absl::StatusOr<std::set<std::string>> ChangedFields(const penstock::v1::UpdateRecurringRunRequest& request) {
+  std::set<std::string> fields;
+  for (const std::string& path : request.update_mask().paths()) {
+    const std::string field = path.substr(0, path.find('.'));
+    if (field == "recurring_run_id") continue;  // it names the recurring run
+    if (std::find(std::begin(kEditable), std::end(kEditable), field) == std::end(kEditable)) {
+      return absl::InvalidArgumentError(absl::StrCat(QuoteForMessage(field), " cannot be changed; of ",
+                                                     absl::StrJoin(kEditable, ", "), " each can"));
+    }
+    fields.insert(field);
+  }
+  if (fields.empty() && !request.has_time_zone())
+    return absl::InvalidArgumentError("update_mask is empty: it has to name the fields to change");
+  return fields;
+}
+
+// What the client would have sent to create `row` as it is, with the changes.
+absl::StatusOr<api::RecurringRun> Merged(const RecurringRunRow& row, const api::RecurringRun& given,
+                                         const std::set<std::string>& changed) {
+  api::RecurringRun merged;
+  RETURN_IF_ERROR(ToApi(row, &merged));
+  const auto* description = api::RecurringRun::descriptor();
+  const auto* reflection = api::RecurringRun::GetReflection();
+  for (const std::string& name : changed) {
+    const auto* field = description->FindFieldByName(name);
+    reflection->ClearField(&merged, field);
+    if (field->containing_oneof() != nullptr) merged.clear_pipeline_source();
+  }
+  api::RecurringRun changes = given;
+  for (int i = 0; i < description->field_count(); ++i) {
+    const auto* field = description->field(i);
+    if (changed.count(std::string(field->name())) == 0) reflection->ClearField(&changes, field);
+  }
+  merged.MergeFrom(changes);
+  return merged;
+}
+
+bool ChangesSource(const std::set<std::string>& changed) {
+  return changed.count("pipeline_spec") + changed.count("pipeline_version_reference") +
+             changed.count("runtime_config") >
+         0;
+}
+
+// Parameters for a pipeline that stays.
+absl::Status ReadParameters(Deps& deps, const api::RecurringRun& merged, RecurringRunRow& row) {
+  std::shared_ptr<const PipelineDocument> document;
+  if (row.spec_sha256.empty()) {
+    ASSIGN_OR_RETURN(const PipelineSource source,
+                     ResolvePipeline(deps, merged.pipeline_version_reference(), nullptr));
+    document = source.document;
+  } else {
+    ASSIGN_OR_RETURN(document, StoredDocument(deps, row.spec_sha256));
+  }
+  ASSIGN_OR_RETURN(row.parameters, ParametersText(merged.runtime_config(), *document));
+  row.pipeline_root = merged.runtime_config().pipeline_root();
+  return absl::OkStatus();
+}
+
+// An edited trigger counts from now: what was before is not made up for.
+absl::Status ReadNewTrigger(const penstock::v1::UpdateRecurringRunRequest& request,
+                            const api::RecurringRun& merged, absl::Time now, RecurringRunRow& row) {
+  const bool still_cron = merged.trigger().has_cron_schedule() && row.trigger.kind == TriggerKind::kCron;
+  ScheduleOptions options{request.time_zone(), request.force()};
+  if (!request.has_time_zone() && still_cron) {
+    options.time_zone = row.trigger.time_zone;
+    const auto cron = Cron::Parse(merged.trigger().cron_schedule().cron());
+    if (cron.ok() && !cron->zone_name().empty()) options.time_zone.clear();
+  }
+  RETURN_IF_ERROR(ReadTrigger(merged, options, now, row));
+  if (row.trigger.kind == TriggerKind::kOnce || !row.next_due_at.has_value()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const Trigger trigger, Trigger::Create(row.trigger));
+  row.next_due_at = trigger.FirstAfter(now, *row.next_due_at);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<RecurringRunRow> StoredRow(Deps& deps, const std::string& recurring_run_id) {
+  RecurringRunRow row;
+  RETURN_IF_ERROR(deps.store.Read([&](db::Tx& tx) -> absl::Status {
+    ASSIGN_OR_RETURN(row, RecurringRunGet(tx, recurring_run_id));
+    return absl::OkStatus();
+  }));
+  return row;
+}
+
+// The trigger to preview and its next slot; nothing if there is none.
+absl::StatusOr<Trigger> PreviewTrigger(Deps& deps, const penstock::v1::PreviewScheduleRequest& request,
+                                       absl::Time now, std::optional<absl::Time>& next) {
+  if (request.recurring_run_id().empty()) {
+    ASSIGN_OR_RETURN(const TriggerSpec spec, TriggerFrom(request.trigger(), request.time_zone()));
+    if (spec.kind == TriggerKind::kOnce) {
+      return absl::InvalidArgumentError(
+          "give a recurring_run_id, or a trigger with a cron_schedule or a periodic_schedule");
+    }
+    ASSIGN_OR_RETURN(Trigger trigger, Trigger::Create(spec));
+    next = trigger.First(now);
+    return trigger;
+  }
+  if (request.has_trigger() || !request.time_zone().empty())
+    return absl::InvalidArgumentError("give a recurring_run_id, or a trigger with its time_zone, not both");
+  ASSIGN_OR_RETURN(const RecurringRunRow row, StoredRow(deps, request.recurring_run_id()));
+  next = row.next_due_at;
+  return Trigger::Create(row.trigger);
+}
+
+void AddTick(absl::Time slot, const absl::TimeZone& zone, penstock::v1::PreviewScheduleResponse* reply) {
+  penstock::v1::PreviewTick* tick = reply->add_ticks();
+  SetTimestamp(slot, tick->mutable_due_at());
+  tick->set_local_time(absl::FormatTime(absl::RFC3339_sec, slot, zone));
+}
+
+}  // namespace
+
+absl::Status ScheduleCreate(Deps& deps, const penstock::v1::CreateScheduleRequest& request,
+                            penstock::v1::Schedule* reply) {
+  ASSIGN_OR_RETURN(const RecurringRunRow row, RecurringRunInsertFrom(deps, request.recurring_run(),
+                                                                     {request.time_zone(), request.force()}));
+  return deps.store.Read([&](db::Tx& tx) { return ScheduleToApi(tx, row, reply); });
+}
+
+absl::Status ScheduleGet(Deps& deps, const penstock::v1::GetScheduleRequest& request,
+                         penstock::v1::Schedule* reply) {
+  return deps.store.Read([&](db::Tx& tx) -> absl::Status {
+    ASSIGN_OR_RETURN(const RecurringRunRow row, RecurringRunGet(tx, request.recurring_run_id()));
+    return ScheduleToApi(tx, row, reply);
+  });
+}
+
+absl::Status ScheduleUpdate(Deps& deps, const penstock::v1::UpdateRecurringRunRequest& request,
+                            penstock::v1::Schedule* reply) {
+  ASSIGN_OR_RETURN(const auto changed, ChangedFields(request));
+  ASSIGN_OR_RETURN(RecurringRunRow row, StoredRow(deps, request.recurring_run().recurring_run_id()));
+  ASSIGN_OR_RETURN(const api::RecurringRun merged, Merged(row, request.recurring_run(), changed));
+  RETURN_IF_ERROR(CheckRecurringRunFields(merged));
+  const std::string old_spec = row.spec_sha256;
+  const bool new_trigger = changed.count("trigger") > 0 || request.has_time_zone();
+  std::string own_spec;
+  if (changed.count("pipeline_spec") + changed.count("pipeline_version_reference") > 0) {
+    RETURN_IF_ERROR(ReadSource(deps, merged, row, own_spec));
+  } else if (ChangesSource(changed)) {
+    RETURN_IF_ERROR(ReadParameters(deps, merged, row));
+  }
+  row.updated_at = deps.clock.Now();
+  if (new_trigger) RETURN_IF_ERROR(ReadNewTrigger(request, merged, row.updated_at, row));
+  row.display_name = merged.display_name();
+  row.description = merged.description();
+  row.service_account = merged.service_account();
+  row.max_concurrency = merged.max_concurrency();
+  row.no_catchup = merged.no_catchup();
+  row.enabled = merged.mode() == api::RecurringRun::ENABLE;
+  RETURN_IF_ERROR(deps.store.Write([&](db::Tx& tx) -> absl::Status {
+    if (!own_spec.empty()) RETURN_IF_ERROR(SpecPut(tx, row.spec_sha256, own_spec));
+    RETURN_IF_ERROR(RecurringRunUpdate(tx, row, old_spec));
+    return new_trigger
+               ? ScheduleTickGiveUp(tx, row.recurring_run_id, TickReason::kTriggerChanged, row.updated_at)
+               : absl::OkStatus();
+  }));
+  deps.store.notifier().Notify(Topic::kRecurringRuns, row.recurring_run_id);
+  return deps.store.Read([&](db::Tx& tx) { return ScheduleToApi(tx, row, reply); });
+}
+
+absl::Status SchedulePreview(Deps& deps, const penstock::v1::PreviewScheduleRequest& request,
+                             penstock::v1::PreviewScheduleResponse* reply) {
+  if (request.count() < 0 || request.count() > limits::kPreviewTicksMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("count is ", request.count(), "; it has to be from 0 to ", limits::kPreviewTicksMax));
+  }
+  absl::Time from = deps.clock.Now();
+  if (request.has_from_time()) {
+    ASSIGN_OR_RETURN(from, CheckedTime("from_time", request.from_time()));
+  }
+  absl::Time until = absl::InfinitePast();
+  if (request.has_until_time()) {
+    ASSIGN_OR_RETURN(until, CheckedTime("until_time", request.until_time()));
+  }
+  std::optional<absl::Time> slot;
+  ASSIGN_OR_RETURN(const Trigger trigger, PreviewTrigger(deps, request, from, slot));
+  // Of a stored one also what is due and not decided yet, unless it is asked otherwise.
+  if (slot.has_value() && (request.has_from_time() || request.has_trigger()))
+    slot = trigger.FirstAfter(from, *slot);
+  const int wanted = request.count() == 0 ? kPreviewTicksDefault : request.count();
+  int64_t counted = 0;
+  while (slot.has_value() && (reply->ticks_size() < wanted || *slot <= until)) {
+    if (reply->ticks_size() < wanted) AddTick(*slot, trigger.zone(), reply);
+    if (*slot <= until && ++counted > limits::kPreviewCountMax) break;
+    slot = trigger.Next(*slot);
+  }
+  reply->set_run_count(std::min<int64_t>(counted, limits::kPreviewCountMax));
+  reply->set_run_count_is_least(counted > limits::kPreviewCountMax);
+  reply->set_time_zone(ZoneName(trigger.zone()));
+  reply->set_most_runs_an_hour(trigger.MostInAnHour());
+  return absl::OkStatus();
+}
+
+absl::Status ScheduleTickList(Deps& deps, const penstock::v1::ListScheduleTicksRequest& request,
+                              penstock::v1::ListScheduleTicksResponse* reply) {
+  const bool first = request.page_token().empty() && request.sort_by().empty();
+  const ListRequest list = {request.page_size(), request.page_token(),
+                            first ? "due_at desc" : request.sort_by(), request.filter()};
+  ASSIGN_OR_RETURN(const ListQuery query,
+                   ListQuery::Create(ScheduleTickResource(), list,
+                                     ListScope{"recurring_run_id", request.recurring_run_id()},
+                                     deps.store.page_token_key()));
+  Page<ScheduleTickRow> page;
+  RETURN_IF_ERROR(deps.store.Read([&](db::Tx& tx) -> absl::Status {
+    RETURN_IF_ERROR(RecurringRunGet(tx, request.recurring_run_id()).status());
+    return ScheduleTickList(tx, query, page);
+  }));
+  for (const ScheduleTickRow& row : page.rows) ToApi(row, reply->add_ticks());
+  reply->set_next_page_token(page.next_page_token);
+  return absl::OkStatus();
+}
+
+}  // namespace penstock

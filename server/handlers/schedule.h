@@ -1,0 +1,21 @@
+// ScheduleService, one function an RPC.
+#pragma once
+
+#include "absl/status/status.h"
+#include "penstock/v1/schedule.pb.h"
+#include "server/context.h"
+
+namespace penstock {
+
+absl::Status ScheduleCreate(Deps& deps, const penstock::v1::CreateScheduleRequest& request,
+                            penstock::v1::Schedule* reply);
+absl::Status ScheduleGet(Deps& deps, const penstock::v1::GetScheduleRequest& request,
+                         penstock::v1::Schedule* reply);
+absl::Status ScheduleUpdate(Deps& deps, const penstock::v1::UpdateRecurringRunRequest& request,
+                            penstock::v1::Schedule* reply);
+absl::Status SchedulePreview(Deps& deps, const penstock::v1::PreviewScheduleRequest& request,
+                             penstock::v1::PreviewScheduleResponse* reply);
+absl::Status ScheduleTickList(Deps& deps, const penstock::v1::ListScheduleTicksRequest& request,
+                              penstock::v1::ListScheduleTicksResponse* reply);
+
+}  // namespace penstock
