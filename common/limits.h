@@ -69,4 +69,11 @@ inline constexpr int64_t kPythonEnvsBytes = int64_t{10}
                                             << 30;  // shared Python environments, unless configured otherwise
 inline constexpr int kEnvLastWordsBytes = 2 << 10;  // what pip said last, kept of a failed build
 
+// --- Content fetched over HTTP ---
+inline constexpr int64_t kFetchBytes = int64_t{64} << 30;  // of one document
+inline constexpr int kFetchSeconds = 6 * 60 * 60;          // for all of it
+inline constexpr int kFetchConnectSeconds = 30;            // for one connection
+inline constexpr int kFetchStallSeconds = 60;              // without one byte
+inline constexpr int kFetchRedirects = 10;
+
 }  // namespace penstock::limits

@@ -14,9 +14,9 @@ venv=$root/.venv
 readonly go_needed_default=1.21
 readonly python_minor_needed=9
 readonly packages=(
-  build-essential ca-certificates ccache clang-format cmake libabsl-dev libarchive-dev libgmock-dev
-  libgrpc++-dev libgtest-dev libpqxx-dev libprotobuf-dev libspdlog-dev libsqlite3-dev libssl-dev libyaml-dev
-  libzstd-dev mold ninja-build nlohmann-json3-dev pkg-config prometheus-cpp-dev protobuf-compiler
+  build-essential ca-certificates ccache clang-format cmake libabsl-dev libarchive-dev libcurl4-openssl-dev
+  libgmock-dev libgrpc++-dev libgtest-dev libpqxx-dev libprotobuf-dev libspdlog-dev libsqlite3-dev libssl-dev
+  libyaml-dev libzstd-dev mold ninja-build nlohmann-json3-dev pkg-config prometheus-cpp-dev protobuf-compiler
   protobuf-compiler-grpc python3-venv
 )
 readonly test_packages=(postgresql)
