@@ -16,7 +16,6 @@ using engine_internal::IsTransient;
 
 namespace {
 
-constexpr char kLease[] = "scheduler";
 constexpr absl::Duration kErrorPause = absl::Milliseconds(500);
 
 }  // namespace
@@ -35,7 +34,7 @@ Engine::Engine(Store& store, Executor& executor, DocumentCache& documents, const
 Engine::~Engine() {
   store_.notifier().StopListening(Topic::kRuns);
   if (lease_.has_value()) {
-    (void)store_.Write([&](db::Tx& tx) { return LeaseRelease(tx, kLease, options_.holder); });
+    (void)store_.Write([&](db::Tx& tx) { return LeaseRelease(tx, kSchedulerLease, options_.holder); });
   }
 }
 
@@ -101,6 +100,9 @@ absl::StatusOr<Engine::PassResult> Engine::RunOnce() {
   if (status.ok()) status = HearEvents(now, result);
   if (status.ok()) {
     WakeTasks(now);
+    status = ImportReady(now, result);
+  }
+  if (status.ok()) {
     StartReady(now, result);
     status = Commit(now);
   }
@@ -109,6 +111,7 @@ absl::StatusOr<Engine::PassResult> Engine::RunOnce() {
     return status;
   }
   taken_ = {};
+  imports_.clear();
   Command(result);
   metrics_.runs_active.Set(static_cast<double>(runs_.size()));
   metrics_.attempts_running.Set(static_cast<double>(attempts_.size()));
@@ -119,7 +122,8 @@ absl::StatusOr<bool> Engine::HoldLease(absl::Time now) {
   if (lease_.has_value() && now < lease_renewed_at_ + options_.lease_ttl / 3) return true;
   LeaseRow lease;
   RETURN_IF_ERROR(store_.Write([&](db::Tx& tx) -> absl::Status {
-    ASSIGN_OR_RETURN(lease, LeaseAcquire(tx, kLease, options_.holder, now, now + options_.lease_ttl));
+    ASSIGN_OR_RETURN(lease,
+                     LeaseAcquire(tx, kSchedulerLease, options_.holder, now, now + options_.lease_ttl));
     return absl::OkStatus();
   }));
   const bool mine = lease.holder == options_.holder;
@@ -140,11 +144,14 @@ absl::StatusOr<bool> Engine::HoldLease(absl::Time now) {
 
 void Engine::Decide(ActiveRun& run, const PlanEvent& event, absl::Time now) {
   Decision decision = Step(run.snapshot, event, now, ids_);
-  run.ready.insert(run.ready.end(), decision.ready.begin(), decision.ready.end());
+  for (const int task : decision.ready) {
+    (IsImport(run.snapshot, task) ? run.imports : run.ready).push_back(task);
+  }
   run.newly_waiting.insert(run.newly_waiting.end(), decision.waiting.begin(), decision.waiting.end());
   for (const int task : decision.cancel) run.cancel.push_back(run.snapshot.tasks[task].attempt_id);
   if (run.snapshot.state != RunState::kRunning) {
     run.ready.clear();
+    run.imports.clear();
     run.next_launch.reset();
   }
   run.commit.Add(decision);
@@ -156,7 +163,7 @@ absl::Status Engine::Commit(absl::Time now) {
   std::string current;
   const absl::Status status = store_.Write([&](db::Tx& tx) -> absl::Status {
     current.clear();
-    RETURN_IF_ERROR(LeaseCheck(tx, kLease, options_.holder, lease_->fence));
+    RETURN_IF_ERROR(LeaseCheck(tx, kSchedulerLease, options_.holder, lease_->fence));
     for (const std::string& run_id : touched_) {
       const auto run = runs_.find(run_id);
       if (run == runs_.end() || run->second.commit.empty()) continue;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -27,6 +28,9 @@ struct RunCommit {
   }
   void Add(Decision& decision);
 };
+
+// ArtifactRow::import_key of an imported artifact.
+std::string ImportKey(const ArtifactRecord& artifact);
 
 // Writes `commit`. `run` is the snapshot after the pass. ABORTED if somebody else changed the run or a task
 // meanwhile (a termination), NOT_FOUND if the run was deleted: reload it and decide again.
