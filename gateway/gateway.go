@@ -78,6 +78,7 @@ func (g *gateway) newRPCMux(conn *grpc.ClientConn) (*runtime.ServeMux, error) {
 		kfp.RegisterRecurringRunServiceHandler,
 		kfp.RegisterReportServiceHandler,
 		kfp.RegisterRunServiceHandler,
+		penstock.RegisterRunStatusServiceHandler,
 	}
 	for _, f := range register {
 		if err := f(context.Background(), mux, conn); err != nil {

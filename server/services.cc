@@ -14,10 +14,12 @@
 #include "penstock/v1/metrics_exposition.grpc.pb.h"
 #include "penstock/v1/package_upload.grpc.pb.h"
 #include "penstock/v1/run_log.grpc.pb.h"
+#include "penstock/v1/run_status.grpc.pb.h"
 #include "server/handlers/content.h"
 #include "server/handlers/experiment.h"
 #include "server/handlers/pipeline.h"
 #include "server/handlers/run.h"
+#include "server/handlers/run_status.h"
 #include "server/rpc.h"
 
 namespace penstock {
@@ -205,6 +207,13 @@ class ArtifactContents final : public Bound<penstock::v1::ArtifactContentService
   }
 };
 
+class RunStatuses final : public Bound<penstock::v1::RunStatusService::Service> {
+ public:
+  using Bound::Bound;
+  PENSTOCK_RPC(RunStatusService, GetRunStatus, penstock::v1::GetRunStatusRequest, penstock::v1::RunStatus,
+               RunStatusGet(deps_, *request, reply))
+};
+
 absl::Status Exposition(Deps& deps, penstock::v1::GetMetricsResponse* reply) {
   reply->set_text(deps.metrics.Text());
   return absl::OkStatus();
@@ -231,6 +240,7 @@ Services MakeServices(Deps& deps) {
   services.push_back(std::make_unique<Healthz>(deps));
   services.push_back(std::make_unique<PackageUploads>(deps));
   services.push_back(std::make_unique<RunLogs>(deps));
+  services.push_back(std::make_unique<RunStatuses>(deps));
   services.push_back(std::make_unique<ArtifactContents>(deps));
   services.push_back(std::make_unique<MetricsExposition>(deps));
   return services;
