@@ -97,4 +97,14 @@ inline constexpr int kFetchConnectSeconds = 30;            // for one connection
 inline constexpr int kFetchStallSeconds = 60;              // without one byte
 inline constexpr int kFetchRedirects = 10;
 
+// --- Importers, inputs ---
+inline constexpr int kImportsPerPass = 1000;      // tasks that the engine completes itself in one transaction
+inline constexpr int kInputNotesBytes = 2 << 10;  // what was found out about the inputs of a failed attempt
+
+// --- What the status of a run tells ---
+inline constexpr int kStatusTasks = 5000;           // tasks in one answer; the others are counted
+inline constexpr int kStatusNames = 20;             // blocking tasks of one task
+inline constexpr int kTaskErrorBytes = 16 << 10;    // of one task or run, with the causes below it
+inline constexpr int kEnvPackagesBytes = 64 << 10;  // resolved versions kept of one attempt
+
 }  // namespace penstock::limits

@@ -8,6 +8,12 @@
 
 namespace penstock {
 
+std::string Sha256Hex(absl::string_view text) {
+  Sha256 hash;
+  hash.Add(text);
+  return hash.HexDigest();
+}
+
 Sha256::Sha256() : context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
   EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr);
 }

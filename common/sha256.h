@@ -1,4 +1,4 @@
-// SHA-256 of bytes that come in pieces.
+// SHA-256, of a text and of bytes that come in pieces.
 #pragma once
 
 #include <memory>
@@ -9,6 +9,9 @@
 struct evp_md_ctx_st;
 
 namespace penstock {
+
+// As 64 hexadecimal digits. Pure.
+std::string Sha256Hex(absl::string_view text);
 
 // Not thread-safe. Used again after each digest, which costs less than a new one.
 class Sha256 {

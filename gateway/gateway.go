@@ -91,6 +91,7 @@ func (g *gateway) newRPCMux(conn *grpc.ClientConn) (*runtime.ServeMux, error) {
 		kfp.RegisterReportServiceHandler,
 		kfp.RegisterRunServiceHandler,
 		penstock.RegisterRunOperationsServiceHandler,
+		penstock.RegisterRunStatusServiceHandler,
 		penstock.RegisterScheduleServiceHandler,
 	}
 	for _, f := range register {

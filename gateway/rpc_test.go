@@ -85,8 +85,14 @@ func TestPathsReachTheirRPC(t *testing.T) {
 			&kfp.DeleteRecurringRunRequest{RecurringRunId: "r", PropagationPolicy: kfp.DeletePropagationPolicy_ORPHAN}},
 		{"POST", "/workflows", `"{\"kind\":\"Workflow\"}"`, "ReportWorkflow",
 			&kfp.ReportWorkflowRequest{Workflow: `{"kind":"Workflow"}`}},
+		{"GET", "/apis/penstock/v1/runs/r/status?task=train&unfinished_only=true", "", "GetRunStatus",
+			&penstock.GetRunStatusRequest{RunId: "r", Task: "train", UnfinishedOnly: true}},
 	} {
-		g.do(c.method, api+c.path, c.body).expect(t, 200)
+		path := api + c.path
+		if strings.HasPrefix(c.path, "/apis/") {
+			path = c.path
+		}
+		g.do(c.method, path, c.body).expect(t, 200)
 		rpc, request, _ := fake.last()
 		if rpc != c.rpc || !proto.Equal(request, c.request) {
 			t.Errorf("%s %s reached %s with %v", c.method, c.path, rpc, request)

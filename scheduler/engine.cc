@@ -113,6 +113,9 @@ absl::StatusOr<Engine::PassResult> Engine::RunOnce() {
   if (status.ok()) status = HearEvents(now, result);
   if (status.ok()) {
     WakeTasks(now);
+    status = ImportReady(now, result);
+  }
+  if (status.ok()) {
     StartReady(now, result);
     status = Commit(now);
   }
@@ -121,6 +124,7 @@ absl::StatusOr<Engine::PassResult> Engine::RunOnce() {
     return status;
   }
   taken_ = {};
+  imports_.clear();
   Command(result);
   metrics_.runs_active.Set(static_cast<double>(runs_.size()));
   metrics_.attempts_running.Set(static_cast<double>(attempts_.size()));
@@ -153,11 +157,14 @@ absl::StatusOr<bool> Engine::HoldLease(absl::Time now) {
 
 void Engine::Decide(ActiveRun& run, const PlanEvent& event, absl::Time now) {
   Decision decision = Step(run.snapshot, event, now, ids_);
-  run.ready.insert(run.ready.end(), decision.ready.begin(), decision.ready.end());
+  for (const int task : decision.ready) {
+    (IsImport(run.snapshot, task) ? run.imports : run.ready).push_back(task);
+  }
   run.newly_waiting.insert(run.newly_waiting.end(), decision.waiting.begin(), decision.waiting.end());
   for (const int task : decision.cancel) run.cancel.push_back(run.snapshot.tasks[task].attempt_id);
   if (run.snapshot.state != RunState::kRunning) {
     run.ready.clear();
+    run.imports.clear();
     run.next_launch.reset();
   }
   run.commit.Add(decision);

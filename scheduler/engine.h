@@ -66,6 +66,7 @@ class Engine {
     RunSnapshot snapshot;
     std::string recurring_run_id;               // whose schedule may wait for its end; or empty
     std::deque<int> ready;                      // in the order in which they became ready
+    std::deque<int> imports;                    // likewise, those that need no executor
     std::vector<int> newly_waiting;             // in this pass, for capacity; their rows do not say so yet
     std::optional<TaskLaunchPlan> next_launch;  // of ready.front(), planned once
     RunCommit commit;                           // of this pass
@@ -84,6 +85,7 @@ class Engine {
 
   absl::StatusOr<bool> HoldLease(absl::Time now);
   absl::Status Recover();
+  absl::Status RemoveLostWorkspaces();
   void FailRun(const std::string& run_id, const absl::Status& why);
   void LoseAttempt(const TaskAttemptRow& attempt);
   absl::Status LoadActive(const std::string& run_id, bool reattach, std::vector<LaunchSpec>& reattach_specs);
@@ -96,6 +98,9 @@ class Engine {
   absl::Status GiveArtifactIds(TaskOutputs& outputs);
   void WakeTasks(absl::Time now);
   absl::Time NextWake() const;
+  absl::Status ImportReady(absl::Time now, PassResult& result);
+  absl::Status Import(ActiveRun& run, int task, absl::Time now);
+  absl::Status GiveImportIds(const ActiveRun& run, int task, TaskOutputs& outputs);
   void StartReady(absl::Time now, PassResult& result);
   bool StartNext(ActiveRun& run, absl::Time now);
   void NoteWaiting(ActiveRun& run);
@@ -136,6 +141,7 @@ class Engine {
   std::vector<LaunchSpec> unstarted_;   // committed and not started yet, kept until the executor takes them
   std::vector<std::string> forgotten_;  // attempts to forget after the commit
   std::set<std::string> touched_;       // runs with something to commit
+  std::map<std::string, std::string> imports_;  // ids of what this pass has imported, by key
   int64_t next_artifact_id_ = 0;
   int64_t artifact_ids_left_ = 0;
 };

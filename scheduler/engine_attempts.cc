@@ -7,6 +7,7 @@
 #include "common/status_macros.h"
 #include "scheduler/engine.h"
 #include "scheduler/engine_parts.h"
+#include "scheduler/plan/run_tree.h"
 #include "storage/task_store.h"
 
 namespace penstock {
@@ -61,6 +62,10 @@ absl::Status Engine::OnAttemptFinished(const AttemptFinished& event, absl::Time 
   const int task = found->second.task;
 
   AttemptEnded ended{task, event.attempt_id, AttemptResult::kFailed, event.message, {}};
+  if (const RetryPolicy* policy = RetryPolicyOf(run.snapshot, task)) {
+    ended.message = absl::StrCat("Attempt ", found->second.number, " of ", policy->max_retry_count() + 1,
+                                 ": ", event.message);
+  }
   if (!event.log_tail.empty()) absl::StrAppend(&ended.message, "\nLast lines of its log:\n", event.log_tail);
   TaskAttemptRow row;
   row.message = event.message;
@@ -89,6 +94,8 @@ absl::Status Engine::OnAttemptFinished(const AttemptFinished& event, absl::Time 
   row.log_tail = event.log_tail;
   row.cpu_time = event.cpu_time;
   row.max_rss_bytes = event.max_rss_bytes;
+  row.environment = event.environment;
+  row.packages = event.packages;
   row.started_at = OrEpoch(event.started_at);
   row.finished_at = OrEpoch(event.finished_at);
   run.commit.attempts_ended.push_back(std::move(row));
@@ -101,6 +108,7 @@ absl::Status Engine::OnAttemptFinished(const AttemptFinished& event, absl::Time 
 absl::Status Engine::GiveArtifactIds(TaskOutputs& outputs) {
   for (auto& [name, list] : outputs.artifacts) {
     for (ArtifactRecord& artifact : list) {
+      if (!artifact.artifact_id.empty()) continue;
       if (artifact_ids_left_ == 0) {
         RETURN_IF_ERROR(store_.Write([&](db::Tx& tx) -> absl::Status {
           ASSIGN_OR_RETURN(next_artifact_id_, ArtifactIdReserve(tx, kArtifactIdBlock));
@@ -126,6 +134,7 @@ void Engine::WakeTasks(absl::Time now) {
 absl::Time Engine::NextWake() const {
   absl::Time next = absl::InfiniteFuture();
   for (const auto& [run_id, run] : runs_) {
+    if (!run.imports.empty()) return absl::InfinitePast();  // more than one pass takes
     if (!run.snapshot.waking.empty()) next = std::min(next, run.snapshot.waking.begin()->first);
   }
   return next;

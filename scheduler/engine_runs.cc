@@ -4,10 +4,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/log.h"
+#include "common/spec/platform_notes.h"
 #include "common/status_macros.h"
 #include "scheduler/engine.h"
 #include "scheduler/engine_parts.h"
 #include "storage/run_store.h"
+#include "storage/setting_store.h"
 #include "storage/task_store.h"
 
 namespace penstock {
@@ -29,6 +31,9 @@ absl::Status Engine::Recover() {
     }
     return absl::OkStatus();
   }));
+  RETURN_IF_ERROR(store_.Write([&](db::Tx& tx) {
+    return SettingSet(tx, kActiveRunsMaxSetting, absl::StrCat(options_.active_runs_max));
+  }));
   std::vector<LaunchSpec> running;
   for (const std::string& id : ids) {
     const absl::Status status = LoadActive(id, /*reattach=*/true, running);
@@ -44,6 +49,19 @@ absl::Status Engine::Recover() {
   if (!ids.empty()) {
     spdlog::info("runs taken up again runs={} attempts={} not_yet_started={}", ids.size(), running.size(),
                  never_started.size());
+  }
+  return RemoveLostWorkspaces();
+}
+
+// Workspaces of runs that were deleted while nobody heard of it.
+absl::Status Engine::RemoveLostWorkspaces() {
+  for (const std::string& run_id : executor_.SharedIn(places_.workspaces)) {
+    absl::Status found;
+    RETURN_IF_ERROR(store_.Read([&](db::Tx& tx) {
+      found = RunGet(tx, run_id).status();
+      return absl::IsNotFound(found) ? absl::OkStatus() : found;
+    }));
+    if (absl::IsNotFound(found)) executor_.RemoveShared(places_.WorkspaceOf(run_id));
   }
   return absl::OkStatus();
 }
@@ -91,7 +109,7 @@ void Engine::LoseAttempt(const TaskAttemptRow& attempt) {
 
 absl::Status Engine::LoadActive(const std::string& run_id, bool reattach,
                                 std::vector<LaunchSpec>& reattach_specs) {
-  ASSIGN_OR_RETURN(LoadedRun loaded, LoadRun(store_, documents_, places_.artifacts.local_root, run_id));
+  ASSIGN_OR_RETURN(LoadedRun loaded, LoadRun(store_, documents_, places_, run_id));
   ActiveRun& run = runs_[run_id];
   run = ActiveRun{};
   run.snapshot = std::move(loaded.snapshot);
@@ -143,6 +161,7 @@ absl::Status Engine::HearRun(const std::string& run_id, absl::Time now, PassResu
   }));
   if (!row.ok()) {
     ForgetRun(run_id);
+    executor_.RemoveShared(places_.WorkspaceOf(run_id));
   } else if (row->state == RunState::kCanceling && active->second.snapshot.state != RunState::kCanceling) {
     Decide(active->second, RunCancelAsked{}, now);
   }
@@ -166,7 +185,10 @@ absl::Status Engine::TakeRun(const std::string& run_id, absl::Time now, PassResu
     return absl::OkStatus();  // polled again later
   std::vector<LaunchSpec> none;
   const absl::Status loaded = LoadActive(run_id, /*reattach=*/false, none);
-  if (absl::IsNotFound(loaded)) return absl::OkStatus();
+  if (absl::IsNotFound(loaded)) {  // deleted after it had ended
+    executor_.RemoveShared(places_.WorkspaceOf(run_id));
+    return absl::OkStatus();
+  }
   if (IsTransient(loaded)) return loaded;
   if (!loaded.ok()) {
     FailRun(run_id, loaded);
@@ -177,7 +199,11 @@ absl::Status Engine::TakeRun(const std::string& run_id, absl::Time now, PassResu
     runs_.erase(run_id);
     return absl::OkStatus();
   }
-  if (run.snapshot.state == RunState::kPending) Decide(run, RunTaken{}, now);
+  if (run.snapshot.state == RunState::kPending) {
+    const std::string note = PlatformNote(run.snapshot.plan->document());
+    if (!note.empty()) spdlog::info("run has a note run={} note={}", run_id, LogValue(note));
+    Decide(run, RunTaken{}, now);
+  }
   ++result.runs_taken;
   return absl::OkStatus();
 }
@@ -204,6 +230,7 @@ void Engine::AbandonPass() {
   }
   starting_.clear();
   forgotten_.clear();
+  imports_.clear();
   const std::set<std::string> touched = std::exchange(touched_, {});
   for (const std::string& run_id : touched) {
     std::vector<LaunchSpec> none;
@@ -211,6 +238,7 @@ void Engine::AbandonPass() {
     const absl::Status status = LoadActive(run_id, /*reattach=*/false, none);
     if (absl::IsNotFound(status)) {
       ForgetRun(run_id);
+      executor_.RemoveShared(places_.WorkspaceOf(run_id));
     } else if (!status.ok()) {
       lease_.reset();  // storage is away: take everything up afresh when it is back
       return;

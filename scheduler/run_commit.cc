@@ -4,8 +4,10 @@
 
 #include "absl/strings/numbers.h"
 #include "common/json.h"
+#include "common/sha256.h"
 #include "common/status_macros.h"
 #include "scheduler/plan/run_tree.h"
+#include "scheduler/plan/values/import_artifact.h"
 #include "storage/run_store.h"
 #include "storage/task_store.h"
 
@@ -70,7 +72,8 @@ absl::Status WriteOutputs(db::Tx& tx, const RunSnapshot& run, int task, const Ta
       if (!makes_artifacts) break;
       RETURN_IF_ERROR(ArtifactInsert(
           tx, {NumericId(artifact), run.run_id, artifact.name, artifact.schema_title, artifact.schema_version,
-               artifact.uri, artifact.custom_path.value_or(""), DumpJson(artifact.metadata), now}));
+               artifact.uri, artifact.custom_path.value_or(""), DumpJson(artifact.metadata), now,
+               artifact.imported ? ImportKey(artifact) : ""}));
     }
   }
   RETURN_IF_ERROR(WriteParameters(tx, run, task, Direction::kOutput, outputs.parameters));
@@ -78,6 +81,8 @@ absl::Status WriteOutputs(db::Tx& tx, const RunSnapshot& run, int task, const Ta
 }
 
 }  // namespace
+
+std::string ImportKey(const ArtifactRecord& artifact) { return Sha256Hex(ImportIdentity(artifact)); }
 
 void RunCommit::Add(Decision& decision) {
   std::move(decision.tasks.begin(), decision.tasks.end(), std::back_inserter(tasks));

@@ -30,6 +30,9 @@ struct RunCommit {
   void Add(Decision& decision);
 };
 
+// ArtifactRow::import_key of an imported artifact.
+std::string ImportKey(const ArtifactRecord& artifact);
+
 // Writes `commit`. `run` is the snapshot after the pass. ABORTED if somebody else changed the run or a task
 // meanwhile (a termination), NOT_FOUND if the run was deleted: reload it and decide again.
 absl::Status WriteRunCommit(db::Tx& tx, const RunSnapshot& run, const RunCommit& commit, absl::Time now);

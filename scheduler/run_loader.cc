@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/json.h"
 #include "common/schedule/macros.h"
+#include "common/spec/workspace.h"
 #include "common/status_macros.h"
 #include "scheduler/plan/plan.h"
 #include "scheduler/plan/plan_retry.h"
@@ -54,16 +55,17 @@ absl::StatusOr<std::shared_ptr<const PipelineDocument>> Document(DocumentCache& 
   return document;
 }
 
-RunFacts Facts(const StoredRun& stored, const RunPlan& plan, absl::string_view default_root) {
+RunFacts Facts(const StoredRun& stored, const RunPlan& plan, const Places& places) {
   RunFacts facts;
   facts.run_id = stored.row.run_id;
   facts.run_display_name = stored.row.display_name;
   facts.run_resource_name = absl::StrCat(plan.pipeline_name(), "-", stored.row.run_id);
   facts.pipeline_name = plan.pipeline_name();
   facts.pipeline_root =
-      stored.config.pipeline_root.empty() ? std::string(default_root) : stored.config.pipeline_root;
+      stored.config.pipeline_root.empty() ? places.artifacts.local_root : stored.config.pipeline_root;
   facts.created_at = absl::FormatTime(absl::RFC3339_sec, stored.row.created_at, absl::UTCTimeZone());
   facts.scheduled_at = absl::FormatTime(absl::RFC3339_sec, stored.row.scheduled_at, absl::UTCTimeZone());
+  if (DeclaresWorkspace(plan.document())) facts.workspace_path = places.WorkspaceOf(facts.run_id);
   return facts;
 }
 
@@ -84,6 +86,7 @@ absl::StatusOr<ArtifactRecord> RecordOf(const ArtifactRow& row) {
   record.schema_version = row.schema_version;
   record.uri = row.uri;
   if (!row.custom_path.empty()) record.custom_path = row.custom_path;
+  record.imported = !row.import_key.empty();
   ASSIGN_OR_RETURN(record.metadata, ParseJson(row.metadata));
   return record;
 }
@@ -270,7 +273,7 @@ absl::Status FillTasks(StoredRun& stored, LoadedRun& loaded) {
 
 }  // namespace
 
-absl::StatusOr<LoadedRun> LoadRun(Store& store, DocumentCache& documents, absl::string_view default_root,
+absl::StatusOr<LoadedRun> LoadRun(Store& store, DocumentCache& documents, const Places& places,
                                   absl::string_view run_id) {
   StoredRun stored;
   RETURN_IF_ERROR(store.Read([&](db::Tx& tx) { return ReadStored(tx, documents, run_id, stored); }));
@@ -280,7 +283,7 @@ absl::StatusOr<LoadedRun> LoadRun(Store& store, DocumentCache& documents, absl::
   ASSIGN_OR_RETURN(run.plan, RunPlan::Create(std::move(document)));
   run.run_id = std::string(run_id);
   run.state = stored.row.state;
-  run.facts = Facts(stored, *run.plan, default_root);
+  run.facts = Facts(stored, *run.plan, places);
   loaded.recurring_run_id = stored.row.recurring_run_id;
   ASSIGN_OR_RETURN(Json parameters, ParseJson(stored.config.parameters));
   ReplaceMacros(parameters, Macros(stored.row));

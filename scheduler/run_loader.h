@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "common/spec/document_cache.h"
 #include "scheduler/plan/types.h"
+#include "scheduler/task_launch.h"
 #include "storage/model.h"
 #include "storage/store.h"
 
@@ -23,9 +24,9 @@ struct LoadedRun {
   std::vector<Running> running;
 };
 
-// `default_root` is the pipeline root of a run that gives none. NOT_FOUND if there is no such run. DATA_LOSS
-// or another error if what is stored of it cannot be read.
-absl::StatusOr<LoadedRun> LoadRun(Store& store, DocumentCache& documents, absl::string_view default_root,
+// `places.artifacts.local_root` is the pipeline root of a run that gives none. NOT_FOUND if there is no such
+// run. DATA_LOSS or another error if what is stored of it cannot be read.
+absl::StatusOr<LoadedRun> LoadRun(Store& store, DocumentCache& documents, const Places& places,
                                   absl::string_view run_id);
 
 }  // namespace penstock

@@ -14,6 +14,10 @@ namespace penstock {
 struct Places {
   std::string data_dir;  // absolute, without symbolic links
   ArtifactPathMap artifacts;
+  std::string workspaces;  // directory of the directories that tasks of a run share
+
+  // The workspace of a run.
+  std::string WorkspaceOf(absl::string_view run_id) const;
 
   static Places Of(absl::string_view data_dir);
 };
@@ -29,6 +33,16 @@ struct TaskLaunchPlan {
 // gives the same plan after a restart. An error is the user's: it fails the task.
 absl::StatusOr<TaskLaunchPlan> PlanTaskLaunch(const Places& places, const RunSnapshot& run, int task,
                                               int attempt_number, absl::string_view attempt_id);
+
+// Whether the engine completes the task itself: it is an importer that brings nothing to the workspace.
+bool IsImport(const RunSnapshot& run, int task);
+
+// What an importer takes and puts out. Pure. An error is the user's: it fails the task.
+struct TaskImportPlan {
+  TaskInputs inputs;
+  TaskOutputs outputs;
+};
+absl::StatusOr<TaskImportPlan> PlanTaskImport(const RunSnapshot& run, int task);
 
 // The outputs of a task that ended well, from what the executor read. An error fails the task.
 absl::StatusOr<TaskOutputs> TaskOutputsOf(const Places& places, const RunSnapshot& run, int task,

@@ -15,6 +15,7 @@
 #include "penstock/v1/package_upload.grpc.pb.h"
 #include "penstock/v1/run_log.grpc.pb.h"
 #include "penstock/v1/run_operations.grpc.pb.h"
+#include "penstock/v1/run_status.grpc.pb.h"
 #include "penstock/v1/schedule.grpc.pb.h"
 #include "server/handlers/content.h"
 #include "server/handlers/experiment.h"
@@ -24,6 +25,7 @@
 #include "server/handlers/report.h"
 #include "server/handlers/run.h"
 #include "server/handlers/run_operations.h"
+#include "server/handlers/run_status.h"
 #include "server/handlers/schedule.h"
 #include "server/rpc.h"
 
@@ -256,6 +258,13 @@ class RunOperations final : public Bound<penstock::v1::RunOperationsService::Ser
   }
 };
 
+class RunStatuses final : public Bound<penstock::v1::RunStatusService::Service> {
+ public:
+  using Bound::Bound;
+  PENSTOCK_RPC(RunStatusService, GetRunStatus, penstock::v1::GetRunStatusRequest, penstock::v1::RunStatus,
+               RunStatusGet(deps_, *request, reply))
+};
+
 absl::Status Exposition(Deps& deps, penstock::v1::GetMetricsResponse* reply) {
   reply->set_text(deps.metrics.Text());
   return absl::OkStatus();
@@ -284,6 +293,7 @@ Services MakeServices(Deps& deps) {
   services.push_back(std::make_unique<PackageUploads>(deps));
   services.push_back(std::make_unique<RunLogs>(deps));
   services.push_back(std::make_unique<RunOperations>(deps));
+  services.push_back(std::make_unique<RunStatuses>(deps));
   services.push_back(std::make_unique<ArtifactContents>(deps));
   services.push_back(std::make_unique<MetricsExposition>(deps));
   return services;

@@ -17,6 +17,8 @@ constexpr char kSelect[] = "SELECT holder, fence, expires_at_us FROM leases WHER
 constexpr char kRelease[] =
     "UPDATE leases SET holder = '', expires_at_us = 0 WHERE name = $1 AND holder = $2";
 
+}  // namespace
+
 absl::StatusOr<std::optional<LeaseRow>> LeaseGet(db::Tx& tx, absl::string_view name) {
   std::optional<LeaseRow> lease;
   RETURN_IF_ERROR(tx.Query(kSelect, {name}, [&](const db::Row& row) {
@@ -25,8 +27,6 @@ absl::StatusOr<std::optional<LeaseRow>> LeaseGet(db::Tx& tx, absl::string_view n
   }));
   return lease;
 }
-
-}  // namespace
 
 absl::StatusOr<LeaseRow> LeaseAcquire(db::Tx& tx, absl::string_view name, absl::string_view holder,
                                       absl::Time now, absl::Time expires_at) {

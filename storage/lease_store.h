@@ -10,6 +10,12 @@
 
 namespace penstock {
 
+// Held by the scheduler that drives the runs.
+inline constexpr char kSchedulerLease[] = "scheduler";
+
+// The lease as it stands, whether it has expired or not; nothing if nobody has ever held it.
+absl::StatusOr<std::optional<LeaseRow>> LeaseGet(db::Tx& tx, absl::string_view name);
+
 // Takes or renews the lease `name` until `expires_at` if it is free, expired at `now`, or already `holder`'s.
 // Returns the lease as it stands after the call: it is the caller's when its holder is `holder`.
 absl::StatusOr<LeaseRow> LeaseAcquire(db::Tx& tx, absl::string_view name, absl::string_view holder,

@@ -133,6 +133,8 @@ struct TaskAttemptRow {
   absl::Time created_at;
   absl::Time started_at;
   absl::Time finished_at;
+  std::string environment;  // name of the shared Python environment it ran in; empty: none
+  std::string packages;     // what was installed there, "name==version" a line
 };
 
 enum class Direction { kInput, kOutput };
@@ -154,6 +156,7 @@ struct ArtifactRow {
   std::string custom_path;  // where the content lies instead; empty: at the uri
   std::string metadata;     // JSON object
   absl::Time created_at;
+  std::string import_key;  // of an imported artifact: equal for equal imports; else empty
 };
 
 // An artifact as an input or output of a task.

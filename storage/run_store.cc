@@ -52,6 +52,13 @@ constexpr char kSelectInState[] =
     "SELECT run_id FROM runs WHERE state = $1 ORDER BY created_at_us, run_id LIMIT $2";
 constexpr char kSetDescription[] = "UPDATE runs SET description = $2 WHERE run_id = $1";
 constexpr char kSetStorageState[] = "UPDATE runs SET storage_state = $2 WHERE run_id = $1";
+// What other runs have imported again, or otherwise share, stays for them.
+constexpr char kGiveSharedArtifacts[] = R"sql(
+  UPDATE artifacts
+  SET run_id = (SELECT MIN(t.run_id) FROM artifact_tasks t
+                WHERE t.artifact_id = artifacts.artifact_id AND t.run_id <> $1)
+  WHERE run_id = $1 AND EXISTS (SELECT 1 FROM artifact_tasks t
+                                WHERE t.artifact_id = artifacts.artifact_id AND t.run_id <> $1))sql";
 constexpr char kDelete[] = "DELETE FROM runs WHERE run_id = $1";
 
 constexpr char kCounter[] = "runs";
@@ -243,6 +250,7 @@ absl::Status RunSetDescription(db::Tx& tx, absl::string_view run_id, absl::strin
 absl::Status RunDelete(db::Tx& tx, absl::string_view run_id) {
   ASSIGN_OR_RETURN(const RunRow row, RunGet(tx, run_id));
   ASSIGN_OR_RETURN(const RunConfigRow config, RunConfigGet(tx, run_id));
+  RETURN_IF_ERROR(tx.Execute(kGiveSharedArtifacts, {run_id}).status());
   RETURN_IF_ERROR(tx.Execute(kDelete, {run_id}).status());
   RETURN_IF_ERROR(TagsDelete(tx, run_id));
   RETURN_IF_ERROR(SpecDeleteUnused(tx, config.spec_sha256));

@@ -12,6 +12,9 @@ namespace penstock {
 // The key that signs page tokens: random, and the same for all servers of a database and its copies.
 inline constexpr char kPageTokenKeySetting[] = "page_token_key";
 
+// How many runs the scheduler that drives them drives at once; told by it.
+inline constexpr char kActiveRunsMaxSetting[] = "active_runs_max";
+
 // The stored value, or nothing.
 absl::StatusOr<std::optional<std::string>> SettingGet(db::Tx& tx, absl::string_view name);
 absl::Status SettingSet(db::Tx& tx, absl::string_view name, absl::string_view value);

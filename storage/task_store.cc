@@ -41,7 +41,8 @@ constexpr char kListStates[] =
 constexpr char kAttemptColumns[] =
     "a.run_id, a.task_id, a.number, a.attempt_id, a.outcome, a.exit_code, a.signal, a.message, a.log_tail, "
     "a.log_path, "
-    "a.cpu_time_us, a.max_rss_bytes, a.created_at_us, a.started_at_us, a.finished_at_us, a.holder";
+    "a.cpu_time_us, a.max_rss_bytes, a.created_at_us, a.started_at_us, a.finished_at_us, a.holder, "
+    "a.environment, a.packages";
 constexpr char kAttemptInsert[] = R"sql(
   INSERT INTO task_attempts
     (run_id, task_id, number, attempt_id, outcome, message, log_tail, log_path, cpu_time_us, max_rss_bytes,
@@ -50,7 +51,7 @@ constexpr char kAttemptInsert[] = R"sql(
 constexpr char kAttemptFinish[] = R"sql(
   UPDATE task_attempts
   SET outcome = $4, exit_code = $5, signal = $6, message = $7, log_tail = $8, cpu_time_us = $9, max_rss_bytes = $10,
-    started_at_us = $11, finished_at_us = $12
+    started_at_us = $11, finished_at_us = $12, environment = $13, packages = $14
   WHERE run_id = $1 AND task_id = $2 AND number = $3 AND outcome = '')sql";
 constexpr char kAttemptExists[] =
     "SELECT 1 FROM task_attempts WHERE run_id = $1 AND task_id = $2 AND number = $3";
@@ -65,11 +66,22 @@ constexpr char kParameterList[] =
 constexpr char kArtifactIdCounter[] = "artifact_ids";
 constexpr char kArtifactInsert[] = R"sql(
   INSERT INTO artifacts
-    (artifact_id, run_id, name, schema_title, schema_version, uri, custom_path, metadata, created_at_us)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9))sql";
+    (artifact_id, run_id, name, schema_title, schema_version, uri, custom_path, metadata, created_at_us, import_key)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10))sql";
+// One that is imported again keeps its row.
+constexpr char kArtifactInsertImported[] = R"sql(
+  INSERT INTO artifacts
+    (artifact_id, run_id, name, schema_title, schema_version, uri, custom_path, metadata, created_at_us, import_key)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+  ON CONFLICT (artifact_id) DO NOTHING)sql";
+constexpr char kArtifactFindImported[] =
+    "SELECT artifact_id FROM artifacts WHERE import_key = $1 AND import_key <> '' ORDER BY artifact_id DESC "
+    "LIMIT 1";
+// Also those whose rows belong to other runs.
 constexpr char kArtifactList[] = R"sql(
-  SELECT artifact_id, run_id, name, schema_title, schema_version, uri, custom_path, metadata, created_at_us
-  FROM artifacts WHERE run_id = $1 ORDER BY artifact_id)sql";
+  SELECT artifact_id, run_id, name, schema_title, schema_version, uri, custom_path, metadata, created_at_us, import_key
+  FROM artifacts WHERE artifact_id IN (SELECT artifact_id FROM artifact_tasks WHERE run_id = $1)
+  ORDER BY artifact_id)sql";
 constexpr char kArtifactTaskInsert[] =
     "INSERT INTO artifact_tasks (run_id, task_id, direction, name, position, artifact_id) "
     "VALUES ($1, $2, $3, $4, $5, $6)";
@@ -108,6 +120,8 @@ TaskAttemptRow ReadAttempt(const db::Row& row) {
   attempt.started_at = row.Time(13);
   attempt.finished_at = row.Time(14);
   attempt.holder = row.String(15);
+  attempt.environment = row.String(16);
+  attempt.packages = row.String(17);
   return attempt;
 }
 
@@ -231,7 +245,7 @@ absl::Status TaskAttemptFinish(db::Tx& tx, const TaskAttemptRow& row) {
       kAttemptFinish,
       {row.run_id, row.task_id, row.number, row.outcome, Optional(row.exit_code), Optional(row.signal),
        row.message, row.log_tail, absl::ToInt64Microseconds(row.cpu_time), row.max_rss_bytes, row.started_at,
-       row.finished_at},
+       row.finished_at, row.environment, row.packages},
       check);
 }
 
@@ -284,9 +298,18 @@ absl::StatusOr<int64_t> ArtifactIdReserve(db::Tx& tx, int64_t count) {
 }
 
 absl::Status ArtifactInsert(db::Tx& tx, const ArtifactRow& row) {
-  return tx.ExecuteLater(
-      kArtifactInsert, {row.artifact_id, row.run_id, row.name, row.schema_title, row.schema_version, row.uri,
-                        row.custom_path, row.metadata, row.created_at});
+  return tx.ExecuteLater(row.import_key.empty() ? kArtifactInsert : kArtifactInsertImported,
+                         {row.artifact_id, row.run_id, row.name, row.schema_title, row.schema_version,
+                          row.uri, row.custom_path, row.metadata, row.created_at, row.import_key});
+}
+
+absl::StatusOr<std::optional<int64_t>> ArtifactFindImported(db::Tx& tx, absl::string_view import_key) {
+  std::optional<int64_t> found;
+  RETURN_IF_ERROR(tx.Query(kArtifactFindImported, {import_key}, [&](const db::Row& row) {
+    found = row.Int64(0);
+    return absl::OkStatus();
+  }));
+  return found;
 }
 
 absl::Status ArtifactTaskInsert(db::Tx& tx, absl::string_view run_id, const ArtifactTaskRow& row) {
@@ -297,7 +320,7 @@ absl::Status ArtifactTaskInsert(db::Tx& tx, absl::string_view run_id, const Arti
 absl::StatusOr<std::vector<ArtifactRow>> ArtifactList(db::Tx& tx, absl::string_view run_id) {
   return ListOfRun<ArtifactRow>(tx, kArtifactList, run_id, [](const db::Row& row) {
     return ArtifactRow{row.Int64(0),  row.String(1), row.String(2), row.String(3), row.String(4),
-                       row.String(5), row.String(6), row.String(7), row.Time(8)};
+                       row.String(5), row.String(6), row.String(7), row.Time(8),   row.String(9)};
   });
 }
 

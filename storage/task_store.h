@@ -52,8 +52,12 @@ absl::StatusOr<std::vector<TaskParameterRow>> TaskParameterList(db::Tx& tx, absl
 // Artifact ids are numbers, as on KFP's wire, below 2^53 so that JavaScript can hold them. Reserves `count`
 // of them and returns the first.
 absl::StatusOr<int64_t> ArtifactIdReserve(db::Tx& tx, int64_t count);
+// Of an imported artifact whose id is there already nothing changes.
 absl::Status ArtifactInsert(db::Tx& tx, const ArtifactRow& row);
+// The latest artifact that was imported with this key, whatever run its row belongs to.
+absl::StatusOr<std::optional<int64_t>> ArtifactFindImported(db::Tx& tx, absl::string_view import_key);
 absl::Status ArtifactTaskInsert(db::Tx& tx, absl::string_view run_id, const ArtifactTaskRow& row);
+// Those that tasks of the run take or put out, also if their rows belong to other runs.
 absl::StatusOr<std::vector<ArtifactRow>> ArtifactList(db::Tx& tx, absl::string_view run_id);
 absl::StatusOr<std::vector<ArtifactTaskRow>> ArtifactTaskList(db::Tx& tx, absl::string_view run_id);
 

@@ -1,16 +1,14 @@
 #include "common/spec/pipeline_spec.h"
 
-#include <openssl/sha.h>
-
 #include <algorithm>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/limits.h"
+#include "common/sha256.h"
 #include "common/spec/json_to_proto.h"
 #include "common/spec/validate.h"
 #include "common/spec/yaml.h"
@@ -30,12 +28,6 @@ struct Parts {
   Json platform;  // null if there is none
   std::string platform_path;
 };
-
-std::string Sha256Hex(absl::string_view text) {
-  unsigned char digest[SHA256_DIGEST_LENGTH];
-  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest);
-  return absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(digest), sizeof(digest)));
-}
 
 bool HasAnyOf(const Json& object, std::initializer_list<const char*> keys) {
   return std::any_of(keys.begin(), keys.end(), [&](const char* key) { return object.contains(key); });

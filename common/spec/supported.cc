@@ -4,10 +4,8 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "common/spec/parameter_type.h"
 #include "common/spec/pipeline_spec.h"
 #include "common/spec/validate_parts.h"
 #include "common/text.h"
@@ -16,7 +14,6 @@ namespace penstock {
 namespace {
 
 using ml_pipelines::ComponentSpec;
-using ml_pipelines::ParameterType;
 using ml_pipelines::PipelineDeploymentConfig;
 using ml_pipelines::PipelineTaskSpec;
 using spec_internal::FindOrNull;
@@ -27,55 +24,15 @@ bool AnyValue(const Map& map, Predicate predicate) {
   return std::any_of(map.begin(), map.end(), [&](const auto& entry) { return predicate(entry.second); });
 }
 
-template <typename Predicate>
-bool AnyInput(const PipelineTaskSpec& task, Predicate predicate) {
-  return AnyValue(task.inputs().parameters(), predicate);
-}
-
-bool NamesWorkspace(const std::string& text) { return absl::StrContains(text, "{{$.workspace_path}}"); }
-
-bool IsGivenWorkspace(const PipelineTaskSpec& task) {
-  return AnyInput(task, [](const auto& input) {
-    return NamesWorkspace(input.runtime_value().constant().string_value());
-  });
-}
-
-struct TaskFeature {
-  absl::string_view name;
-  bool (*is_used)(const PipelineTaskSpec&);
-};
-
-constexpr absl::string_view kWorkspace = "a shared workspace (dsl.WORKSPACE_PATH_PLACEHOLDER)";
-
-constexpr TaskFeature kUnsupportedInTasks[] = {
-    {kWorkspace, IsGivenWorkspace},
-};
-
 // What a task runs; `executor` is empty for a graph.
 struct ComponentView {
   const ComponentSpec& component;
   const PipelineDeploymentConfig::ExecutorSpec& executor;
 };
 
-bool IsImporter(const ComponentView& view) { return view.executor.has_importer(); }
-
 bool IsResolver(const ComponentView& view) { return view.executor.has_resolver(); }
 
 bool IsCustomJob(const ComponentView& view) { return view.executor.has_custom_job(); }
-
-bool TakesTaskConfig(const ComponentView& view) {
-  return view.component.task_config_passthroughs_size() > 0 ||
-         AnyValue(view.component.input_definitions().parameters(), [](const auto& parameter) {
-           return DeclaredType(parameter) == ParameterType::TASK_CONFIG;
-         });
-}
-
-bool UsesWorkspace(const ComponentView& view) {
-  const auto& container = view.executor.container();
-  return view.executor.importer().download_to_workspace() ||
-         std::any_of(container.command().begin(), container.command().end(), NamesWorkspace) ||
-         std::any_of(container.args().begin(), container.args().end(), NamesWorkspace);
-}
 
 struct ComponentFeature {
   absl::string_view name;
@@ -83,11 +40,8 @@ struct ComponentFeature {
 };
 
 constexpr ComponentFeature kUnsupportedInComponents[] = {
-    {"importers (dsl.importer)", IsImporter},
     {"resolvers", IsResolver},
     {"custom jobs", IsCustomJob},
-    {"settings of the task as an input (dsl.TaskConfig)", TakesTaskConfig},
-    {kWorkspace, UsesWorkspace},
 };
 
 // A component that has a graph, and whether it is the root.
@@ -102,12 +56,6 @@ bool RequiresArtifact(const GraphView& view) {
                                   [](const auto& artifact) { return !artifact.is_optional(); });
 }
 
-bool DeclaresWorkspace(const GraphView& view) {
-  return view.is_root && view.document.platform.has_value() &&
-         AnyValue(view.document.platform->platforms(),
-                  [](const auto& platform) { return platform.pipelineconfig().has_workspace(); });
-}
-
 struct GraphFeature {
   absl::string_view name;
   bool (*is_used)(const GraphView&);
@@ -115,7 +63,6 @@ struct GraphFeature {
 
 constexpr GraphFeature kUnsupportedInGraphs[] = {
     {"artifacts as inputs of the pipeline itself, which no run can be given", RequiresArtifact},
-    {"a workspace (PipelineConfig.workspace)", DeclaresWorkspace},
 };
 
 // Looks at every component that the root reaches, once, however often it is used.
@@ -149,11 +96,6 @@ class SupportChecker {
   }
 
   void CheckTask(const PipelineTaskSpec& task, const std::string& path) {
-    for (const TaskFeature& feature : kUnsupportedInTasks) {
-      if (feature.is_used(task)) {
-        Report(feature.name, path);
-      }
-    }
     const std::string& reference = task.component_ref().name();
     const ComponentSpec* component = FindOrNull(document_.spec.components(), reference);
     if (component == nullptr || !seen_.insert(reference).second) {

@@ -22,9 +22,11 @@ CREATE TABLE artifacts (
   custom_path TEXT COLLATE "C" NOT NULL,
   metadata TEXT COLLATE "C" NOT NULL,
   created_at_us BIGINT NOT NULL,
+  import_key TEXT COLLATE "C" NOT NULL,
   CONSTRAINT artifacts_pkey PRIMARY KEY (artifact_id),
   CONSTRAINT artifacts_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs(run_id) ON DELETE CASCADE,
 );
+CREATE INDEX artifacts_by_import ON artifacts USING btree (import_key, artifact_id) WHERE (import_key <> ''::text);
 CREATE INDEX artifacts_by_run ON artifacts USING btree (run_id);
 
 CREATE TABLE counters (
@@ -241,6 +243,9 @@ CREATE TABLE task_attempts (
   started_at_us BIGINT NOT NULL,
   finished_at_us BIGINT NOT NULL,
   holder TEXT COLLATE "C" NOT NULL DEFAULT ''::text,
+  holder TEXT COLLATE "C" NOT NULL,
+  environment TEXT COLLATE "C" NOT NULL,
+  packages TEXT COLLATE "C" NOT NULL,
   CONSTRAINT task_attempts_outcome_check CHECK ((outcome = ANY (ARRAY[''::text, 'SUCCEEDED'::text, 'FAILED'::text, 'TIMED_OUT'::text, 'CANCELED'::text, 'LOST'::text]))),
   CONSTRAINT task_attempts_pkey PRIMARY KEY (run_id, task_id, number),
   CONSTRAINT task_attempts_run_id_task_id_fkey FOREIGN KEY (run_id, task_id) REFERENCES tasks(run_id, task_id) ON DELETE CASCADE,

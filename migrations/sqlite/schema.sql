@@ -21,7 +21,9 @@ CREATE TABLE artifacts (
   custom_path    TEXT    NOT NULL,
   metadata       TEXT    NOT NULL,
   created_at_us  INTEGER NOT NULL
-);
+, import_key TEXT NOT NULL DEFAULT '');
+
+CREATE INDEX artifacts_by_import ON artifacts (import_key, artifact_id) WHERE import_key <> '';
 
 CREATE INDEX artifacts_by_run ON artifacts (run_id);
 
@@ -239,7 +241,7 @@ CREATE TABLE task_attempts (
   max_rss_bytes  INTEGER NOT NULL,
   created_at_us  INTEGER NOT NULL,
   started_at_us  INTEGER NOT NULL,
-  finished_at_us INTEGER NOT NULL, holder TEXT NOT NULL DEFAULT '',
+  finished_at_us INTEGER NOT NULL, holder TEXT NOT NULL DEFAULT '', environment TEXT NOT NULL DEFAULT '', packages TEXT NOT NULL DEFAULT '',
   PRIMARY KEY (run_id, task_id, number),
   FOREIGN KEY (run_id, task_id) REFERENCES tasks (run_id, task_id) ON DELETE CASCADE
 ) WITHOUT ROWID;

@@ -33,6 +33,20 @@ struct OutputFile {
   std::string path;  // absolute
 };
 
+// The content of an input artifact that lies outside the data directory. Before the command starts, the
+// attempt itself brings it, or looks whether it is there.
+struct InputContent {
+  enum class Need {
+    kFetched,   // the content behind `uri`, which may be a path, is put at `path`, or the attempt fails
+    kPresent,   // `path` is there, or the attempt fails
+    kPresumed,  // the attempt may do without; if `path` is missing and it fails, its message says so
+  };
+  std::string name;  // of the input
+  std::string uri;
+  std::string path;  // absolute unless the URI gives none
+  Need need = Need::kPresumed;
+};
+
 // Everything an executor needs to run one attempt. Plain data; paths are absolute.
 struct LaunchSpec {
   std::string attempt_id;  // idempotency key, a UUID
@@ -48,6 +62,8 @@ struct LaunchSpec {
   std::vector<std::string> directories;  // made before the start (parents of output files and artifacts)
   std::string executor_output_path;      // JSON the kfp executor leaves; may stay absent
   std::vector<OutputFile> parameter_files;
+  std::vector<InputContent> inputs;
+  std::string shared_dir;  // that attempts of the run share, made by the executor; empty: none
   absl::Duration timeout = absl::InfiniteDuration();
   ResourceRequest resources;
 };
@@ -87,7 +103,9 @@ struct AttemptFinished {
   absl::Time finished_at = absl::InfinitePast();
   absl::Duration cpu_time;  // user and system
   int64_t max_rss_bytes = 0;
-  std::string log_tail;  // last lines of the log when it did not succeed, bounded
+  std::string log_tail;     // last lines of the log when it did not succeed, bounded
+  std::string environment;  // name of the shared environment it ran in; empty: none
+  std::string packages;     // what is installed there, "name==version" a line, bounded
   AttemptOutputs outputs;
 };
 
@@ -132,6 +150,13 @@ class Executor {
   // The engine has committed the end of this attempt: the executor may forget it and remove its work
   // directory.
   virtual void Forget(absl::string_view attempt_id) = 0;
+
+  // The run is gone: the directory that its attempts shared (LaunchSpec::shared_dir) may be removed, in the
+  // background. Nothing if there is none.
+  virtual void RemoveShared(const std::string&) {}
+
+  // The directories in `parent` that attempts share, whatever became of their runs.
+  virtual std::vector<std::string> SharedIn(const std::string&) const { return {}; }
 };
 
 }  // namespace penstock

@@ -175,6 +175,16 @@ TEST_F(LocalPythonTest, TheFirstTaskBuildsAndTheNextStartsWithoutPip) {
   EXPECT_EQ(ReadFileText(Envs().PackagesPathOf(key)), "pkg_a==1.0\n");
 }
 
+TEST_F(LocalPythonTest, AnAttemptNamesItsEnvironment) {
+  const LaunchSpec failing = Start("pkg_a", "raise SystemExit(1)");
+  const AttemptFinished finished = Finish(failing);
+  EXPECT_EQ(CompleteKeys(), std::vector<std::string>{finished.environment});
+  EXPECT_EQ(finished.packages, "pkg_a==1.0\n");
+  LaunchSpec plain = harness_.NewSpec({"true"});
+  ASSERT_TRUE(executor_->Start(plain).ok());
+  EXPECT_EQ(Finish(plain).environment, "");
+}
+
 TEST_F(LocalPythonTest, TheCommandIsReplacedAndItsExitCodeKept) {
   Succeeds(Start("pkg_a"));
   EXPECT_EQ(Finish(Start("pkg_a", "raise SystemExit(125)")).message, "The program exited with code 125.");

@@ -94,6 +94,11 @@ def test_an_environment_is_built_once_and_shared(own_server, index, tmp_path):
         f'penstock: Python environment {key[:12]} (penstock_one==1.0): penstock_one==1.0\n')
     assert (own_server.data_dir / 'envs' / key / 'packages.txt').read_text() == 'penstock_one==1.0\n'
 
+    # The rows of the attempts name it.
+    tasks = own_server.ok('GET', f'/apis/penstock/v1/runs/{run_id}/status')['tasks']
+    assert [(attempt['environment'], attempt['packages']) for task in tasks for attempt in task['attempts']] == [
+        (key, ['penstock_one==1.0'])] * 2
+
     # Another run, after another start of the server, and no word to the index.
     asked = len(index.requests)
     own_server.stop()

@@ -15,6 +15,7 @@
 #include "scheduler/executor/local/env_build.h"
 #include "scheduler/executor/local/env_request.h"
 #include "scheduler/executor/local/env_store.h"
+#include "scheduler/executor/local/start_files.h"
 #include "scheduler/executor/local/venv.h"
 
 namespace penstock {
@@ -29,8 +30,8 @@ int Fail(const EnvRequest& request, const std::string& why) {
   const std::string sentence = "The Python environment for " + Summary(request.requirements, kNamedBytes) +
                                " could not be made: " + why;
   std::fprintf(stderr, "penstock: %s\n", sentence.c_str());
-  std::ofstream(std::string(kEnvErrorFile)) << sentence;
-  return kEnvFailedExit;
+  std::ofstream(std::string(kStartErrorFile)) << sentence;
+  return kStartFailedExit;
 }
 
 int BecomeCommand(const std::vector<std::string>& command) {
@@ -58,6 +59,7 @@ int Main(const std::vector<std::string>& arguments) {
       !MakeVenv(request.base, EnvStore(request.envs_dir).PathOf(request.key), request.overlay, &error)) {
     return Fail(request, error);
   }
+  std::ofstream(std::string(kEnvironmentFile)) << request.key;
   return BecomeCommand(request.command);
 }
 

@@ -1,6 +1,7 @@
 #include "scheduler/executor/local/env_request.h"
 
 #include <charconv>
+#include <string_view>
 #include <utility>
 
 namespace penstock {

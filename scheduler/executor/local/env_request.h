@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "scheduler/executor/local/venv.h"
@@ -22,11 +21,6 @@ struct EnvRequest {
   std::vector<std::string> requirements;           // for people
   std::vector<std::string> command;                // not empty
 };
-
-// How penstock-env ends when there is no environment, with one sentence in the file kEnvErrorFile of its
-// working directory. A task may end with this code too, without the file.
-inline constexpr int kEnvFailedExit = 125;
-inline constexpr std::string_view kEnvErrorFile = ".penstock-env-error";
 
 // Without the program's own name.
 std::vector<std::string> ToArguments(const EnvRequest& request);

@@ -63,6 +63,20 @@ int RemoveAt(int directory_fd, const char* name, int depth) {
 
 }  // namespace
 
+std::vector<std::string> DirectoriesIn(const std::string& path) {
+  std::vector<std::string> names;
+  DIR* directory = opendir(path.c_str());
+  while (const dirent* entry = directory != nullptr ? readdir(directory) : nullptr) {
+    if (entry->d_type == DT_DIR && !IsDots(entry->d_name)) {
+      names.emplace_back(entry->d_name);
+    }
+  }
+  if (directory != nullptr) {
+    closedir(directory);
+  }
+  return names;
+}
+
 absl::string_view ParentOf(absl::string_view path) {
   const size_t slash = path.rfind('/');
   return slash == 0 || slash == absl::string_view::npos ? "/" : path.substr(0, slash);

@@ -11,6 +11,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
+#include "scheduler/executor/local/fetch_request.h"
 #include "scheduler/executor/local/files.h"
 #include "scheduler/executor/local/launch.h"
 #include "spdlog/spdlog.h"
@@ -44,6 +45,28 @@ PythonEnvironments::Options PythonOptions(const LocalExecutorOptions& options, s
                              ? absl::StrCat(ParentOf(options.runner_path), "/penstock-env")
                              : options.env_path,
           .envs_bytes = options.python_envs_bytes};
+}
+
+// What the attempt begins as: its command, or what brings its inputs before.
+std::vector<std::string> WithInputs(const LocalExecutorOptions& options, const LaunchSpec& spec,
+                                    std::vector<std::string> argv) {
+  if (spec.inputs.empty()) {
+    return argv;
+  }
+  FetchRequest request;
+  for (const InputContent& input : spec.inputs) {
+    const FetchRequest::Need need = input.need == InputContent::Need::kFetched ? FetchRequest::Need::kFetched
+                                    : input.need == InputContent::Need::kPresent
+                                        ? FetchRequest::Need::kPresent
+                                        : FetchRequest::Need::kPresumed;
+    request.inputs.push_back({need, input.name, input.uri, input.path});
+  }
+  request.command = std::move(argv);
+  std::vector<std::string> out = ToArguments(request);
+  out.insert(out.begin(), options.fetch_path.empty()
+                              ? absl::StrCat(ParentOf(options.runner_path), "/penstock-fetch")
+                              : options.fetch_path);
+  return out;
 }
 
 absl::Status CheckAbsolute(absl::string_view option, absl::string_view path) {
@@ -235,13 +258,16 @@ absl::Status LocalExecutor::Begin(const LaunchSpec& spec) {
 absl::StatusOr<LocalExecutor::Prepared> LocalExecutor::Prepare(const LaunchSpec& spec) const {
   RETURN_IF_ERROR(work_dirs_->Make(spec.work_dir));
   RETURN_IF_ERROR(MakeDeclaredDirectories(spec));
+  if (!spec.shared_dir.empty()) {
+    RETURN_IF_ERROR(MakeDirectories(spec.shared_dir));
+  }
   ASSIGN_OR_RETURN(const PythonEnvironments::Choice python, python_.Choose(spec));
   wire::StartRequest request;
   request.env = environment_.For(spec, python);
   RETURN_IF_ERROR(CheckCommand(spec.argv, request.env));
-  RETURN_IF_ERROR(CheckCommand(python.argv, request.env));
+  request.argv = WithInputs(options_, spec, python.argv);
+  RETURN_IF_ERROR(CheckCommand(request.argv, request.env));
   request.id = spec.attempt_id;
-  request.argv = python.argv;
   request.work_dir = spec.work_dir;
   request.log_path = spec.log_path;
   request.timeout_ms = TimeoutMillis(spec.timeout);
@@ -377,6 +403,16 @@ void LocalExecutor::Forget(absl::string_view attempt_id) {
     }
   }
   work_dirs_->Remove(std::string(attempt_id), std::move(work_dir));
+}
+
+void LocalExecutor::RemoveShared(const std::string& directory) {
+  if (access(directory.c_str(), F_OK) == 0) {
+    work_dirs_->Remove("", directory);
+  }
+}
+
+std::vector<std::string> LocalExecutor::SharedIn(const std::string& parent) const {
+  return DirectoriesIn(parent);
 }
 
 int64_t LocalExecutor::RunnerPid() const {

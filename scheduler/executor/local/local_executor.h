@@ -51,9 +51,10 @@ struct LocalExecutorOptions {
   absl::Duration cancel_grace = absl::Seconds(10);      // between SIGTERM and SIGKILL
   absl::Duration runner_idle_exit = absl::Seconds(30);  // how long an idle supervisor waits for a server
   std::vector<std::pair<std::string, std::string>>
-      base_env;          // for every task, over the server's PATH, HOME ...
-  std::string python;    // base interpreter of Python tasks, absolute; empty: the first python3 on PATH
-  std::string env_path;  // absolute path of the penstock-env program; empty: beside runner_path
+      base_env;            // for every task, over the server's PATH, HOME ...
+  std::string python;      // base interpreter of Python tasks, absolute; empty: the first python3 on PATH
+  std::string env_path;    // absolute path of the penstock-env program; empty: beside runner_path
+  std::string fetch_path;  // likewise of penstock-fetch
   int64_t python_envs_bytes =
       limits::kPythonEnvsBytes;  // shared Python environments are kept up to this size
   bool keep_work_dirs = false;   // Forget leaves work directories, for debugging
@@ -78,6 +79,8 @@ class LocalExecutor final : public Executor {
   // Nothing is taken, and the answer is true, for an id that was reserved or started before.
   bool Reserve(absl::string_view attempt_id, const ResourceRequest& request) override;
   void Unreserve(absl::string_view attempt_id) override;
+  void RemoveShared(const std::string& directory) override;
+  std::vector<std::string> SharedIn(const std::string& parent) const override;
   // Uses the reservation up whatever the answer is. Also INVALID_ARGUMENT for a malformed id or a path that
   // is not absolute, and RESOURCE_EXHAUSTED when too many attempts have ended and were not forgotten.
   absl::Status Start(const LaunchSpec& spec) override;
@@ -138,6 +141,7 @@ class LocalExecutor final : public Executor {
   void Handle(wire::Event event) ABSL_LOCKS_EXCLUDED(mutex_);
   void HandleStarted(const wire::Started& started) ABSL_LOCKS_EXCLUDED(mutex_);
   void HandleFinished(wire::Finished finished) ABSL_LOCKS_EXCLUDED(mutex_);
+  void NameEnvironment(const std::string& work_dir, AttemptFinished* event) const;
   void SendForgets(std::vector<std::string> attempt_ids) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const LocalExecutorOptions options_;

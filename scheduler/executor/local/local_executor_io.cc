@@ -9,9 +9,10 @@
 #include <utility>
 #include <vector>
 
-#include "scheduler/executor/local/env_request.h"
+#include "scheduler/executor/local/env_store.h"
 #include "scheduler/executor/local/launch.h"
 #include "scheduler/executor/local/local_executor.h"
+#include "scheduler/executor/local/start_files.h"
 #include "spdlog/spdlog.h"
 
 namespace penstock {
@@ -19,6 +20,10 @@ namespace {
 
 constexpr int kFirstRetryMs = 50;
 constexpr int kMaxRetryMs = 5'000;
+
+bool IsEnvKey(const std::string& text) {
+  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
 
 }  // namespace
 
@@ -188,11 +193,36 @@ void LocalExecutor::HandleFinished(wire::Finished finished) {
   } else if (finished.ending != wire::Ending::kNotStarted && !log_path.empty()) {
     event.log_tail = ReadLogTail(log_path);
   }
-  if (finished.ending == wire::Ending::kExited && finished.exit_code == kEnvFailedExit) {
-    const std::string why = ReadEnvError(work_dir);
+  if (finished.ending == wire::Ending::kExited && finished.exit_code == kStartFailedExit) {
+    const std::string why = ReadStartFile(work_dir, kStartErrorFile);
     event.message = why.empty() ? event.message : why;
   }
+  if (event.outcome == AttemptOutcome::kFailed) {
+    const std::string notes = ReadStartFile(work_dir, kInputNotesFile);
+    if (!notes.empty()) {
+      event.message += " " + notes;
+    }
+  }
+  NameEnvironment(work_dir, &event);
   sink_(std::move(event));
+}
+
+// Of an attempt that began as penstock-env. The environment itself may be removed later.
+void LocalExecutor::NameEnvironment(const std::string& work_dir, AttemptFinished* event) const {
+  event->environment = ReadStartFile(work_dir, kEnvironmentFile);
+  EnvRecord record;
+  if (event->environment.empty() || !IsEnvKey(event->environment) ||
+      !EnvStore(options_.data_dir + "/envs").ReadRecord(event->environment, &record)) {
+    event->environment.clear();
+    return;
+  }
+  for (const std::string& package : record.packages) {
+    if (event->packages.size() + package.size() >= static_cast<size_t>(limits::kEnvPackagesBytes)) {
+      event->packages += "...\n";
+      break;
+    }
+    event->packages += package + "\n";
+  }
 }
 
 }  // namespace penstock

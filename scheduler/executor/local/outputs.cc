@@ -17,7 +17,6 @@
 #include "absl/strings/strip.h"
 #include "common/limits.h"
 #include "common/status_macros.h"
-#include "scheduler/executor/local/env_request.h"
 #include "scheduler/executor/local/unique_fd.h"
 
 namespace penstock {
@@ -191,9 +190,10 @@ std::string ReadLogTail(const std::string& path) {
   return ValidUtf8(tail);
 }
 
-std::string ReadEnvError(const std::string& work_dir) {
-  std::string text = ReadLogTail(absl::StrCat(work_dir, "/", std::string(kEnvErrorFile)));
+std::string ReadStartFile(const std::string& work_dir, std::string_view name) {
+  std::string text = ReadLogTail(absl::StrCat(work_dir, "/", std::string(name)));
   std::replace(text.begin(), text.end(), '\n', ' ');
+  text.erase(text.find_last_not_of(' ') + 1);
   return text;
 }
 

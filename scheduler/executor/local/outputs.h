@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/strings/string_view.h"
@@ -30,8 +31,8 @@ AttemptOutputs ReadOutputs(const OutputPlan& plan);
 // unreadable.
 std::string ReadLogTail(const std::string& path);
 
-// The sentence that penstock-env left in `work_dir` (env_request.h), as valid UTF-8 in one line. Empty if
-// there is none.
-std::string ReadEnvError(const std::string& work_dir);
+// What the programs that an attempt begins as left in the file `name` of `work_dir` (start_files.h), as valid
+// UTF-8 in one line. Empty if there is nothing.
+std::string ReadStartFile(const std::string& work_dir, std::string_view name);
 
 }  // namespace penstock

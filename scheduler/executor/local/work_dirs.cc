@@ -151,7 +151,9 @@ void WorkDirs::Run() {
 std::vector<std::string> WorkDirs::TakeBack(std::vector<Item> items) {
   std::vector<std::string> ids;
   for (Item& item : items) {
-    ids.push_back(std::move(item.attempt_id));
+    if (!item.attempt_id.empty()) {
+      ids.push_back(std::move(item.attempt_id));
+    }
     if (keep_ || item.work_dir.empty()) {
       continue;
     }

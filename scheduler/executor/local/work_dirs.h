@@ -34,7 +34,7 @@ class WorkDirs {
   // An empty directory at `work_dir`, an absolute path, with mode 0700.
   absl::Status Make(const std::string& work_dir);
 
-  // `work_dir` may be empty: there is none.
+  // `work_dir` may be empty: there is none. So may `attempt_id`: the directory is no attempt's.
   void Remove(std::string attempt_id, std::string work_dir);
 
  private:

@@ -59,6 +59,34 @@ bool IsUnder(absl::string_view text, absl::string_view prefix, absl::string_view
   return text.empty() || text.front() == '/';
 }
 
+int HexValue(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  c = absl::ascii_tolower(c);
+  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+// %XX as the byte that it stands for.
+std::string PercentDecoded(absl::string_view text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const int high = text[i] == '%' && i + 2 < text.size() ? HexValue(text[i + 1]) : -1;
+    const int low = high >= 0 ? HexValue(text[i + 2]) : -1;
+    if (low >= 0 && high * 16 + low != 0) {
+      out.push_back(static_cast<char>(high * 16 + low));
+      i += 2;
+    } else {
+      out.push_back(text[i]);
+    }
+  }
+  return out;
+}
+
+// The URI for a task, before custom paths.
+std::string PlainUri(const ArtifactPathMap& map, absl::string_view uri) {
+  std::optional<std::string> path = PathOfFileUri(uri);
+  return path.has_value() ? *std::move(path) : LocalUri(map, uri);
+}
+
 }  // namespace
 
 std::string PathComponent(absl::string_view name) {
@@ -119,8 +147,25 @@ std::string LogicalUri(const ArtifactPathMap& map, absl::string_view uri) {
   return absl::StrCat(map.uri_prefix, rest);
 }
 
+std::optional<std::string> PathOfFileUri(absl::string_view uri) {
+  if (!absl::StartsWithIgnoreCase(uri, "file:/")) {
+    return std::nullopt;
+  }
+  uri.remove_prefix(5);
+  if (absl::StartsWith(uri, "//")) {
+    uri.remove_prefix(2);
+    const size_t path = uri.find('/');
+    const absl::string_view host = uri.substr(0, path);
+    if (path == absl::string_view::npos || !(host.empty() || absl::EqualsIgnoreCase(host, "localhost"))) {
+      return std::nullopt;
+    }
+    uri.remove_prefix(path);
+  }
+  return PercentDecoded(uri);
+}
+
 std::string TaskUri(const ArtifactPathMap& map, const ArtifactRecord& artifact) {
-  const std::string uri = LocalUri(map, artifact.uri);
+  const std::string uri = PlainUri(map, artifact.uri);
   if (artifact.custom_path.has_value() && !artifact.custom_path->empty() && absl::StartsWith(uri, "/")) {
     return LocalUri(map, *artifact.custom_path);
   }
@@ -128,10 +173,13 @@ std::string TaskUri(const ArtifactPathMap& map, const ArtifactRecord& artifact) 
 }
 
 std::string TaskPath(const ArtifactPathMap& map, const ArtifactRecord& artifact) {
+  if (!artifact.content_path.empty()) {
+    return artifact.content_path;
+  }
   if (artifact.custom_path.has_value() && !artifact.custom_path->empty()) {
     return LocalUri(map, *artifact.custom_path);
   }
-  const std::string uri = LocalUri(map, artifact.uri);
+  const std::string uri = PlainUri(map, artifact.uri);
   absl::string_view rest = uri;
   if (absl::ConsumePrefix(&rest, "gs://")) {
     return absl::StrCat("/gcs/", rest);

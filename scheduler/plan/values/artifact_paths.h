@@ -3,9 +3,10 @@
 //
 // Storage keeps logical URIs (penstock://artifacts/<pipeline>/<run>/<task>/<attempt>/<output>), so that the
 // data directory may move. Tasks on the machine receive plain absolute paths instead, which every KFP program
-// can open. Other URIs (gs://, s3://, ...) and other paths pass unchanged both ways.
+// can open; also of file:// URIs. Other URIs (gs://, s3://, ...) and other paths pass unchanged both ways.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "absl/strings/string_view.h"
@@ -48,12 +49,16 @@ std::string LocalUri(const ArtifactPathMap& map, absl::string_view uri);
 // unchanged.
 std::string LogicalUri(const ArtifactPathMap& map, absl::string_view uri);
 
+// The path that a file: URI names on this machine; nothing for anything else.
+std::optional<std::string> PathOfFileUri(absl::string_view uri);
+
 // The URI of an artifact as a task receives it. An artifact with a custom path and a local URI has its custom
 // path there, because programs look nowhere else.
 std::string TaskUri(const ArtifactPathMap& map, const ArtifactRecord& artifact);
 
-// The path at which a task finds the content: the custom path, else the task's URI with gs://, minio://,
-// s3:// and oci:// turned into the mount points that KFP fixes (/gcs/...).
+// The path at which a task finds the content: where it is brought for the attempt, else the custom path, else
+// the task's URI with gs://, minio://, s3:// and oci:// turned into the mount points that KFP fixes
+// (/gcs/...).
 std::string TaskPath(const ArtifactPathMap& map, const ArtifactRecord& artifact);
 
 }  // namespace penstock

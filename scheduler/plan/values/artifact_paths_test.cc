@@ -108,6 +108,31 @@ TEST(TaskPathTest, SchemesMapToTheMountPointsOfKfp) {
   }
 }
 
+TEST(TaskPathTest, FileUrisArePaths) {
+  const std::pair<std::string, std::string> cases[] = {
+      {"file:///data/x.csv", "/data/x.csv"},
+      {"FILE:/data/x", "/data/x"},
+      {"file://localhost/d/x", "/d/x"},
+      {"file:///a%20b%2Fc", "/a b/c"},
+      {"file:///50%/100%zz%00", "/50%/100%zz%00"},
+  };
+  for (const auto& [uri, want] : cases) {
+    EXPECT_EQ(PathOfFileUri(uri), want);
+    EXPECT_EQ(TaskPath(TestMap(), TestArtifact("x", uri)), want);
+    EXPECT_EQ(TaskUri(TestMap(), TestArtifact("x", uri)), want);
+  }
+  for (const char* uri : {"file://elsewhere/x", "file:x", "file://", "/file:/x", "files:///x", ""}) {
+    EXPECT_EQ(PathOfFileUri(uri), std::nullopt) << uri;
+  }
+}
+
+TEST(TaskPathTest, ContentThatWasBroughtIsFoundThere) {
+  ArtifactRecord artifact = TestArtifact("x", "https://x/y");
+  artifact.content_path = "/work/y";
+  EXPECT_EQ(TaskPath(TestMap(), artifact), "/work/y");
+  EXPECT_EQ(TaskUri(TestMap(), artifact), "https://x/y");
+}
+
 TEST(TaskPathTest, CustomPathWins) {
   ArtifactRecord artifact = TestArtifact("x", "penstock://artifacts/p/x");
   artifact.custom_path = "penstock://artifacts/p/other";

@@ -39,7 +39,8 @@ Json ArtifactJson(const ArtifactPathMap& map, const ArtifactRecord& artifact) {
   Json out = Json::object();
   out["name"] = artifact.name.empty() ? artifact.artifact_id : artifact.name;
   out["type"] = std::move(type);
-  out["uri"] = TaskUri(map, artifact);
+  // The SDK knows no other path for most URIs than the URI itself.
+  out["uri"] = artifact.content_path.empty() ? TaskUri(map, artifact) : artifact.content_path;
   out["metadata"] = artifact.metadata;
   if (artifact.custom_path.has_value() && !artifact.custom_path->empty()) {
     out["customPath"] = LocalUri(map, *artifact.custom_path);

@@ -12,6 +12,7 @@
 #include "scheduler/plan/values/executor_input.h"
 #include "scheduler/plan/values/placeholders.h"
 #include "scheduler/plan/values/quantity.h"
+#include "scheduler/plan/values/task_config.h"
 
 namespace penstock {
 namespace {
@@ -163,18 +164,21 @@ struct ResourceField {
   absl::string_view unit;  // of the deprecated number
   int64_t scale;
   int64_t* out;
+  const char* side;  // in a pod, with the key below
+  const char* key;
 };
 
 absl::StatusOr<TaskResources> BuildResources(const ResourceSpec& spec, const PlaceholderSources& sources) {
   TaskResources out;
   const ResourceField fields[] = {
       {"resourceCpuRequest", spec.resource_cpu_request(), spec.cpu_request(), "", 1000,
-       &out.cpu_request_millicores},
-      {"resourceCpuLimit", spec.resource_cpu_limit(), spec.cpu_limit(), "", 1000, &out.cpu_limit_millicores},
+       &out.cpu_request_millicores, "requests", "cpu"},
+      {"resourceCpuLimit", spec.resource_cpu_limit(), spec.cpu_limit(), "", 1000, &out.cpu_limit_millicores,
+       "limits", "cpu"},
       {"resourceMemoryRequest", spec.resource_memory_request(), spec.memory_request(), "G", 1,
-       &out.memory_request_bytes},
+       &out.memory_request_bytes, "requests", "memory"},
       {"resourceMemoryLimit", spec.resource_memory_limit(), spec.memory_limit(), "G", 1,
-       &out.memory_limit_bytes},
+       &out.memory_limit_bytes, "limits", "memory"},
   };
   for (const ResourceField& field : fields) {
     ASSIGN_OR_RETURN(const std::string text,
@@ -187,6 +191,7 @@ absl::StatusOr<TaskResources> BuildResources(const ResourceSpec& spec, const Pla
       return At(absl::StrCat("resources.", field.name), quantity.status());
     }
     *field.out = *quantity;
+    out.pod[field.side][field.key] = text;
   }
   if (out.cpu_request_millicores == 0) {
     out.cpu_request_millicores = out.cpu_limit_millicores;
@@ -210,6 +215,7 @@ absl::StatusOr<TaskResources> BuildResources(const ResourceSpec& spec, const Pla
       return At("resources.accelerator.resourceCount", quantity.status());
     }
     out.accelerator_count = *quantity;
+    out.pod["limits"][out.accelerator_type] = count;
   }
   return out;
 }
@@ -232,10 +238,27 @@ void AddOutputs(const ComponentSpec& component, const TaskPaths& paths, TaskLaun
   }
 }
 
-absl::StatusOr<TaskLaunch> Build(const ContainerSpec& container, const TaskInputs& inputs,
+// Fills in what only the engine gives: the inputs of type TASK_CONFIG. Takes away what is passed on and not
+// the task's own.
+void ApplyTaskConfig(const ComponentSpec& component, TaskLaunch* launch, TaskInputs* inputs) {
+  for (const auto& [name, declared] : component.input_definitions().parameters()) {
+    if (declared.parameter_type() == ml_pipelines::ParameterType::TASK_CONFIG) {
+      inputs->parameters[name] = TaskConfigValue(component, launch->env, launch->resources.pod);
+    }
+  }
+  if (!AppliesToTask(component, ml_pipelines::TaskConfigPassthroughType::ENV)) launch->env.clear();
+  if (!AppliesToTask(component, ml_pipelines::TaskConfigPassthroughType::RESOURCES)) launch->resources = {};
+}
+
+// `sources.inputs` are `inputs`.
+absl::StatusOr<TaskLaunch> Build(const ContainerSpec& container, TaskInputs& inputs,
                                  PlaceholderSources sources) {
   TaskLaunch launch;
   AddOutputs(sources.component, sources.paths, &launch);
+  ArgumentBudget budget;
+  ASSIGN_OR_RETURN(launch.env, BuildEnv(container, &budget));
+  ASSIGN_OR_RETURN(launch.resources, BuildResources(container.resources(), sources));
+  ApplyTaskConfig(sources.component, &launch, &inputs);
   launch.executor_input = DumpJson(BuildExecutorInput(sources.component, inputs, sources.paths, sources.map));
   sources.executor_input = launch.executor_input;
 
@@ -245,13 +268,10 @@ absl::StatusOr<TaskLaunch> Build(const ContainerSpec& container, const TaskInput
   }
   launch.image = *std::move(image);
   const std::vector<absl::string_view> command(container.command().begin(), container.command().end());
-  ArgumentBudget budget;
   RETURN_IF_ERROR(AppendArguments(container.command(), "command", PythonSourceIndex(command), sources,
                                   &budget, &launch.argv));
   launch.command_size = launch.argv.size();
   RETURN_IF_ERROR(AppendArguments(container.args(), "args", -1, sources, &budget, &launch.argv));
-  ASSIGN_OR_RETURN(launch.env, BuildEnv(container, &budget));
-  ASSIGN_OR_RETURN(launch.resources, BuildResources(container.resources(), sources));
   return launch;
 }
 
@@ -292,8 +312,10 @@ absl::StatusOr<TaskLaunch> BuildLaunch(const ContainerSpec& container, const Com
                                        const TaskInputs& inputs, const TaskPaths& paths,
                                        const ArtifactPathMap& map, const RunFacts& facts) {
   const std::string place = absl::StrCat("task ", QuoteForMessage(facts.task_name));
+  TaskInputs placed = inputs;
+  std::vector<TaskInputContent> contents = PlanInputContent(container, paths, map, &placed);
   absl::StatusOr<TaskInputs> filled =
-      FillLaunchPlaceholders(inputs, {component, inputs, paths, map, facts, /*executor_input=*/""});
+      FillLaunchPlaceholders(placed, {component, placed, paths, map, facts, /*executor_input=*/""});
   if (!filled.ok()) {
     return At(place, filled.status());
   }
@@ -302,6 +324,7 @@ absl::StatusOr<TaskLaunch> BuildLaunch(const ContainerSpec& container, const Com
   if (!launch.ok()) {
     return At(place, launch.status());
   }
+  launch->contents = std::move(contents);
   return launch;
 }
 

@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "ml_pipelines/pipeline_spec.pb.h"
 #include "scheduler/plan/values/artifact_paths.h"
+#include "scheduler/plan/values/input_content.h"
 #include "scheduler/plan/values/values.h"
 
 namespace penstock {
@@ -24,6 +25,7 @@ struct TaskResources {
   int64_t memory_limit_bytes = 0;
   std::string accelerator_type;  // such as "nvidia.com/gpu"; empty if none is asked for
   int64_t accelerator_count = 0;
+  Json pod = Json::object();  // {limits, requests} as given, for dsl.TaskConfig
 };
 
 struct TaskLaunch {
@@ -35,6 +37,7 @@ struct TaskLaunch {
   std::vector<std::string> directories;                  // to be made before the start, parents first
   std::string executor_output_path;
   std::vector<std::pair<std::string, std::string>> parameter_files;  // output parameter name, path
+  std::vector<TaskInputContent> contents;                            // to be there before the start
   TaskResources resources;
   std::string executor_input;    // the JSON text of {{$}}
   ArtifactMap output_artifacts;  // the declared ones, as they are before the task runs

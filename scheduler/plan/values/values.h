@@ -20,6 +20,10 @@ struct ArtifactRecord {
   Json metadata = Json::object();
   // Where the content lies instead of at the path of `uri`; logical too if it is under the artifact root.
   std::optional<std::string> custom_path;
+  // Whether an importer recorded it: its content is not the engine's, and may have to be fetched.
+  bool imported = false;
+  // Where the attempt at hand finds the content that is brought there for it; never stored.
+  std::string content_path;
 
   bool operator==(const ArtifactRecord&) const = default;
 };

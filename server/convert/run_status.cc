@@ -1,0 +1,228 @@
+#include "server/convert/run_status.h"
+
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "common/graph.h"
+#include "common/limits.h"
+#include "common/spec/dag_graph.h"
+#include "common/spec/platform_notes.h"
+#include "common/text.h"
+#include "server/convert/timestamp.h"
+
+namespace penstock {
+namespace {
+
+namespace v1 = penstock::v1;
+using ml_pipelines::DagSpec;
+
+void SetError(int code, const std::string& message, v1::StatusError* out) {
+  out->set_code(code);
+  out->set_message(Shorten(message, limits::kTaskErrorBytes));
+}
+
+void SetReference(const TaskRow& row, v1::TaskReference* out) {
+  out->set_task_id(row.task_id);
+  out->set_name(row.name);
+  out->set_state(std::string(Name(row.state)));
+}
+
+// What each task waits for, by the graphs of the pipeline.
+class TaskTree {
+ public:
+  TaskTree(const PipelineDocument& document, const std::vector<TaskRow>& rows)
+      : document_(document), root_(&document.spec.root().dag()) {
+    for (const TaskRow& row : rows) {
+      by_id_[row.task_id] = &row;
+      if (row.iteration < 0) by_name_[{row.parent_task_id, row.name}] = &row;
+    }
+  }
+
+  // Calls `visit` with each task that `row` waits for, or waited for, until it says false.
+  template <typename Visit>
+  void ForEachUpstream(const TaskRow& row, Visit visit) {
+    if (row.iteration >= 0) return;
+    const DagSpec* dag = DagAround(row);
+    const Graph* graph = dag == nullptr ? nullptr : GraphOf(*dag);
+    const std::optional<int> node = graph == nullptr ? std::nullopt : graph->Find(row.name);
+    if (!node.has_value()) return;
+    for (const int upstream : graph->predecessors(*node)) {
+      const auto found = by_name_.find({row.parent_task_id, graph->name(upstream)});
+      if (found != by_name_.end() && !visit(*found->second)) return;
+    }
+  }
+
+  // The first task, up from one that was skipped, whose own end was the cause.
+  const TaskRow* CauseOf(const TaskRow& skipped) {
+    const TaskRow* at = &skipped;
+    while (at->state == TaskState::kSkipped) {  // a graph has no cycles
+      const TaskRow* cause = nullptr;
+      ForEachUpstream(*at, [&](const TaskRow& upstream) {
+        if (IsFinal(upstream.state) && upstream.state != TaskState::kSucceeded) cause = &upstream;
+        return cause == nullptr;
+      });
+      if (cause == nullptr) break;
+      at = cause;
+    }
+    return at == &skipped ? nullptr : at;
+  }
+
+ private:
+  // The graph that the task is part of; nullptr if the pipeline has no such task. Depth is bounded by
+  // limits::kSpecNesting and as many loops.
+  const DagSpec* DagAround(const TaskRow& row) {
+    if (row.parent_task_id.empty()) return root_;
+    const auto known = dag_in_.find(row.parent_task_id);
+    if (known != dag_in_.end()) return known->second;
+    const auto parent = by_id_.find(row.parent_task_id);
+    const DagSpec* dag = parent == by_id_.end() ? nullptr : DagAround(*parent->second);
+    // An iteration is part of the graph that its loop is part of.
+    if (dag != nullptr && row.iteration < 0) dag = InnerDag(*dag, parent->second->name);
+    if (row.iteration < 0) dag_in_[row.parent_task_id] = dag;
+    return dag;
+  }
+
+  const DagSpec* InnerDag(const DagSpec& dag, const std::string& task) const {
+    const auto spec = dag.tasks().find(task);
+    if (spec == dag.tasks().end()) return nullptr;
+    const auto component = document_.spec.components().find(spec->second.component_ref().name());
+    return component == document_.spec.components().end() ? nullptr : &component->second.dag();
+  }
+
+  const Graph* GraphOf(const DagSpec& dag) {
+    const auto [known, fresh] = graphs_.try_emplace(&dag);
+    if (fresh) {
+      auto graph = GraphOfDag(dag);
+      if (graph.ok()) known->second = *std::move(graph);
+    }
+    return &known->second;
+  }
+
+  const PipelineDocument& document_;
+  const DagSpec* root_;
+  absl::flat_hash_map<std::string, const TaskRow*> by_id_;
+  std::map<std::pair<std::string, std::string>, const TaskRow*> by_name_;  // by the task around it, and name
+  absl::flat_hash_map<std::string, const DagSpec*> dag_in_;
+  std::map<const DagSpec*, Graph> graphs_;
+};
+
+std::string WaitMessage(const v1::Wait& wait) {
+  if (wait.reason() == Name(WaitReason::kCapacity)) {
+    return "It could start, and waits until the CPU and memory that it asks for are free";
+  }
+  if (wait.reason() == Name(WaitReason::kRetry)) {
+    return absl::StrCat("Its last attempt failed; the next one begins at ",
+                        absl::FormatTime(absl::RFC3339_sec, TimeFrom(wait.until()), absl::UTCTimeZone()));
+  }
+  if (wait.reason() != Name(WaitReason::kUpstream)) return "";
+  std::vector<std::string> names;
+  for (const v1::TaskReference& task : wait.tasks()) names.push_back(task.name());
+  return names.empty() ? "It is about to start"
+                       : absl::StrCat("It waits for the end of ", ListNames(names, limits::kStatusNames));
+}
+
+void SetWait(const TaskRow& row, TaskTree& tree, v1::Wait* out) {
+  out->set_reason(std::string(Name(row.wait_reason)));
+  if (row.wait_reason == WaitReason::kUpstream) {
+    tree.ForEachUpstream(row, [&](const TaskRow& upstream) {
+      if (!IsFinal(upstream.state)) SetReference(upstream, out->add_tasks());
+      return out->tasks_size() < limits::kStatusNames;
+    });
+  }
+  if (row.wait_reason == WaitReason::kRetry) SetTimestamp(row.wake_at, out->mutable_until());
+  out->set_message(WaitMessage(*out));
+}
+
+void SetRunWait(const SchedulerState& scheduler, v1::Wait* out) {
+  if (!scheduler.is_running) {
+    out->set_reason(std::string(Name(WaitReason::kScheduler)));
+    out->set_message("No scheduler drives runs at the moment; start one (--role)");
+  } else if (scheduler.active_runs_max > 0 && scheduler.active_runs >= scheduler.active_runs_max) {
+    out->set_reason("WAITING_FOR_OTHER_RUNS");
+    out->set_message(absl::StrCat("As many runs are driven as --active_runs_max allows (",
+                                  scheduler.active_runs_max, "); it begins when one of them has ended"));
+  } else {
+    out->set_reason(std::string(Name(WaitReason::kScheduler)));
+    out->set_message("The scheduler is about to take it");
+  }
+}
+
+void SetDuration(absl::Duration duration, google::protobuf::Duration* out) {
+  out->set_seconds(absl::IDivDuration(duration, absl::Seconds(1), &duration));
+  out->set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(duration)));
+}
+
+void AttemptToApi(const TaskAttemptRow& row, v1::AttemptStatus* out) {
+  out->set_number(row.number);
+  out->set_attempt_id(row.attempt_id);
+  out->set_outcome(row.outcome);
+  if (row.exit_code.has_value()) out->set_exit_code(*row.exit_code);
+  if (row.signal.has_value()) out->set_signal(*row.signal);
+  out->set_message(row.message);
+  out->set_log_tail(row.log_tail);
+  if (!row.outcome.empty()) {
+    SetDuration(row.cpu_time, out->mutable_cpu_time());
+    out->set_max_rss_bytes(row.max_rss_bytes);
+    SetTimestamp(row.finished_at, out->mutable_finished_at());
+  }
+  if (row.started_at != absl::UnixEpoch()) SetTimestamp(row.started_at, out->mutable_started_at());
+  out->set_environment(row.environment);
+  for (const auto package : absl::StrSplit(row.packages, '\n', absl::SkipEmpty())) {
+    out->add_packages(std::string(package));
+  }
+}
+
+void TaskToApi(const TaskRow& row, TaskTree& tree, v1::TaskStatus* out) {
+  out->set_task_id(row.task_id);
+  out->set_parent_task_id(row.parent_task_id);
+  out->set_name(row.name);
+  out->set_display_name(row.display_name);
+  if (row.iteration >= 0) out->set_iteration(row.iteration);
+  out->set_state(std::string(Name(row.state)));
+  if (row.wait_reason != WaitReason::kNone && !IsFinal(row.state)) SetWait(row, tree, out->mutable_wait());
+  if (row.state == TaskState::kSkipped) {
+    if (const TaskRow* cause = tree.CauseOf(row)) SetReference(*cause, out->mutable_skipped_because_of());
+  }
+  if (row.error_code != 0 || !row.error_message.empty()) {
+    SetError(row.error_code, row.error_message, out->mutable_error());
+  }
+}
+
+bool IsWanted(const TaskRow& row, const RunStatusScope& scope) {
+  if (scope.unfinished_only && IsFinal(row.state)) return false;
+  return scope.task.empty() || row.task_id == scope.task || row.name == scope.task;
+}
+
+}  // namespace
+
+void RunStatusToApi(const RunStatusSource& source, const PipelineDocument& document,
+                    const RunStatusScope& scope, v1::RunStatus* out) {
+  out->set_run_id(source.run.run_id);
+  out->set_state(std::string(Name(source.run.state)));
+  if (source.run.state == RunState::kPending) SetRunWait(source.scheduler, out->mutable_wait());
+  if (!source.states.empty() && source.states.back().error_code != 0) {
+    SetError(source.states.back().error_code, source.states.back().error_message, out->mutable_error());
+  }
+  std::string note = PlatformNote(document);
+  if (!note.empty()) out->add_notes(std::move(note));
+  TaskTree tree(document, source.tasks);
+  absl::flat_hash_map<std::string, v1::TaskStatus*> by_id;
+  for (const TaskRow& row : source.tasks) {
+    if (!IsWanted(row, scope)) continue;
+    if (out->tasks_size() == limits::kStatusTasks) {
+      out->set_tasks_left_out(out->tasks_left_out() + 1);
+      continue;
+    }
+    TaskToApi(row, tree, by_id[row.task_id] = out->add_tasks());
+  }
+  for (const TaskAttemptRow& row : source.attempts) {
+    const auto task = by_id.find(row.task_id);
+    if (task != by_id.end()) AttemptToApi(row, task->second->add_attempts());
+  }
+}
+
+}  // namespace penstock

@@ -1,0 +1,38 @@
+// From what storage has of a run to its explanation. Pure.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/spec/pipeline_spec.h"
+#include "penstock/v1/run_status.pb.h"
+#include "storage/model.h"
+
+namespace penstock {
+
+// What a run that nobody drives yet waits for.
+struct SchedulerState {
+  bool is_running = false;  // whether one holds the lease
+  int active_runs = 0;      // that are driven now
+  int active_runs_max = 0;  // that it drives at once; 0: not known
+};
+
+struct RunStatusSource {
+  RunRow run;
+  std::vector<RunStateRow> states;  // oldest first
+  std::vector<TaskRow> tasks;       // in the order of their creation
+  std::vector<TaskAttemptRow> attempts;
+  SchedulerState scheduler;  // filled in for a run that is PENDING
+};
+
+// What of it is wanted.
+struct RunStatusScope {
+  std::string task;  // id or name; empty: all
+  bool unfinished_only = false;
+};
+
+// At most limits::kStatusTasks tasks are told of; the others are counted. `document` is the run's.
+void RunStatusToApi(const RunStatusSource& source, const PipelineDocument& document,
+                    const RunStatusScope& scope, penstock::v1::RunStatus* out);
+
+}  // namespace penstock
