@@ -12,6 +12,7 @@
 #   read_1m_postgres      a point read and a page of 1,000,000 runs, against libpqxx with the same SQL
 #   noop_tasks_postgres   the 1,000 tasks on PostgreSQL, against SQLite
 #   copy                  penstock copy of 100,000 runs, to PostgreSQL and back
+#   large_runs            runs of 10,000 tasks, a loop and a chain: cost of a task against runs of 100, and memory
 #   idle                  memory when nothing happens, and the time to start
 #
 # Without a name: all. --json FILE also writes one JSON object a line: bench, metric, value, unit, versus, ratio.
