@@ -123,14 +123,17 @@ void Stepper::OpenNext(int number) {
   }
 }
 
-// Opens an iteration of one of the loops that wait for room, if there is room. Every loop has one that is
-// unfinished, whatever the room, so none waits for ever.
+// Opens an iteration of the next of the loops that wait for room, if there is room; each gets its turn. Every
+// loop has one that is unfinished, whatever the room, so none waits for ever.
 bool Stepper::OpenWaiting() {
   if (run_.opening.empty() || run_.open_in_loops >= limits::kLoopTasksOpen ||
       run_.state != RunState::kRunning) {
     return false;
   }
-  OpenNext(*run_.opening.begin());
+  auto next = run_.opening.upper_bound(run_.last_opening);
+  if (next == run_.opening.end()) next = run_.opening.begin();
+  run_.last_opening = *next;
+  OpenNext(run_.last_opening);
   return true;
 }
 

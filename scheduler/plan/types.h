@@ -85,6 +85,7 @@ struct RunSnapshot {
   std::vector<ScopeSnapshot> scopes;
   std::deque<LoopSnapshot> loops;
   std::set<int> opening;                        // loops that may open another iteration, and wait for room
+  int last_opening = -1;                        // that was served last
   int open_in_loops = 0;                        // tasks of loops whose end has not been taken into account
   int running = 0;                              // tasks with an attempt that has not ended
   int ready = 0;                                // tasks that are ready

@@ -14,6 +14,7 @@ import zipfile
 from typing import Any, Callable, Dict, List
 
 from figures import Bench, Figures, median, median_ratio
+from large import large_runs
 from postgres import copy, create_run_postgres, noop_tasks_postgres, read_1m_postgres
 from rates import CALLERS, CREATE_SECONDS, TASKS, create_rate, fill, run_rate
 from schedules import schedules
@@ -239,7 +240,7 @@ def python_tasks(bench: Bench) -> None:
 BENCHES: Dict[str, Callable[[Bench], None]] = {
     function.__name__: function
     for function in (noop_tasks, first_task_latency, create_run, python_tasks, read_100k, create_run_postgres,
-                     read_1m_postgres, noop_tasks_postgres, copy, schedules, idle)}
+                     read_1m_postgres, noop_tasks_postgres, copy, schedules, idle, large_runs)}
 
 
 def main() -> int:

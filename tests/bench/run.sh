@@ -13,6 +13,7 @@
 #   noop_tasks_postgres   the 1,000 tasks on PostgreSQL, against SQLite
 #   copy                  penstock copy of 100,000 runs, to PostgreSQL and back
 #   schedules             10,000 recurring runs due at once, and how punctual a few are among 10,000, on both databases
+#   large_runs            runs of 10,000 tasks, a loop and a chain: cost of a task against runs of 100, and memory
 #   idle                  memory when nothing happens, and the time to start
 #
 # Without a name: all. --json FILE also writes one JSON object a line: bench, metric, value, unit, versus, ratio.

@@ -14,6 +14,7 @@ PROGRAMS = BUILD / 'bin'
 BENCHES = BUILD / 'bench'
 CLIENT = BENCHES / 'penstock_bench_client'
 STORE = BENCHES / 'penstock_bench_store'
+PLAN = BENCHES / 'penstock_bench_plan'
 START_TIME = BENCHES / 'penstock_bench_start_time'
 
 READY_SECONDS = 30
@@ -31,10 +32,10 @@ def measure(program: pathlib.Path, *arguments: object) -> Dict[str, Any]:
     return json.loads(result.stdout)
 
 
-def resident_mb(pid: int) -> float:
-    """Resident memory, in units of 1024 * 1024 bytes."""
+def resident_mb(pid: int, field: str = 'VmRSS') -> float:
+    """Resident memory, in units of 1024 * 1024 bytes; with VmHWM the most that it was."""
     for line in pathlib.Path(f'/proc/{pid}/status').read_text().splitlines():
-        if line.startswith('VmRSS:'):
+        if line.startswith(f'{field}:'):
             return int(line.split()[1]) / 1024
     raise RuntimeError(f'process {pid} has gone')
 
