@@ -62,6 +62,8 @@ TEST(Config, SaysWhatIsWrongAndWhatWouldBeRight) {
       {"--config=/no/such/file", "cannot be read"},
       {"stray", "no command 'stray'"},
       {"--python_envs_bytes=-1", "a whole number from 0"},
+      {"--cache=maybe", "'on' or 'off'"},
+      {"--cache_max_age_s=-1", "a whole number from 0"},
       {"envs", "penstock envs list|prune"},
       {"--data_dir", "needs a value"},
   };

@@ -30,6 +30,9 @@ Metrics::Metrics()
           NewCounter(registry_, "penstock_server_attempts_started_total", "Attempts of tasks started")),
       tasks_ended(
           NewCounter(registry_, "penstock_server_attempts_ended_total", "Attempts of tasks that ended")),
+      cache_hits(NewCounter(registry_, "penstock_server_cache_hits_total", "Tasks taken from the cache")),
+      cache_misses(NewCounter(registry_, "penstock_server_cache_misses_total",
+                              "Tasks that were looked up in the cache and had to run")),
       engine_errors(
           NewCounter(registry_, "penstock_server_engine_errors_total", "Engine passes that failed")),
       runs_active(NewGauge(registry_, "penstock_server_runs_active", "Runs being driven now")),

@@ -32,6 +32,8 @@ class Metrics {
   prometheus::Counter& runs_finished;
   prometheus::Counter& tasks_started;
   prometheus::Counter& tasks_ended;
+  prometheus::Counter& cache_hits;
+  prometheus::Counter& cache_misses;
   prometheus::Counter& engine_errors;
   prometheus::Gauge& runs_active;
   prometheus::Gauge& attempts_running;

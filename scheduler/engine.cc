@@ -61,6 +61,7 @@ void Engine::Run() {
       }
       pause = absl::IsAborted(result.status()) ? absl::ZeroDuration() : kErrorPause;
     }
+    if (result.ok() && result->more) pause = absl::ZeroDuration();
     if (result.ok()) pause = std::clamp(NextWake() - clock_.Now(), absl::ZeroDuration(), pause);
     absl::MutexLock lock(&mutex_);
     const auto something = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -101,6 +102,9 @@ absl::StatusOr<Engine::PassResult> Engine::RunOnce() {
   if (status.ok()) status = HearEvents(now, result);
   if (status.ok()) {
     WakeTasks(now);
+    status = ServeFromCache(now, result);
+  }
+  if (status.ok()) {
     StartReady(now, result);
     status = Commit(now);
   }
@@ -140,11 +144,12 @@ absl::StatusOr<bool> Engine::HoldLease(absl::Time now) {
 
 void Engine::Decide(ActiveRun& run, const PlanEvent& event, absl::Time now) {
   Decision decision = Step(run.snapshot, event, now, ids_);
-  run.ready.insert(run.ready.end(), decision.ready.begin(), decision.ready.end());
+  for (const int task : decision.ready) Enqueue(run, task);
   run.newly_waiting.insert(run.newly_waiting.end(), decision.waiting.begin(), decision.waiting.end());
   for (const int task : decision.cancel) run.cancel.push_back(run.snapshot.tasks[task].attempt_id);
   if (run.snapshot.state != RunState::kRunning) {
     run.ready.clear();
+    run.looking_up.clear();
     run.next_launch.reset();
   }
   run.commit.Add(decision);

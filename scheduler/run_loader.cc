@@ -65,18 +65,6 @@ RunFacts Facts(const StoredRun& stored, const RunPlan& plan, absl::string_view d
   return facts;
 }
 
-absl::StatusOr<ArtifactRecord> RecordOf(const ArtifactRow& row) {
-  ArtifactRecord record;
-  record.artifact_id = absl::StrCat(row.artifact_id);
-  record.name = row.name;
-  record.schema_title = row.schema_title;
-  record.schema_version = row.schema_version;
-  record.uri = row.uri;
-  if (!row.custom_path.empty()) record.custom_path = row.custom_path;
-  ASSIGN_OR_RETURN(record.metadata, ParseJson(row.metadata));
-  return record;
-}
-
 using TasksById = absl::flat_hash_map<std::string, int>;
 
 // Whether somebody may still read what a task of the run puts out.
@@ -192,6 +180,11 @@ absl::Status FillTasks(const StoredRun& stored, LoadedRun& loaded) {
   RunSnapshot& run = loaded.snapshot;
   if (stored.tasks.empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const TasksById by_id, TreeBuilder(stored.tasks, run).Build());
+  for (const TaskRow& row : stored.tasks) {
+    if (!row.cache_decision.empty() && !IsFinal(row.state)) {
+      loaded.cache_decisions.emplace_back(by_id.at(row.task_id), row.cache_decision);
+    }
+  }
   for (const TaskAttemptRow& attempt : stored.attempts) {
     const int index = by_id.at(attempt.task_id);
     TaskSnapshot& task = run.tasks[index];
@@ -209,6 +202,20 @@ absl::Status FillTasks(const StoredRun& stored, LoadedRun& loaded) {
 
 }  // namespace
 
+absl::StatusOr<ArtifactRecord> RecordOf(const ArtifactRow& row) {
+  ArtifactRecord record;
+  record.artifact_id = absl::StrCat(row.artifact_id);
+  record.name = row.name;
+  record.schema_title = row.schema_title;
+  record.schema_version = row.schema_version;
+  record.uri = row.uri;
+  if (!row.custom_path.empty()) record.custom_path = row.custom_path;
+  record.content_sha256 = row.content_sha256;
+  record.content_stat = row.content_stat;
+  ASSIGN_OR_RETURN(record.metadata, ParseJson(row.metadata));
+  return record;
+}
+
 absl::StatusOr<LoadedRun> LoadRun(Store& store, DocumentCache& documents, absl::string_view default_root,
                                   absl::string_view run_id) {
   StoredRun stored;
@@ -218,6 +225,9 @@ absl::StatusOr<LoadedRun> LoadRun(Store& store, DocumentCache& documents, absl::
   RunSnapshot& run = loaded.snapshot;
   ASSIGN_OR_RETURN(run.plan, RunPlan::Create(std::move(document)));
   run.run_id = std::string(run_id);
+  loaded.namespace_ = stored.row.namespace_;
+  loaded.cache_enabled = stored.config.cache_enabled;
+  loaded.cache_max_age = stored.config.cache_max_age;
   run.state = stored.row.state;
   run.facts = Facts(stored, *run.plan, default_root);
   ASSIGN_OR_RETURN(const Json parameters, ParseJson(stored.config.parameters));

@@ -67,6 +67,9 @@ absl::StatusOr<TaskLaunchPlan> PlanTaskLaunch(const Places& places, const RunSna
   spec.directories = std::move(launch.directories);
   spec.executor_output_path = std::move(launch.executor_output_path);
   for (auto& [name, path] : launch.parameter_files) spec.parameter_files.push_back({name, path});
+  for (const auto& [name, list] : launch.output_artifacts) {
+    spec.artifacts.push_back({name, TaskPath(places.artifacts, list.front())});
+  }
   spec.resources = {launch.resources.cpu_request_millicores, launch.resources.memory_request_bytes};
   return plan;
 }

@@ -22,9 +22,12 @@ constexpr char kInsert[] = R"sql(
      pipeline_version_id, recurring_run_id, created_at_us, scheduled_at_us, finished_at_us)
   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14))sql";
 constexpr char kInsertConfig[] =
-    "INSERT INTO run_configs (run_id, spec_sha256, parameters, pipeline_root) VALUES ($1, $2, $3, $4)";
+    "INSERT INTO run_configs (run_id, spec_sha256, parameters, pipeline_root, cache_enabled, "
+    "cache_max_age_us) "
+    "VALUES ($1, $2, $3, $4, $5, $6)";
 constexpr char kSelectConfigs[] =
-    "SELECT run_id, spec_sha256, parameters, pipeline_root FROM run_configs WHERE run_id IN ($ids)";
+    "SELECT run_id, spec_sha256, parameters, pipeline_root, cache_enabled, cache_max_age_us FROM run_configs "
+    "WHERE run_id IN ($ids)";
 // Also makes sure that the version is still there, so that a caller may know it from before.
 constexpr char kTouchExperiment[] = R"sql(
   UPDATE experiments
@@ -47,6 +50,13 @@ constexpr char kSetState[] =
 constexpr char kSelectInState[] =
     "SELECT run_id FROM runs WHERE state = $1 ORDER BY created_at_us, run_id LIMIT $2";
 constexpr char kSetStorageState[] = "UPDATE runs SET storage_state = $2 WHERE run_id = $1";
+// What tasks of other runs took from the cache stays with one of them.
+constexpr char kGiveArtifacts[] = R"sql(
+  UPDATE artifacts
+  SET run_id = (SELECT MIN(l.run_id) FROM artifact_tasks l
+                WHERE l.artifact_id = artifacts.artifact_id AND l.run_id <> $1)
+  WHERE run_id = $1 AND EXISTS (SELECT 1 FROM artifact_tasks l
+                                WHERE l.artifact_id = artifacts.artifact_id AND l.run_id <> $1))sql";
 constexpr char kDelete[] = "DELETE FROM runs WHERE run_id = $1";
 
 constexpr char kCounter[] = "runs";
@@ -133,9 +143,10 @@ absl::Status RunInsert(db::Tx& tx, const RunRow& row, const RunConfigRow& config
                            row.finished_at});
   if (absl::IsAlreadyExists(inserted.status())) return error::RunIdTaken(row.run_id);
   RETURN_IF_ERROR(inserted.status());
-  RETURN_IF_ERROR(
-      tx.Execute(kInsertConfig, {row.run_id, config.spec_sha256, config.parameters, config.pipeline_root})
-          .status());
+  RETURN_IF_ERROR(tx.Execute(kInsertConfig,
+                             {row.run_id, config.spec_sha256, config.parameters, config.pipeline_root,
+                              config.cache_enabled ? 1 : 0, absl::ToInt64Microseconds(config.cache_max_age)})
+                      .status());
   RETURN_IF_ERROR(tx.Execute(kInsertFirstState, {row.run_id, Name(row.state), row.created_at}).status());
   return CountersAdd(tx, kCounter, ExperimentCounter(row.experiment_id), 1);
 }
@@ -161,7 +172,8 @@ absl::StatusOr<std::map<std::string, RunConfigRow>> RunConfigs(db::Tx& tx,
                                                                const std::vector<std::string>& run_ids) {
   std::map<std::string, RunConfigRow> configs;
   RETURN_IF_ERROR(QueryRuns(tx, kSelectConfigs, run_ids, [&](const db::Row& row) {
-    configs[row.String(0)] = {row.String(1), row.String(2), row.String(3)};
+    configs[row.String(0)] = {row.String(1), row.String(2), row.String(3), row.Int64(4) != 0,
+                              absl::Microseconds(row.Int64(5))};
     return absl::OkStatus();
   }));
   return configs;
@@ -222,6 +234,7 @@ absl::Status RunSetStorageState(db::Tx& tx, absl::string_view run_id, StorageSta
 absl::Status RunDelete(db::Tx& tx, absl::string_view run_id) {
   ASSIGN_OR_RETURN(const RunRow row, RunGet(tx, run_id));
   ASSIGN_OR_RETURN(const RunConfigRow config, RunConfigGet(tx, run_id));
+  RETURN_IF_ERROR(tx.Execute(kGiveArtifacts, {run_id}).status());
   RETURN_IF_ERROR(tx.Execute(kDelete, {run_id}).status());
   RETURN_IF_ERROR(SpecDeleteUnused(tx, config.spec_sha256));
   return CountersAdd(tx, kCounter, ExperimentCounter(row.experiment_id), -1);

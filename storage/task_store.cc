@@ -11,22 +11,24 @@ namespace {
 constexpr char kInsert[] = R"sql(
   INSERT INTO tasks
     (run_id, task_id, parent_task_id, name, display_name, state, wait_reason, error_code, error_message, created_at_us,
-     started_at_us, finished_at_us, iteration, wake_at_us)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14))sql";
+     started_at_us, finished_at_us, iteration, wake_at_us, cache_decision)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15))sql";
 constexpr char kSetState[] = R"sql(
   UPDATE tasks
   SET state = $4, wait_reason = $5, error_code = $6, error_message = $7, started_at_us = $8, finished_at_us = $9,
-    wake_at_us = $10
+    wake_at_us = $10, cache_decision = CASE WHEN $11 = '' THEN cache_decision ELSE $11 END
   WHERE run_id = $1 AND task_id = $2 AND state = $3)sql";
 constexpr char kSetWaitReason[] = "UPDATE tasks SET wait_reason = $3 WHERE run_id = $1 AND task_id = $2";
 constexpr char kExists[] = "SELECT 1 FROM tasks WHERE run_id = $1 AND task_id = $2";
+constexpr char kInsertFirstState[] =
+    "INSERT INTO task_states (run_id, task_id, sequence, state, updated_at_us) VALUES ($1, $2, $3, $4, $5)";
 constexpr char kInsertState[] = R"sql(
   INSERT INTO task_states (run_id, task_id, sequence, state, updated_at_us)
   VALUES ($1, $2, (SELECT COALESCE(MAX(sequence), 0) + 1 FROM task_states WHERE run_id = $1 AND task_id = $2), $3, $4)
   )sql";
 constexpr char kList[] = R"sql(
   SELECT run_id, task_id, parent_task_id, name, display_name, state, wait_reason, error_code, error_message,
-    created_at_us, started_at_us, finished_at_us, iteration, wake_at_us
+    created_at_us, started_at_us, finished_at_us, iteration, wake_at_us, cache_decision
   FROM tasks WHERE run_id = $1 ORDER BY task_id)sql";
 constexpr char kListStates[] =
     "SELECT task_id, state, updated_at_us FROM task_states WHERE run_id = $1 ORDER BY task_id, sequence";
@@ -58,11 +60,27 @@ constexpr char kParameterList[] =
 constexpr char kArtifactIdCounter[] = "artifact_ids";
 constexpr char kArtifactInsert[] = R"sql(
   INSERT INTO artifacts
-    (artifact_id, run_id, name, schema_title, schema_version, uri, custom_path, metadata, created_at_us)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9))sql";
+    (artifact_id, run_id, name, schema_title, schema_version, uri, custom_path, metadata, created_at_us,
+     content_sha256, content_stat)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11))sql";
+// By their links: an artifact that was taken from the cache belongs to another run.
 constexpr char kArtifactList[] = R"sql(
-  SELECT artifact_id, run_id, name, schema_title, schema_version, uri, custom_path, metadata, created_at_us
-  FROM artifacts WHERE run_id = $1 ORDER BY artifact_id)sql";
+  SELECT artifact_id, run_id, name, schema_title, schema_version, uri, custom_path, metadata, created_at_us,
+    content_sha256, content_stat
+  FROM artifacts WHERE artifact_id IN (SELECT artifact_id FROM artifact_tasks WHERE run_id = $1)
+  ORDER BY artifact_id)sql";
+constexpr char kArtifactOutputs[] = R"sql(
+  SELECT a.artifact_id, a.run_id, a.name, a.schema_title, a.schema_version, a.uri, a.custom_path, a.metadata,
+    a.created_at_us, a.content_sha256, a.content_stat, l.name
+  FROM artifact_tasks l JOIN artifacts a ON a.artifact_id = l.artifact_id
+  WHERE l.run_id = $1 AND l.task_id = $2 AND l.direction = 'OUTPUT' ORDER BY l.name, l.position)sql";
+constexpr char kArtifactExists[] = "SELECT 1 FROM artifacts WHERE artifact_id = $1";
+constexpr char kFromCache[] = R"sql(
+  SELECT 1 FROM tasks t WHERE t.run_id = $1 AND t.task_id = $2 AND t.state = 'SUCCEEDED' AND t.cache_decision <> ''
+    AND NOT EXISTS (SELECT 1 FROM task_attempts a WHERE a.run_id = $1 AND a.task_id = $2))sql";
+constexpr char kParametersOfTask[] =
+    "SELECT task_id, direction, name, value FROM task_parameters "
+    "WHERE run_id = $1 AND task_id = $2 AND direction = $3";
 constexpr char kArtifactTaskInsert[] =
     "INSERT INTO artifact_tasks (run_id, task_id, direction, name, position, artifact_id) "
     "VALUES ($1, $2, $3, $4, $5, $6)";
@@ -79,8 +97,20 @@ db::Param Optional(const std::optional<int>& value) {
   return value.has_value() ? db::Param(*value) : db::Param(db::Null{});
 }
 
-absl::Status AppendState(db::Tx& tx, const TaskRow& row, absl::Time at) {
-  return tx.Execute(kInsertState, {row.run_id, row.task_id, penstock::Name(row.state), at}).status();
+absl::Status CheckMoves(const TaskRow& row, TaskState from, absl::Span<const TaskMove> moves) {
+  for (const auto& [to, at] : moves) {
+    if (!MayMove(from, to)) {
+      return absl::InternalError(absl::StrCat("task ", row.task_id, " may not move from ",
+                                              penstock::Name(from), " to ", penstock::Name(to)));
+    }
+    from = to;
+  }
+  return absl::OkStatus();
+}
+
+ArtifactRow ReadArtifact(const db::Row& row) {
+  return {row.Int64(0),  row.String(1), row.String(2), row.String(3), row.String(4), row.String(5),
+          row.String(6), row.String(7), row.Time(8),   row.String(9), row.String(10)};
 }
 
 TaskAttemptRow ReadAttempt(const db::Row& row) {
@@ -128,30 +158,44 @@ absl::StatusOr<std::vector<T>> ListOfRun(db::Tx& tx, absl::string_view sql, absl
 }  // namespace
 
 absl::Status TaskInsert(db::Tx& tx, const TaskRow& row) {
+  return TaskInsert(tx, row, TaskHistory{{row.state, row.created_at}});
+}
+
+absl::Status TaskInsert(db::Tx& tx, const TaskRow& row, const TaskHistory& history) {
+  RETURN_IF_ERROR(CheckMoves(row, history.front().first, absl::MakeConstSpan(history).subspan(1)));
   RETURN_IF_ERROR(
       tx.Execute(kInsert, {row.run_id, row.task_id, row.parent_task_id, row.name, row.display_name,
                            penstock::Name(row.state), penstock::Name(row.wait_reason), row.error_code,
                            row.error_message, row.created_at, row.started_at, row.finished_at, row.iteration,
-                           row.wake_at})
+                           row.wake_at, row.cache_decision})
           .status());
-  return AppendState(tx, row, row.created_at);
+  for (size_t i = 0; i < history.size(); ++i) {
+    const auto& [state, at] = history[i];
+    RETURN_IF_ERROR(
+        tx.Execute(kInsertFirstState, {row.run_id, row.task_id, i + 1, penstock::Name(state), at}).status());
+  }
+  return absl::OkStatus();
 }
 
 absl::Status TaskSetState(db::Tx& tx, TaskState from, const TaskRow& row, absl::Time at) {
-  if (!MayMove(from, row.state)) {
-    return absl::InternalError(absl::StrCat("task ", row.task_id, " may not move from ", penstock::Name(from),
-                                            " to ", penstock::Name(row.state)));
-  }
+  return TaskSetState(tx, from, row, TaskHistory{{row.state, at}});
+}
+
+absl::Status TaskSetState(db::Tx& tx, TaskState from, const TaskRow& row, const TaskHistory& history) {
+  RETURN_IF_ERROR(CheckMoves(row, from, history));
   ASSIGN_OR_RETURN(
       const int64_t changed,
       tx.Execute(kSetState, {row.run_id, row.task_id, penstock::Name(from), penstock::Name(row.state),
                              penstock::Name(row.wait_reason), row.error_code, row.error_message,
-                             row.started_at, row.finished_at, row.wake_at}));
+                             row.started_at, row.finished_at, row.wake_at, row.cache_decision}));
   if (changed == 0) {
     ASSIGN_OR_RETURN(const bool exists, Exists(tx, kExists, {row.run_id, row.task_id}));
     return exists ? error::TaskMoved(row.task_id) : error::TaskNotFound(row.run_id, row.task_id);
   }
-  return AppendState(tx, row, at);
+  for (const auto& [state, at] : history) {
+    RETURN_IF_ERROR(tx.Execute(kInsertState, {row.run_id, row.task_id, penstock::Name(state), at}).status());
+  }
+  return absl::OkStatus();
 }
 
 absl::Status TaskSetWaitReason(db::Tx& tx, absl::string_view run_id, absl::string_view task_id,
@@ -176,7 +220,8 @@ absl::StatusOr<std::vector<TaskRow>> TaskList(db::Tx& tx, absl::string_view run_
                    row.Time(10),
                    row.Time(11),
                    static_cast<int>(row.Int64(12)),
-                   row.Time(13)};
+                   row.Time(13),
+                   row.String(14)};
   });
 }
 
@@ -212,14 +257,19 @@ absl::StatusOr<std::vector<TaskAttemptRow>> TaskAttemptList(db::Tx& tx, absl::st
   return ListOfRun<TaskAttemptRow>(tx, sql, run_id, ReadAttempt);
 }
 
-absl::StatusOr<TaskAttemptRow> TaskAttemptFind(db::Tx& tx, absl::string_view run_id, absl::string_view task,
-                                               int number) {
+absl::StatusOr<std::string> TaskIdFind(db::Tx& tx, absl::string_view run_id, absl::string_view task) {
   std::string task_id;
   RETURN_IF_ERROR(tx.Query(kTaskByAnyName, {run_id, task}, [&](const db::Row& row) {
     task_id = row.String(0);
     return absl::OkStatus();
   }));
   if (task_id.empty()) return error::TaskNotFound(run_id, task);
+  return task_id;
+}
+
+absl::StatusOr<TaskAttemptRow> TaskAttemptFind(db::Tx& tx, absl::string_view run_id, absl::string_view task,
+                                               int number) {
+  ASSIGN_OR_RETURN(const std::string task_id, TaskIdFind(tx, run_id, task));
   static const std::string sql =
       absl::StrCat("SELECT ", kAttemptColumns,
                    " FROM task_attempts a WHERE a.run_id = $1 AND a.task_id = $2 AND "
@@ -230,7 +280,12 @@ absl::StatusOr<TaskAttemptRow> TaskAttemptFind(db::Tx& tx, absl::string_view run
     return absl::OkStatus();
   }));
   if (found.has_value()) return *std::move(found);
-  if (number == 0) return absl::NotFoundError(absl::StrCat("Task '", task, "' has not been started"));
+  if (number == 0) {
+    ASSIGN_OR_RETURN(const bool from_cache, Exists(tx, kFromCache, {run_id, task_id}));
+    return absl::NotFoundError(
+        absl::StrCat("Task '", task,
+                     from_cache ? "' was taken from the cache: it did not run" : "' has not been started"));
+  }
   return absl::NotFoundError(absl::StrCat("Task '", task, "' has no attempt ", number));
 }
 
@@ -257,8 +312,9 @@ absl::StatusOr<int64_t> ArtifactIdReserve(db::Tx& tx, int64_t count) {
 
 absl::Status ArtifactInsert(db::Tx& tx, const ArtifactRow& row) {
   return tx
-      .Execute(kArtifactInsert, {row.artifact_id, row.run_id, row.name, row.schema_title, row.schema_version,
-                                 row.uri, row.custom_path, row.metadata, row.created_at})
+      .Execute(kArtifactInsert,
+               {row.artifact_id, row.run_id, row.name, row.schema_title, row.schema_version, row.uri,
+                row.custom_path, row.metadata, row.created_at, row.content_sha256, row.content_stat})
       .status();
 }
 
@@ -270,10 +326,30 @@ absl::Status ArtifactTaskInsert(db::Tx& tx, absl::string_view run_id, const Arti
 }
 
 absl::StatusOr<std::vector<ArtifactRow>> ArtifactList(db::Tx& tx, absl::string_view run_id) {
-  return ListOfRun<ArtifactRow>(tx, kArtifactList, run_id, [](const db::Row& row) {
-    return ArtifactRow{row.Int64(0),  row.String(1), row.String(2), row.String(3), row.String(4),
-                       row.String(5), row.String(6), row.String(7), row.Time(8)};
-  });
+  return ListOfRun<ArtifactRow>(tx, kArtifactList, run_id, ReadArtifact);
+}
+
+absl::StatusOr<StoredOutputs> TaskOutputList(db::Tx& tx, absl::string_view run_id, absl::string_view task_id,
+                                             bool parameters, bool artifacts) {
+  StoredOutputs outputs;
+  if (parameters) {
+    RETURN_IF_ERROR(
+        tx.Query(kParametersOfTask, {run_id, task_id, Name(Direction::kOutput)}, [&](const db::Row& row) {
+          outputs.parameters.emplace_back(row.String(2), row.String(3));
+          return absl::OkStatus();
+        }));
+  }
+  if (artifacts) {
+    RETURN_IF_ERROR(tx.Query(kArtifactOutputs, {run_id, task_id}, [&](const db::Row& row) {
+      outputs.artifacts.emplace_back(row.String(11), ReadArtifact(row));
+      return absl::OkStatus();
+    }));
+  }
+  return outputs;
+}
+
+absl::StatusOr<bool> ArtifactExists(db::Tx& tx, int64_t artifact_id) {
+  return Exists(tx, kArtifactExists, {artifact_id});
 }
 
 absl::StatusOr<std::vector<ArtifactTaskRow>> ArtifactTaskList(db::Tx& tx, absl::string_view run_id) {

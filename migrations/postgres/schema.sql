@@ -22,10 +22,28 @@ CREATE TABLE artifacts (
   custom_path TEXT COLLATE "C" NOT NULL,
   metadata TEXT COLLATE "C" NOT NULL,
   created_at_us BIGINT NOT NULL,
+  content_sha256 TEXT COLLATE "C" NOT NULL,
+  content_stat TEXT COLLATE "C" NOT NULL,
   CONSTRAINT artifacts_pkey PRIMARY KEY (artifact_id),
   CONSTRAINT artifacts_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs(run_id) ON DELETE CASCADE,
 );
 CREATE INDEX artifacts_by_run ON artifacts USING btree (run_id);
+
+CREATE TABLE cache_entries (
+  namespace TEXT COLLATE "C" NOT NULL,
+  fingerprint TEXT COLLATE "C" NOT NULL,
+  cache_group TEXT COLLATE "C" NOT NULL,
+  run_id TEXT COLLATE "C" NOT NULL,
+  task_id TEXT COLLATE "C" NOT NULL,
+  fields TEXT COLLATE "C" NOT NULL,
+  output_parameters BIGINT NOT NULL,
+  output_artifacts BIGINT NOT NULL,
+  created_at_us BIGINT NOT NULL,
+  CONSTRAINT cache_entries_pkey PRIMARY KEY (namespace, fingerprint),
+  CONSTRAINT cache_entries_run_id_task_id_fkey FOREIGN KEY (run_id, task_id) REFERENCES tasks(run_id, task_id) ON DELETE CASCADE,
+);
+CREATE INDEX cache_entries_by_group ON cache_entries USING btree (namespace, cache_group, created_at_us);
+CREATE INDEX cache_entries_by_task ON cache_entries USING btree (run_id, task_id);
 
 CREATE TABLE counters (
   name TEXT COLLATE "C" NOT NULL,
@@ -95,6 +113,8 @@ CREATE TABLE run_configs (
   spec_sha256 TEXT COLLATE "C" NOT NULL,
   parameters TEXT COLLATE "C" NOT NULL,
   pipeline_root TEXT COLLATE "C" NOT NULL,
+  cache_enabled BIGINT NOT NULL,
+  cache_max_age_us BIGINT NOT NULL,
   CONSTRAINT run_configs_pkey PRIMARY KEY (run_id),
   CONSTRAINT run_configs_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs(run_id) ON DELETE CASCADE,
   CONSTRAINT run_configs_spec_sha256_fkey FOREIGN KEY (spec_sha256) REFERENCES specs(spec_sha256),
@@ -223,6 +243,7 @@ CREATE TABLE tasks (
   finished_at_us BIGINT NOT NULL,
   iteration BIGINT NOT NULL,
   wake_at_us BIGINT NOT NULL,
+  cache_decision TEXT COLLATE "C" NOT NULL,
   CONSTRAINT tasks_pkey PRIMARY KEY (run_id, task_id),
   CONSTRAINT tasks_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs(run_id) ON DELETE CASCADE,
   CONSTRAINT tasks_state_check CHECK ((state = ANY (ARRAY['PENDING'::text, 'RUNNING'::text, 'SUCCEEDED'::text, 'SKIPPED'::text, 'FAILED'::text, 'CANCELING'::text, 'CANCELED'::text]))),

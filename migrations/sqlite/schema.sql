@@ -21,9 +21,27 @@ CREATE TABLE artifacts (
   custom_path    TEXT    NOT NULL,
   metadata       TEXT    NOT NULL,
   created_at_us  INTEGER NOT NULL
-);
+, content_sha256 TEXT NOT NULL DEFAULT '', content_stat TEXT NOT NULL DEFAULT '');
 
 CREATE INDEX artifacts_by_run ON artifacts (run_id);
+
+CREATE TABLE cache_entries (
+  namespace         TEXT    NOT NULL,
+  fingerprint       TEXT    NOT NULL,
+  cache_group       TEXT    NOT NULL,
+  run_id            TEXT    NOT NULL,
+  task_id           TEXT    NOT NULL,
+  fields            TEXT    NOT NULL,
+  output_parameters INTEGER NOT NULL,
+  output_artifacts  INTEGER NOT NULL,
+  created_at_us     INTEGER NOT NULL,
+  PRIMARY KEY (namespace, fingerprint),
+  FOREIGN KEY (run_id, task_id) REFERENCES tasks (run_id, task_id) ON DELETE CASCADE
+) WITHOUT ROWID;
+
+CREATE INDEX cache_entries_by_group ON cache_entries (namespace, cache_group, created_at_us);
+
+CREATE INDEX cache_entries_by_task ON cache_entries (run_id, task_id);
 
 CREATE TABLE counters (
   name  TEXT    NOT NULL PRIMARY KEY,
@@ -94,7 +112,7 @@ CREATE TABLE run_configs (
   spec_sha256   TEXT NOT NULL REFERENCES specs (spec_sha256),
   parameters    TEXT NOT NULL,
   pipeline_root TEXT NOT NULL
-) WITHOUT ROWID;
+, cache_enabled INTEGER NOT NULL DEFAULT 1, cache_max_age_us INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
 
 CREATE INDEX run_configs_by_spec ON run_configs (spec_sha256);
 
@@ -215,7 +233,7 @@ CREATE TABLE tasks (
   error_message  TEXT    NOT NULL,
   created_at_us  INTEGER NOT NULL,
   started_at_us  INTEGER NOT NULL,
-  finished_at_us INTEGER NOT NULL, iteration INTEGER NOT NULL DEFAULT -1, wake_at_us INTEGER NOT NULL DEFAULT 0,
+  finished_at_us INTEGER NOT NULL, iteration INTEGER NOT NULL DEFAULT -1, wake_at_us INTEGER NOT NULL DEFAULT 0, cache_decision TEXT NOT NULL DEFAULT '',
   PRIMARY KEY (run_id, task_id)
 ) WITHOUT ROWID;
 

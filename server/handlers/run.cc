@@ -6,6 +6,7 @@
 #include "common/errors.h"
 #include "common/limits.h"
 #include "common/status_macros.h"
+#include "server/convert/cache.h"
 #include "server/convert/pipeline.h"
 #include "server/convert/run.h"
 #include "server/convert/timestamp.h"
@@ -101,7 +102,6 @@ absl::Status CheckNewRun(const api::Run& given) {
   if (!given.plugins_output().empty()) {
     return absl::AbortedError("run.plugins_output is filled by the server; leave it out");
   }
-  if (!given.plugins_input().empty()) return error::NotServed("run.plugins_input");
   return absl::OkStatus();
 }
 
@@ -118,6 +118,7 @@ absl::Status ReadRuns(db::Tx& tx, const std::vector<RunRow>& rows, const std::fu
     ToApi(row, out);
     const RunConfigRow& config = configs[row.run_id];
     RETURN_IF_ERROR(ConfigToApi(config, out));
+    CacheToApi(config, out);
     StatesToApi(states[row.run_id], out);
     if (!row.pipeline_version_id.empty()) continue;
     const auto [spec, fresh] = specs.try_emplace(config.spec_sha256);
@@ -141,6 +142,7 @@ absl::Status RunCreate(Deps& deps, const api::CreateRunRequest& request, api::Ru
   config.spec_sha256 = document->sha256_hex;
   config.pipeline_root = given.runtime_config().pipeline_root();
   ASSIGN_OR_RETURN(config.parameters, ParametersOf(given, *document));
+  RETURN_IF_ERROR(CacheFromApi(given, config));
 
   row.run_id = given.run_id().empty() ? deps.ids.NewId() : given.run_id();
   row.experiment_id = given.experiment_id().empty() ? deps.default_experiment_id : given.experiment_id();
@@ -163,6 +165,7 @@ absl::Status RunCreate(Deps& deps, const api::CreateRunRequest& request, api::Ru
 
   ToApi(row, reply);
   RETURN_IF_ERROR(ConfigToApi(config, reply));
+  CacheToApi(config, reply);
   StatesToApi({{row.state, row.created_at, 0, ""}}, reply);
   return own_spec ? SpecToApi(document->canonical_json, reply->mutable_pipeline_spec()) : absl::OkStatus();
 }
@@ -178,6 +181,7 @@ absl::Status RunGet(Deps& deps, const api::GetRunRequest& request, api::Run* rep
     ASSIGN_OR_RETURN(tasks.attempts, TaskAttemptList(tx, row.run_id));
     ASSIGN_OR_RETURN(tasks.artifacts, ArtifactTaskList(tx, row.run_id));
     TasksToApi(tasks, reply);
+    CacheDecisionsToApi(tasks.tasks, reply);
     return absl::OkStatus();
   });
 }

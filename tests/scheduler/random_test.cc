@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <random>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "tests/scheduler/engine_fixture.h"
 
@@ -33,6 +34,7 @@ class EngineRandom : public EngineTest {
         task.more["retryPolicy"] = {{"maxRetryCount", Pick(3)},
                                     {"backoffDuration", absl::StrCat(Pick(2) * 5, "s")}};
       }
+      if (Pick(4) == 0) task.more["cachingOptions"] = {{"enableCache", true}};
       if (Pick(5) == 0) {
         task.more["parameterIterator"] = LoopOver(Pick(4));
         if (Pick(2) == 0) task.more["iteratorPolicy"] = {{"parallelismLimit", 1 + Pick(2)}};
@@ -172,6 +174,12 @@ class EngineRandom : public EngineTest {
     if (task.more.contains("retryPolicy")) retries = task.more["retryPolicy"]["maxRetryCount"];
     if (task.more.contains("parameterIterator") && row.iteration < 0) {
       return CheckLoop(pipeline, task, row, retries);
+    }
+    if (absl::StrContains(row.cache_decision, "\"HIT\"")) {
+      EXPECT_TRUE(task.more.contains("cachingOptions")) << row.name;
+      EXPECT_EQ(row.state, TaskState::kSucceeded) << row.name;
+      EXPECT_EQ(outcomes_.count(row.task_id), 0U) << row.name << " ran although it was taken from the cache";
+      return true;
     }
     if (task.component == "true") {
       const auto outcome = outcomes_.find(row.task_id);

@@ -20,6 +20,9 @@ struct ArtifactRecord {
   Json metadata = Json::object();
   // Where the content lies instead of at the path of `uri`; logical too if it is under the artifact root.
   std::optional<std::string> custom_path;
+  // As it was when it was made; see common/content.h. Empty if nobody looked or nobody can.
+  std::string content_sha256;
+  std::string content_stat;
 
   bool operator==(const ArtifactRecord&) const = default;
 };
