@@ -46,6 +46,8 @@ constexpr Setting kSettings[] = {
     {"task_log_bytes", "67108864", "BYTES", "how much of a task's log is kept"},
     {"python_envs_bytes", "10737418240", "BYTES", "how much disk shared Python environments may take"},
     {"cancel_grace_s", "10", "SECONDS", "from asking a task to end until it is killed"},
+    {"cache", "on", "on|off", "whether a task is taken from an equal one that succeeded before"},
+    {"cache_max_age_s", "0", "SECONDS", "for how long it may be taken; 0: for ever"},
     {"active_runs_max", "500", "N", "runs driven at once; the others wait"},
     {"package_url_hosts", "storage.googleapis.com,s3.amazonaws.com,github.com,raw.githubusercontent.com",
      "HOST,...", "hosts that a package_url may name; *.example.com is any below it, * is any, none is off"},
@@ -293,6 +295,9 @@ absl::StatusOr<Config> Check(const Values& values) {
   config.task_log_bytes = check.Number("task_log_bytes", 4096, int64_t{1} << 40);
   config.python_envs_bytes = check.Number("python_envs_bytes", 0, int64_t{1} << 50);
   config.cancel_grace = absl::Seconds(check.Number("cancel_grace_s", 0, 86'400));
+  config.cache = check.Choice("cache", "on", "off");
+  const int64_t max_age_s = check.Number("cache_max_age_s", 0, limits::kCacheAgeSeconds);
+  config.cache_max_age = max_age_s == 0 ? absl::InfiniteDuration() : absl::Seconds(max_age_s);
   config.active_runs_max = check.Number("active_runs_max", 1, 100'000);
   config.package_url_hosts = check.Hosts("package_url_hosts");
   config.package_url_allow_http = check.Choice("package_url_allow_http", "on", "off");
@@ -350,7 +355,7 @@ std::string DescribeConfig(const Config& config) {
                       " role=", config.serve_api ? (config.run_scheduler ? "all" : "server") : "scheduler",
                       " max_parallel_tasks=", config.max_parallel_tasks,
                       " active_runs_max=", config.active_runs_max, " python=", LogValue(config.python),
-                      " gateway=", config.gateway ? "on" : "off");
+                      " cache=", config.cache ? "on" : "off", " gateway=", config.gateway ? "on" : "off");
 }
 
 }  // namespace penstock

@@ -28,6 +28,8 @@ struct Config {
   int64_t task_log_bytes = 0;
   int64_t python_envs_bytes = 0;  // shared Python environments that nobody uses are removed beyond it
   absl::Duration cancel_grace;
+  bool cache = true;             // whether tasks are taken from the cache and kept in it
+  absl::Duration cache_max_age;  // older entries are not used; infinite: any age
   int64_t active_runs_max = 0;
   std::vector<std::string> package_url_hosts;  // from where pipelines are fetched; lower case
   bool package_url_allow_http = false;

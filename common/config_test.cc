@@ -65,6 +65,8 @@ TEST(Config, SaysWhatIsWrongAndWhatWouldBeRight) {
       {"--package_url_hosts=", "'*.example.com', '*' or 'none'"},
       {"--package_url_hosts=a.org,*b.org", "'*.example.com', '*' or 'none'"},
       {"--package_url_timeout_s=0", "a whole number from 1"},
+      {"--cache=maybe", "'on' or 'off'"},
+      {"--cache_max_age_s=-1", "a whole number from 0"},
       {"envs", "penstock envs list|prune"},
       {"--data_dir", "needs a value"},
   };

@@ -88,6 +88,12 @@ inline constexpr int64_t kTaskLogBytes = int64_t{64}
 inline constexpr int kLogTailBytes = 4 << 10;    // end of a failed attempt's log kept in its record
 inline constexpr int64_t kPythonEnvsBytes = int64_t{10}
                                             << 30;  // shared Python environments, unless configured otherwise
+inline constexpr int64_t kContentBytes = int64_t{64}
+                                         << 20;  // artifacts of one attempt that are read to be told apart
+inline constexpr int kContentEntries = 1000;     // files and folders of an artifact that the cache keeps
+inline constexpr int kCacheLookups = 2000;       // tasks that one pass of the engine looks up in the cache
+inline constexpr int64_t kCacheAgeSeconds = int64_t{100} * 365 * 86'400;  // an age limit
+inline constexpr int kCacheNearest = 16;            // entries that a task which missed is compared with
 inline constexpr int kEnvLastWordsBytes = 2 << 10;  // what pip said last, kept of a failed build
 
 // --- Content fetched over HTTP ---

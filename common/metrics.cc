@@ -34,6 +34,9 @@ Metrics::Metrics()
                                "Ticks of recurring runs that were decided, whatever the decision")),
       ticks_fired(NewCounter(registry_, "penstock_server_ticks_fired_total",
                              "Ticks of recurring runs that started a run")),
+      cache_hits(NewCounter(registry_, "penstock_server_cache_hits_total", "Tasks taken from the cache")),
+      cache_misses(NewCounter(registry_, "penstock_server_cache_misses_total",
+                              "Tasks that were looked up in the cache and had to run")),
       engine_errors(
           NewCounter(registry_, "penstock_server_engine_errors_total", "Engine passes that failed")),
       runs_active(NewGauge(registry_, "penstock_server_runs_active", "Runs being driven now")),

@@ -34,6 +34,8 @@ class Metrics {
   prometheus::Counter& tasks_ended;
   prometheus::Counter& ticks_decided;
   prometheus::Counter& ticks_fired;
+  prometheus::Counter& cache_hits;
+  prometheus::Counter& cache_misses;
   prometheus::Counter& engine_errors;
   prometheus::Gauge& runs_active;
   prometheus::Gauge& attempts_running;

@@ -60,6 +60,7 @@ constexpr std::pair<RunState, RunState> kRunMoves[] = {
 constexpr std::pair<TaskState, TaskState> kTaskMoves[] = {
     {TaskState::kPending, TaskState::kRunning},    {TaskState::kPending, TaskState::kSkipped},
     {TaskState::kPending, TaskState::kFailed},     {TaskState::kPending, TaskState::kCanceled},
+    {TaskState::kPending, TaskState::kSucceeded},  // taken from the cache
     {TaskState::kRunning, TaskState::kSucceeded},  {TaskState::kRunning, TaskState::kFailed},
     {TaskState::kRunning, TaskState::kPending},  // its next attempt waits
     {TaskState::kRunning, TaskState::kCanceling},  {TaskState::kRunning, TaskState::kCanceled},

@@ -64,6 +64,7 @@ void Engine::Run() {
       spdlog::info("the engine works again");
       said_failure_ = absl::OkStatus();
     }
+    if (result.ok() && result->more) pause = absl::ZeroDuration();
     if (result.ok()) pause = std::clamp(NextWake() - clock_.Now(), absl::ZeroDuration(), pause);
     absl::MutexLock lock(&mutex_);
     const auto something = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -116,6 +117,9 @@ absl::StatusOr<Engine::PassResult> Engine::RunOnce() {
     status = ImportReady(now, result);
   }
   if (status.ok()) {
+    status = ServeFromCache(now, result);
+  }
+  if (status.ok()) {
     StartReady(now, result);
     status = Commit(now);
   }
@@ -157,14 +161,13 @@ absl::StatusOr<bool> Engine::HoldLease(absl::Time now) {
 
 void Engine::Decide(ActiveRun& run, const PlanEvent& event, absl::Time now) {
   Decision decision = Step(run.snapshot, event, now, ids_);
-  for (const int task : decision.ready) {
-    (IsImport(run.snapshot, task) ? run.imports : run.ready).push_back(task);
-  }
+  for (const int task : decision.ready) Enqueue(run, task);
   run.newly_waiting.insert(run.newly_waiting.end(), decision.waiting.begin(), decision.waiting.end());
   for (const int task : decision.cancel) run.cancel.push_back(run.snapshot.tasks[task].attempt_id);
   if (run.snapshot.state != RunState::kRunning) {
     run.ready.clear();
     run.imports.clear();
+    run.looking_up.clear();
     run.next_launch.reset();
   }
   run.commit.Add(decision);

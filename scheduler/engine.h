@@ -7,6 +7,7 @@
 
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -19,11 +20,17 @@
 #include "common/ids.h"
 #include "common/metrics.h"
 #include "scheduler/executor/executor.h"
+#include "scheduler/plan/cache_key.h"
 #include "scheduler/run_commit.h"
 #include "scheduler/run_loader.h"
 #include "scheduler/task_launch.h"
 
 namespace penstock {
+
+struct CacheSettings {
+  bool enabled = true;
+  absl::Duration max_age = absl::InfiniteDuration();  // older entries are not used
+};
 
 struct EngineOptions {
   std::string data_dir;  // absolute
@@ -33,6 +40,7 @@ struct EngineOptions {
   int active_runs_max = 500;                        // runs driven at once; the others wait in PENDING
   absl::Duration poll_interval = absl::Seconds(1);  // without hints
   absl::Duration lease_ttl = absl::Seconds(15);
+  CacheSettings cache;
 };
 
 class Engine {
@@ -51,7 +59,9 @@ class Engine {
     int events = 0;
     int started = 0;
     int runs_finished = 0;
-    bool idle() const { return runs_taken + events + started + runs_finished == 0; }
+    int from_cache = 0;  // tasks that ended without being started
+    bool more = false;   // tasks wait to be looked up in the cache
+    bool idle() const { return runs_taken + events + started + runs_finished + from_cache == 0 && !more; }
   };
   // One pass: takes the lease if it can, hears hints and events, decides, commits, commands. Not thread-safe.
   // An error leaves nothing half-done: what was not committed is decided again by the next pass.
@@ -65,13 +75,23 @@ class Engine {
   struct ActiveRun {
     RunSnapshot snapshot;
     std::string recurring_run_id;               // whose schedule may wait for its end; or empty
-    std::deque<int> ready;                      // in the order in which they became ready
+    std::deque<int> ready;                      // to be started, in the order in which they became so
     std::deque<int> imports;                    // likewise, those that need no executor
+    std::deque<int> looking_up;                 // ready tasks to be looked up in the cache
     std::vector<int> newly_waiting;             // in this pass, for capacity; their rows do not say so yet
     std::optional<TaskLaunchPlan> next_launch;  // of ready.front(), planned once
     RunCommit commit;                           // of this pass
     std::vector<std::string> cancel;            // attempts to cancel after the commit
+    // The cache. Constant: whether a task of the pipeline asks for it, and whether it is used.
+    std::string namespace_;
+    bool asks_for_cache = false;
+    bool caches = false;
+    absl::Duration cache_max_age;
+    std::unique_ptr<CacheKeyMaker> keys;   // if `caches`
+    std::map<int, CacheDecision> missed;   // of tasks that are being run for it
+    std::map<int, std::string> decisions;  // of ready tasks, to be stored when they start
   };
+  struct CacheLookup;
   struct Attempt {
     std::string run_id;
     int task;
@@ -96,6 +116,18 @@ class Engine {
   absl::Status HearEvents(absl::Time now, PassResult& result);
   absl::Status OnAttemptFinished(const AttemptFinished& event, absl::Time now);
   absl::Status GiveArtifactIds(TaskOutputs& outputs);
+  // engine_cache.cc
+  void SetUpCache(ActiveRun& run, const LoadedRun& loaded);
+  void Enqueue(ActiveRun& run, int task);
+  static void StoreDecision(ActiveRun& run, int task);
+  std::optional<CacheKey> CacheKeyOf(ActiveRun& run, int task, TaskInputs& inputs);
+  absl::Status ServeFromCache(absl::Time now, PassResult& result);
+  absl::Status LookUp(absl::Time now, std::vector<CacheLookup>& lookups);
+  absl::Status LookUpOne(db::Tx& tx, absl::Time now, const CacheEntryRow* entry, CacheLookup& lookup);
+  void Apply(CacheLookup& lookup, absl::Time now, PassResult& result);
+  void NoteContents(const ActiveRun& run, const AttemptOutputs& left, TaskOutputs& outputs) const;
+  void KeepInCache(ActiveRun& run, int task, const TaskOutputs& outputs, absl::Time now);
+
   void WakeTasks(absl::Time now);
   absl::Time NextWake() const;
   absl::Status ImportReady(absl::Time now, PassResult& result);

@@ -75,6 +75,8 @@ absl::Status Engine::OnAttemptFinished(const AttemptFinished& event, absl::Time 
     if (outputs.ok()) {
       ended.result = AttemptResult::kSucceeded;
       RETURN_IF_ERROR(GiveArtifactIds(*outputs));
+      NoteContents(run, event.outputs, *outputs);
+      KeepInCache(run, task, *outputs, now);
       ended.outputs = std::make_shared<const TaskOutputs>(*std::move(outputs));
       run.commit.outputs.emplace_back(task, ended.outputs);
     } else {
@@ -168,14 +170,17 @@ bool Engine::StartNext(ActiveRun& run, absl::Time now) {
         PlanTaskLaunch(places_, run.snapshot, task, run.snapshot.tasks[task].attempts + 1, ids_.NewId());
     if (!launch.ok()) {
       run.ready.pop_front();
+      StoreDecision(run, task);
       Decide(run, TaskUnstartable{task, launch.status()}, now);
       return true;
     }
     run.next_launch = *std::move(launch);
+    if (!run.caches) run.next_launch->spec.artifacts.clear();
   }
   TaskLaunchPlan& launch = *run.next_launch;
   if (!executor_.Reserve(launch.spec.attempt_id, launch.spec.resources)) return false;
   run.ready.pop_front();
+  StoreDecision(run, task);
   TaskAttemptRow attempt;
   attempt.run_id = run.snapshot.run_id;
   attempt.task_id = launch.spec.task_id;

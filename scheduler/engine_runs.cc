@@ -114,6 +114,7 @@ absl::Status Engine::LoadActive(const std::string& run_id, bool reattach,
   run = ActiveRun{};
   run.snapshot = std::move(loaded.snapshot);
   run.recurring_run_id = std::move(loaded.recurring_run_id);
+  SetUpCache(run, loaded);
   for (const LoadedRun::Running& running : loaded.running) {
     attempts_[running.attempt.attempt_id] = {run_id, running.task, running.attempt.number};
     if (!reattach) continue;
@@ -124,6 +125,7 @@ absl::Status Engine::LoadActive(const std::string& run_id, bool reattach,
     auto launch = PlanTaskLaunch(places_, run.snapshot, running.task, running.attempt.number,
                                  running.attempt.attempt_id);
     if (launch.ok()) {
+      if (!run.caches) launch->spec.artifacts.clear();
       reattach_specs.push_back(std::move(launch->spec));
     } else {  // it started once, so this is a bug; the executor still has to tell how it ended
       LaunchSpec spec;

@@ -3,37 +3,73 @@
 #include <iterator>
 
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "common/json.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"
 #include "scheduler/plan/run_tree.h"
 #include "scheduler/plan/values/import_artifact.h"
+#include "storage/cache_store.h"
 #include "storage/run_store.h"
 #include "storage/task_store.h"
 
 namespace penstock {
 namespace {
 
-absl::Status WriteTaskChange(db::Tx& tx, const RunSnapshot& run, const TaskChange& change) {
+// All moves of one task in a commit, oldest first.
+using Moves = std::vector<const TaskChange*>;
+
+TaskRow RowAfter(const RunSnapshot& run, const TaskChange& move) {
   TaskRow row;
   row.run_id = run.run_id;
-  row.task_id = run.tasks[change.task].task_id;
-  row.state = change.to;
-  row.wait_reason = change.wait_reason;
-  row.error_code = change.error_code;
-  row.error_message = change.error_message;
-  row.started_at = change.started_at;
-  row.finished_at = change.finished_at;
-  row.wake_at = change.wake_at;
-  if (change.reopened) return TaskReopen(tx, *change.from, row, change.at);
-  if (change.from.has_value()) return TaskSetState(tx, *change.from, row, change.at);
-  row.created_at = change.at;
-  row.iteration = run.tasks[change.task].iteration;
-  row.name = PlannedOf(run, change.task).name;
-  row.display_name = PlannedOf(run, change.task).display_name;
-  if (const int parent = ParentOf(run, change.task); parent >= 0)
-    row.parent_task_id = run.tasks[parent].task_id;
-  return TaskInsert(tx, row);
+  row.task_id = run.tasks[move.task].task_id;
+  row.state = move.to;
+  row.wait_reason = move.wait_reason;
+  row.error_code = move.error_code;
+  row.error_message = move.error_message;
+  row.started_at = move.started_at;
+  row.finished_at = move.finished_at;
+  row.wake_at = move.wake_at;
+  return row;
+}
+
+absl::Status WriteTask(db::Tx& tx, const RunSnapshot& run, absl::Span<const TaskChange* const> moves,
+                       const std::string& decision) {
+  if (moves.front()->reopened) {
+    const TaskChange& reopened = *moves.front();
+    RETURN_IF_ERROR(TaskReopen(tx, *reopened.from, RowAfter(run, reopened), reopened.at));
+    moves.remove_prefix(1);
+    if (moves.empty()) return absl::OkStatus();
+  }
+  TaskRow row = RowAfter(run, *moves.back());
+  row.cache_decision = decision;
+  TaskHistory history;
+  for (const TaskChange* move : moves) history.emplace_back(move->to, move->at);
+  if (moves.front()->from.has_value()) return TaskSetState(tx, *moves.front()->from, row, history);
+  const int task = moves.front()->task;
+  row.created_at = moves.front()->at;
+  row.iteration = run.tasks[task].iteration;
+  row.name = PlannedOf(run, task).name;
+  row.display_name = PlannedOf(run, task).display_name;
+  if (const int parent = ParentOf(run, task); parent >= 0) row.parent_task_id = run.tasks[parent].task_id;
+  return TaskInsert(tx, row, history);
+}
+
+absl::Status WriteTasks(db::Tx& tx, const RunSnapshot& run, const RunCommit& commit) {
+  // In the order in which they moved first, so parents before what is in them.
+  std::vector<Moves> tasks;
+  absl::flat_hash_map<int, size_t> places;
+  for (const TaskChange& change : commit.tasks) {
+    const auto [place, fresh] = places.try_emplace(change.task, tasks.size());
+    if (fresh) tasks.emplace_back();
+    tasks[place->second].push_back(&change);
+  }
+  for (const Moves& moves : tasks) {
+    const auto decision = commit.cache_decisions.find(moves.front()->task);
+    RETURN_IF_ERROR(
+        WriteTask(tx, run, moves, decision == commit.cache_decisions.end() ? "" : decision->second));
+  }
+  return absl::OkStatus();
 }
 
 int64_t NumericId(const ArtifactRecord& artifact) {
@@ -63,21 +99,36 @@ absl::Status WriteParameters(db::Tx& tx, const RunSnapshot& run, int task, Direc
   return absl::OkStatus();
 }
 
-absl::Status WriteOutputs(db::Tx& tx, const RunSnapshot& run, int task, const TaskOutputs& outputs,
-                          absl::Time now) {
-  // A graph or loop puts out what tasks in it have made.
-  const bool makes_artifacts = HasAttempts(run, task);
-  for (const auto& [name, list] : outputs.artifacts) {
-    for (const ArtifactRecord& artifact : list) {
-      if (!makes_artifacts) break;
-      RETURN_IF_ERROR(ArtifactInsert(
-          tx, {NumericId(artifact), run.run_id, artifact.name, artifact.schema_title, artifact.schema_version,
-               artifact.uri, artifact.custom_path.value_or(""), DumpJson(artifact.metadata), now,
-               artifact.imported ? ImportKey(artifact) : ""}));
-    }
-  }
+absl::Status WriteOutputs(db::Tx& tx, const RunSnapshot& run, int task, const TaskOutputs& outputs) {
   RETURN_IF_ERROR(WriteParameters(tx, run, task, Direction::kOutput, outputs.parameters));
   return WriteLinks(tx, run, task, Direction::kOutput, outputs.artifacts);
+}
+
+absl::Status WriteArtifacts(db::Tx& tx, const RunSnapshot& run, int task, const ArtifactMap& artifacts,
+                            absl::Time now) {
+  if (!HasAttempts(run, task))
+    return absl::OkStatus();  // a graph or loop puts out what tasks in it have made
+  for (const auto& [name, list] : artifacts) {
+    for (const ArtifactRecord& artifact : list) {
+      RETURN_IF_ERROR(ArtifactInsert(
+          tx,
+          {NumericId(artifact), run.run_id, artifact.name, artifact.schema_title, artifact.schema_version,
+           artifact.uri, artifact.custom_path.value_or(""), DumpJson(artifact.metadata), now,
+           artifact.imported ? ImportKey(artifact) : "", artifact.content_sha256, artifact.content_stat}));
+    }
+  }
+  return absl::OkStatus();
+}
+
+// The run that they came from may have been deleted since they were found.
+absl::Status CheckReused(db::Tx& tx, const ArtifactMap& artifacts) {
+  for (const auto& [name, list] : artifacts) {
+    for (const ArtifactRecord& artifact : list) {
+      ASSIGN_OR_RETURN(const bool exists, ArtifactExists(tx, NumericId(artifact)));
+      if (!exists) return absl::AbortedError(absl::StrCat("artifact ", artifact.artifact_id, " was deleted"));
+    }
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -94,13 +145,20 @@ void RunCommit::Add(Decision& decision) {
 
 absl::Status WriteRunCommit(db::Tx& tx, const RunSnapshot& run, const RunCommit& commit, absl::Time now) {
   for (const std::string& task_id : commit.removed) RETURN_IF_ERROR(TaskDelete(tx, run.run_id, task_id));
-  for (const TaskChange& change : commit.tasks) RETURN_IF_ERROR(WriteTaskChange(tx, run, change));
+  RETURN_IF_ERROR(WriteTasks(tx, run, commit));
   for (const auto& [task, reason] : commit.waiting) {
     RETURN_IF_ERROR(TaskSetWaitReason(tx, run.run_id, run.tasks[task].task_id, reason));
   }
   // Before the inputs of the tasks that this pass starts: these may be the same artifacts.
-  for (const auto& [task, outputs] : commit.outputs)
-    RETURN_IF_ERROR(WriteOutputs(tx, run, task, *outputs, now));
+  for (const auto& [task, outputs] : commit.outputs) {
+    RETURN_IF_ERROR(WriteArtifacts(tx, run, task, outputs->artifacts, now));
+    RETURN_IF_ERROR(WriteOutputs(tx, run, task, *outputs));
+  }
+  for (const auto& [task, outputs] : commit.reused) {
+    RETURN_IF_ERROR(CheckReused(tx, outputs->artifacts));
+    RETURN_IF_ERROR(WriteOutputs(tx, run, task, *outputs));
+  }
+  for (const CacheEntryRow& entry : commit.cache_entries) RETURN_IF_ERROR(CacheEntryPut(tx, entry));
   for (const TaskAttemptRow& attempt : commit.attempts_begun) RETURN_IF_ERROR(TaskAttemptInsert(tx, attempt));
   for (const TaskAttemptRow& attempt : commit.attempts_ended) RETURN_IF_ERROR(TaskAttemptFinish(tx, attempt));
   for (const auto& [task, inputs] : commit.inputs) {

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "scheduler/plan/types.h"
 #include "storage/db/database.h"
 #include "storage/model.h"
@@ -21,6 +22,9 @@ struct RunCommit {
   std::vector<TaskAttemptRow> attempts_ended;
   std::vector<std::pair<int, TaskInputs>> inputs;                           // of started tasks
   std::vector<std::pair<int, std::shared_ptr<const TaskOutputs>>> outputs;  // of succeeded tasks
+  std::vector<std::pair<int, std::shared_ptr<const TaskOutputs>>> reused;   // of tasks found in the cache
+  std::vector<CacheEntryRow> cache_entries;                                 // of succeeded tasks
+  absl::flat_hash_map<int, std::string> cache_decisions;                    // of tasks that move, as stored
   std::vector<std::pair<int, WaitReason>> waiting;  // ready tasks that did not start in this pass
 
   bool empty() const {
@@ -33,8 +37,10 @@ struct RunCommit {
 // ArtifactRow::import_key of an imported artifact.
 std::string ImportKey(const ArtifactRecord& artifact);
 
-// Writes `commit`. `run` is the snapshot after the pass. ABORTED if somebody else changed the run or a task
-// meanwhile (a termination), NOT_FOUND if the run was deleted: reload it and decide again.
+// Writes `commit`. `run` is the snapshot after the pass. A task that moved several times in it is written
+// once, with its history. ABORTED if somebody else changed the run or a task meanwhile (a termination), or
+// deleted an artifact that was to be taken from the cache, NOT_FOUND if the run was deleted: reload it and
+// decide again.
 absl::Status WriteRunCommit(db::Tx& tx, const RunSnapshot& run, const RunCommit& commit, absl::Time now);
 
 }  // namespace penstock

@@ -78,19 +78,6 @@ MacroValues Macros(const RunRow& row) {
   return values;
 }
 
-absl::StatusOr<ArtifactRecord> RecordOf(const ArtifactRow& row) {
-  ArtifactRecord record;
-  record.artifact_id = absl::StrCat(row.artifact_id);
-  record.name = row.name;
-  record.schema_title = row.schema_title;
-  record.schema_version = row.schema_version;
-  record.uri = row.uri;
-  if (!row.custom_path.empty()) record.custom_path = row.custom_path;
-  record.imported = !row.import_key.empty();
-  ASSIGN_OR_RETURN(record.metadata, ParseJson(row.metadata));
-  return record;
-}
-
 using TasksById = absl::flat_hash_map<std::string, int>;
 
 // Whether somebody may still read what a task of the run puts out.
@@ -248,6 +235,11 @@ absl::Status FillTasks(StoredRun& stored, LoadedRun& loaded) {
     ASSIGN_OR_RETURN(reopened, ReopenRows(stored, run));
   }
   ASSIGN_OR_RETURN(const TasksById by_id, TreeBuilder(stored.tasks, run).Build());
+  for (const TaskRow& row : stored.tasks) {
+    if (!row.cache_decision.empty() && !IsFinal(row.state)) {
+      loaded.cache_decisions.emplace_back(by_id.at(row.task_id), row.cache_decision);
+    }
+  }
   for (const TaskAttemptRow& attempt : stored.attempts) {
     const auto found = by_id.find(attempt.task_id);
     if (found == by_id.end()) continue;  // of a task that comes into being anew
@@ -273,6 +265,21 @@ absl::Status FillTasks(StoredRun& stored, LoadedRun& loaded) {
 
 }  // namespace
 
+absl::StatusOr<ArtifactRecord> RecordOf(const ArtifactRow& row) {
+  ArtifactRecord record;
+  record.artifact_id = absl::StrCat(row.artifact_id);
+  record.name = row.name;
+  record.schema_title = row.schema_title;
+  record.schema_version = row.schema_version;
+  record.uri = row.uri;
+  if (!row.custom_path.empty()) record.custom_path = row.custom_path;
+  record.imported = !row.import_key.empty();
+  record.content_sha256 = row.content_sha256;
+  record.content_stat = row.content_stat;
+  ASSIGN_OR_RETURN(record.metadata, ParseJson(row.metadata));
+  return record;
+}
+
 absl::StatusOr<LoadedRun> LoadRun(Store& store, DocumentCache& documents, const Places& places,
                                   absl::string_view run_id) {
   StoredRun stored;
@@ -282,6 +289,9 @@ absl::StatusOr<LoadedRun> LoadRun(Store& store, DocumentCache& documents, const 
   RunSnapshot& run = loaded.snapshot;
   ASSIGN_OR_RETURN(run.plan, RunPlan::Create(std::move(document)));
   run.run_id = std::string(run_id);
+  loaded.namespace_ = stored.row.namespace_;
+  loaded.cache_enabled = stored.config.cache_enabled;
+  loaded.cache_max_age = stored.config.cache_max_age;
   run.state = stored.row.state;
   run.facts = Facts(stored, *run.plan, places);
   loaded.recurring_run_id = stored.row.recurring_run_id;

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -16,6 +18,11 @@ namespace penstock {
 struct LoadedRun {
   RunSnapshot snapshot;
   std::string recurring_run_id;  // what made it; or empty
+  std::string namespace_;
+  bool cache_enabled = true;     // what the run asks of the cache
+  absl::Duration cache_max_age;  // zero: no bound of its own
+  // What the cache said of tasks that have not ended, as stored.
+  std::vector<std::pair<int, std::string>> cache_decisions;
   // Attempts that storage believes are running.
   struct Running {
     int task;
@@ -23,6 +30,10 @@ struct LoadedRun {
   };
   std::vector<Running> running;
 };
+
+// The artifact as the planner passes it on. DATA_LOSS or another error if what is stored of it cannot be
+// read.
+absl::StatusOr<ArtifactRecord> RecordOf(const ArtifactRow& row);
 
 // `places.artifacts.local_root` is the pipeline root of a run that gives none. NOT_FOUND if there is no such
 // run. DATA_LOSS or another error if what is stored of it cannot be read.

@@ -165,6 +165,9 @@ absl::StatusOr<TaskLaunchPlan> PlanTaskLaunch(const Places& places, const RunSna
     spec.inputs.push_back(
         {std::move(content.input), std::move(content.uri), std::move(content.path), ToNeed(content.need)});
   }
+  for (const auto& [name, list] : launch.output_artifacts) {
+    spec.artifacts.push_back({name, TaskPath(places.artifacts, list.front())});
+  }
   spec.resources = {launch.resources.cpu_request_millicores, launch.resources.memory_request_bytes};
   return plan;
 }

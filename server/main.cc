@@ -84,15 +84,22 @@ PackageUrlOptions PackageUrls(const Config& config) {
           config.package_url_timeout};
 }
 
+EngineOptions EngineOptionsOf(const Config& config, const DataDir& data_dir) {
+  EngineOptions options;
+  options.data_dir = data_dir.path();
+  options.holder = absl::StrCat("local:", data_dir.id());
+  options.active_runs_max = static_cast<int>(config.active_runs_max);
+  options.cache = {config.cache, config.cache_max_age};
+  return options;
+}
+
 // The scheduler half: engine and executor on a thread of its own, and recurring runs on another.
 class Scheduler {
  public:
   Scheduler(const Config& config, const DataDir& data_dir, Store& store, DocumentCache& documents,
             const Clock& clock, IdGenerator& ids, Metrics& metrics)
       : executor_(std::make_unique<LocalExecutor>(ExecutorOptions(config, data_dir.path()), clock)),
-        engine_(store, *executor_, documents, clock, ids, metrics,
-                EngineOptions{data_dir.path(), absl::StrCat("local:", data_dir.id()),
-                              static_cast<int>(config.active_runs_max)}),
+        engine_(store, *executor_, documents, clock, ids, metrics, EngineOptionsOf(config, data_dir)),
         recurring_(store, documents, clock, metrics,
                    RecurringEngineOptions{absl::StrCat("local:", data_dir.id())}) {}
   ~Scheduler() {

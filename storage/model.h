@@ -75,6 +75,8 @@ struct RunConfigRow {
   std::string parameters;  // JSON object
   std::string pipeline_root;
   std::string plugins_input;  // JSON object by name of the plugin; empty for none
+  bool cache_enabled = true;
+  absl::Duration cache_max_age = absl::ZeroDuration();  // zero: no bound of its own
 };
 
 // A client's request to create a run at most once.
@@ -108,6 +110,7 @@ struct TaskRow {
   int iteration = -1;                      // number of an iteration of a loop, -1 for any other task
   absl::Time wake_at = absl::UnixEpoch();  // when its next attempt may start
   int attempts_before = 0;                 // made before its run was retried last
+  std::string cache_decision;              // JSON object; empty if the cache was not asked
 };
 
 struct TaskStateRow {
@@ -156,7 +159,9 @@ struct ArtifactRow {
   std::string custom_path;  // where the content lies instead; empty: at the uri
   std::string metadata;     // JSON object
   absl::Time created_at;
-  std::string import_key;  // of an imported artifact: equal for equal imports; else empty
+  std::string import_key = {};      // of an imported artifact: equal for equal imports; else empty
+  std::string content_sha256 = {};  // of what lies there; see common/content.h
+  std::string content_stat = {};
 };
 
 // An artifact as an input or output of a task.
@@ -207,6 +212,34 @@ struct ScheduleTickRow {
   std::string run_id;     // empty unless it started a run
   int64_t run_index = 0;  // likewise
   absl::Time decided_at;
+};
+
+// What a task put out, to be found by what it did.
+struct CacheEntryRow {
+  std::string namespace_;
+  std::string fingerprint;
+  std::string cache_group;  // entries of one group are compared
+  std::string run_id;       // whose task it was
+  std::string task_id;
+  std::string fields;  // JSON object: what the fingerprint is made of
+  int output_parameters = 0;
+  int output_artifacts = 0;
+  absl::Time created_at;
+};
+
+enum class CacheResult { kHit, kMiss, kNotAsked };
+
+// What the cache said of one task.
+struct CacheDecision {
+  CacheResult result = CacheResult::kMiss;
+  // Of kMiss: NO_ENTRY, FIELD_DIFFERS, TOO_OLD, OUTPUTS_GONE, ARTIFACT_GONE or ARTIFACT_CHANGED. Of
+  // kNotAsked: SERVER_OFF, RUN_OFF, RUNS_WHATEVER_HAPPENS, READS_FINAL_STATUS or INPUT_UNKNOWN.
+  std::string reason;
+  std::string field;  // the one that differs, or the output whose artifact is gone or changed
+  std::string fingerprint;
+  // The task whose outputs were taken, or could not be, or that comes nearest.
+  std::string run_id;
+  std::string task_id;
 };
 
 struct LeaseRow {

@@ -24,10 +24,11 @@ constexpr char kInsert[] = R"sql(
      pipeline_version_id, recurring_run_id, created_at_us, scheduled_at_us, finished_at_us)
   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (run_id) DO NOTHING)sql";
 constexpr char kInsertConfig[] =
-    "INSERT INTO run_configs (run_id, spec_sha256, parameters, pipeline_root, plugins_input) "
-    "VALUES ($1, $2, $3, $4, $5)";
+    "INSERT INTO run_configs (run_id, spec_sha256, parameters, pipeline_root, plugins_input, cache_enabled, "
+    "cache_max_age_us) VALUES ($1, $2, $3, $4, $5, $6, $7)";
 constexpr char kSelectConfigs[] =
-    "SELECT run_id, spec_sha256, parameters, pipeline_root, plugins_input FROM run_configs "
+    "SELECT run_id, spec_sha256, parameters, pipeline_root, plugins_input, cache_enabled, cache_max_age_us "
+    "FROM run_configs "
     "WHERE run_id IN ($ids)";
 // Also makes sure that the version is still there, so that a caller may know it from before.
 constexpr char kTouchExperiment[] = R"sql(
@@ -146,8 +147,10 @@ absl::Status RunInsert(db::Tx& tx, const RunRow& row, const RunConfigRow& config
                            row.pipeline_version_id, row.recurring_run_id, row.created_at, row.scheduled_at,
                            row.finished_at}));
   if (inserted == 0) return error::RunIdTaken(row.run_id);
-  RETURN_IF_ERROR(tx.ExecuteLater(kInsertConfig, {row.run_id, config.spec_sha256, config.parameters,
-                                                  config.pipeline_root, config.plugins_input}));
+  RETURN_IF_ERROR(tx.ExecuteLater(
+      kInsertConfig,
+      {row.run_id, config.spec_sha256, config.parameters, config.pipeline_root, config.plugins_input,
+       config.cache_enabled ? 1 : 0, absl::ToInt64Microseconds(config.cache_max_age)}));
   RETURN_IF_ERROR(tx.ExecuteLater(kInsertFirstState, {row.run_id, Name(row.state), row.created_at}));
   return CountersAdd(tx, kCounter, ExperimentCounter(row.experiment_id), 1);
 }
@@ -173,7 +176,8 @@ absl::StatusOr<std::map<std::string, RunConfigRow>> RunConfigs(db::Tx& tx,
                                                                const std::vector<std::string>& run_ids) {
   std::map<std::string, RunConfigRow> configs;
   RETURN_IF_ERROR(QueryRuns(tx, kSelectConfigs, run_ids, [&](const db::Row& row) {
-    configs[row.String(0)] = {row.String(1), row.String(2), row.String(3), row.String(4)};
+    configs[row.String(0)] = {row.String(1), row.String(2),     row.String(3),
+                              row.String(4), row.Int64(5) != 0, absl::Microseconds(row.Int64(6))};
     return absl::OkStatus();
   }));
   return configs;

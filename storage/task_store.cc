@@ -11,12 +11,12 @@ namespace {
 constexpr char kInsert[] = R"sql(
   INSERT INTO tasks
     (run_id, task_id, parent_task_id, name, display_name, state, wait_reason, error_code, error_message, created_at_us,
-     started_at_us, finished_at_us, iteration, wake_at_us)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14))sql";
+     started_at_us, finished_at_us, iteration, wake_at_us, cache_decision)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15))sql";
 constexpr char kSetState[] = R"sql(
   UPDATE tasks
   SET state = $4, wait_reason = $5, error_code = $6, error_message = $7, started_at_us = $8, finished_at_us = $9,
-    wake_at_us = $10
+    wake_at_us = $10, cache_decision = CASE WHEN $11 = '' THEN cache_decision ELSE $11 END
   WHERE run_id = $1 AND task_id = $2 AND state = $3)sql";
 constexpr char kReopen[] = R"sql(
   UPDATE tasks
@@ -27,13 +27,15 @@ constexpr char kForgetArtifacts[] = "DELETE FROM artifact_tasks WHERE run_id = $
 constexpr char kDelete[] = "DELETE FROM tasks WHERE run_id = $1 AND task_id = $2";
 constexpr char kSetWaitReason[] = "UPDATE tasks SET wait_reason = $3 WHERE run_id = $1 AND task_id = $2";
 constexpr char kExists[] = "SELECT 1 FROM tasks WHERE run_id = $1 AND task_id = $2";
+constexpr char kInsertFirstState[] =
+    "INSERT INTO task_states (run_id, task_id, sequence, state, updated_at_us) VALUES ($1, $2, $3, $4, $5)";
 constexpr char kInsertState[] = R"sql(
   INSERT INTO task_states (run_id, task_id, sequence, state, updated_at_us)
   VALUES ($1, $2, (SELECT COALESCE(MAX(sequence), 0) + 1 FROM task_states WHERE run_id = $1 AND task_id = $2), $3, $4)
   )sql";
 constexpr char kList[] = R"sql(
   SELECT run_id, task_id, parent_task_id, name, display_name, state, wait_reason, error_code, error_message,
-    created_at_us, started_at_us, finished_at_us, iteration, wake_at_us, attempts_before
+    created_at_us, started_at_us, finished_at_us, iteration, wake_at_us, attempts_before, cache_decision
   FROM tasks WHERE run_id = $1 ORDER BY task_id)sql";
 constexpr char kListStates[] =
     "SELECT task_id, state, updated_at_us FROM task_states WHERE run_id = $1 ORDER BY task_id, sequence";
@@ -66,22 +68,37 @@ constexpr char kParameterList[] =
 constexpr char kArtifactIdCounter[] = "artifact_ids";
 constexpr char kArtifactInsert[] = R"sql(
   INSERT INTO artifacts
-    (artifact_id, run_id, name, schema_title, schema_version, uri, custom_path, metadata, created_at_us, import_key)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10))sql";
+    (artifact_id, run_id, name, schema_title, schema_version, uri, custom_path, metadata, created_at_us, import_key,
+     content_sha256, content_stat)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12))sql";
 // One that is imported again keeps its row.
 constexpr char kArtifactInsertImported[] = R"sql(
   INSERT INTO artifacts
-    (artifact_id, run_id, name, schema_title, schema_version, uri, custom_path, metadata, created_at_us, import_key)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    (artifact_id, run_id, name, schema_title, schema_version, uri, custom_path, metadata, created_at_us, import_key,
+     content_sha256, content_stat)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
   ON CONFLICT (artifact_id) DO NOTHING)sql";
 constexpr char kArtifactFindImported[] =
     "SELECT artifact_id FROM artifacts WHERE import_key = $1 AND import_key <> '' ORDER BY artifact_id DESC "
     "LIMIT 1";
 // Also those whose rows belong to other runs.
 constexpr char kArtifactList[] = R"sql(
-  SELECT artifact_id, run_id, name, schema_title, schema_version, uri, custom_path, metadata, created_at_us, import_key
+  SELECT artifact_id, run_id, name, schema_title, schema_version, uri, custom_path, metadata, created_at_us, import_key,
+    content_sha256, content_stat
   FROM artifacts WHERE artifact_id IN (SELECT artifact_id FROM artifact_tasks WHERE run_id = $1)
   ORDER BY artifact_id)sql";
+constexpr char kArtifactOutputs[] = R"sql(
+  SELECT a.artifact_id, a.run_id, a.name, a.schema_title, a.schema_version, a.uri, a.custom_path, a.metadata,
+    a.created_at_us, a.import_key, a.content_sha256, a.content_stat, l.name
+  FROM artifact_tasks l JOIN artifacts a ON a.artifact_id = l.artifact_id
+  WHERE l.run_id = $1 AND l.task_id = $2 AND l.direction = 'OUTPUT' ORDER BY l.name, l.position)sql";
+constexpr char kArtifactExists[] = "SELECT 1 FROM artifacts WHERE artifact_id = $1";
+constexpr char kFromCache[] = R"sql(
+  SELECT 1 FROM tasks t WHERE t.run_id = $1 AND t.task_id = $2 AND t.state = 'SUCCEEDED' AND t.cache_decision <> ''
+    AND NOT EXISTS (SELECT 1 FROM task_attempts a WHERE a.run_id = $1 AND a.task_id = $2))sql";
+constexpr char kParametersOfTask[] =
+    "SELECT task_id, direction, name, value FROM task_parameters "
+    "WHERE run_id = $1 AND task_id = $2 AND direction = $3";
 constexpr char kArtifactTaskInsert[] =
     "INSERT INTO artifact_tasks (run_id, task_id, direction, name, position, artifact_id) "
     "VALUES ($1, $2, $3, $4, $5, $6)";
@@ -98,8 +115,22 @@ db::Param Optional(const std::optional<int>& value) {
   return value.has_value() ? db::Param(*value) : db::Param(db::Null{});
 }
 
-absl::Status AppendState(db::Tx& tx, const TaskRow& row, absl::Time at) {
-  return tx.ExecuteLater(kInsertState, {row.run_id, row.task_id, penstock::Name(row.state), at});
+absl::Status NoSuchMove(const TaskRow& row, TaskState from, TaskState to) {
+  return absl::InternalError(absl::StrCat("task ", row.task_id, " may not move from ", penstock::Name(from),
+                                          " to ", penstock::Name(to)));
+}
+
+absl::Status CheckMoves(const TaskRow& row, TaskState from, absl::Span<const TaskMove> moves) {
+  for (const auto& [to, at] : moves) {
+    if (!MayMove(from, to)) return NoSuchMove(row, from, to);
+    from = to;
+  }
+  return absl::OkStatus();
+}
+
+ArtifactRow ReadArtifact(const db::Row& row) {
+  return {row.Int64(0),  row.String(1), row.String(2), row.String(3), row.String(4),  row.String(5),
+          row.String(6), row.String(7), row.Time(8),   row.String(9), row.String(10), row.String(11)};
 }
 
 TaskAttemptRow ReadAttempt(const db::Row& row) {
@@ -134,12 +165,7 @@ absl::StatusOr<bool> Exists(db::Tx& tx, absl::string_view sql, std::initializer_
   return exists;
 }
 
-absl::Status NoSuchMove(TaskState from, const TaskRow& row) {
-  return absl::InternalError(absl::StrCat("task ", row.task_id, " may not move from ", penstock::Name(from),
-                                          " to ", penstock::Name(row.state)));
-}
-
-absl::Status CompareAndSet(db::Tx& tx, TaskState from, const TaskRow& row, absl::Time at) {
+absl::Status CompareAndSet(db::Tx& tx, TaskState from, const TaskRow& row, const TaskHistory& history) {
   const auto check = [&tx, run_id = row.run_id, task_id = row.task_id](int64_t changed) -> absl::Status {
     if (changed > 0) return absl::OkStatus();
     ASSIGN_OR_RETURN(const bool exists, Exists(tx, kExists, {run_id, task_id}));
@@ -148,9 +174,12 @@ absl::Status CompareAndSet(db::Tx& tx, TaskState from, const TaskRow& row, absl:
   RETURN_IF_ERROR(tx.ExecuteLater(kSetState,
                                   {row.run_id, row.task_id, penstock::Name(from), penstock::Name(row.state),
                                    penstock::Name(row.wait_reason), row.error_code, row.error_message,
-                                   row.started_at, row.finished_at, row.wake_at},
+                                   row.started_at, row.finished_at, row.wake_at, row.cache_decision},
                                   check));
-  return AppendState(tx, row, at);
+  for (const auto& [state, at] : history) {
+    RETURN_IF_ERROR(tx.ExecuteLater(kInsertState, {row.run_id, row.task_id, penstock::Name(state), at}));
+  }
+  return absl::OkStatus();
 }
 
 // Appends to `rows` what `read` makes of each row of a query about one run.
@@ -168,29 +197,44 @@ absl::StatusOr<std::vector<T>> ListOfRun(db::Tx& tx, absl::string_view sql, absl
 }  // namespace
 
 absl::Status TaskInsert(db::Tx& tx, const TaskRow& row) {
-  RETURN_IF_ERROR(tx.ExecuteLater(
-      kInsert, {row.run_id, row.task_id, row.parent_task_id, row.name, row.display_name,
-                penstock::Name(row.state), penstock::Name(row.wait_reason), row.error_code, row.error_message,
-                row.created_at, row.started_at, row.finished_at, row.iteration, row.wake_at}));
-  return AppendState(tx, row, row.created_at);
+  return TaskInsert(tx, row, TaskHistory{{row.state, row.created_at}});
+}
+
+absl::Status TaskInsert(db::Tx& tx, const TaskRow& row, const TaskHistory& history) {
+  RETURN_IF_ERROR(CheckMoves(row, history.front().first, absl::MakeConstSpan(history).subspan(1)));
+  RETURN_IF_ERROR(
+      tx.Execute(kInsert, {row.run_id, row.task_id, row.parent_task_id, row.name, row.display_name,
+                           penstock::Name(row.state), penstock::Name(row.wait_reason), row.error_code,
+                           row.error_message, row.created_at, row.started_at, row.finished_at, row.iteration,
+                           row.wake_at, row.cache_decision})
+          .status());
+  for (size_t i = 0; i < history.size(); ++i) {
+    const auto& [state, at] = history[i];
+    RETURN_IF_ERROR(
+        tx.Execute(kInsertFirstState, {row.run_id, row.task_id, i + 1, penstock::Name(state), at}).status());
+  }
+  return absl::OkStatus();
 }
 
 absl::Status TaskSetState(db::Tx& tx, TaskState from, const TaskRow& row, absl::Time at) {
-  if (!MayMove(from, row.state)) return NoSuchMove(from, row);
-  return CompareAndSet(tx, from, row, at);
+  return TaskSetState(tx, from, row, TaskHistory{{row.state, at}});
 }
 
-absl::Status TaskReopen(db::Tx& tx, TaskState from, const TaskRow& row, absl::Time at) {
-  if (!MayReopen(from, row.state)) return NoSuchMove(from, row);
-  RETURN_IF_ERROR(CompareAndSet(tx, from, row, at));
-  if (row.state != TaskState::kPending) return absl::OkStatus();
-  RETURN_IF_ERROR(tx.ExecuteLater(kForgetParameters, {row.run_id, row.task_id}));
-  RETURN_IF_ERROR(tx.ExecuteLater(kForgetArtifacts, {row.run_id, row.task_id}));
-  return tx.ExecuteLater(kReopen, {row.run_id, row.task_id});
-}
-
-absl::Status TaskDelete(db::Tx& tx, absl::string_view run_id, absl::string_view task_id) {
-  return tx.ExecuteLater(kDelete, {run_id, task_id});
+absl::Status TaskSetState(db::Tx& tx, TaskState from, const TaskRow& row, const TaskHistory& history) {
+  RETURN_IF_ERROR(CheckMoves(row, from, history));
+  ASSIGN_OR_RETURN(
+      const int64_t changed,
+      tx.Execute(kSetState, {row.run_id, row.task_id, penstock::Name(from), penstock::Name(row.state),
+                             penstock::Name(row.wait_reason), row.error_code, row.error_message,
+                             row.started_at, row.finished_at, row.wake_at, row.cache_decision}));
+  if (changed == 0) {
+    ASSIGN_OR_RETURN(const bool exists, Exists(tx, kExists, {row.run_id, row.task_id}));
+    return exists ? error::TaskMoved(row.task_id) : error::TaskNotFound(row.run_id, row.task_id);
+  }
+  for (const auto& [state, at] : history) {
+    RETURN_IF_ERROR(tx.Execute(kInsertState, {row.run_id, row.task_id, penstock::Name(state), at}).status());
+  }
+  return absl::OkStatus();
 }
 
 absl::Status TaskSetWaitReason(db::Tx& tx, absl::string_view run_id, absl::string_view task_id,
@@ -217,7 +261,8 @@ absl::StatusOr<std::vector<TaskRow>> TaskList(db::Tx& tx, absl::string_view run_
                    row.Time(11),
                    static_cast<int>(row.Int64(12)),
                    row.Time(13),
-                   static_cast<int>(row.Int64(14))};
+                   static_cast<int>(row.Int64(14)),
+                   row.String(15)};
   });
 }
 
@@ -255,14 +300,19 @@ absl::StatusOr<std::vector<TaskAttemptRow>> TaskAttemptList(db::Tx& tx, absl::st
   return ListOfRun<TaskAttemptRow>(tx, sql, run_id, ReadAttempt);
 }
 
-absl::StatusOr<TaskAttemptRow> TaskAttemptFind(db::Tx& tx, absl::string_view run_id, absl::string_view task,
-                                               int number) {
+absl::StatusOr<std::string> TaskIdFind(db::Tx& tx, absl::string_view run_id, absl::string_view task) {
   std::string task_id;
   RETURN_IF_ERROR(tx.Query(kTaskByAnyName, {run_id, task}, [&](const db::Row& row) {
     task_id = row.String(0);
     return absl::OkStatus();
   }));
   if (task_id.empty()) return error::TaskNotFound(run_id, task);
+  return task_id;
+}
+
+absl::StatusOr<TaskAttemptRow> TaskAttemptFind(db::Tx& tx, absl::string_view run_id, absl::string_view task,
+                                               int number) {
+  ASSIGN_OR_RETURN(const std::string task_id, TaskIdFind(tx, run_id, task));
   static const std::string sql =
       absl::StrCat("SELECT ", kAttemptColumns,
                    " FROM task_attempts a WHERE a.run_id = $1 AND a.task_id = $2 AND "
@@ -273,7 +323,12 @@ absl::StatusOr<TaskAttemptRow> TaskAttemptFind(db::Tx& tx, absl::string_view run
     return absl::OkStatus();
   }));
   if (found.has_value()) return *std::move(found);
-  if (number == 0) return absl::NotFoundError(absl::StrCat("Task '", task, "' has not been started"));
+  if (number == 0) {
+    ASSIGN_OR_RETURN(const bool from_cache, Exists(tx, kFromCache, {run_id, task_id}));
+    return absl::NotFoundError(
+        absl::StrCat("Task '", task,
+                     from_cache ? "' was taken from the cache: it did not run" : "' has not been started"));
+  }
   return absl::NotFoundError(absl::StrCat("Task '", task, "' has no attempt ", number));
 }
 
@@ -298,9 +353,10 @@ absl::StatusOr<int64_t> ArtifactIdReserve(db::Tx& tx, int64_t count) {
 }
 
 absl::Status ArtifactInsert(db::Tx& tx, const ArtifactRow& row) {
-  return tx.ExecuteLater(row.import_key.empty() ? kArtifactInsert : kArtifactInsertImported,
-                         {row.artifact_id, row.run_id, row.name, row.schema_title, row.schema_version,
-                          row.uri, row.custom_path, row.metadata, row.created_at, row.import_key});
+  return tx.ExecuteLater(
+      row.import_key.empty() ? kArtifactInsert : kArtifactInsertImported,
+      {row.artifact_id, row.run_id, row.name, row.schema_title, row.schema_version, row.uri, row.custom_path,
+       row.metadata, row.created_at, row.import_key, row.content_sha256, row.content_stat});
 }
 
 absl::StatusOr<std::optional<int64_t>> ArtifactFindImported(db::Tx& tx, absl::string_view import_key) {
@@ -318,10 +374,30 @@ absl::Status ArtifactTaskInsert(db::Tx& tx, absl::string_view run_id, const Arti
 }
 
 absl::StatusOr<std::vector<ArtifactRow>> ArtifactList(db::Tx& tx, absl::string_view run_id) {
-  return ListOfRun<ArtifactRow>(tx, kArtifactList, run_id, [](const db::Row& row) {
-    return ArtifactRow{row.Int64(0),  row.String(1), row.String(2), row.String(3), row.String(4),
-                       row.String(5), row.String(6), row.String(7), row.Time(8),   row.String(9)};
-  });
+  return ListOfRun<ArtifactRow>(tx, kArtifactList, run_id, ReadArtifact);
+}
+
+absl::StatusOr<StoredOutputs> TaskOutputList(db::Tx& tx, absl::string_view run_id, absl::string_view task_id,
+                                             bool parameters, bool artifacts) {
+  StoredOutputs outputs;
+  if (parameters) {
+    RETURN_IF_ERROR(
+        tx.Query(kParametersOfTask, {run_id, task_id, Name(Direction::kOutput)}, [&](const db::Row& row) {
+          outputs.parameters.emplace_back(row.String(2), row.String(3));
+          return absl::OkStatus();
+        }));
+  }
+  if (artifacts) {
+    RETURN_IF_ERROR(tx.Query(kArtifactOutputs, {run_id, task_id}, [&](const db::Row& row) {
+      outputs.artifacts.emplace_back(row.String(12), ReadArtifact(row));
+      return absl::OkStatus();
+    }));
+  }
+  return outputs;
+}
+
+absl::StatusOr<bool> ArtifactExists(db::Tx& tx, int64_t artifact_id) {
+  return Exists(tx, kArtifactExists, {artifact_id});
 }
 
 absl::StatusOr<std::vector<ArtifactTaskRow>> ArtifactTaskList(db::Tx& tx, absl::string_view run_id) {

@@ -1,6 +1,8 @@
 // Tasks of runs: their state and history, their attempts, parameters and artifacts.
 #pragma once
 
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -11,11 +13,19 @@ namespace penstock {
 
 // Inserts the task with its first state.
 absl::Status TaskInsert(db::Tx& tx, const TaskRow& row);
+// A task that has moved before it is stored: its states with their times, oldest first; the last is the
+// row's.
+using TaskMove = std::pair<TaskState, absl::Time>;
+using TaskHistory = std::vector<TaskMove>;
+absl::Status TaskInsert(db::Tx& tx, const TaskRow& row, const TaskHistory& history);
 
 // Moves the task in `row` from `from` to its state at `at` if it is still in `from` (compare-and-set), and
-// writes its wait reason with its wake time, error and times; its history is kept. ABORTED if another writer
-// moved it first. NOT_FOUND if there is none.
+// writes its wait reason with its wake time, error and times, and its cache decision unless that is empty;
+// its history is kept. ABORTED if another writer moved it first. NOT_FOUND if there is none.
 absl::Status TaskSetState(db::Tx& tx, TaskState from, const TaskRow& row, absl::Time at);
+
+// The same for a task that moved several times: its states after `from`, oldest first; the last is the row's.
+absl::Status TaskSetState(db::Tx& tx, TaskState from, const TaskRow& row, const TaskHistory& history);
 
 // Takes the task in `row`, which ended in `from`, back to its state, as TaskSetState does, when its run is
 // retried. One that is PENDING then begins afresh: its inputs and outputs are forgotten, and the attempts
@@ -39,6 +49,9 @@ absl::Status TaskAttemptInsert(db::Tx& tx, const TaskAttemptRow& row);
 absl::Status TaskAttemptFinish(db::Tx& tx, const TaskAttemptRow& row);
 // Attempts of a run by task and number.
 absl::StatusOr<std::vector<TaskAttemptRow>> TaskAttemptList(db::Tx& tx, absl::string_view run_id);
+// The id of a task, which is named by its id, its name or the id of one of its attempts. NOT_FOUND if the run
+// has no such task.
+absl::StatusOr<std::string> TaskIdFind(db::Tx& tx, absl::string_view run_id, absl::string_view task);
 // The given attempt of a task, which is named by its id, its name or the id of one of its attempts; `number`
 // 0 is the latest. NOT_FOUND if the run has no such task, or the task no such attempt yet.
 absl::StatusOr<TaskAttemptRow> TaskAttemptFind(db::Tx& tx, absl::string_view run_id, absl::string_view task,
@@ -57,8 +70,18 @@ absl::Status ArtifactInsert(db::Tx& tx, const ArtifactRow& row);
 // The latest artifact that was imported with this key, whatever run its row belongs to.
 absl::StatusOr<std::optional<int64_t>> ArtifactFindImported(db::Tx& tx, absl::string_view import_key);
 absl::Status ArtifactTaskInsert(db::Tx& tx, absl::string_view run_id, const ArtifactTaskRow& row);
+absl::StatusOr<bool> ArtifactExists(db::Tx& tx, int64_t artifact_id);
 // Those that tasks of the run take or put out, also if their rows belong to other runs.
 absl::StatusOr<std::vector<ArtifactRow>> ArtifactList(db::Tx& tx, absl::string_view run_id);
 absl::StatusOr<std::vector<ArtifactTaskRow>> ArtifactTaskList(db::Tx& tx, absl::string_view run_id);
+
+// What one task put out: by name, artifacts of one output in their order.
+struct StoredOutputs {
+  std::vector<std::pair<std::string, std::string>> parameters;  // JSON
+  std::vector<std::pair<std::string, ArtifactRow>> artifacts;
+};
+// `parameters` and `artifacts` say what is to be read.
+absl::StatusOr<StoredOutputs> TaskOutputList(db::Tx& tx, absl::string_view run_id, absl::string_view task_id,
+                                             bool parameters, bool artifacts);
 
 }  // namespace penstock

@@ -29,6 +29,22 @@ CREATE TABLE artifacts (
 CREATE INDEX artifacts_by_import ON artifacts USING btree (import_key, artifact_id) WHERE (import_key <> ''::text);
 CREATE INDEX artifacts_by_run ON artifacts USING btree (run_id);
 
+CREATE TABLE cache_entries (
+  namespace TEXT COLLATE "C" NOT NULL,
+  fingerprint TEXT COLLATE "C" NOT NULL,
+  cache_group TEXT COLLATE "C" NOT NULL,
+  run_id TEXT COLLATE "C" NOT NULL,
+  task_id TEXT COLLATE "C" NOT NULL,
+  fields TEXT COLLATE "C" NOT NULL,
+  output_parameters BIGINT NOT NULL,
+  output_artifacts BIGINT NOT NULL,
+  created_at_us BIGINT NOT NULL,
+  CONSTRAINT cache_entries_pkey PRIMARY KEY (namespace, fingerprint),
+  CONSTRAINT cache_entries_run_id_task_id_fkey FOREIGN KEY (run_id, task_id) REFERENCES tasks(run_id, task_id) ON DELETE CASCADE,
+);
+CREATE INDEX cache_entries_by_group ON cache_entries USING btree (namespace, cache_group, created_at_us);
+CREATE INDEX cache_entries_by_task ON cache_entries USING btree (run_id, task_id);
+
 CREATE TABLE counters (
   name TEXT COLLATE "C" NOT NULL,
   value BIGINT NOT NULL,

@@ -27,6 +27,24 @@ CREATE INDEX artifacts_by_import ON artifacts (import_key, artifact_id) WHERE im
 
 CREATE INDEX artifacts_by_run ON artifacts (run_id);
 
+CREATE TABLE cache_entries (
+  namespace         TEXT    NOT NULL,
+  fingerprint       TEXT    NOT NULL,
+  cache_group       TEXT    NOT NULL,
+  run_id            TEXT    NOT NULL,
+  task_id           TEXT    NOT NULL,
+  fields            TEXT    NOT NULL,
+  output_parameters INTEGER NOT NULL,
+  output_artifacts  INTEGER NOT NULL,
+  created_at_us     INTEGER NOT NULL,
+  PRIMARY KEY (namespace, fingerprint),
+  FOREIGN KEY (run_id, task_id) REFERENCES tasks (run_id, task_id) ON DELETE CASCADE
+) WITHOUT ROWID;
+
+CREATE INDEX cache_entries_by_group ON cache_entries (namespace, cache_group, created_at_us);
+
+CREATE INDEX cache_entries_by_task ON cache_entries (run_id, task_id);
+
 CREATE TABLE counters (
   name  TEXT    NOT NULL PRIMARY KEY,
   value INTEGER NOT NULL

@@ -18,6 +18,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "common/content.h"
 
 namespace penstock {
 
@@ -27,9 +28,9 @@ struct ResourceRequest {
   int64_t memory_bytes = 0;
 };
 
-// A file in which the task leaves one output parameter.
+// A file in which the task leaves one output parameter, or a file or folder for an output artifact.
 struct OutputFile {
-  std::string name;  // output parameter name
+  std::string name;  // of the output
   std::string path;  // absolute
 };
 
@@ -64,6 +65,7 @@ struct LaunchSpec {
   std::vector<OutputFile> parameter_files;
   std::vector<InputContent> inputs;
   std::string shared_dir;  // that attempts of the run share, made by the executor; empty: none
+  std::vector<OutputFile> artifacts;  // whose content is to be told apart; none if nobody asks
   absl::Duration timeout = absl::InfiniteDuration();
   ResourceRequest resources;
 };
@@ -73,6 +75,9 @@ struct AttemptOutputs {
   std::optional<std::string> executor_output;  // content of LaunchSpec::executor_output_path
   std::map<std::string, std::string>
       parameter_files;  // output parameter name -> content; absent files are left out
+  // LaunchSpec::artifacts, by path, as they lay there after the task had ended; read up to
+  // limits::kContentBytes.
+  std::map<std::string, Content> artifacts;
   // Set when an output could not be taken (too large, not a regular file, outside the work directory); the
   // task fails with it.
   absl::Status status;

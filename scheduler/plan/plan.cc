@@ -67,6 +67,14 @@ void Stepper::operator()(const TaskUnstartable& event) {
   if (run_.tasks[event.task].ready) EndWith(event.task, event.status);
 }
 
+void Stepper::operator()(const TaskFoundInCache& event) {
+  TaskSnapshot& task = run_.tasks[event.task];
+  if (!task.ready || run_.state != RunState::kRunning) return;
+  task.outputs = event.outputs;
+  task.started_at = now_;
+  End(event.task, TaskState::kSucceeded, 0, "");
+}
+
 void Stepper::operator()(const AttemptEnded& event) {
   TaskSnapshot& task = run_.tasks[event.task];
   const bool started = task.state == TaskState::kRunning || task.state == TaskState::kCanceling;

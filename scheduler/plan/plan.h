@@ -17,7 +17,8 @@ namespace penstock {
 // ALL_UPSTREAM_TASKS_COMPLETED starts when all of them have ended, whatever their end.
 // - A task with a condition then is skipped if that is false, which is no failure, and FAILED if it is
 // neither true nor false. The condition of a loop decides about the loop as a whole.
-// - A task that has an executor then is ready. One whose component is a graph is RUNNING at once, and the
+// - A task that has an executor then is ready, and starts, or succeeds at once if the cache holds what it
+// would put out. One whose component is a graph is RUNNING at once, and the
 // tasks of the graph come into being; it ends when they have ended: CANCELED if one of them was and that was
 // asked, else FAILED if one of them failed, else SUCCEEDED.
 // - A loop is RUNNING at once too. It opens iterations in the order of its items, as many at a time as its

@@ -24,6 +24,7 @@ class Stepper {
   void operator()(const RunCancelAsked& event);
   void operator()(const TaskStarting& event);
   void operator()(const TaskUnstartable& event);
+  void operator()(const TaskFoundInCache& event);
   void operator()(const AttemptEnded& event);
   void operator()(const TimePassed& event);
   void operator()(const RunRestored& event);

@@ -112,6 +112,11 @@ struct TaskUnstartable {
   int task;
   absl::Status status;
 };
+// A ready task needs no attempt: this is what it would put out.
+struct TaskFoundInCache {
+  int task;
+  std::shared_ptr<const TaskOutputs> outputs;
+};
 enum class AttemptResult { kSucceeded, kFailed, kCanceled };
 // The attempt of a running task has ended; `outputs` if it succeeded.
 struct AttemptEnded {
@@ -126,8 +131,8 @@ struct TimePassed {};
 // After a restart: settle whatever the stored states leave open.
 struct RunRestored {};
 
-using PlanEvent = std::variant<RunTaken, RunCancelAsked, TaskStarting, TaskUnstartable, AttemptEnded,
-                               TimePassed, RunRestored>;
+using PlanEvent = std::variant<RunTaken, RunCancelAsked, TaskStarting, TaskUnstartable, TaskFoundInCache,
+                               AttemptEnded, TimePassed, RunRestored>;
 
 // --- What follows ---
 

@@ -67,12 +67,11 @@ absl::StatusOr<ArtifactRow> FindArtifact(Deps& deps, const penstock::v1::ReadArt
   RETURN_IF_ERROR(deps.store.Read([&](db::Tx& tx) -> absl::Status {
     found.reset();
     RETURN_IF_ERROR(RunGet(tx, request.run_id()).status());
-    ASSIGN_OR_RETURN(const TaskAttemptRow attempt,
-                     TaskAttemptFind(tx, request.run_id(), request.task_id(), 0));
+    ASSIGN_OR_RETURN(const std::string task_id, TaskIdFind(tx, request.run_id(), request.task_id()));
     ASSIGN_OR_RETURN(const auto links, ArtifactTaskList(tx, request.run_id()));
     ASSIGN_OR_RETURN(const auto artifacts, ArtifactList(tx, request.run_id()));
     for (const ArtifactTaskRow& link : links) {
-      const bool wanted = link.task_id == attempt.task_id && link.direction == Direction::kOutput &&
+      const bool wanted = link.task_id == task_id && link.direction == Direction::kOutput &&
                           link.name == request.artifact_name() && link.position == 0;
       if (!wanted) continue;
       for (const ArtifactRow& row : artifacts) {

@@ -6,6 +6,7 @@
 #include "common/errors.h"
 #include "common/limits.h"
 #include "common/status_macros.h"
+#include "server/convert/cache.h"
 #include "server/convert/pipeline.h"
 #include "server/convert/plugins.h"
 #include "server/convert/run.h"
@@ -128,6 +129,7 @@ absl::Status RunCreate(Deps& deps, const api::Run& given, const RunCreateOptions
   config.pipeline_root = given.runtime_config().pipeline_root();
   ASSIGN_OR_RETURN(config.parameters, ParametersText(given.runtime_config(), *source.document));
   ASSIGN_OR_RETURN(config.plugins_input, PluginsFromApi("run.plugins_input", given.plugins_input()));
+  RETURN_IF_ERROR(CacheFromApi(given, config));
   const RunRow row = NewRow(deps, given, source);
   const absl::Status inserted = deps.store.Write([&](db::Tx& tx) -> absl::Status {
     if (!options.request_id.empty()) {
@@ -170,6 +172,7 @@ absl::Status RunGet(Deps& deps, const api::GetRunRequest& request, api::Run* rep
     ASSIGN_OR_RETURN(tasks.attempts, TaskAttemptList(tx, row.run_id));
     ASSIGN_OR_RETURN(tasks.artifacts, ArtifactTaskList(tx, row.run_id));
     TasksToApi(tasks, reply);
+    CacheDecisionsToApi(tasks.tasks, reply);
     return absl::OkStatus();
   });
 }

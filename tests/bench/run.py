@@ -16,7 +16,7 @@ from typing import Any, Callable, Dict, List
 from figures import Bench, Figures, median, median_ratio
 from large import large_runs
 from postgres import copy, create_run_postgres, noop_tasks_postgres, read_1m_postgres
-from rates import CALLERS, CREATE_SECONDS, TASKS, create_rate, fill, run_rate
+from rates import CALLERS, CREATE_SECONDS, TASKS, cache_rates, create_rate, fill, run_rate
 from schedules import schedules
 from servers import CLIENT, ROOT, START_TIME, STORE, Server, container_pipeline, cpu_seconds, measure, resident_mb
 
@@ -56,6 +56,21 @@ def noop_tasks(bench: Bench) -> None:
     bench.figure('ninja_commands', median(ninja), 'commands/s')
     bench.figure('server_cpu_per_task', 1e6 * median([run['server_cpu'] for run in runs]), 'us')
     bench.figure('runner_cpu_per_task', 1e6 * median([run['runner_cpu'] for run in runs]), 'us')
+
+
+# --- cache_hits ---
+
+def cache_hits(bench: Bench) -> None:
+    """1,000 tasks of one run that are all in the cache, against the run that ran them: /bin/true, 8 at a time."""
+    plain, rounds = [], []
+    for i in range(REPEATS):
+        plain.append(cache_rates(bench.fresh(f'off-{i}'), '--cache=off')['ran'])
+        rounds.append(cache_rates(bench.fresh(f'server-{i}')))
+    ran, cached = [one['ran'] for one in rounds], [one['cached'] for one in rounds]
+    bench.figure('hits', median(cached), 'tasks/s', versus='really running /bin/true', ratio=median_ratio(cached, ran),
+                 at_least=20)
+    bench.figure('misses', median(ran), 'tasks/s', versus='the same with --cache=off', ratio=median_ratio(ran, plain))
+    bench.figure('server_cpu_per_hit', 1e6 * median([one['cpu'] for one in rounds]), 'us')
 
 
 # --- first_task_latency ---
@@ -209,7 +224,7 @@ def python_tasks(bench: Bench) -> None:
     plain = kfp('compile', 1)
     source = plain['deploymentSpec']['executors']['exec-add']['container']['command'][-1]
     by_hand, tasks, packaged, runs, local_base = [], [], [], [], []
-    with Server(folder, f'--python={KFP_PYTHON}', '--gateway=off') as server:
+    with Server(folder, f'--python={KFP_PYTHON}', '--gateway=off', '--cache=off') as server:
         plain_version = server.upload('plain', plain)
         packaged_version = server.upload('packaged', kfp('compile', 1, *wheel_in(folder)))
         wide_version = server.upload('wide', kfp('compile', PYTHON_WIDE))
@@ -239,8 +254,8 @@ def python_tasks(bench: Bench) -> None:
 
 BENCHES: Dict[str, Callable[[Bench], None]] = {
     function.__name__: function
-    for function in (noop_tasks, first_task_latency, create_run, python_tasks, read_100k, create_run_postgres,
-                     read_1m_postgres, noop_tasks_postgres, copy, schedules, idle, large_runs)}
+    for function in (noop_tasks, cache_hits, first_task_latency, create_run, python_tasks, read_100k,
+                     create_run_postgres, read_1m_postgres, noop_tasks_postgres, copy, schedules, idle, large_runs)}
 
 
 def main() -> int:

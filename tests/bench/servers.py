@@ -156,3 +156,14 @@ def container_pipeline(tasks: int, *command: str) -> Dict[str, Any]:
         'root': {'dag': {'tasks': {
             f'task-{i}': {'taskInfo': {'name': f'task-{i}'}, 'componentRef': {'name': 'comp-one'}, 'cachingOptions': {}}
             for i in range(tasks)}}}}
+
+
+def cached_pipeline(tasks: int, *command: str) -> Dict[str, Any]:
+    """The same, but no two tasks are equal: each has a number as its input. They ask for the cache."""
+    pipeline = container_pipeline(tasks, *command)
+    pipeline['components']['comp-one']['inputDefinitions'] = {
+        'parameters': {'number': {'parameterType': 'NUMBER_INTEGER'}}}
+    for i, task in enumerate(pipeline['root']['dag']['tasks'].values()):
+        task['cachingOptions'] = {'enableCache': True}
+        task['inputs'] = {'parameters': {'number': {'runtimeValue': {'constant': i}}}}
+    return pipeline

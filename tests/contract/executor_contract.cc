@@ -260,6 +260,27 @@ TEST_P(ExecutorContract, OutputsAreRead) {
               ElementsAre(testing::Pair("a", "v\n"), testing::Pair("empty", "")));
 }
 
+TEST_P(ExecutorContract, ArtifactsAreToldApart) {
+  Open();
+  LaunchSpec spec = harness_->NewSpec({});
+  const std::string outputs = spec.work_dir + "/out";
+  spec.directories = {outputs};
+  spec.artifacts = {
+      {"file", outputs + "/file"}, {"folder", outputs + "/folder"}, {"absent", outputs + "/absent"}};
+  spec.argv = {"sh", "-c",
+               absl::StrCat("cd ", outputs, " && printf same > file && mkdir folder && cp file folder")};
+  const AttemptFinished finished = Run(spec);
+  EXPECT_EQ(finished.outcome, AttemptOutcome::kSucceeded) << finished.message;
+  auto artifacts = finished.outputs.artifacts;
+  EXPECT_EQ(artifacts.size(), 3u);
+  EXPECT_EQ(artifacts[outputs + "/file"].sha256,
+            "0967115f2813a3541eaef77de9d9d5773f1c0c04314b0bbfe4ff3b3b1c55b5d5");
+  EXPECT_EQ(artifacts[outputs + "/file"].stat, ContentStat(outputs + "/file"));
+  EXPECT_EQ(artifacts[outputs + "/folder"].stat, ContentStat(outputs + "/folder"));
+  EXPECT_FALSE(artifacts[outputs + "/folder"].sha256.empty());
+  EXPECT_EQ(artifacts[outputs + "/absent"].stat, kNoContent);
+}
+
 TEST_P(ExecutorContract, NoOutputsIsNoError) {
   Open();
   LaunchSpec spec = harness_->NewSpec({"true"});

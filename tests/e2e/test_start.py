@@ -56,6 +56,7 @@ def test_version(tmp_path):
     ('--no_such_flag=1', 'no_such_flag'), ('--max_parallel_tasks=-1', 'max_parallel_tasks'),
     ('--max_parallel_tasks=many', 'max_parallel_tasks'), ('--log_level=loud', 'loud'),
     ('--python_envs_bytes=-1', 'python_envs_bytes'), ('--package_url_hosts=a b', 'package_url_hosts'),
+    ('--cache=maybe', 'cache'), ('--cache_max_age_s=-1', 'cache_max_age_s'),
     ('--gateway=maybe', 'gateway'), ('--http_listen=nonsense', 'http_listen'),
     ('--grpc_listen=127.0.0.1:99999', 'grpc_listen'),
     ('--python=/nowhere/python', 'python'), ('stray', 'stray')])

@@ -2,6 +2,7 @@
 // supervisor does.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -68,14 +69,16 @@ class ScriptedExecutor final : public Executor {
     event.outcome = outcome;
     event.message = "scripted";
     event.outputs = std::move(outputs);
+    if (leave && outcome == AttemptOutcome::kSucceeded) event.outputs = leave(specs[attempt_id]);
     ended_[attempt_id] = event;
     if (tell) sink_(event);
   }
 
   bool unavailable = false;
   bool lose_starts = false;
-  std::map<std::string, int> starts;        // by attempt
-  std::map<std::string, LaunchSpec> specs;  // likewise
+  std::function<AttemptOutputs(const LaunchSpec&)> leave;  // what an attempt that succeeds leaves behind
+  std::map<std::string, int> starts;                       // by attempt
+  std::map<std::string, LaunchSpec> specs;                 // likewise
   std::set<std::string> running;
   std::set<std::string> cancelled;
 

@@ -32,8 +32,9 @@ class EngineTest : public StoreTest {
   // The server dies and a new one comes up; the executor lives on.
   void Restart() {
     engine_.reset();
-    engine_ = std::make_unique<Engine>(*store_, executor_, documents_, clock_, ids_, metrics_,
-                                       EngineOptions{directory_.string(), "engine"});
+    EngineOptions options{directory_.string(), "engine"};
+    options.cache = cache_;
+    engine_ = std::make_unique<Engine>(*store_, executor_, documents_, clock_, ids_, metrics_, options);
     ASSERT_TRUE(engine_->Open().ok());
   }
 
@@ -54,13 +55,18 @@ class EngineTest : public StoreTest {
   }
 
   std::string CreateRun(const TaskGraph& graph) { return CreateRunOf(FlatPipeline(graph)); }
-  std::string CreateRunOf(const TestPipeline& pipeline) {
-    const auto document = DocumentOf(pipeline);
+  std::string CreateRunOf(const TestPipeline& pipeline) { return CreateRunOf(DocumentOf(pipeline), {}); }
+  // `config` without the pipeline.
+  std::string CreateRunOf(const std::shared_ptr<const PipelineDocument>& document, RunConfigRow config,
+                          absl::string_view namespace_ = "") {
     RunRow row = NewRun(ids_.NewId());
+    row.namespace_ = std::string(namespace_);
+    config.spec_sha256 = document->sha256_hex;
+    if (config.parameters.empty()) config.parameters = "{}";
     EXPECT_TRUE(store_
                     ->Write([&](db::Tx& tx) -> absl::Status {
                       RETURN_IF_ERROR(SpecPut(tx, document->sha256_hex, document->canonical_json));
-                      return RunInsert(tx, row, {document->sha256_hex, "{}", ""});
+                      return RunInsert(tx, row, config);
                     })
                     .ok());
     store_->notifier().Notify(Topic::kRuns, row.run_id);
@@ -125,6 +131,7 @@ class EngineTest : public StoreTest {
   Metrics metrics_;
   DocumentCache documents_{16};
   ScriptedExecutor executor_{2};
+  CacheSettings cache_;  // of the next engine
   std::unique_ptr<Engine> engine_;
 };
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/state.h"
@@ -112,6 +113,7 @@ class RandomModel {
         task.more["retryPolicy"] = {{"maxRetryCount", Pick(3)},
                                     {"backoffDuration", absl::StrCat(Pick(2) * 5, "s")}};
       }
+      if (task.component != "give" && Pick(4) == 0) task.more["cachingOptions"] = {{"enableCache", true}};
       if (Pick(5) == 0) {
         task.more["parameterIterator"] = LoopOver(Pick(4));
         if (Pick(2) == 0) task.more["iteratorPolicy"] = {{"parallelismLimit", 1 + Pick(2)}};
@@ -270,6 +272,10 @@ class RandomModel {
       const auto outcome = outcomes_.find(row.task_id);
       seen.started = outcome != outcomes_.end();
       if (seen.started) CheckAttempts(outcome->second, row, retries);
+      // Taken from the cache: as good as run.
+      if (!seen.started && row.state == TaskState::kSucceeded) {
+        seen.started = absl::StrContains(row.cache_decision, "HIT");
+      }
       if (row.state == TaskState::kSucceeded && task.component == "give") seen.out = values_.at(row.task_id);
       return seen;
     }

@@ -156,7 +156,9 @@ std::string ValidUtf8(absl::string_view text) {
 }  // namespace
 
 OutputPlan PlanOutputs(const LaunchSpec& spec) {
-  OutputPlan plan{.executor_output_path = spec.executor_output_path, .parameter_files = spec.parameter_files};
+  OutputPlan plan{.executor_output_path = spec.executor_output_path,
+                  .parameter_files = spec.parameter_files,
+                  .artifacts = spec.artifacts};
   if (!plan.empty()) {
     plan.roots.push_back(RealPath(spec.work_dir));
     for (const std::string& directory : spec.directories) {
@@ -170,6 +172,10 @@ OutputPlan PlanOutputs(const LaunchSpec& spec) {
 AttemptOutputs ReadOutputs(const OutputPlan& plan) {
   AttemptOutputs outputs;
   outputs.status = ReadInto(plan, &outputs);
+  int64_t bytes_left = limits::kContentBytes;
+  for (const OutputFile& artifact : plan.artifacts) {
+    outputs.artifacts[artifact.path] = ReadContent(artifact.path, &bytes_left);
+  }
   return outputs;
 }
 

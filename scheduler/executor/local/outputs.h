@@ -15,9 +15,10 @@ namespace penstock {
 struct OutputPlan {
   std::string executor_output_path;
   std::vector<OutputFile> parameter_files;
+  std::vector<OutputFile> artifacts;
   std::vector<std::string> roots;  // without symbolic links
 
-  bool empty() const { return executor_output_path.empty() && parameter_files.empty(); }
+  bool empty() const { return executor_output_path.empty() && parameter_files.empty() && artifacts.empty(); }
 };
 
 // The directories of `spec` exist. Costs nothing if it declares no output.

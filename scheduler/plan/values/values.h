@@ -24,6 +24,9 @@ struct ArtifactRecord {
   bool imported = false;
   // Where the attempt at hand finds the content that is brought there for it; never stored.
   std::string content_path;
+  // As it was when it was made; see common/content.h. Empty if nobody looked or nobody can.
+  std::string content_sha256;
+  std::string content_stat;
 
   bool operator==(const ArtifactRecord&) const = default;
 };

@@ -13,6 +13,10 @@ Json Upload(const std::string& target, const std::string& name, const std::strin
 // One run of the version, followed to its end: {"seconds": from CreateRun's answer to the run's finished_at}.
 Json RunOnce(const std::string& target, const std::string& version_id);
 
+// One run of the version, as a client sees it that asks every `poll_millis`: {"seconds": from the call of
+// CreateRun to the answer that says that the run has ended}.
+Json RunSeen(const std::string& target, const std::string& version_id, int poll_millis);
+
 // `count` runs, one after the other, of a version whose only task is `program` appending its start to `file`,
 // and after each run the same program spawned directly. Milliseconds from CreateRun's answer, and from the
 // call of posix_spawn, to the start: {"task": ..., "spawn": ...}.

@@ -21,6 +21,9 @@ const std::map<std::string, Command>& Commands() {
   static const auto* const commands = new std::map<std::string, Command>{
       {"upload", {"TARGET NAME FILE", 3, [](const Arguments& a) { return Upload(a[0], a[1], a[2]); }}},
       {"run", {"TARGET VERSION", 2, [](const Arguments& a) { return RunOnce(a[0], a[1]); }}},
+      {"run_seen",
+       {"TARGET VERSION POLL_MILLIS", 3,
+        [](const Arguments& a) { return RunSeen(a[0], a[1], std::stoi(a[2])); }}},
       {"first_task",
        {"TARGET VERSION COUNT PROGRAM FILE", 5,
         [](const Arguments& a) { return FirstTask(a[0], a[1], std::stoi(a[2]), a[3], a[4]); }}},
