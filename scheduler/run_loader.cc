@@ -196,8 +196,9 @@ absl::Status FillTasks(const StoredRun& stored, LoadedRun& loaded) {
     const int index = by_id.at(attempt.task_id);
     TaskSnapshot& task = run.tasks[index];
     task.attempts = attempt.number;
+    if (IsFinal(task.state)) continue;
     task.attempt_id = attempt.attempt_id;
-    if (attempt.outcome.empty() && !IsFinal(task.state)) loaded.running.push_back({index, attempt});
+    if (attempt.outcome.empty()) loaded.running.push_back({index, attempt});
   }
   RETURN_IF_ERROR(FillOutputs(stored, by_id, run));
   for (LoopSnapshot& loop : run.loops) {  // the outer ones come first
