@@ -246,8 +246,9 @@ absl::Status FillTasks(StoredRun& stored, LoadedRun& loaded) {
     const int index = found->second;
     TaskSnapshot& task = run.tasks[index];
     task.attempts = attempt.number;
+    if (IsFinal(task.state)) continue;
     task.attempt_id = attempt.attempt_id;
-    if (attempt.outcome.empty() && !IsFinal(task.state)) loaded.running.push_back({index, attempt});
+    if (attempt.outcome.empty()) loaded.running.push_back({index, attempt});
   }
   for (const auto& [task_id, from] : reopened) {
     const int task = by_id.at(task_id);
