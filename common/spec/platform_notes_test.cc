@@ -7,7 +7,7 @@
 namespace penstock {
 namespace {
 
-std::string NoteOf(const std::string& text) {
+std::string NoteOf(absl::string_view text) {
   const auto document = ParsePipelineText(text);
   EXPECT_TRUE(document.ok()) << document.status();
   return document.ok() ? PlatformNote(**document) : "";
