@@ -136,13 +136,13 @@ absl::Status ReadRuns(db::Tx& tx, const std::vector<RunRow>& rows, const std::fu
 absl::Status RunCreate(Deps& deps, const api::CreateRunRequest& request, api::Run* reply) {
   const api::Run& given = request.run();
   RETURN_IF_ERROR(CheckNewRun(given));
+  RunConfigRow config;
+  RETURN_IF_ERROR(CacheFromApi(given, config));
   RunRow row;
   ASSIGN_OR_RETURN(const Document document, DocumentOf(deps, given, row));
-  RunConfigRow config;
   config.spec_sha256 = document->sha256_hex;
   config.pipeline_root = given.runtime_config().pipeline_root();
   ASSIGN_OR_RETURN(config.parameters, ParametersOf(given, *document));
-  RETURN_IF_ERROR(CacheFromApi(given, config));
 
   row.run_id = given.run_id().empty() ? deps.ids.NewId() : given.run_id();
   row.experiment_id = given.experiment_id().empty() ? deps.default_experiment_id : given.experiment_id();
