@@ -202,16 +202,15 @@ absl::Status TaskInsert(db::Tx& tx, const TaskRow& row) {
 
 absl::Status TaskInsert(db::Tx& tx, const TaskRow& row, const TaskHistory& history) {
   RETURN_IF_ERROR(CheckMoves(row, history.front().first, absl::MakeConstSpan(history).subspan(1)));
-  RETURN_IF_ERROR(
-      tx.Execute(kInsert, {row.run_id, row.task_id, row.parent_task_id, row.name, row.display_name,
-                           penstock::Name(row.state), penstock::Name(row.wait_reason), row.error_code,
-                           row.error_message, row.created_at, row.started_at, row.finished_at, row.iteration,
-                           row.wake_at, row.cache_decision})
-          .status());
+  RETURN_IF_ERROR(tx.ExecuteLater(
+      kInsert,
+      {row.run_id, row.task_id, row.parent_task_id, row.name, row.display_name, penstock::Name(row.state),
+       penstock::Name(row.wait_reason), row.error_code, row.error_message, row.created_at, row.started_at,
+       row.finished_at, row.iteration, row.wake_at, row.cache_decision}));
   for (size_t i = 0; i < history.size(); ++i) {
     const auto& [state, at] = history[i];
     RETURN_IF_ERROR(
-        tx.Execute(kInsertFirstState, {row.run_id, row.task_id, i + 1, penstock::Name(state), at}).status());
+        tx.ExecuteLater(kInsertFirstState, {row.run_id, row.task_id, i + 1, penstock::Name(state), at}));
   }
   return absl::OkStatus();
 }
@@ -222,19 +221,20 @@ absl::Status TaskSetState(db::Tx& tx, TaskState from, const TaskRow& row, absl::
 
 absl::Status TaskSetState(db::Tx& tx, TaskState from, const TaskRow& row, const TaskHistory& history) {
   RETURN_IF_ERROR(CheckMoves(row, from, history));
-  ASSIGN_OR_RETURN(
-      const int64_t changed,
-      tx.Execute(kSetState, {row.run_id, row.task_id, penstock::Name(from), penstock::Name(row.state),
-                             penstock::Name(row.wait_reason), row.error_code, row.error_message,
-                             row.started_at, row.finished_at, row.wake_at, row.cache_decision}));
-  if (changed == 0) {
-    ASSIGN_OR_RETURN(const bool exists, Exists(tx, kExists, {row.run_id, row.task_id}));
-    return exists ? error::TaskMoved(row.task_id) : error::TaskNotFound(row.run_id, row.task_id);
-  }
-  for (const auto& [state, at] : history) {
-    RETURN_IF_ERROR(tx.Execute(kInsertState, {row.run_id, row.task_id, penstock::Name(state), at}).status());
-  }
-  return absl::OkStatus();
+  return CompareAndSet(tx, from, row, history);
+}
+
+absl::Status TaskReopen(db::Tx& tx, TaskState from, const TaskRow& row, absl::Time at) {
+  if (!MayReopen(from, row.state)) return NoSuchMove(row, from, row.state);
+  RETURN_IF_ERROR(CompareAndSet(tx, from, row, TaskHistory{{row.state, at}}));
+  if (row.state != TaskState::kPending) return absl::OkStatus();
+  RETURN_IF_ERROR(tx.ExecuteLater(kForgetParameters, {row.run_id, row.task_id}));
+  RETURN_IF_ERROR(tx.ExecuteLater(kForgetArtifacts, {row.run_id, row.task_id}));
+  return tx.ExecuteLater(kReopen, {row.run_id, row.task_id});
+}
+
+absl::Status TaskDelete(db::Tx& tx, absl::string_view run_id, absl::string_view task_id) {
+  return tx.ExecuteLater(kDelete, {run_id, task_id});
 }
 
 absl::Status TaskSetWaitReason(db::Tx& tx, absl::string_view run_id, absl::string_view task_id,

@@ -116,6 +116,8 @@ absl::Status RunCreate(Deps& deps, const api::Run& given, const RunCreateOptions
     if (!created_before.empty()) return ReplyWith(deps, created_before, reply);
   }
   RETURN_IF_ERROR(CheckNewRun(given));
+  RunConfigRow config;
+  RETURN_IF_ERROR(CacheFromApi(given, config));
   if (!given.recurring_run_id().empty()) {  // has one run of each name
     const absl::Status found =
         ReplyWith(deps, RecurringRunRunId(given.recurring_run_id(), given.display_name()), reply);
@@ -124,12 +126,10 @@ absl::Status RunCreate(Deps& deps, const api::Run& given, const RunCreateOptions
   ASSIGN_OR_RETURN(const PipelineSource source,
                    ResolvePipeline(deps, given.pipeline_version_reference(),
                                    given.has_pipeline_spec() ? &given.pipeline_spec() : nullptr));
-  RunConfigRow config;
   config.spec_sha256 = source.document->sha256_hex;
   config.pipeline_root = given.runtime_config().pipeline_root();
   ASSIGN_OR_RETURN(config.parameters, ParametersText(given.runtime_config(), *source.document));
   ASSIGN_OR_RETURN(config.plugins_input, PluginsFromApi("run.plugins_input", given.plugins_input()));
-  RETURN_IF_ERROR(CacheFromApi(given, config));
   const RunRow row = NewRow(deps, given, source);
   const absl::Status inserted = deps.store.Write([&](db::Tx& tx) -> absl::Status {
     if (!options.request_id.empty()) {

@@ -69,6 +69,8 @@ def cache_hits(bench: Bench) -> None:
     ran, cached = [one['ran'] for one in rounds], [one['cached'] for one in rounds]
     bench.figure('hits', median(cached), 'tasks/s', versus='really running /bin/true', ratio=median_ratio(cached, ran),
                  at_least=20)
+    bench.figure('hits_to_cache_off', median(cached), 'tasks/s', versus='running it with --cache=off',
+                 ratio=median_ratio(cached, plain))
     bench.figure('misses', median(ran), 'tasks/s', versus='the same with --cache=off', ratio=median_ratio(ran, plain))
     bench.figure('server_cpu_per_hit', 1e6 * median([one['cpu'] for one in rounds]), 'us')
 
