@@ -25,7 +25,7 @@ namespace penstock {
 
 struct RecurringEngineOptions {
   std::string holder;  // of the lease, as EngineOptions has it
-  int schedules_per_pass = 256;
+  int schedules_per_pass = 1000;
   absl::Duration poll_interval = absl::Seconds(1);  // also how soon a clock that was set is noticed
 };
 

@@ -232,6 +232,16 @@ def test_a_run_of_a_recurring_run_has_one_name(server):
     assert server.ok('POST', '/runs', json={**body, 'display_name': 'other'})['run_id'] != first['run_id']
 
 
+def test_macros_of_other_runs(server):
+    spec = specs.shell_pipeline({'only': Shell('echo "$1"', takes=['text'])}, text='s')
+    text = 'id [[RunUUID]] at [[CurrentTime.2006-01-02]] of [[ScheduledTime]]'
+    run_id = server.create_run(spec, text=text)
+    run = server.succeed(run_id)
+    assert run['runtime_config']['parameters'] == {'text': text}
+    task_id = server.tasks(run_id)['only']['task_id']
+    assert f'id {run_id} at {run["created_at"][:10]} of [[ScheduledTime]]' in server.log_of(run_id, task_id)
+
+
 # --- Slots ---
 
 @pytest.mark.parametrize('trigger', [
