@@ -1,9 +1,14 @@
 #include "server/grpc_status.h"
 
+#include "common/text.h"
 #include "google/rpc/status.pb.h"
 
 namespace penstock {
 namespace {
+
+// A message travels three times, twice of it as Base64 and once percent-encoded, in trailers of which clients
+// take 8 KiB; beyond that they see RESOURCE_EXHAUSTED instead of the error. Messages quote what was sent.
+constexpr size_t kMessageBytes = 1200;
 
 bool IsOurFault(absl::StatusCode code) {
   return code == absl::StatusCode::kInternal || code == absl::StatusCode::kUnknown ||
@@ -19,7 +24,7 @@ grpc::Status ToGrpc(const absl::Status& status) {
   const int code = static_cast<int>(status.code());
   const std::string text = IsOurFault(status.code())
                                ? "Internal Server Error: this is a fault of the server; its log has the cause"
-                               : std::string(status.message());
+                               : Shorten(status.message(), kMessageBytes);
   google::rpc::Status inner;
   inner.set_code(code);
   inner.set_message(text);

@@ -9,9 +9,9 @@
 
 namespace penstock {
 
-// The same code and message, with a google.rpc.Status detail that repeats both for users, as KFP's server
-// attaches. INTERNAL, UNKNOWN and DATA_LOSS keep their text for the log: clients read that the server's log
-// has the cause.
+// The same code and message, shortened to what clients take, with a google.rpc.Status detail that repeats
+// both for users, as KFP's server attaches. INTERNAL, UNKNOWN and DATA_LOSS keep their text for the log:
+// clients read that the server's log has the cause.
 grpc::Status ToGrpc(const absl::Status& status);
 
 // "NOT_FOUND" and so on.

@@ -1,6 +1,7 @@
 // The API through gRPC.
 #include <thread>
 
+#include "absl/strings/str_join.h"
 #include "common/limits.h"
 #include "server/data_dir.h"
 #include "server/gateway_process.h"
@@ -35,6 +36,17 @@ TEST_P(ApiTest, AnErrorCarriesItsSentenceAsADetail) {
   ASSERT_TRUE(outer.details(0).UnpackTo(&inner));
   EXPECT_EQ(inner.code(), status.error_code());
   EXPECT_THAT(inner.message(), HasSubstr("Please specify a new name"));
+}
+
+TEST_P(ApiTest, AnErrorFitsIntoWhatClientsTakeHoweverMuchItQuotes) {
+  api::GetRunRequest request;
+  api::Run run;
+  for (const char* text : {"x", "é", "%"}) {
+    request.set_run_id(absl::StrJoin(std::vector<std::string>(50'000, text), ""));
+    const grpc::Status status = Call(*runs_, &api::RunService::Stub::GetRun, request, &run);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND) << status.error_message();
+    EXPECT_THAT(status.error_message(), testing::StartsWith(absl::StrCat("Run ", text)));
+  }
 }
 
 TEST_P(ApiTest, NamesAreChecked) {

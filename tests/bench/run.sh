@@ -9,6 +9,7 @@
 #   create_run            CreateRun with 64 callers, against SQLite alone
 #   python_tasks          Python components, against their command by hand and against kfp.local
 #   read_100k             GetRun and pages of ListRuns with 100,000 runs, against an empty call and against 1,000 runs
+#   rest_cost             CPU of server and gateway for a call over REST, against the same over gRPC
 #   create_run_postgres   CreateRun with 32 callers on PostgreSQL, against libpqxx alone
 #   read_1m_postgres      a point read and a page of 1,000,000 runs, against libpqxx with the same SQL
 #   noop_tasks_postgres   the 1,000 tasks on PostgreSQL, against SQLite

@@ -31,4 +31,7 @@ Json Create(const std::string& target, const std::string& version_id, int caller
 // "small": {...}}.
 Json Read(const std::string& large_target, const std::string& small_target, int rounds);
 
+// One of those calls, or "create_run" of the version, `count` times, by one caller: {"seconds": ...}.
+Json Calls(const std::string& target, const std::string& call, const std::string& version_id, int count);
+
 }  // namespace penstock::bench

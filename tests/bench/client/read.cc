@@ -104,7 +104,26 @@ class Reader {
   std::map<std::string, std::function<void()>> calls_;
 };
 
+void CreateRun(api::RunService::Stub& runs, const std::string& version_id) {
+  grpc::ClientContext context;
+  api::Run run;
+  bench::Check(runs.CreateRun(&context, RunOf(version_id, "run"), &run), "CreateRun");
+}
+
 }  // namespace
+
+Json Calls(const std::string& target, const std::string& call, const std::string& version_id, int count) {
+  const auto runs = api::RunService::NewStub(Connect(target));
+  std::function<void()> one = [&] { CreateRun(*runs, version_id); };
+  std::unique_ptr<Reader> reader;
+  if (call != "create_run") {
+    reader = std::make_unique<Reader>(target);
+    one = reader->calls().at(call);
+  }
+  const auto begun = SteadyClock::now();
+  for (int i = 0; i < count; ++i) one();
+  return {{"seconds", SecondsSince(begun)}};
+}
 
 Json Read(const std::string& large_target, const std::string& small_target, int rounds) {
   Reader large(large_target);
