@@ -52,6 +52,9 @@ inline constexpr int kFilterValues = 1000;
 inline constexpr int kPageTokenBytes = 8 << 10;
 inline constexpr int kPageSizeDefault = 20;
 inline constexpr int kPageSizeMax = 200;
+inline constexpr int64_t kListRowsRead = 10'000;  // rows that a page or its count looks at and may not return
+inline constexpr int64_t kListEntriesRead = 50'000;  // the same, where an index has all that is looked at
+inline constexpr int64_t kListEntriesCounted = 1'000'000;  // entries of an index that are only counted
 inline constexpr int kLogFollowers = 128;  // logs followed at once; each holds a thread of the server
 
 // --- Tasks ---

@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
 #include "common/status_macros.h"
+#include "storage/run_store.h"
 #include "storage/setting_store.h"
 
 namespace penstock {
@@ -16,8 +17,6 @@ constexpr char kInsert[] = R"sql(
     (experiment_id, namespace, name, description, storage_state, created_at_us, last_run_created_at_us)
   VALUES ($1, $2, $3, $4, $5, $6, $7))sql";
 constexpr char kSetStorageState[] = "UPDATE experiments SET storage_state = $2 WHERE experiment_id = $1";
-constexpr char kArchiveRuns[] =
-    "UPDATE runs SET storage_state = 'ARCHIVED' WHERE experiment_id = $1 AND storage_state = 'AVAILABLE'";
 constexpr char kDelete[] = "DELETE FROM experiments WHERE experiment_id = $1";
 constexpr char kSelectByName[] = "SELECT experiment_id FROM experiments WHERE namespace = $1 AND name = $2";
 
@@ -31,7 +30,7 @@ constexpr ListField kFields[] = {
     {"display_name", "name"},
     {"created_at", "created_at_us", FieldType::kTime},
     {"last_run_created_at", "last_run_created_at_us", FieldType::kTime},
-    {"description", "description"},
+    {"description", "description", FieldType::kText, true, {}, {}, /*is_long=*/true},
     {"namespace", "namespace"},
     {"storage_state", "storage_state"},
 };
@@ -85,7 +84,7 @@ absl::Status ExperimentList(db::Tx& tx, const ListQuery& query, Page<ExperimentR
 
 absl::Status ExperimentArchive(db::Tx& tx, absl::string_view experiment_id) {
   RETURN_IF_ERROR(SetStorageState(tx, experiment_id, StorageState::kArchived));
-  return tx.Execute(kArchiveRuns, {experiment_id}).status();
+  return RunsArchive(tx, experiment_id);
 }
 
 absl::Status ExperimentUnarchive(db::Tx& tx, absl::string_view experiment_id) {

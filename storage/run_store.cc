@@ -5,7 +5,7 @@
 #include "absl/strings/str_replace.h"
 #include "common/errors.h"
 #include "common/status_macros.h"
-#include "storage/setting_store.h"
+#include "storage/run_counts.h"
 #include "storage/spec_store.h"
 
 namespace penstock {
@@ -43,13 +43,21 @@ constexpr char kSelectStates[] =
     "SELECT run_id, state, updated_at_us, error_code, error_message FROM run_states WHERE run_id IN ($ids) "
     "ORDER BY run_id, sequence";
 constexpr char kSetState[] =
-    "UPDATE runs SET state = $3, finished_at_us = $4 WHERE run_id = $1 AND state = $2";
-constexpr char kSelectInState[] =
-    "SELECT run_id FROM runs WHERE state = $1 ORDER BY created_at_us, run_id LIMIT $2";
-constexpr char kSetStorageState[] = "UPDATE runs SET storage_state = $2 WHERE run_id = $1";
+    "UPDATE runs SET state = $3, finished_at_us = $4 WHERE run_id = $1 AND state = $2 "
+    "RETURNING experiment_id, namespace, storage_state";
+// A merge of two ranges of one index.
+constexpr char kSelectInState[] = R"sql(
+  SELECT run_id, created_at_us FROM runs WHERE storage_state = 'AVAILABLE' AND state = $1
+  UNION ALL
+  SELECT run_id, created_at_us FROM runs WHERE storage_state = 'ARCHIVED' AND state = $1
+  ORDER BY created_at_us, run_id LIMIT $2)sql";
+constexpr char kSetStorageState[] =
+    "UPDATE runs SET storage_state = $2 WHERE run_id = $1 AND storage_state <> $2 "
+    "RETURNING experiment_id, namespace, state";
+constexpr char kArchiveExperiment[] =
+    "UPDATE runs SET storage_state = 'ARCHIVED' WHERE experiment_id = $1 AND storage_state = 'AVAILABLE' "
+    "RETURNING namespace, state";
 constexpr char kDelete[] = "DELETE FROM runs WHERE run_id = $1";
-
-constexpr char kCounter[] = "runs";
 
 constexpr ListField kFields[] = {
     {"id", "run_id"},
@@ -59,7 +67,7 @@ constexpr ListField kFields[] = {
     {"created_at", "created_at_us", FieldType::kTime},
     {"finished_at", "finished_at_us", FieldType::kTime},
     {"scheduled_at", "scheduled_at_us", FieldType::kTime},
-    {"description", "description"},
+    {"description", "description", FieldType::kText, true, {}, {}, /*is_long=*/true},
     {"storage_state", "storage_state"},
     // A run that was terminated is FAILED to KFP's clients.
     {"state", "state", FieldType::kText, true, "CANCELED", "FAILED"},
@@ -68,10 +76,6 @@ constexpr ListField kFields[] = {
     {"experiment_id", "experiment_id"},
     {"recurring_run_id", "recurring_run_id"},
 };
-
-std::string ExperimentCounter(absl::string_view experiment_id) {
-  return absl::StrCat("runs/experiment/", experiment_id);
-}
 
 RunRow Read(const db::Row& row) {
   return {row.String(0),
@@ -110,7 +114,8 @@ absl::Status QueryRuns(db::Tx& tx, absl::string_view sql, const std::vector<std:
 }  // namespace
 
 const ListResource& RunResource() {
-  static constexpr ListResource resource = {"runs", "runs", "run_id", kFields};
+  static const ListResource resource = {
+      "runs", "runs", "run_id", kFields, /*has_tags=*/false, /*has_metrics=*/true, &RunCells()};
   return resource;
 }
 
@@ -137,7 +142,7 @@ absl::Status RunInsert(db::Tx& tx, const RunRow& row, const RunConfigRow& config
       tx.Execute(kInsertConfig, {row.run_id, config.spec_sha256, config.parameters, config.pipeline_root})
           .status());
   RETURN_IF_ERROR(tx.Execute(kInsertFirstState, {row.run_id, Name(row.state), row.created_at}).status());
-  return CountersAdd(tx, kCounter, ExperimentCounter(row.experiment_id), 1);
+  return RunCountsAdd(tx, {row.experiment_id, row.namespace_, row.storage_state, row.state}, 1);
 }
 
 absl::StatusOr<RunRow> RunGet(db::Tx& tx, absl::string_view run_id) {
@@ -183,11 +188,8 @@ absl::StatusOr<std::map<std::string, std::vector<RunStateRow>>> RunStates(
   return states;
 }
 
-absl::Status RunList(db::Tx& tx, absl::string_view experiment_id, const ListQuery& query,
-                     Page<RunRow>& page) {
-  return query.Run(tx, kColumns, kColumnCount,
-                   experiment_id.empty() ? std::string(kCounter) : ExperimentCounter(experiment_id), Read,
-                   page);
+absl::Status RunList(db::Tx& tx, const ListQuery& query, Page<RunRow>& page) {
+  return query.Run(tx, kColumns, kColumnCount, /*counter=*/"", Read, page);
 }
 
 absl::StatusOr<std::vector<std::string>> RunIdsInState(db::Tx& tx, RunState state, int limit) {
@@ -205,18 +207,53 @@ absl::Status RunSetState(db::Tx& tx, absl::string_view run_id, RunState from, co
         absl::StrCat("run ", run_id, " may not move from ", Name(from), " to ", Name(to.state)));
   }
   const absl::Time finished_at = IsFinal(to.state) ? to.updated_at : absl::UnixEpoch();
-  ASSIGN_OR_RETURN(const int64_t changed,
-                   tx.Execute(kSetState, {run_id, Name(from), Name(to.state), finished_at}));
-  if (changed == 0) {
+  std::optional<RunRow> moved;
+  RETURN_IF_ERROR(
+      tx.Query(kSetState, {run_id, Name(from), Name(to.state), finished_at}, [&](const db::Row& row) {
+        moved.emplace();
+        moved->experiment_id = row.String(0);
+        moved->namespace_ = row.String(1);
+        moved->storage_state = StorageStateFromName(row.Text(2)).value_or(StorageState::kAvailable);
+        return absl::OkStatus();
+      }));
+  if (!moved.has_value()) {
     RETURN_IF_ERROR(RunGet(tx, run_id).status());
     return error::RunMoved(run_id);
   }
+  const StorageState storage_state = moved->storage_state;
+  RETURN_IF_ERROR(RunCountsMove(tx, {moved->experiment_id, moved->namespace_, storage_state, from},
+                                storage_state, to.state, 1));
   return AppendState(tx, run_id, to);
 }
 
-absl::Status RunSetStorageState(db::Tx& tx, absl::string_view run_id, StorageState state) {
-  ASSIGN_OR_RETURN(const int64_t changed, tx.Execute(kSetStorageState, {run_id, Name(state)}));
-  return changed == 0 ? error::RunNotFound(run_id) : absl::OkStatus();
+absl::Status RunSetStorageState(db::Tx& tx, absl::string_view run_id, StorageState to) {
+  std::optional<RunRow> moved;
+  RETURN_IF_ERROR(tx.Query(kSetStorageState, {run_id, Name(to)}, [&](const db::Row& row) {
+    moved.emplace();
+    moved->experiment_id = row.String(0);
+    moved->namespace_ = row.String(1);
+    moved->state = RunStateFromName(row.Text(2)).value_or(RunState::kFailed);
+    return absl::OkStatus();
+  }));
+  if (!moved.has_value()) return RunGet(tx, run_id).status();
+  const StorageState from =
+      to == StorageState::kArchived ? StorageState::kAvailable : StorageState::kArchived;
+  return RunCountsMove(tx, {moved->experiment_id, moved->namespace_, from, moved->state}, to, moved->state,
+                       1);
+}
+
+absl::Status RunsArchive(db::Tx& tx, absl::string_view experiment_id) {
+  std::map<std::pair<std::string, RunState>, int64_t> moved;
+  RETURN_IF_ERROR(tx.Query(kArchiveExperiment, {experiment_id}, [&](const db::Row& row) {
+    ++moved[{row.String(0), RunStateFromName(row.Text(1)).value_or(RunState::kFailed)}];
+    return absl::OkStatus();
+  }));
+  for (const auto& [key, runs] : moved) {
+    const auto& [name_space, state] = key;
+    RETURN_IF_ERROR(RunCountsMove(tx, {experiment_id, name_space, StorageState::kAvailable, state},
+                                  StorageState::kArchived, state, runs));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status RunDelete(db::Tx& tx, absl::string_view run_id) {
@@ -224,7 +261,7 @@ absl::Status RunDelete(db::Tx& tx, absl::string_view run_id) {
   ASSIGN_OR_RETURN(const RunConfigRow config, RunConfigGet(tx, run_id));
   RETURN_IF_ERROR(tx.Execute(kDelete, {run_id}).status());
   RETURN_IF_ERROR(SpecDeleteUnused(tx, config.spec_sha256));
-  return CountersAdd(tx, kCounter, ExperimentCounter(row.experiment_id), -1);
+  return RunCountsAdd(tx, {row.experiment_id, row.namespace_, row.storage_state, row.state}, -1);
 }
 
 }  // namespace penstock

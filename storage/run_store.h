@@ -32,8 +32,8 @@ absl::StatusOr<std::vector<RunStateRow>> RunStates(db::Tx& tx, absl::string_view
 absl::StatusOr<std::map<std::string, std::vector<RunStateRow>>> RunStates(
     db::Tx& tx, const std::vector<std::string>& run_ids);
 
-// `query` is unscoped, or scoped to `experiment_id` when that is not empty.
-absl::Status RunList(db::Tx& tx, absl::string_view experiment_id, const ListQuery& query, Page<RunRow>& page);
+// `query` is unscoped, or scoped to an experiment or a namespace. See ListQuery::Run.
+absl::Status RunList(db::Tx& tx, const ListQuery& query, Page<RunRow>& page);
 
 // Ids of at most `limit` runs in `state`, oldest first.
 absl::StatusOr<std::vector<std::string>> RunIdsInState(db::Tx& tx, RunState state, int limit);
@@ -43,8 +43,10 @@ absl::StatusOr<std::vector<std::string>> RunIdsInState(db::Tx& tx, RunState stat
 // if there is none.
 absl::Status RunSetState(db::Tx& tx, absl::string_view run_id, RunState from, const RunStateRow& to);
 
-// NOT_FOUND.
-absl::Status RunSetStorageState(db::Tx& tx, absl::string_view run_id, StorageState state);
+// NOT_FOUND. The counts stay true.
+absl::Status RunSetStorageState(db::Tx& tx, absl::string_view run_id, StorageState to);
+// The same for all runs of an experiment that are available.
+absl::Status RunsArchive(db::Tx& tx, absl::string_view experiment_id);
 
 // Deletes the run and everything that belongs to it. NOT_FOUND.
 absl::Status RunDelete(db::Tx& tx, absl::string_view run_id);
