@@ -4,6 +4,7 @@
 #include "common/errors.h"
 #include "common/status_macros.h"
 #include "storage/recurring_run_store.h"
+#include "storage/run_store.h"
 #include "storage/setting_store.h"
 
 namespace penstock {
@@ -17,8 +18,6 @@ constexpr char kInsert[] = R"sql(
     (experiment_id, namespace, name, description, storage_state, created_at_us, last_run_created_at_us)
   VALUES ($1, $2, $3, $4, $5, $6, $7))sql";
 constexpr char kSetStorageState[] = "UPDATE experiments SET storage_state = $2 WHERE experiment_id = $1";
-constexpr char kArchiveRuns[] =
-    "UPDATE runs SET storage_state = 'ARCHIVED' WHERE experiment_id = $1 AND storage_state = 'AVAILABLE'";
 constexpr char kDelete[] = "DELETE FROM experiments WHERE experiment_id = $1";
 constexpr char kSelectByName[] = "SELECT experiment_id FROM experiments WHERE namespace = $1 AND name = $2";
 
@@ -32,7 +31,7 @@ constexpr ListField kFields[] = {
     {"display_name", "name"},
     {"created_at", "created_at_us", FieldType::kTime},
     {"last_run_created_at", "last_run_created_at_us", FieldType::kTime},
-    {"description", "description"},
+    {"description", "description", FieldType::kText, true, {}, {}, /*is_long=*/true},
     {"namespace", "namespace"},
     {"storage_state", "storage_state"},
 };
@@ -87,7 +86,7 @@ absl::Status ExperimentList(db::Tx& tx, const ListQuery& query, Page<ExperimentR
 absl::Status ExperimentArchive(db::Tx& tx, absl::string_view experiment_id, absl::Time now) {
   RETURN_IF_ERROR(SetStorageState(tx, experiment_id, StorageState::kArchived));
   RETURN_IF_ERROR(RecurringRunsDisable(tx, experiment_id, now));
-  return tx.Execute(kArchiveRuns, {experiment_id}).status();
+  return RunsArchive(tx, experiment_id);
 }
 
 absl::Status ExperimentUnarchive(db::Tx& tx, absl::string_view experiment_id) {

@@ -43,7 +43,7 @@ constexpr ListField kPipelineFields[] = {
     {"name", "name"},
     {"display_name", "display_name"},
     {"created_at", "created_at_us", FieldType::kTime},
-    {"description", "description"},
+    {"description", "description", FieldType::kText, true, {}, {}, /*is_long=*/true},
     {"namespace", "namespace"},
 };
 constexpr ListField kVersionFields[] = {
@@ -52,7 +52,9 @@ constexpr ListField kVersionFields[] = {
     {"name", "name"},
     {"display_name", "display_name"},
     {"created_at", "created_at_us", FieldType::kTime},
-    {"description", "description"},
+    {"description", "description", FieldType::kText, true, {}, {}, /*is_long=*/true},
+    // Others are never stored.
+    {"status", {}, FieldType::kText, true, {}, {}, /*is_long=*/false, /*constant=*/"READY"},
 };
 
 std::string VersionCounter(absl::string_view pipeline_id) {

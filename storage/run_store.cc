@@ -6,6 +6,7 @@
 #include "common/errors.h"
 #include "common/status_macros.h"
 #include "storage/recurring_run_store.h"
+#include "storage/run_counts.h"
 #include "storage/setting_store.h"
 #include "storage/spec_store.h"
 #include "storage/tag_store.h"
@@ -48,11 +49,21 @@ constexpr char kSelectStates[] =
     "SELECT run_id, state, updated_at_us, error_code, error_message FROM run_states WHERE run_id IN ($ids) "
     "ORDER BY run_id, sequence";
 constexpr char kSetState[] =
-    "UPDATE runs SET state = $3, finished_at_us = $4 WHERE run_id = $1 AND state = $2";
-constexpr char kSelectInState[] =
-    "SELECT run_id FROM runs WHERE state = $1 ORDER BY created_at_us, run_id LIMIT $2";
+    "UPDATE runs SET state = $3, finished_at_us = $4 WHERE run_id = $1 AND state = $2 "
+    "RETURNING experiment_id, namespace, storage_state";
+// A merge of two ranges of one index.
+constexpr char kSelectInState[] = R"sql(
+  SELECT run_id, created_at_us FROM runs WHERE storage_state = 'AVAILABLE' AND state = $1
+  UNION ALL
+  SELECT run_id, created_at_us FROM runs WHERE storage_state = 'ARCHIVED' AND state = $1
+  ORDER BY created_at_us, run_id LIMIT $2)sql";
+constexpr char kSetStorageState[] =
+    "UPDATE runs SET storage_state = $2 WHERE run_id = $1 AND storage_state <> $2 "
+    "RETURNING experiment_id, namespace, state";
+constexpr char kArchiveExperiment[] =
+    "UPDATE runs SET storage_state = 'ARCHIVED' WHERE experiment_id = $1 AND storage_state = 'AVAILABLE' "
+    "RETURNING namespace, state";
 constexpr char kSetDescription[] = "UPDATE runs SET description = $2 WHERE run_id = $1";
-constexpr char kSetStorageState[] = "UPDATE runs SET storage_state = $2 WHERE run_id = $1";
 // What other runs have imported again, or otherwise share, stays for them.
 constexpr char kGiveSharedArtifacts[] = R"sql(
   UPDATE artifacts
@@ -62,8 +73,6 @@ constexpr char kGiveSharedArtifacts[] = R"sql(
                                 WHERE t.artifact_id = artifacts.artifact_id AND t.run_id <> $1))sql";
 constexpr char kDelete[] = "DELETE FROM runs WHERE run_id = $1";
 
-constexpr char kCounter[] = "runs";
-
 constexpr ListField kFields[] = {
     {"id", "run_id"},
     {"run_id", "run_id"},
@@ -72,7 +81,7 @@ constexpr ListField kFields[] = {
     {"created_at", "created_at_us", FieldType::kTime},
     {"finished_at", "finished_at_us", FieldType::kTime},
     {"scheduled_at", "scheduled_at_us", FieldType::kTime},
-    {"description", "description"},
+    {"description", "description", FieldType::kText, true, {}, {}, /*is_long=*/true},
     {"storage_state", "storage_state"},
     // A run that was terminated is FAILED to KFP's clients.
     {"state", "state", FieldType::kText, true, "CANCELED", "FAILED"},
@@ -81,10 +90,6 @@ constexpr ListField kFields[] = {
     {"experiment_id", "experiment_id"},
     {"recurring_run_id", "recurring_run_id"},
 };
-
-std::string ExperimentCounter(absl::string_view experiment_id) {
-  return absl::StrCat("runs/experiment/", experiment_id);
-}
 
 RunRow Read(const db::Row& row) {
   return {row.String(0),
@@ -108,6 +113,27 @@ absl::Status AppendState(db::Tx& tx, absl::string_view run_id, const RunStateRow
                          {run_id, Name(row.state), row.updated_at, row.error_code, row.error_message});
 }
 
+// Compare-and-set of the state, with the counts. ABORTED if the run is not in `from`, NOT_FOUND if there is
+// none.
+absl::Status MoveRun(db::Tx& tx, absl::string_view run_id, RunState from, RunState to,
+                     absl::Time finished_at) {
+  std::optional<RunRow> moved;
+  RETURN_IF_ERROR(tx.Query(kSetState, {run_id, Name(from), Name(to), finished_at}, [&](const db::Row& row) {
+    moved.emplace();
+    moved->experiment_id = row.String(0);
+    moved->namespace_ = row.String(1);
+    moved->storage_state = StorageStateFromName(row.Text(2)).value_or(StorageState::kAvailable);
+    return absl::OkStatus();
+  }));
+  if (!moved.has_value()) {
+    RETURN_IF_ERROR(RunGet(tx, run_id).status());
+    return error::RunMoved(run_id);
+  }
+  const StorageState storage_state = moved->storage_state;
+  return RunCountsMove(tx, {moved->experiment_id, moved->namespace_, storage_state, from}, storage_state, to,
+                       1);
+}
+
 // Runs `sql`, in which $ids stands for the list of ids.
 absl::Status QueryRuns(db::Tx& tx, absl::string_view sql, const std::vector<std::string>& run_ids,
                        db::RowCallback on_row) {
@@ -122,7 +148,8 @@ absl::Status QueryRuns(db::Tx& tx, absl::string_view sql, const std::vector<std:
 }  // namespace
 
 const ListResource& RunResource() {
-  static constexpr ListResource resource = {"runs", "runs", "run_id", kFields, /*has_tags=*/true};
+  static const ListResource resource = {
+      "runs", "runs", "run_id", kFields, /*has_tags=*/true, /*has_metrics=*/true, &RunCells()};
   return resource;
 }
 
@@ -152,7 +179,7 @@ absl::Status RunInsert(db::Tx& tx, const RunRow& row, const RunConfigRow& config
       {row.run_id, config.spec_sha256, config.parameters, config.pipeline_root, config.plugins_input,
        config.cache_enabled ? 1 : 0, absl::ToInt64Microseconds(config.cache_max_age)}));
   RETURN_IF_ERROR(tx.ExecuteLater(kInsertFirstState, {row.run_id, Name(row.state), row.created_at}));
-  return CountersAdd(tx, kCounter, ExperimentCounter(row.experiment_id), 1);
+  return RunCountsAdd(tx, {row.experiment_id, row.namespace_, row.storage_state, row.state}, 1);
 }
 
 absl::StatusOr<RunRow> RunGet(db::Tx& tx, absl::string_view run_id) {
@@ -199,11 +226,8 @@ absl::StatusOr<std::map<std::string, std::vector<RunStateRow>>> RunStates(
   return states;
 }
 
-absl::Status RunList(db::Tx& tx, absl::string_view experiment_id, const ListQuery& query,
-                     Page<RunRow>& page) {
-  return query.Run(tx, kColumns, kColumnCount,
-                   experiment_id.empty() ? std::string(kCounter) : ExperimentCounter(experiment_id), Read,
-                   page);
+absl::Status RunList(db::Tx& tx, const ListQuery& query, Page<RunRow>& page) {
+  return query.Run(tx, kColumns, kColumnCount, /*counter=*/"", Read, page);
 }
 
 absl::StatusOr<std::vector<std::string>> RunIdsInState(db::Tx& tx, RunState state, int limit) {
@@ -221,12 +245,7 @@ absl::Status RunSetState(db::Tx& tx, absl::string_view run_id, RunState from, co
         absl::StrCat("run ", run_id, " may not move from ", Name(from), " to ", Name(to.state)));
   }
   const absl::Time finished_at = IsFinal(to.state) ? to.updated_at : absl::UnixEpoch();
-  const auto check = [&tx, run_id = std::string(run_id)](int64_t changed) -> absl::Status {
-    if (changed > 0) return absl::OkStatus();
-    RETURN_IF_ERROR(RunGet(tx, run_id).status());
-    return error::RunMoved(run_id);
-  };
-  RETURN_IF_ERROR(tx.ExecuteLater(kSetState, {run_id, Name(from), Name(to.state), finished_at}, check));
+  RETURN_IF_ERROR(MoveRun(tx, run_id, from, to.state, finished_at));
   if (IsFinal(to.state)) RETURN_IF_ERROR(RecurringRunReleaseFor(tx, run_id));
   return AppendState(tx, run_id, to);
 }
@@ -234,16 +253,38 @@ absl::Status RunSetState(db::Tx& tx, absl::string_view run_id, RunState from, co
 absl::Status RunReopen(db::Tx& tx, absl::string_view run_id, absl::Time at) {
   ASSIGN_OR_RETURN(const RunRow row, RunGet(tx, run_id));
   if (!MayReopen(row.state, RunState::kPending)) return error::RunNotRetryable(run_id, Name(row.state));
-  ASSIGN_OR_RETURN(
-      const int64_t changed,
-      tx.Execute(kSetState, {run_id, Name(row.state), Name(RunState::kPending), absl::UnixEpoch()}));
-  if (changed == 0) return error::RunMoved(run_id);
+  RETURN_IF_ERROR(MoveRun(tx, run_id, row.state, RunState::kPending, absl::UnixEpoch()));
   return AppendState(tx, run_id, {RunState::kPending, at, 0, ""});
 }
 
-absl::Status RunSetStorageState(db::Tx& tx, absl::string_view run_id, StorageState state) {
-  ASSIGN_OR_RETURN(const int64_t changed, tx.Execute(kSetStorageState, {run_id, Name(state)}));
-  return changed == 0 ? error::RunNotFound(run_id) : absl::OkStatus();
+absl::Status RunSetStorageState(db::Tx& tx, absl::string_view run_id, StorageState to) {
+  std::optional<RunRow> moved;
+  RETURN_IF_ERROR(tx.Query(kSetStorageState, {run_id, Name(to)}, [&](const db::Row& row) {
+    moved.emplace();
+    moved->experiment_id = row.String(0);
+    moved->namespace_ = row.String(1);
+    moved->state = RunStateFromName(row.Text(2)).value_or(RunState::kFailed);
+    return absl::OkStatus();
+  }));
+  if (!moved.has_value()) return RunGet(tx, run_id).status();
+  const StorageState from =
+      to == StorageState::kArchived ? StorageState::kAvailable : StorageState::kArchived;
+  return RunCountsMove(tx, {moved->experiment_id, moved->namespace_, from, moved->state}, to, moved->state,
+                       1);
+}
+
+absl::Status RunsArchive(db::Tx& tx, absl::string_view experiment_id) {
+  std::map<std::pair<std::string, RunState>, int64_t> moved;
+  RETURN_IF_ERROR(tx.Query(kArchiveExperiment, {experiment_id}, [&](const db::Row& row) {
+    ++moved[{row.String(0), RunStateFromName(row.Text(1)).value_or(RunState::kFailed)}];
+    return absl::OkStatus();
+  }));
+  for (const auto& [key, runs] : moved) {
+    const auto& [name_space, state] = key;
+    RETURN_IF_ERROR(RunCountsMove(tx, {experiment_id, name_space, StorageState::kAvailable, state},
+                                  StorageState::kArchived, state, runs));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status RunSetDescription(db::Tx& tx, absl::string_view run_id, absl::string_view description) {
@@ -259,7 +300,7 @@ absl::Status RunDelete(db::Tx& tx, absl::string_view run_id) {
   RETURN_IF_ERROR(TagsDelete(tx, run_id));
   RETURN_IF_ERROR(SpecDeleteUnused(tx, config.spec_sha256));
   if (!row.recurring_run_id.empty()) RETURN_IF_ERROR(RecurringRunRelease(tx, row.recurring_run_id));
-  return CountersAdd(tx, kCounter, ExperimentCounter(row.experiment_id), -1);
+  return RunCountsAdd(tx, {row.experiment_id, row.namespace_, row.storage_state, row.state}, -1);
 }
 
 }  // namespace penstock

@@ -34,8 +34,8 @@ absl::StatusOr<std::vector<RunStateRow>> RunStates(db::Tx& tx, absl::string_view
 absl::StatusOr<std::map<std::string, std::vector<RunStateRow>>> RunStates(
     db::Tx& tx, const std::vector<std::string>& run_ids);
 
-// `query` is unscoped, or scoped to `experiment_id` when that is not empty.
-absl::Status RunList(db::Tx& tx, absl::string_view experiment_id, const ListQuery& query, Page<RunRow>& page);
+// `query` is unscoped, or scoped to an experiment or a namespace. See ListQuery::Run.
+absl::Status RunList(db::Tx& tx, const ListQuery& query, Page<RunRow>& page);
 
 // Ids of at most `limit` runs in `state`, oldest first.
 absl::StatusOr<std::vector<std::string>> RunIdsInState(db::Tx& tx, RunState state, int limit);
@@ -49,9 +49,11 @@ absl::Status RunSetState(db::Tx& tx, absl::string_view run_id, RunState from, co
 // ABORTED if it is in another state, NOT_FOUND if there is none.
 absl::Status RunReopen(db::Tx& tx, absl::string_view run_id, absl::Time at);
 
-// NOT_FOUND.
-absl::Status RunSetStorageState(db::Tx& tx, absl::string_view run_id, StorageState state);
+// NOT_FOUND. The counts stay true.
+absl::Status RunSetStorageState(db::Tx& tx, absl::string_view run_id, StorageState to);
 absl::Status RunSetDescription(db::Tx& tx, absl::string_view run_id, absl::string_view description);
+// RunSetStorageState for all runs of an experiment that are available.
+absl::Status RunsArchive(db::Tx& tx, absl::string_view experiment_id);
 
 // Deletes the run and everything that belongs to it. NOT_FOUND.
 absl::Status RunDelete(db::Tx& tx, absl::string_view run_id);

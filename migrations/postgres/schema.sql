@@ -64,8 +64,11 @@ CREATE TABLE experiments (
   CONSTRAINT experiments_storage_state_check CHECK ((storage_state = ANY (ARRAY['AVAILABLE'::text, 'ARCHIVED'::text]))),
 );
 CREATE INDEX experiments_by_created_at ON experiments USING btree (created_at_us, experiment_id);
+CREATE INDEX experiments_by_description ON experiments USING btree (substr(description, 1, 128), experiment_id);
 CREATE INDEX experiments_by_last_run ON experiments USING btree (last_run_created_at_us, experiment_id);
 CREATE INDEX experiments_by_name ON experiments USING btree (name, experiment_id);
+CREATE INDEX experiments_by_namespace ON experiments USING btree (namespace, experiment_id);
+CREATE INDEX experiments_by_storage_state ON experiments USING btree (storage_state, experiment_id);
 
 CREATE TABLE leases (
   name TEXT COLLATE "C" NOT NULL,
@@ -91,7 +94,10 @@ CREATE TABLE pipeline_versions (
   CONSTRAINT pipeline_versions_spec_sha256_fkey FOREIGN KEY (spec_sha256) REFERENCES specs(spec_sha256),
 );
 CREATE INDEX pipeline_versions_by_created_at ON pipeline_versions USING btree (pipeline_id, created_at_us, pipeline_version_id);
+CREATE INDEX pipeline_versions_by_description ON pipeline_versions USING btree (pipeline_id, substr(description, 1, 128), pipeline_version_id);
 CREATE INDEX pipeline_versions_by_display_name ON pipeline_versions USING btree (pipeline_id, display_name, pipeline_version_id);
+CREATE INDEX pipeline_versions_by_id ON pipeline_versions USING btree (pipeline_id, pipeline_version_id);
+CREATE INDEX pipeline_versions_by_name ON pipeline_versions USING btree (pipeline_id, name, pipeline_version_id);
 CREATE INDEX pipeline_versions_by_spec ON pipeline_versions USING btree (spec_sha256);
 
 CREATE TABLE pipelines (
@@ -105,8 +111,10 @@ CREATE TABLE pipelines (
   CONSTRAINT pipelines_pkey PRIMARY KEY (pipeline_id),
 );
 CREATE INDEX pipelines_by_created_at ON pipelines USING btree (created_at_us, pipeline_id);
+CREATE INDEX pipelines_by_description ON pipelines USING btree (substr(description, 1, 128), pipeline_id);
 CREATE INDEX pipelines_by_display_name ON pipelines USING btree (display_name, pipeline_id);
 CREATE INDEX pipelines_by_name ON pipelines USING btree (name, pipeline_id);
+CREATE INDEX pipelines_by_namespace ON pipelines USING btree (namespace, pipeline_id);
 
 CREATE TABLE recurring_runs (
   recurring_run_id TEXT COLLATE "C" NOT NULL,
@@ -160,6 +168,14 @@ CREATE TABLE run_configs (
   CONSTRAINT run_configs_spec_sha256_fkey FOREIGN KEY (spec_sha256) REFERENCES specs(spec_sha256),
 );
 CREATE INDEX run_configs_by_spec ON run_configs USING btree (spec_sha256);
+
+CREATE TABLE run_counts (
+  scope TEXT COLLATE "C" NOT NULL,
+  storage_state TEXT COLLATE "C" NOT NULL,
+  state TEXT COLLATE "C" NOT NULL,
+  runs BIGINT NOT NULL,
+  CONSTRAINT run_counts_pkey PRIMARY KEY (scope, storage_state, state),
+) WITH (fillfactor=50);
 
 CREATE TABLE run_states (
   run_id TEXT COLLATE "C" NOT NULL,

@@ -63,9 +63,15 @@ CREATE TABLE experiments (
 
 CREATE INDEX experiments_by_created_at ON experiments (created_at_us, experiment_id);
 
+CREATE INDEX experiments_by_description ON experiments (substr(description, 1, 128), experiment_id);
+
 CREATE INDEX experiments_by_last_run ON experiments (last_run_created_at_us, experiment_id);
 
 CREATE INDEX experiments_by_name ON experiments (name, experiment_id);
+
+CREATE INDEX experiments_by_namespace ON experiments (namespace, experiment_id);
+
+CREATE INDEX experiments_by_storage_state ON experiments (storage_state, experiment_id);
 
 CREATE TABLE leases (
   name          TEXT    NOT NULL PRIMARY KEY,
@@ -89,7 +95,14 @@ CREATE TABLE pipeline_versions (
 
 CREATE INDEX pipeline_versions_by_created_at ON pipeline_versions (pipeline_id, created_at_us, pipeline_version_id);
 
+CREATE INDEX pipeline_versions_by_description
+  ON pipeline_versions (pipeline_id, substr(description, 1, 128), pipeline_version_id);
+
 CREATE INDEX pipeline_versions_by_display_name ON pipeline_versions (pipeline_id, display_name, pipeline_version_id);
+
+CREATE INDEX pipeline_versions_by_id ON pipeline_versions (pipeline_id, pipeline_version_id);
+
+CREATE INDEX pipeline_versions_by_name ON pipeline_versions (pipeline_id, name, pipeline_version_id);
 
 CREATE INDEX pipeline_versions_by_spec ON pipeline_versions (spec_sha256);
 
@@ -104,6 +117,8 @@ CREATE TABLE pipelines (
 );
 
 CREATE INDEX pipelines_by_created_at ON pipelines (created_at_us, pipeline_id);
+
+CREATE INDEX pipelines_by_description ON pipelines (substr(description, 1, 128), pipeline_id);
 
 CREATE INDEX pipelines_by_display_name ON pipelines (display_name, pipeline_id);
 
@@ -162,6 +177,14 @@ CREATE TABLE run_configs (
 
 CREATE INDEX run_configs_by_spec ON run_configs (spec_sha256);
 
+CREATE TABLE run_counts (
+  scope         TEXT    NOT NULL,
+  storage_state TEXT    NOT NULL,
+  state         TEXT    NOT NULL,
+  runs          INTEGER NOT NULL,
+  PRIMARY KEY (scope, storage_state, state)
+) WITHOUT ROWID;
+
 CREATE TABLE run_states (
   run_id        TEXT    NOT NULL REFERENCES runs (run_id) ON DELETE CASCADE,
   sequence      INTEGER NOT NULL,
@@ -190,13 +213,23 @@ CREATE TABLE runs (
   finished_at_us      INTEGER NOT NULL
 );
 
-CREATE INDEX runs_by_created_at ON runs (created_at_us, run_id);
+CREATE INDEX runs_by_created_at ON runs (storage_state, state, created_at_us, run_id);
 
-CREATE INDEX runs_by_display_name ON runs (display_name, run_id);
+CREATE INDEX runs_by_description ON runs (substr(description, 1, 128), run_id);
 
-CREATE INDEX runs_by_experiment ON runs (experiment_id, created_at_us, run_id);
+CREATE INDEX runs_by_display_name ON runs (storage_state, state, display_name, run_id);
 
-CREATE INDEX runs_by_state ON runs (state, created_at_us, run_id);
+CREATE INDEX runs_by_experiment_created_at ON runs (experiment_id, storage_state, state, created_at_us, run_id);
+
+CREATE INDEX runs_by_experiment_display_name ON runs (experiment_id, storage_state, state, display_name, run_id);
+
+CREATE INDEX runs_by_finished_at ON runs (finished_at_us, run_id);
+
+CREATE INDEX runs_by_namespace_created_at ON runs (namespace, storage_state, state, created_at_us, run_id);
+
+CREATE INDEX runs_by_recurring_run ON runs (recurring_run_id, run_id);
+
+CREATE INDEX runs_by_scheduled_at ON runs (scheduled_at_us, run_id);
 
 CREATE INDEX runs_unfinished_of_recurring ON runs (recurring_run_id)
   WHERE recurring_run_id <> '' AND state IN ('PENDING', 'RUNNING', 'CANCELING');

@@ -185,7 +185,7 @@ absl::Status RunList(Deps& deps, const api::ListRunsRequest& request, api::ListR
     if (!request.experiment_id().empty())
       RETURN_IF_ERROR(ExperimentGet(tx, request.experiment_id()).status());
     Page<RunRow> page;
-    RETURN_IF_ERROR(RunList(tx, request.experiment_id(), query, page));
+    RETURN_IF_ERROR(RunList(tx, query, page));
     RETURN_IF_ERROR(ReadRuns(tx, page.rows, [reply] { return reply->add_runs(); }));
     reply->set_total_size(static_cast<int32_t>(page.total_size));
     reply->set_next_page_token(page.next_page_token);

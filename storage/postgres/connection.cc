@@ -30,12 +30,14 @@ constexpr int kServerVersionMin = 150000;
 constexpr unsigned kByteaOid = 17;  // fixed in PostgreSQL's catalog
 
 // Plans are made once for each statement: every list walks an index, so the planner has nothing to gain from
-// the values, and must not choose a scan because a table was small when it looked.
+// the values, and must not choose a scan because a table was small when it looked; nor a bitmap or a sort
+// where an index has the order.
 constexpr char kSessionSettings[] =
     "SET client_encoding = 'UTF8'; SET standard_conforming_strings = on; SET client_min_messages = warning; "
     "SET statement_timeout = '30s'; SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = "
     "'30s'; "
-    "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off; "
+    "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off; "
+    "SET enable_sort = off; SET jit = off; "
     "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = "
     "'off'; "
     "SHOW server_encoding";

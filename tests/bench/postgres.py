@@ -34,7 +34,7 @@ FILL = f"""
       FROM generate_series(1, {RUNS_READ}) n;
     INSERT INTO run_configs SELECT run_id, 'spec', '{{}}', '' FROM runs;
     INSERT INTO run_states SELECT run_id, s, 'SUCCEEDED', created_at_us, 0, '' FROM runs, generate_series(1, 3) s;
-    INSERT INTO counters VALUES ('runs', {RUNS_READ});
+    INSERT INTO run_counts SELECT 'all', storage_state, state, COUNT(*) FROM runs GROUP BY storage_state, state;
 """
 
 

@@ -146,9 +146,9 @@ TEST_P(CopyContract, WhatMustNotBeMixedIsRefused) {
     EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
     EXPECT_THAT(std::string(status.message()), HasSubstr(std::string(text)));
   };
-  ASSERT_TRUE(target_->Write([](db::Tx& tx) { return CounterAdd(tx, "runs", 1); }).ok());
+  ASSERT_TRUE(target_->Write([](db::Tx& tx) { return CounterAdd(tx, "experiments", 1); }).ok());
   refused("counters has rows");
-  ASSERT_TRUE(target_->Write([](db::Tx& tx) { return CounterDelete(tx, "runs"); }).ok());
+  ASSERT_TRUE(target_->Write([](db::Tx& tx) { return CounterDelete(tx, "experiments"); }).ok());
 
   CopyOptions options;
   options.on_progress = [&](const CopiedTable& so_far) {

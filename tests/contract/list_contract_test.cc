@@ -9,10 +9,8 @@
 namespace penstock {
 namespace {
 
-using ::testing::AnyOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 class ListContract : public StoreTest {
  protected:
@@ -34,24 +32,8 @@ class ListContract : public StoreTest {
     ASSIGN_OR_RETURN(const ListQuery query,
                      ListQuery::Create(RunResource(), request, scope, store_->page_token_key()));
     Page<RunRow> page;
-    RETURN_IF_ERROR(store_->Read([&](db::Tx& tx) { return RunList(tx, experiment_id, query, page); }));
+    RETURN_IF_ERROR(store_->Read([&](db::Tx& tx) { return RunList(tx, query, page); }));
     return page;
-  }
-  // How the database would run `sql`, a line a step.
-  std::string PlanOf(const std::string& sql) {
-    std::string plan;
-    const db::Param values[] = {"a", "b", "c"};
-    const size_t count = absl::StrContains(sql, "$1") ? 1 : 0;
-    const absl::Status status = store_->Read([&](db::Tx& tx) {
-      plan.clear();
-      return tx.Query(absl::StrCat(OnPostgres() ? "EXPLAIN " : "EXPLAIN QUERY PLAN ", sql),
-                      db::Params(values, count), [&](const db::Row& row) {
-                        absl::StrAppend(&plan, row.Text(OnPostgres() ? 0 : 3), "\n");
-                        return absl::OkStatus();
-                      });
-    });
-    EXPECT_TRUE(status.ok()) << status;
-    return plan;
   }
   static std::vector<std::string> Ids(const Page<RunRow>& page) {
     std::vector<std::string> ids;
@@ -221,31 +203,6 @@ TEST_P(ListContract, SqlInNamesAndFiltersIsText) {
        R"({"predicates":[{"operation":"EQUALS","key":"name","stringValue":"'; DROP TABLE runs; --"}]})"});
   ASSERT_TRUE(page.ok());
   EXPECT_THAT(Ids(*page), ElementsAre("x"));
-}
-
-// The plan of the pages that clients ask for every day walks one index and sorts nothing.
-TEST_P(ListContract, EverydayPagesWalkAnIndex) {
-  const std::pair<ListRequest, std::string> cases[] = {
-      {{20, "", "", ""}, ""},
-      {{20, "", "created_at desc", ""}, ""},
-      {{20, "", "created_at desc", ""}, "exp"},
-      {{20, "", "name", ""}, ""},
-      {{20, "", "id desc", ""}, ""},
-      {{20, "", "created_at desc",
-        R"({"predicates":[{"operation":1,"key":"state","stringValue":"RUNNING"}]})"},
-       ""},
-  };
-  for (const auto& [request, experiment] : cases) {
-    std::optional<ListScope> scope;
-    if (!experiment.empty()) scope = ListScope{"experiment_id", experiment};
-    const auto query = ListQuery::Create(RunResource(), request, scope, store_->page_token_key());
-    ASSERT_TRUE(query.ok());
-    const std::string plan = PlanOf(query->RowsSql("run_id"));
-    for (const char* word : {"TEMP B-TREE", "Sort", "Seq Scan"}) {
-      EXPECT_THAT(plan, Not(HasSubstr(word))) << request.sort_by << "\n" << plan;
-    }
-    EXPECT_THAT(plan, AnyOf(HasSubstr("INDEX"), HasSubstr("Index"))) << plan;
-  }
 }
 
 }  // namespace

@@ -48,9 +48,14 @@ constexpr const char* kInserts[] = {
     "INSERT INTO run_states VALUES (?1, 1, 'PENDING', ?2, 0, '')",
     "UPDATE experiments SET last_run_created_at_us = ?2 "
     "WHERE experiment_id = '00000000-0000-7000-8000-000000000001' AND last_run_created_at_us < ?2",
-    "UPDATE counters SET value = value + 1 WHERE name = 'runs'",
-    "UPDATE counters SET value = value + 1 WHERE name = "
-    "'runs/experiment/00000000-0000-7000-8000-000000000001'",
+    "UPDATE run_counts SET runs = runs + 1 WHERE scope = 'all' AND storage_state = 'AVAILABLE' AND state = "
+    "'PENDING'",
+    "UPDATE run_counts SET runs = runs + 1 WHERE scope = 'experiment/00000000-0000-7000-8000-000000000001' "
+    "AND "
+    "storage_state = 'AVAILABLE' AND state = 'PENDING'",
+    "UPDATE run_counts SET runs = runs + 1 WHERE scope = 'namespace/' AND storage_state = 'AVAILABLE' AND "
+    "state = "
+    "'PENDING'",
 };
 
 // What the runs belong to.

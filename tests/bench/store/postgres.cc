@@ -47,9 +47,10 @@ constexpr std::pair<const char*, const char*> kInserts[] = {
     {"state",
      "INSERT INTO run_states (run_id, sequence, state, updated_at_us, error_code, error_message) "
      "VALUES ($1, 1, 'PENDING', $2, 0, '')"},
-    {"counters",
-     "INSERT INTO counters (name, value) VALUES ('runs', 1), ($1, 1) "
-     "ON CONFLICT (name) DO UPDATE SET value = counters.value + excluded.value"},
+    {"counts",
+     "INSERT INTO run_counts (scope, storage_state, state, runs) VALUES ('all', 'AVAILABLE', 'PENDING', 1), "
+     "($1, 'AVAILABLE', 'PENDING', 1), ('namespace/', 'AVAILABLE', 'PENDING', 1) "
+     "ON CONFLICT (scope, storage_state, state) DO UPDATE SET runs = run_counts.runs + excluded.runs"},
 };
 
 // One connection that inserts runs, a transaction each.
@@ -65,7 +66,7 @@ class RawInserter {
     work.exec_prepared("run", id, kExperiment, now_us);
     work.exec_prepared("config", id, kSpec);
     work.exec_prepared("state", id, now_us);
-    work.exec_prepared("counters", absl::StrCat("runs/experiment/", kExperiment));
+    work.exec_prepared("counts", absl::StrCat("experiment/", kExperiment));
     work.commit();
   }
 
@@ -125,15 +126,23 @@ Json PostgresReads(const std::string& url, int64_t runs, int rounds) {
       "run_id, experiment_id, namespace, display_name, description, storage_state, state, service_account, "
       "pipeline_id, pipeline_version_id, recurring_run_id, created_at_us, scheduled_at_us, finished_at_us";
   connection.prepare("get", absl::StrCat("SELECT ", columns, " FROM runs WHERE run_id = $1"));
-  connection.prepare("count", "SELECT value FROM counters WHERE name = 'runs'");
+  connection.prepare("count",
+                     "SELECT storage_state, state, runs FROM run_counts WHERE scope = 'all' AND runs > 0");
 
   auto first = ListQuery::Create(RunResource(), {20, "", "created_at desc", ""}, std::nullopt,
                                  (*store)->page_token_key());
   Check(first.status());
-  connection.prepare("first", first->RowsSql(columns));
+  // The states of the filling.
+  std::vector<std::string> arms;
+  for (const char* state : {"SUCCEEDED", "FAILED"}) {
+    arms.push_back(absl::StrCat("SELECT ", columns,
+                                " FROM runs WHERE storage_state = 'AVAILABLE' AND state = '", state, "'"));
+  }
+  connection.prepare("first", absl::StrCat(arms[0], " UNION ALL ", arms[1],
+                                           " ORDER BY created_at_us DESC, run_id DESC LIMIT 21"));
   auto run_list = [&](const ListQuery& query) {
     Page<RunRow> page;
-    Check((*store)->Read([&](db::Tx& tx) { return RunList(tx, "", query, page); }));
+    Check((*store)->Read([&](db::Tx& tx) { return RunList(tx, query, page); }));
     if (page.rows.size() != 20) Check(absl::InternalError("a page is short"));
   };
   std::map<std::string, std::vector<double>> ms;
