@@ -13,7 +13,6 @@
 namespace penstock {
 
 using engine_internal::IsTransient;
-using engine_internal::kSchedulerLease;
 
 namespace {
 

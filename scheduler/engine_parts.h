@@ -7,9 +7,6 @@
 
 namespace penstock::engine_internal {
 
-// Whoever holds it drives the runs of the database and decides its ticks.
-inline constexpr char kSchedulerLease[] = "scheduler";
-
 // As it is stored.
 absl::string_view OutcomeName(AttemptOutcome outcome);
 

@@ -10,7 +10,7 @@
 
 namespace penstock {
 
-// Held by the scheduler that drives the runs.
+// Whoever holds it drives the runs of the database and decides its ticks.
 inline constexpr char kSchedulerLease[] = "scheduler";
 
 // The lease as it stands, whether it has expired or not; nothing if nobody has ever held it.

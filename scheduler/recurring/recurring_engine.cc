@@ -23,7 +23,6 @@
 
 namespace penstock {
 
-using engine_internal::kSchedulerLease;
 
 namespace {
 
