@@ -1,6 +1,7 @@
 // What PostgreSQL alone can do to a store: end its connections, say nothing, be named by a URL with a
 // password.
 #include <atomic>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -135,6 +136,29 @@ TEST_P(PostgresTest, HintsOfAnotherProcessAreHeardAgainAfterALoss) {
     EXPECT_TRUE(is_heard(key)) << key;
   }
   (*other)->notifier().StopListening(Topic::kRuns);
+}
+
+TEST_P(PostgresTest, HintsOfAnotherProcessKeepTheirTopic) {
+  auto other = Store::Open(postgres_url_, clock_);
+  ASSERT_TRUE(other.ok()) << other.status();
+  absl::Mutex mutex;
+  std::set<std::string> heard;
+  for (const Topic topic : {Topic::kRuns, Topic::kRecurringRuns}) {
+    (*other)->notifier().Listen(topic, [&mutex, &heard, topic](absl::string_view key) {
+      absl::MutexLock lock(&mutex);
+      heard.insert(absl::StrCat(topic == Topic::kRuns ? "run " : "recurring run ", key));
+    });
+  }
+  const auto both = [&] { return heard.count("run a") + heard.count("recurring run b") == 2; };
+  absl::MutexLock lock(&mutex);
+  for (int i = 0; i < 300 && !both(); ++i) {
+    mutex.Unlock();
+    store_->notifier().Notify(Topic::kRuns, "a");
+    store_->notifier().Notify(Topic::kRecurringRuns, "b");
+    mutex.Lock();
+    mutex.AwaitWithTimeout(absl::Condition(&both), absl::Milliseconds(100));
+  }
+  EXPECT_THAT(heard, ::testing::UnorderedElementsAre("run a", "recurring run b"));
 }
 
 TEST(PostgresUrlTest, PasswordsAreNotShown) {
