@@ -22,7 +22,9 @@ CREATE TABLE artifacts (
   custom_path TEXT COLLATE "C" NOT NULL,
   metadata TEXT COLLATE "C" NOT NULL,
   created_at_us BIGINT NOT NULL,
-  import_key TEXT COLLATE "C" NOT NULL,
+  content_sha256 TEXT COLLATE "C" NOT NULL DEFAULT ''::text,
+  content_stat TEXT COLLATE "C" NOT NULL DEFAULT ''::text,
+  import_key TEXT COLLATE "C" NOT NULL DEFAULT ''::text,
   CONSTRAINT artifacts_pkey PRIMARY KEY (artifact_id),
   CONSTRAINT artifacts_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs(run_id) ON DELETE CASCADE,
 );
@@ -162,7 +164,9 @@ CREATE TABLE run_configs (
   spec_sha256 TEXT COLLATE "C" NOT NULL,
   parameters TEXT COLLATE "C" NOT NULL,
   pipeline_root TEXT COLLATE "C" NOT NULL,
-  plugins_input TEXT NOT NULL,
+  plugins_input TEXT NOT NULL DEFAULT ''::text,
+  cache_enabled BIGINT NOT NULL DEFAULT 1,
+  cache_max_age_us BIGINT NOT NULL DEFAULT 0,
   CONSTRAINT run_configs_pkey PRIMARY KEY (run_id),
   CONSTRAINT run_configs_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs(run_id) ON DELETE CASCADE,
   CONSTRAINT run_configs_spec_sha256_fkey FOREIGN KEY (spec_sha256) REFERENCES specs(spec_sha256),
@@ -176,6 +180,15 @@ CREATE TABLE run_counts (
   runs BIGINT NOT NULL,
   CONSTRAINT run_counts_pkey PRIMARY KEY (scope, storage_state, state),
 ) WITH (fillfactor=50);
+
+CREATE TABLE run_requests (
+  request_id TEXT COLLATE "C" NOT NULL,
+  run_id TEXT COLLATE "C" NOT NULL,
+  request_sha256 TEXT COLLATE "C" NOT NULL,
+  created_at_us BIGINT NOT NULL,
+  CONSTRAINT run_requests_pkey PRIMARY KEY (request_id),
+);
+CREATE INDEX run_requests_by_created_at ON run_requests USING btree (created_at_us);
 
 CREATE TABLE run_states (
   run_id TEXT COLLATE "C" NOT NULL,
@@ -207,10 +220,15 @@ CREATE TABLE runs (
   CONSTRAINT runs_state_check CHECK ((state = ANY (ARRAY['PENDING'::text, 'RUNNING'::text, 'SUCCEEDED'::text, 'FAILED'::text, 'CANCELING'::text, 'CANCELED'::text]))),
   CONSTRAINT runs_storage_state_check CHECK ((storage_state = ANY (ARRAY['AVAILABLE'::text, 'ARCHIVED'::text]))),
 );
-CREATE INDEX runs_by_created_at ON runs USING btree (created_at_us, run_id);
-CREATE INDEX runs_by_display_name ON runs USING btree (display_name, run_id);
-CREATE INDEX runs_by_experiment ON runs USING btree (experiment_id, created_at_us, run_id);
-CREATE INDEX runs_by_state ON runs USING btree (state, created_at_us, run_id);
+CREATE INDEX runs_by_created_at ON runs USING btree (storage_state, state, created_at_us, run_id);
+CREATE INDEX runs_by_description ON runs USING btree (substr(description, 1, 128), run_id);
+CREATE INDEX runs_by_display_name ON runs USING btree (storage_state, state, display_name, run_id);
+CREATE INDEX runs_by_experiment_created_at ON runs USING btree (experiment_id, storage_state, state, created_at_us, run_id);
+CREATE INDEX runs_by_experiment_display_name ON runs USING btree (experiment_id, storage_state, state, display_name, run_id);
+CREATE INDEX runs_by_finished_at ON runs USING btree (finished_at_us, run_id);
+CREATE INDEX runs_by_namespace_created_at ON runs USING btree (namespace, storage_state, state, created_at_us, run_id);
+CREATE INDEX runs_by_recurring_run ON runs USING btree (recurring_run_id, run_id);
+CREATE INDEX runs_by_scheduled_at ON runs USING btree (scheduled_at_us, run_id);
 CREATE INDEX runs_unfinished_of_recurring ON runs USING btree (recurring_run_id) WHERE ((recurring_run_id <> ''::text) AND (state = ANY (ARRAY['PENDING'::text, 'RUNNING'::text, 'CANCELING'::text])));
 
 CREATE TABLE schedule_ticks (
@@ -275,9 +293,8 @@ CREATE TABLE task_attempts (
   started_at_us BIGINT NOT NULL,
   finished_at_us BIGINT NOT NULL,
   holder TEXT COLLATE "C" NOT NULL DEFAULT ''::text,
-  holder TEXT COLLATE "C" NOT NULL,
-  environment TEXT COLLATE "C" NOT NULL,
-  packages TEXT COLLATE "C" NOT NULL,
+  environment TEXT COLLATE "C" NOT NULL DEFAULT ''::text,
+  packages TEXT COLLATE "C" NOT NULL DEFAULT ''::text,
   CONSTRAINT task_attempts_outcome_check CHECK ((outcome = ANY (ARRAY[''::text, 'SUCCEEDED'::text, 'FAILED'::text, 'TIMED_OUT'::text, 'CANCELED'::text, 'LOST'::text]))),
   CONSTRAINT task_attempts_pkey PRIMARY KEY (run_id, task_id, number),
   CONSTRAINT task_attempts_run_id_task_id_fkey FOREIGN KEY (run_id, task_id) REFERENCES tasks(run_id, task_id) ON DELETE CASCADE,
@@ -319,7 +336,8 @@ CREATE TABLE tasks (
   finished_at_us BIGINT NOT NULL,
   iteration BIGINT NOT NULL DEFAULT '-1'::integer,
   wake_at_us BIGINT NOT NULL DEFAULT 0,
-  attempts_before BIGINT NOT NULL,
+  attempts_before BIGINT NOT NULL DEFAULT 0,
+  cache_decision TEXT COLLATE "C" NOT NULL DEFAULT ''::text,
   CONSTRAINT tasks_pkey PRIMARY KEY (run_id, task_id),
   CONSTRAINT tasks_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs(run_id) ON DELETE CASCADE,
   CONSTRAINT tasks_state_check CHECK ((state = ANY (ARRAY['PENDING'::text, 'RUNNING'::text, 'SUCCEEDED'::text, 'SKIPPED'::text, 'FAILED'::text, 'CANCELING'::text, 'CANCELED'::text]))),

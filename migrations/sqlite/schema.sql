@@ -21,7 +21,7 @@ CREATE TABLE artifacts (
   custom_path    TEXT    NOT NULL,
   metadata       TEXT    NOT NULL,
   created_at_us  INTEGER NOT NULL
-, import_key TEXT NOT NULL DEFAULT '');
+, content_sha256 TEXT NOT NULL DEFAULT '', content_stat TEXT NOT NULL DEFAULT '', import_key TEXT NOT NULL DEFAULT '');
 
 CREATE INDEX artifacts_by_import ON artifacts (import_key, artifact_id) WHERE import_key <> '';
 
@@ -124,6 +124,8 @@ CREATE INDEX pipelines_by_display_name ON pipelines (display_name, pipeline_id);
 
 CREATE INDEX pipelines_by_name ON pipelines (name, pipeline_id);
 
+CREATE INDEX pipelines_by_namespace ON pipelines (namespace, pipeline_id);
+
 CREATE TABLE recurring_runs (
   recurring_run_id    TEXT    NOT NULL PRIMARY KEY,
   experiment_id       TEXT    NOT NULL,
@@ -173,7 +175,7 @@ CREATE TABLE run_configs (
   spec_sha256   TEXT NOT NULL REFERENCES specs (spec_sha256),
   parameters    TEXT NOT NULL,
   pipeline_root TEXT NOT NULL
-, plugins_input TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
+, plugins_input TEXT NOT NULL DEFAULT '', cache_enabled INTEGER NOT NULL DEFAULT 1, cache_max_age_us INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
 
 CREATE INDEX run_configs_by_spec ON run_configs (spec_sha256);
 
@@ -184,6 +186,15 @@ CREATE TABLE run_counts (
   runs          INTEGER NOT NULL,
   PRIMARY KEY (scope, storage_state, state)
 ) WITHOUT ROWID;
+
+CREATE TABLE run_requests (
+  request_id     TEXT NOT NULL PRIMARY KEY,
+  run_id         TEXT NOT NULL,
+  request_sha256 TEXT NOT NULL,
+  created_at_us  INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE INDEX run_requests_by_created_at ON run_requests (created_at_us);
 
 CREATE TABLE run_states (
   run_id        TEXT    NOT NULL REFERENCES runs (run_id) ON DELETE CASCADE,
@@ -330,7 +341,7 @@ CREATE TABLE tasks (
   error_message  TEXT    NOT NULL,
   created_at_us  INTEGER NOT NULL,
   started_at_us  INTEGER NOT NULL,
-  finished_at_us INTEGER NOT NULL, iteration INTEGER NOT NULL DEFAULT -1, wake_at_us INTEGER NOT NULL DEFAULT 0, attempts_before INTEGER NOT NULL DEFAULT 0,
+  finished_at_us INTEGER NOT NULL, iteration INTEGER NOT NULL DEFAULT -1, wake_at_us INTEGER NOT NULL DEFAULT 0, attempts_before INTEGER NOT NULL DEFAULT 0, cache_decision TEXT NOT NULL DEFAULT '',
   PRIMARY KEY (run_id, task_id)
 ) WITHOUT ROWID;
 

@@ -64,7 +64,7 @@ struct LaunchSpec {
   std::string executor_output_path;      // JSON the kfp executor leaves; may stay absent
   std::vector<OutputFile> parameter_files;
   std::vector<InputContent> inputs;
-  std::string shared_dir;  // that attempts of the run share, made by the executor; empty: none
+  std::string shared_dir;             // that attempts of the run share, made by the executor; empty: none
   std::vector<OutputFile> artifacts;  // whose content is to be told apart; none if nobody asks
   absl::Duration timeout = absl::InfiniteDuration();
   ResourceRequest resources;

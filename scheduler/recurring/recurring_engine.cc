@@ -23,7 +23,6 @@
 
 namespace penstock {
 
-
 namespace {
 
 constexpr absl::Duration kErrorPause = absl::Milliseconds(500);

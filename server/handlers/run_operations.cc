@@ -207,7 +207,7 @@ absl::Status RunsApply(Deps& deps, const ApplyToRunsRequest& request, ApplyToRun
     Page<RunRow> page;
     const auto apply = [&](db::Tx& tx) -> absl::Status {
       *reply = before;
-      RETURN_IF_ERROR(RunList(tx, request.experiment_id(), query, page));
+      RETURN_IF_ERROR(RunList(tx, query, page));
       const absl::Time now = deps.clock.Now();
       for (const RunRow& row : page.rows) {
         bool changed = false;

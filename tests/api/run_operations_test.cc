@@ -3,6 +3,7 @@
 #include <string>
 #include <thread>
 
+#include "common/status_macros.h"
 #include "penstock/v1/run_operations.grpc.pb.h"
 #include "tests/api/server_fixture.h"
 

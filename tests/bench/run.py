@@ -302,7 +302,8 @@ def python_tasks(bench: Bench) -> None:
 BENCHES: Dict[str, Callable[[Bench], None]] = {
     function.__name__: function
     for function in (noop_tasks, cache_hits, first_task_latency, create_run, python_tasks, read_100k,
-                     create_run_postgres, read_1m_postgres, noop_tasks_postgres, copy, schedules, idle, large_runs, rest_cost)}
+                     rest_cost, create_run_postgres, read_1m_postgres, noop_tasks_postgres, copy, schedules, idle,
+                     large_runs)}
 
 
 def main() -> int:

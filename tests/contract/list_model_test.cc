@@ -202,7 +202,7 @@ class ListModel : public StoreTest {
       } else {
         runs_.push_back(row.run_id);
       }
-      if (i == 100) Write([&](db::Tx& tx) { return ExperimentArchive(tx, experiments_[0]); });
+      if (i == 100) Write([&](db::Tx& tx) { return ExperimentArchive(tx, experiments_[0], clock_.Now()); });
     }
   }
 

@@ -82,7 +82,8 @@ def test_many_runs_are_archived_and_deleted(server, unique):
 
 
 @pytest.mark.parametrize('request_', [
-    {}, {'action': 'DELETE'}, {'action': 'DELETE', 'all': True, 'filter': tagged('a', 'b')}, {'action': 'TAG', 'all': True},
+    {}, {'action': 'DELETE'}, {'action': 'DELETE', 'all': True, 'filter': tagged('a', 'b')},
+    {'action': 'TAG', 'all': True},
     {'action': 'ARCHIVE', 'filter': 'no filter'}, {'action': 'NOTHING', 'all': True},
 ])
 def test_many_runs_have_to_be_meant(server, request_):

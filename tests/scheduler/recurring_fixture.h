@@ -150,7 +150,7 @@ class RecurringEngineTest : public StoreTest {
     do {
       const auto query = ListQuery::Create(RunResource(), request, std::nullopt, store_->page_token_key());
       Page<RunRow> page;
-      EXPECT_TRUE(store_->Read([&](db::Tx& tx) { return RunList(tx, "", *query, page); }).ok());
+      EXPECT_TRUE(store_->Read([&](db::Tx& tx) { return RunList(tx, *query, page); }).ok());
       runs.insert(runs.end(), page.rows.begin(), page.rows.end());
       request.page_token = page.next_page_token;
     } while (!request.page_token.empty());
