@@ -35,6 +35,7 @@ type fakeServer struct {
 	penstock.UnimplementedArtifactContentServiceServer
 	penstock.UnimplementedMetricsExpositionServiceServer
 	penstock.UnimplementedScheduleServiceServer
+	penstock.UnimplementedRunStatusServiceServer
 
 	answer       func(method string, request proto.Message) (proto.Message, error)
 	readLog      func(*penstock.ReadTaskLogRequest, grpc.ServerStreamingServer[penstock.LogChunk]) error
@@ -44,6 +45,20 @@ type fakeServer struct {
 	method   string
 	request  proto.Message
 	metadata metadata.MD
+}
+
+// fakeOperations has methods of the same names as other services; its unary calls are intercepted, too.
+type fakeOperations struct {
+	penstock.UnimplementedRunOperationsServiceServer
+}
+
+func (fakeOperations) WatchRun(_ *penstock.WatchRunRequest, s grpc.ServerStreamingServer[kfp.Run]) error {
+	return s.Send(&kfp.Run{RunId: "r"})
+}
+
+func (fakeOperations) WatchRuns(_ *penstock.WatchRunsRequest,
+	s grpc.ServerStreamingServer[penstock.RunListChange]) error {
+	return s.Send(&penstock.RunListChange{RemovedRunIds: []string{"r"}})
 }
 
 // intercept answers all unary calls, so that no method needs code of its own.
@@ -99,6 +114,8 @@ func (f *fakeServer) startAt(t *testing.T, path string) string {
 	penstock.RegisterArtifactContentServiceServer(server, f)
 	penstock.RegisterMetricsExpositionServiceServer(server, f)
 	penstock.RegisterScheduleServiceServer(server, f)
+	penstock.RegisterRunOperationsServiceServer(server, &fakeOperations{})
+	penstock.RegisterRunStatusServiceServer(server, f)
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(server.Stop)
 	return "unix:" + path

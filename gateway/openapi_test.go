@@ -25,8 +25,8 @@ type apiOperation struct {
 	OperationID string `json:"operationId"`
 	Consumes    []string
 	Parameters  []struct {
-		Name, In, Type string
-		Schema         map[string]any
+		Name, In, Type, Format string
+		Schema                 map[string]any
 	}
 	Responses map[string]any
 }
@@ -86,10 +86,13 @@ func exampleOf(operation apiOperation) (query, body string, headers []string) {
 	for _, parameter := range operation.Parameters {
 		switch {
 		case parameter.In == "query" && parameter.Type == "string" && parameter.Name != "tags" &&
-			!strings.HasPrefix(parameter.Name, "propagation"):
+			!strings.HasPrefix(parameter.Name, "propagation") && !strings.Contains(parameter.Name, "periodic_schedule"):
 			value := "x"
 			if parameter.Name == "resource_key.type" {
 				value = "PIPELINE"
+			}
+			if parameter.Format == "date-time" {
+				value = "2030-01-02T03:04:05Z"
 			}
 			query += parameter.Name + "=" + value + "&"
 		case parameter.In == "body":

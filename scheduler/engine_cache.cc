@@ -164,6 +164,10 @@ void Engine::SetUpCache(ActiveRun& run, const LoadedRun& loaded) {
 // Where a task goes that became ready: to be looked up in the cache, or to be started.
 void Engine::Enqueue(ActiveRun& run, int task) {
   const RunSnapshot& snapshot = run.snapshot;
+  if (IsImport(snapshot, task)) {
+    run.imports.push_back(task);
+    return;
+  }
   // What failed once and is tried again ran for a reason.
   if (!run.asks_for_cache || snapshot.tasks[task].attempts > 0 || !WantsCache(snapshot, task)) {
     run.ready.push_back(task);

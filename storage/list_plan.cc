@@ -161,14 +161,14 @@ std::string ListPlan::PositionSql(From from, const std::optional<ListPosition>& 
 }
 
 std::string ListPlan::WalkSql(const Walk& walk, absl::string_view select, int64_t limit, From from,
-                              const std::optional<ListPosition>& after, ListSql& sql) const {
+                              const std::optional<ListPosition>& after, ListSql& sql, bool in_order) const {
   const std::string position = PositionSql(from, after, sql);
   std::vector<std::string> arms;
   if (!walk.by_cells) arms.push_back(ArmSql(walk, select, nullptr, position, sql));
   for (const ListCounts::Cell& cell : counts_.cells()) {
     if (walk.by_cells) arms.push_back(ArmSql(walk, select, &cell, position, sql));
   }
-  return absl::StrCat(absl::StrJoin(arms, " UNION ALL "), ByOrder(from), " LIMIT ", limit);
+  return absl::StrCat(absl::StrJoin(arms, " UNION ALL "), in_order ? ByOrder(from) : "", " LIMIT ", limit);
 }
 
 std::string ListPlan::OthersSql(const Walk& walk, ListSql& sql) const {
@@ -205,7 +205,7 @@ absl::StatusOr<bool> ListPlan::RunWalk(const Walk& walk, int limit, From from,
   if (!walk.passes_over || delivered_ == wanted) return true;
   int64_t rows = 0;
   ListSql sql;
-  const std::string inner = WalkSql(walk, id, bound, from, after, sql);
+  const std::string inner = WalkSql(walk, id, bound, from, after, sql, /*in_order=*/!walk.by_cells);
   RETURN_IF_ERROR(tx_.Query(absl::StrCat("SELECT COUNT(*) FROM (", inner, ") AS m"), sql.params(),
                             [&](const db::Row& row) {
                               rows = row.Int64(0);

@@ -68,7 +68,7 @@ class ListPlan {
   std::string ArmSql(const Walk& walk, absl::string_view select, const ListCounts::Cell* cell,
                      const std::string& position, ListSql& sql) const;
   std::string WalkSql(const Walk& walk, absl::string_view select, int64_t limit, From from,
-                      const std::optional<ListPosition>& after, ListSql& sql) const;
+                      const std::optional<ListPosition>& after, ListSql& sql, bool in_order = true) const;
   std::string OthersSql(const Walk& walk, ListSql& sql) const;
   double ExpectedWalk(const Walk& walk, int limit) const;
   absl::StatusOr<bool> RunWalk(const Walk& walk, int limit, From from,

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_join.h"
 #include "common/limits.h"
+#include "kubeflow/pipelines/v2beta1/auth.grpc.pb.h"
 #include "server/data_dir.h"
 #include "server/gateway_process.h"
 #include "tests/api/server_fixture.h"
@@ -206,12 +207,12 @@ TEST_P(ApiTest, ManyCallersAtOnceAreAllAcknowledgedAndKept) {
 }
 
 TEST_P(ApiTest, WhatIsNotServedSaysSo) {
-  const auto reports = api::ReportService::NewStub(channel_);
+  const auto auth = api::AuthService::NewStub(channel_);
   google::protobuf::Empty reply;
   const grpc::Status status =
-      Call(*reports, &api::ReportService::Stub::ReportWorkflow, api::ReportWorkflowRequest(), &reply);
+      Call(*auth, &api::AuthService::Stub::Authorize, api::AuthorizeRequest(), &reply);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
-  EXPECT_THAT(status.error_message(), HasSubstr("ReportWorkflow is not served yet"));
+  EXPECT_THAT(status.error_message(), HasSubstr("Authorize is not served yet"));
 }
 
 TEST_P(ApiTest, ALogOfATaskThatDidNotStartIsNotFound) {

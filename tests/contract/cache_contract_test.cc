@@ -118,7 +118,8 @@ TEST_P(CacheContract, AnArtifactStaysAsLongAsARunHasIt) {
   ASSERT_TRUE(store_
                   ->Write([&](db::Tx& tx) -> absl::Status {
                     ASSIGN_OR_RETURN(id, ArtifactIdReserve(tx, 1));
-                    ArtifactRow artifact{id, "a", "m", "", "", "uri", "", "{}", clock_.Now(), "sha", "stat"};
+                    ArtifactRow artifact{id, "a",  "m",          "", "",    "uri",
+                                         "", "{}", clock_.Now(), "", "sha", "stat"};
                     RETURN_IF_ERROR(ArtifactInsert(tx, artifact));
                     for (const char* run : {"a", "b"}) {
                       RETURN_IF_ERROR(ArtifactTaskInsert(tx, run, {"t", Direction::kOutput, "m", 0, id}));
