@@ -168,7 +168,11 @@ std::string ListPlan::WalkSql(const Walk& walk, absl::string_view select, int64_
   for (const ListCounts::Cell& cell : counts_.cells()) {
     if (walk.by_cells) arms.push_back(ArmSql(walk, select, &cell, position, sql));
   }
-  return absl::StrCat(absl::StrJoin(arms, " UNION ALL "), in_order ? ByOrder(from) : "", " LIMIT ", limit);
+  const std::string end = absl::StrCat(in_order ? ByOrder(from) : "", " LIMIT ", limit);
+  if (arms.size() > 1 && !tx_.MergesUnions()) {
+    for (std::string& arm : arms) arm = absl::StrCat("(", arm, end, ")");
+  }
+  return absl::StrCat(absl::StrJoin(arms, " UNION ALL "), end);
 }
 
 std::string ListPlan::OthersSql(const Walk& walk, ListSql& sql) const {

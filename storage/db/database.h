@@ -76,6 +76,10 @@ class Tx {
   // Runs a query and calls `callback` for each row; an error from the callback ends it and is returned.
   virtual absl::Status Query(absl::string_view sql, Params params, RowCallback callback) = 0;
 
+  // Whether an ordered UNION ALL of ranges of indexes is merged as it is read. Where it is not, each range
+  // has to have an order and a LIMIT of its own, or all of it is read and sorted.
+  virtual bool MergesUnions() const { return true; }
+
   // Runs a statement that gives no rows when the driver likes, but before any later statement and before the
   // commit: a database across a network takes many in one round trip. `check`, if given, then hears how many
   // rows it changed; it may use the transaction. An error of either is returned by this call, by a later

@@ -212,7 +212,7 @@ TEST_P(ApiTest, WhatIsNotServedSaysSo) {
   const grpc::Status status =
       Call(*auth, &api::AuthService::Stub::Authorize, api::AuthorizeRequest(), &reply);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
-  EXPECT_THAT(status.error_message(), HasSubstr("Authorize is not served yet"));
+  EXPECT_THAT(status.error_message(), HasSubstr("AuthService.Authorize is declared and not served"));
 }
 
 TEST_P(ApiTest, ALogOfATaskThatDidNotStartIsNotFound) {
