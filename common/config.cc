@@ -50,10 +50,10 @@ constexpr Setting kSettings[] = {
     {"cache_max_age_s", "0", "SECONDS", "for how long it may be taken; 0: for ever"},
     {"active_runs_max", "500", "N", "runs driven at once; the others wait"},
     {"package_url_hosts", "storage.googleapis.com,s3.amazonaws.com,github.com,raw.githubusercontent.com",
-     "HOST,...", "hosts that a package_url may name; *.example.com is any below it, * is any, none is off"},
+     "HOST,...", "hosts that a package_url may name (*.example.com: any below it; *: any; none: no URL)"},
     {"package_url_allow_http", "off", "on|off", "whether a package_url may be http, not only https"},
     {"package_url_allow_private", "off", "on|off",
-     "whether a package_url may lead to an address outside the public internet, this machine too"},
+     "whether a package_url may lead to this machine or a private network"},
     {"package_url_timeout_s", "30", "SECONDS", "how long the fetch of a package_url may take"},
     {"log_level", "info", "LEVEL", "trace, debug, info, warn, error or off"},
     {"log_format", "text", "text|json", "form of the log lines on standard error"},
@@ -327,6 +327,7 @@ absl::StatusOr<CommandLine> ReadCommandLine(int argc, char** argv) {
 }
 
 std::string HelpText() {
+  constexpr size_t kHelpColumns = 120;
   std::string text =
       "penstock stores machine-learning pipelines and runs them, and answers Kubeflow Pipelines' API.\n\n"
       "Usage: penstock [--name=value ...]\n";
@@ -339,7 +340,11 @@ std::string HelpText() {
     std::string left = absl::StrCat("  --", setting.name, "=", setting.value_name);
     left.resize(std::max<size_t>(left.size() + 1, 34), ' ');
     absl::StrAppend(&text, left, setting.help);
-    if (!setting.fallback.empty()) absl::StrAppend(&text, " [", setting.fallback, "]");
+    if (!setting.fallback.empty()) {
+      const bool fits = left.size() + setting.help.size() + setting.fallback.size() + 3 <= kHelpColumns;
+      absl::StrAppend(&text, fits ? " " : absl::StrCat("\n", std::string(34, ' ')), "[", setting.fallback,
+                      "]");
+    }
     absl::StrAppend(&text, "\n");
   }
   absl::StrAppend(

@@ -54,7 +54,11 @@ std::optional<std::string> LocalPath(const ArtifactPathMap& map, const ArtifactR
 // Equal for equal content; nothing if it cannot be told.
 std::optional<std::string> ContentText(const ArtifactPathMap& map, const ArtifactRecord& artifact) {
   const std::optional<std::string> path = LocalPath(map, artifact);
-  if (!path.has_value()) return absl::StrCat("at ", artifact.uri, " ", artifact.custom_path.value_or(""));
+  if (!path.has_value()) {
+    // What lies at an imported URI may change at any time.
+    if (artifact.imported) return std::nullopt;
+    return absl::StrCat("at ", artifact.uri, " ", artifact.custom_path.value_or(""));
+  }
   const std::string stat = ContentStat(*path);
   if (stat.empty()) return std::nullopt;
   if (stat == kNoContent) return stat;

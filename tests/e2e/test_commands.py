@@ -41,9 +41,9 @@ def test_a_schema_that_was_changed_by_hand_is_found(tmp_path, postgres):
     url = f'--database_url={postgres.url("changed")}'
     assert penstock(tmp_path, 'migrate', url).returncode == 0
     assert penstock(tmp_path, 'migrate', 'validate', url).returncode == 0
-    postgres.sql('DROP INDEX runs_by_state', 'changed')
+    postgres.sql('DROP INDEX runs_by_scheduled_at', 'changed')
     answer = penstock(tmp_path, 'migrate', 'validate', url)
-    assert answer.returncode == 1 and 'runs_by_state' in answer.stderr
+    assert answer.returncode == 1 and 'runs_by_scheduled_at' in answer.stderr
 
 
 @pytest.mark.parametrize('words, text', [

@@ -48,7 +48,6 @@ def test_a_request_that_is_sent_again_creates_no_second_run(server, unique):
 
 
 def test_a_request_survives_the_server(own_server):
-    own_server.start()
     run = create(own_server, 'the-request')
     own_server.kill()
     own_server.start()
