@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import time
 from typing import Any, Dict, List
 
 import pytest
@@ -10,6 +11,7 @@ from kfp.dsl import Dataset, Input, Output
 
 import specs
 from penstock import Server
+from waiting import wait_until
 
 PLUGIN = 'penstock_cache'
 
@@ -199,8 +201,9 @@ def test_settings_of_a_run(server, ran):
             'display_name': 'run', 'pipeline_spec': spec, 'plugins_input': {PLUGIN: wrong},
             'runtime_config': {'parameters': {'journal': 'x'}}})
         assert answer.status_code == 400 and word in answer.json()['message'], answer.text
-    answer = server.request('POST', '/runs', json={'display_name': 'run', 'pipeline_spec': spec,
-                                                   'plugins_input': {'other': {}}})
+    answer = server.request('POST', '/runs', json={
+        'display_name': 'run', 'pipeline_spec': spec, 'plugins_input': {'other': {}},
+        'runtime_config': {'parameters': {'journal': 'x'}}})
     assert answer.status_code == 200, answer.text  # not the cache's
 
 
@@ -216,7 +219,9 @@ def test_off_and_age_of_the_server(own_server, ran):
     run(own_server, make_and_use, ran)
     assert ran.take() == []
     own_server.stop()
+    made = time.monotonic()
     own_server.start('--cache_max_age_s=1')
+    wait_until('the results to be older than a second', lambda: time.monotonic() - made > 1.1)
     old = run(own_server, make_and_use, ran)
     assert said(own_server, old, 'make') == 'MISS TOO_OLD' and ran.take() == ['make', 'use']
 
