@@ -32,7 +32,8 @@ FILL = f"""
         CASE WHEN n % 10 = 0 THEN 'FAILED' ELSE 'SUCCEEDED' END, 'pipeline-runner', 'p', 'v', '', n * 1000, n * 1000,
         n * 1000 + 500
       FROM generate_series(1, {RUNS_READ}) n;
-    INSERT INTO run_configs SELECT run_id, 'spec', '{{}}', '' FROM runs;
+    INSERT INTO run_configs (run_id, spec_sha256, parameters, pipeline_root)
+      SELECT run_id, 'spec', '{{}}', '' FROM runs;
     INSERT INTO run_states SELECT run_id, s, 'SUCCEEDED', created_at_us, 0, '' FROM runs, generate_series(1, 3) s;
     INSERT INTO run_counts SELECT 'all', storage_state, state, COUNT(*) FROM runs GROUP BY storage_state, state;
 """

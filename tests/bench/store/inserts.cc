@@ -43,7 +43,8 @@ constexpr const char* kInserts[] = {
     "'AVAILABLE', 'PENDING', "
     "'pipeline-runner', '00000000-0000-7000-8000-000000000002', '00000000-0000-7000-8000-000000000003', '', "
     "?2, ?2, 0)",
-    "INSERT INTO run_configs VALUES (?1, '0000000000000000000000000000000000000000000000000000000000000000', "
+    "INSERT INTO run_configs (run_id, spec_sha256, parameters, pipeline_root) VALUES (?1, "
+    "'0000000000000000000000000000000000000000000000000000000000000000', "
     "'{}', '')",
     "INSERT INTO run_states VALUES (?1, 1, 'PENDING', ?2, 0, '')",
     "UPDATE experiments SET last_run_created_at_us = ?2 "
