@@ -437,6 +437,7 @@ class ListModel : public StoreTest {
     const std::vector<std::string> plan = PlanOf(sql, literals);
     const std::string text = absl::StrCat(sql, "\n", absl::StrJoin(plan, "\n"));
     const bool is_walk = IsWalk(sql);
+    // Which index PostgreSQL takes, and whether it sorts, depends on statistics, and these tables are tiny.
     EXPECT_FALSE(plan.empty()) << text;
     for (size_t i = 0; i < plan.size(); ++i) {
       const absl::string_view line = absl::StripLeadingAsciiWhitespace(plan[i]);
@@ -450,10 +451,10 @@ class ListModel : public StoreTest {
       // The heads of several ranges, each of which has its own LIMIT.
       const bool of_heads = absl::StrContains(sql, "(SELECT") && absl::StrContains(sql, ") UNION ALL (") &&
                             i + 2 < plan.size() && absl::StrContains(plan[i + 2], "Append");
-      EXPECT_FALSE(is_walk && sorts && !of_heads) << text;
+      EXPECT_FALSE(is_walk && sorts && !of_heads && !OnPostgres()) << text;
       if (absl::StrContains(line, "Index Scan") || absl::StrContains(line, "Index Only Scan")) {
         const bool ranged = i + 1 < plan.size() && absl::StrContains(plan[i + 1], "Index Cond");
-        EXPECT_TRUE(is_walk || ranged) << text;
+        EXPECT_TRUE(is_walk || ranged || OnPostgres()) << text;
       }
     }
   }
