@@ -11,6 +11,8 @@ const RealClock& RealClock::Instance() {
   return *instance;
 }
 
+void Pause(absl::Duration duration) { absl::SleepFor(duration); }
+
 absl::Time SimulatedClock::Now() const {
   absl::MutexLock lock(&mutex_);
   return now_;

@@ -20,6 +20,9 @@ class RealClock final : public Clock {
   static const RealClock& Instance();
 };
 
+// Waits for something that gives no sign, before it is looked at again.
+void Pause(absl::Duration duration);
+
 // A clock that moves only when told to. Thread-safe.
 class SimulatedClock final : public Clock {
  public:

@@ -1,14 +1,12 @@
 #include "storage/copy.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <variant>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/json.h"
+#include "common/sha256.h"
 #include "common/status_macros.h"
 #include "storage/migrator.h"
 #include "storage/schema.h"
@@ -60,13 +58,6 @@ db::Param ParamOf(const Value& value, ColumnType type) {
   if (const auto* number = std::get_if<int64_t>(&value)) return db::Param(*number);
   const std::string& text = std::get<std::string>(value);
   return type == ColumnType::kBlob ? db::Param(db::Blob{text}) : db::Param(text);
-}
-
-std::string Sha256Hex(absl::string_view bytes) {
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int size = 0;
-  EVP_Digest(bytes.data(), bytes.size(), digest, &size, EVP_sha256(), nullptr);
-  return absl::BytesToHexString(absl::string_view(reinterpret_cast<char*>(digest), size));
 }
 
 // What one table needs: its statements, and the hash that goes from row to row.

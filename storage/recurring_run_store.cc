@@ -70,10 +70,6 @@ constexpr char kFail[] = R"sql(
   WHERE recurring_run_id = $1)sql";
 constexpr char kRelease[] = R"sql(
   UPDATE recurring_runs SET wake_at_us = next_due_at_us
-  WHERE recurring_run_id = $1 AND enabled = 1 AND wake_at_us IS NULL AND next_due_at_us IS NOT NULL)sql";
-
-constexpr char kReleaseFor[] = R"sql(
-  UPDATE recurring_runs SET wake_at_us = next_due_at_us
   WHERE recurring_run_id = (SELECT recurring_run_id FROM runs WHERE run_id = $1)
     AND enabled = 1 AND wake_at_us IS NULL AND next_due_at_us IS NOT NULL)sql";
 
@@ -283,12 +279,8 @@ absl::Status RecurringRunFail(db::Tx& tx, absl::string_view recurring_run_id, in
   return tx.Execute(kFail, {recurring_run_id, now, error_code, error_message}).status();
 }
 
-absl::Status RecurringRunRelease(db::Tx& tx, absl::string_view recurring_run_id) {
-  return tx.Execute(kRelease, {recurring_run_id}).status();
-}
-
-absl::Status RecurringRunReleaseFor(db::Tx& tx, absl::string_view run_id) {
-  return tx.ExecuteLater(kReleaseFor, {run_id});
+absl::Status RecurringRunRelease(db::Tx& tx, absl::string_view run_id) {
+  return tx.ExecuteLater(kRelease, {run_id});
 }
 
 }  // namespace penstock

@@ -60,9 +60,7 @@ absl::StatusOr<bool> RecurringRunAdvance(db::Tx& tx, const DueRecurringRun& read
 absl::Status RecurringRunFail(db::Tx& tx, absl::string_view recurring_run_id, int error_code,
                               absl::string_view error_message, absl::Time now);
 
-// One of its runs has ended or was deleted: what waited for that is looked at.
-absl::Status RecurringRunRelease(db::Tx& tx, absl::string_view recurring_run_id);
-// The same for the one that started the run, if one did.
-absl::Status RecurringRunReleaseFor(db::Tx& tx, absl::string_view run_id);
+// A run has ended or is about to be deleted: if a recurring run made it and waits for that, it is looked at.
+absl::Status RecurringRunRelease(db::Tx& tx, absl::string_view run_id);
 
 }  // namespace penstock

@@ -246,7 +246,7 @@ absl::Status RunSetState(db::Tx& tx, absl::string_view run_id, RunState from, co
   }
   const absl::Time finished_at = IsFinal(to.state) ? to.updated_at : absl::UnixEpoch();
   RETURN_IF_ERROR(MoveRun(tx, run_id, from, to.state, finished_at));
-  if (IsFinal(to.state)) RETURN_IF_ERROR(RecurringRunReleaseFor(tx, run_id));
+  if (IsFinal(to.state)) RETURN_IF_ERROR(RecurringRunRelease(tx, run_id));
   return AppendState(tx, run_id, to);
 }
 
@@ -296,10 +296,10 @@ absl::Status RunDelete(db::Tx& tx, absl::string_view run_id) {
   ASSIGN_OR_RETURN(const RunRow row, RunGet(tx, run_id));
   ASSIGN_OR_RETURN(const RunConfigRow config, RunConfigGet(tx, run_id));
   RETURN_IF_ERROR(tx.Execute(kGiveSharedArtifacts, {run_id}).status());
+  RETURN_IF_ERROR(RecurringRunRelease(tx, run_id));
   RETURN_IF_ERROR(tx.Execute(kDelete, {run_id}).status());
   RETURN_IF_ERROR(TagsDelete(tx, run_id));
   RETURN_IF_ERROR(SpecDeleteUnused(tx, config.spec_sha256));
-  if (!row.recurring_run_id.empty()) RETURN_IF_ERROR(RecurringRunRelease(tx, row.recurring_run_id));
   return RunCountsAdd(tx, {row.experiment_id, row.namespace_, row.storage_state, row.state}, -1);
 }
 

@@ -15,6 +15,7 @@
 #include "common/json.h"
 #include "common/text.h"
 #include "gtest/gtest.h"
+#include "tests/support/random_damage.h"
 
 namespace penstock {
 namespace {
@@ -177,19 +178,8 @@ TEST_F(ExpressionFuzzTest, AnyTextIsSafe) {
   };
   for (int round = 0; round < 30'000; ++round) {
     std::string text = Below(3) == 0 ? Noise() : seeds[Below(std::size(seeds))];
-    for (size_t i = Below(4); i > 0 && !text.empty(); --i) {
-      const size_t at = Below(text.size());
-      switch (Below(3)) {
-        case 0:
-          text.erase(at, 1 + Below(4));
-          break;
-        case 1:
-          text.insert(at, Noise());
-          break;
-        default:
-          text[at] = static_cast<char>(Below(256));
-      }
-    }
+    Damage(
+        text, Below(4), [this](size_t bound) { return Below(bound); }, [this] { return Noise(); });
     ASSERT_NO_FATAL_FAILURE(Try(text));
   }
   EXPECT_GT(parsed_, 1000);

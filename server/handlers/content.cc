@@ -13,7 +13,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
-#include "absl/synchronization/notification.h"
 #include "common/artifact_uri.h"
 #include "common/errors.h"
 #include "common/limits.h"
@@ -119,8 +118,7 @@ absl::Status TaskLogRead(Deps& deps, const penstock::v1::ReadTaskLogRequest& req
       if (!wanted) return absl::OkStatus();
     }
     if (!running || !request.follow() || gone()) return absl::OkStatus();
-    absl::Notification never;
-    never.WaitForNotificationWithTimeout(kFollowInterval);
+    Pause(kFollowInterval);
     auto now = FindAttempt(deps, request);
     if (absl::IsNotFound(now.status())) return absl::OkStatus();  // the run was deleted meanwhile
     RETURN_IF_ERROR(now.status());

@@ -83,9 +83,8 @@ RunRow NewRow(Deps& deps, const api::Run& given, const PipelineSource& source) {
   return row;
 }
 
-// The run that the request has created before; empty if it has not.
+// The run that the request, which has an id, has created before; empty if it has not.
 absl::StatusOr<std::string> CreatedBefore(db::Tx& tx, const RunCreateOptions& options) {
-  if (options.request_id.empty()) return "";
   ASSIGN_OR_RETURN(const auto known, RunRequestFind(tx, options.request_id));
   if (!known.has_value()) return "";
   if (known->request_sha256 != options.request_sha256) return error::RunRequestIdTaken(options.request_id);

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <optional>
 
-#include "absl/synchronization/notification.h"
-
 namespace penstock::postgres {
 namespace {
 
@@ -16,11 +14,6 @@ constexpr absl::Duration kBackOffMin = absl::Milliseconds(50);
 constexpr absl::Duration kBackOffMax = absl::Seconds(2);
 
 }  // namespace
-
-void Pause(absl::Duration duration) {
-  absl::Notification never;
-  never.WaitForNotificationWithTimeout(duration);
-}
 
 absl::StatusOr<std::unique_ptr<Connection>> Connector::Connect() {
   {

@@ -16,9 +16,6 @@
 
 namespace penstock::postgres {
 
-// Waits before the next try of a database that is away.
-void Pause(absl::Duration duration);
-
 // Thread-safe.
 class Connector {
  public:

@@ -17,19 +17,7 @@ constexpr char kPut[] = "INSERT INTO counters (name, value) VALUES ($1, $2)";
 constexpr char kAdd[] = "UPDATE counters SET value = value + $2 WHERE name = $1";
 constexpr char kTotal[] = "SELECT COUNT(*), SUM(value) FROM counters";
 
-class ExecuteLaterContract : public StoreTest {
- protected:
-  int64_t Value(absl::string_view name) {
-    int64_t value = -1;
-    EXPECT_TRUE(store_
-                    ->Read([&](db::Tx& tx) -> absl::Status {
-                      ASSIGN_OR_RETURN(value, CounterGet(tx, name));
-                      return absl::OkStatus();
-                    })
-                    .ok());
-    return value;
-  }
-};
+class ExecuteLaterContract : public StoreTest {};
 INSTANTIATE_TEST_SUITE_P(Databases, ExecuteLaterContract, ServedDatabases());
 
 TEST_P(ExecuteLaterContract, WhatFollowsSeesWhatWasPutOff) {
@@ -46,7 +34,7 @@ TEST_P(ExecuteLaterContract, WhatFollowsSeesWhatWasPutOff) {
   ASSERT_TRUE(status.ok()) << status;
   EXPECT_EQ(seen, 3);
   EXPECT_EQ(changed, 1);
-  EXPECT_EQ(Value("a"), 31);
+  EXPECT_EQ(Counter("a"), 31);
 }
 
 TEST_P(ExecuteLaterContract, ChecksHearWhatEachStatementChanged) {
@@ -77,8 +65,8 @@ TEST_P(ExecuteLaterContract, AFailedCheckUndoesTheBodyEvenIfItGoesOn) {
   });
   EXPECT_TRUE(absl::IsAborted(status)) << status;
   EXPECT_THAT(status.message(), HasSubstr("0 changed, a is 1"));
-  EXPECT_EQ(Value("a"), 0);
-  EXPECT_EQ(Value("b"), 0);
+  EXPECT_EQ(Counter("a"), 0);
+  EXPECT_EQ(Counter("b"), 0);
 }
 
 TEST_P(ExecuteLaterContract, ValuesArriveAsTheyAre) {
@@ -89,7 +77,7 @@ TEST_P(ExecuteLaterContract, ValuesArriveAsTheyAre) {
     return tx.ExecuteLater("INSERT INTO settings (name, value) VALUES ($1, $2)", {"bytes", db::Blob{bytes}});
   });
   ASSERT_TRUE(status.ok()) << status;
-  EXPECT_EQ(Value(text), INT64_MIN);
+  EXPECT_EQ(Counter(text), INT64_MIN);
   ASSERT_TRUE(store_
                   ->Read([&](db::Tx& tx) -> absl::Status {
                     ASSIGN_OR_RETURN(const auto stored, SettingGet(tx, "bytes"));
@@ -136,7 +124,7 @@ TEST_P(ExecuteLaterContract, AFailureIsThatOfItsOwnBody) {
     });
   }
   for (std::thread& thread : threads) thread.join();
-  for (int i = 0; i < kThreads; ++i) EXPECT_EQ(Value(absl::StrCat("t", i)), i % 2);
+  for (int i = 0; i < kThreads; ++i) EXPECT_EQ(Counter(absl::StrCat("t", i)), i % 2);
 }
 
 }  // namespace

@@ -103,16 +103,6 @@ class RecurringRunContract : public StoreTest {
     RETURN_IF_ERROR(store_->Read([&](db::Tx& tx) { return ScheduleTickList(tx, query, page); }));
     return page;
   }
-  int64_t Counter(absl::string_view name) {
-    int64_t value = -1;
-    EXPECT_TRUE(store_
-                    ->Read([&](db::Tx& tx) -> absl::Status {
-                      ASSIGN_OR_RETURN(value, CounterGet(tx, name));
-                      return absl::OkStatus();
-                    })
-                    .ok());
-    return value;
-  }
 };
 INSTANTIATE_TEST_SUITE_P(Databases, RecurringRunContract, ServedDatabases());
 
@@ -357,17 +347,7 @@ TEST_P(RecurringRunContract, InsertsThatAreRefusedLeaveTheTransactionOpen) {
                     return RunInsert(tx, NewRun("s"), {"spec", "{}", ""});
                   })
                   .ok());
-  int64_t runs = 0;
-  ASSERT_TRUE(store_
-                  ->Read([&](db::Tx& tx) {
-                    return tx.Query("SELECT SUM(runs) FROM run_counts WHERE scope = 'all'", {},
-                                    [&](const db::Row& row) {
-                                      runs = row.Int64(0);
-                                      return absl::OkStatus();
-                                    });
-                  })
-                  .ok());
-  EXPECT_EQ(runs, 2);
+  EXPECT_EQ(RunsCounted(), 2);
 }
 
 // Neither the search for what is due nor the everyday pages read the whole table.

@@ -19,20 +19,6 @@ using ::testing::SizeIs;
 
 class StoreContract : public StoreTest {
  protected:
-  // By the counts.
-  int64_t RunsCounted() {
-    int64_t runs = -1;
-    EXPECT_TRUE(store_
-                    ->Read([&](db::Tx& tx) {
-                      return tx.Query("SELECT SUM(runs) FROM run_counts WHERE scope = 'all'", {},
-                                      [&](const db::Row& row) {
-                                        runs = row.Int64(0);
-                                        return absl::OkStatus();
-                                      });
-                    })
-                    .ok());
-    return runs;
-  }
   absl::StatusOr<RunRow> GetRun(absl::string_view id) {
     absl::StatusOr<RunRow> row = absl::UnknownError("");
     (void)store_->Read([&](db::Tx& tx) {

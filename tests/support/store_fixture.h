@@ -13,8 +13,10 @@
 #include "absl/strings/str_cat.h"
 #include "common/clock.h"
 #include "common/ids.h"
+#include "common/status_macros.h"
 #include "storage/experiment_store.h"
 #include "storage/run_store.h"
+#include "storage/setting_store.h"
 #include "storage/spec_store.h"
 #include "storage/store.h"
 #include "tests/support/private_postgres.h"
@@ -76,6 +78,32 @@ class StoreTest : public ::testing::TestWithParam<const char*> {
   }
   absl::Status AddRun(const RunRow& row) {
     return store_->Write([&](db::Tx& tx) { return RunInsert(tx, row, {"spec", "{}", ""}); });
+  }
+
+  // Of the table of counters.
+  int64_t Counter(absl::string_view name) {
+    int64_t value = -1;
+    EXPECT_TRUE(store_
+                    ->Read([&](db::Tx& tx) -> absl::Status {
+                      ASSIGN_OR_RETURN(value, CounterGet(tx, name));
+                      return absl::OkStatus();
+                    })
+                    .ok());
+    return value;
+  }
+  // By the counts.
+  int64_t RunsCounted() {
+    int64_t runs = -1;
+    EXPECT_TRUE(store_
+                    ->Read([&](db::Tx& tx) {
+                      return tx.Query("SELECT SUM(runs) FROM run_counts WHERE scope = 'all'", {},
+                                      [&](const db::Row& row) {
+                                        runs = row.Int64(0);
+                                        return absl::OkStatus();
+                                      });
+                    })
+                    .ok());
+    return runs;
   }
 
   SimulatedClock clock_{absl::FromUnixSeconds(1'700'000'000)};

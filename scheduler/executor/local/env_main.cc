@@ -2,16 +2,14 @@
 // shared environment is there (env_build.h), lays one of the attempt's own over it, and becomes the task's
 // command, which keeps the lock of the shared one. The arguments are those of env_request.h; the server
 // writes them.
-#include <unistd.h>
 
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <fstream>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "scheduler/executor/local/become_command.h"
 #include "scheduler/executor/local/env_build.h"
 #include "scheduler/executor/local/env_request.h"
 #include "scheduler/executor/local/env_store.h"
@@ -22,8 +20,6 @@ namespace penstock {
 namespace {
 
 constexpr int kUsageExit = 2;
-constexpr int kNotFoundExit = 127;  // as a shell says it
-constexpr int kNotRunExit = 126;
 constexpr size_t kNamedBytes = 300;
 
 int Fail(const EnvRequest& request, const std::string& why) {
@@ -32,17 +28,6 @@ int Fail(const EnvRequest& request, const std::string& why) {
   std::fprintf(stderr, "penstock: %s\n", sentence.c_str());
   std::ofstream(std::string(kStartErrorFile)) << sentence;
   return kStartFailedExit;
-}
-
-int BecomeCommand(const std::vector<std::string>& command) {
-  std::vector<char*> pointers;
-  for (const std::string& word : command) {
-    pointers.push_back(const_cast<char*>(word.c_str()));
-  }
-  pointers.push_back(nullptr);
-  execvp(pointers[0], pointers.data());
-  std::fprintf(stderr, "penstock: the program '%s' cannot be run: %s\n", pointers[0], std::strerror(errno));
-  return errno == ENOENT ? kNotFoundExit : kNotRunExit;
 }
 
 int Main(const std::vector<std::string>& arguments) {

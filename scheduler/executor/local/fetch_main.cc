@@ -2,7 +2,6 @@
 // is behind http and https URLs, looks for the rest, and becomes the task's command. The arguments are those
 // of fetch_request.h; the server writes them.
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
@@ -19,6 +18,7 @@
 #include "common/http_fetch.h"
 #include "common/limits.h"
 #include "common/status_macros.h"
+#include "scheduler/executor/local/become_command.h"
 #include "scheduler/executor/local/fetch_request.h"
 #include "scheduler/executor/local/start_files.h"
 
@@ -26,8 +26,6 @@ namespace penstock {
 namespace {
 
 constexpr int kUsageExit = 2;
-constexpr int kNotFoundExit = 127;  // as a shell says it
-constexpr int kNotRunExit = 126;
 
 int Fail(const std::string& sentence) {
   std::fprintf(stderr, "penstock: %s\n", sentence.c_str());
@@ -119,17 +117,6 @@ std::string Bring(const FetchRequest::Input& input) {
       return "";
   }
   return "";
-}
-
-int BecomeCommand(const std::vector<std::string>& command) {
-  std::vector<char*> pointers;
-  for (const std::string& word : command) {
-    pointers.push_back(const_cast<char*>(word.c_str()));
-  }
-  pointers.push_back(nullptr);
-  execvp(pointers[0], pointers.data());
-  std::fprintf(stderr, "penstock: the program '%s' cannot be run: %s\n", pointers[0], std::strerror(errno));
-  return errno == ENOENT ? kNotFoundExit : kNotRunExit;
 }
 
 int Main(const std::vector<std::string>& arguments) {

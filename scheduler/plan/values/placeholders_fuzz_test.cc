@@ -13,6 +13,7 @@
 #include "gtest/gtest.h"
 #include "scheduler/plan/values/placeholders.h"
 #include "scheduler/plan/values/test_util.h"
+#include "tests/support/random_damage.h"
 
 namespace penstock {
 namespace {
@@ -149,19 +150,8 @@ TEST_F(FuzzTest, AnyTextIsSafe) {
   for (uint64_t round = Number("PENSTOCK_FUZZ_ROUNDS", 20000); round > 0; --round) {
     inputs_.parameters = {{"x", Value()}};
     std::string text = Below(3) == 0 ? Noise() : seeds[Below(std::size(seeds))];
-    for (size_t i = Below(5); i > 0 && !text.empty(); --i) {
-      const size_t at = Below(text.size());
-      switch (Below(3)) {
-        case 0:
-          text.erase(at, 1 + Below(4));
-          break;
-        case 1:
-          text.insert(at, Noise());
-          break;
-        default:
-          text[at] = static_cast<char>(Below(256));
-      }
-    }
+    Damage(
+        text, Below(5), [this](size_t bound) { return Below(bound); }, [this] { return Noise(); });
     const absl::StatusOr<std::vector<std::string>> got = ResolveArgument(text, Sources());
     if (!got.ok()) {
       ASSERT_EQ(got.status().code(), absl::StatusCode::kInvalidArgument) << text;
