@@ -19,7 +19,7 @@ func (g *gateway) route(w http.ResponseWriter, r *http.Request) {
 		limited(g.streams, "log and artifact streams", stream).ServeHTTP(w, r)
 		return
 	}
-	if strings.HasSuffix(r.URL.Path, ":watch") {
+	if strings.HasPrefix(r.URL.Path, "/apis/penstock/") && strings.HasSuffix(r.URL.Path, ":watch") {
 		limited(g.streams, "streams", http.HandlerFunc(g.serveWatch)).ServeHTTP(w, r)
 		return
 	}

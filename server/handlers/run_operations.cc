@@ -7,7 +7,6 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
 #include "common/errors.h"
 #include "common/limits.h"
 #include "common/sha256.h"
@@ -118,6 +117,12 @@ void Count(const RunRow& row, const absl::Status& status, bool changed, ApplyToR
   }
 }
 
+// Whether the runs are to be looked at by whoever drives them.
+bool ConcernsScheduler(const ApplyToRunsRequest& request) {
+  return !request.dry_run() && (request.action() == ApplyToRunsRequest::TERMINATE ||
+                                request.action() == ApplyToRunsRequest::DELETE);
+}
+
 absl::StatusOr<ListQuery> ApplyQuery(const Deps& deps, const ApplyToRunsRequest& request,
                                      const std::string& page_token) {
   std::optional<ListScope> scope;
@@ -152,8 +157,7 @@ class WatcherSlot {
 void PauseAfter(absl::Duration took) {
   constexpr absl::Duration kShortest = absl::Milliseconds(200);
   constexpr absl::Duration kLongest = absl::Seconds(5);
-  absl::Notification never;
-  never.WaitForNotificationWithTimeout(std::clamp(20 * took, kShortest, kLongest));
+  Pause(std::clamp(20 * took, kShortest, kLongest));
 }
 
 bool HasEnded(const api::Run& run) {
@@ -218,7 +222,7 @@ absl::Status RunsApply(Deps& deps, const ApplyToRunsRequest& request, ApplyToRun
       return absl::OkStatus();
     };
     RETURN_IF_ERROR(request.dry_run() ? deps.store.Read(apply) : deps.store.Write(apply));
-    if (!request.dry_run()) {
+    if (ConcernsScheduler(request)) {
       for (const RunRow& row : page.rows) deps.store.notifier().Notify(Topic::kRuns, row.run_id);
     }
     page_token = page.next_page_token;
