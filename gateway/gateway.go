@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -67,7 +68,7 @@ func newGateway(stopping context.Context, cfg *config, log *slog.Logger, address
 	}
 	g.fixed = g.fixedPaths()
 	g.legacy = g.legacyRoutes()
-	g.rpcs = g.withLargeBodySlot(bounded(withClearTags(mux)))
+	g.rpcs = withRoutingPath(g.withLargeBodySlot(bounded(withClearTags(mux))))
 	g.calls = limited(g.requests, "requests", http.HandlerFunc(g.routeCall))
 	return g, nil
 }
@@ -106,6 +107,10 @@ func noteRoute(next runtime.HandlerFunc) runtime.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request, params map[string]string) {
 		if pattern, ok := runtime.HTTPPattern(r.Context()); ok {
 			infoOf(r.Context()).route = strings.ReplaceAll(pattern.String(), "=*}", "}")
+		}
+		for name, value := range params {
+			// Never fails: withRoutingPath has left nothing else that is encoded.
+			params[name], _ = url.PathUnescape(value)
 		}
 		next(w, r, params)
 	}

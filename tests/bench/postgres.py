@@ -8,6 +8,7 @@ import threading
 from typing import Iterator
 
 from figures import Bench, median, median_ratio
+from fill import FILL_SECONDS, fill_sql
 from rates import create_rate, fill, run_rate
 from servers import PROGRAMS, ROOT, STORE, measure, resident_mb
 
@@ -20,23 +21,6 @@ SECONDS = 3
 RUNS_READ = 1_000_000
 READ_ROUNDS = 2000
 RUNS_COPIED = 100_000
-FILL_SECONDS = 600
-
-# A million finished runs as the stores would have written them, made by the database itself.
-FILL = f"""
-    INSERT INTO specs VALUES ('spec', 2, '{{}}');
-    INSERT INTO experiments SELECT 'exp-' || e, '', 'experiment ' || e, '', 'AVAILABLE', 0, 0
-      FROM generate_series(0, 49) e;
-    INSERT INTO runs
-      SELECT 'run-' || lpad(n::text, 8, '0'), 'exp-' || n % 50, '', 'run ' || n, '', 'AVAILABLE',
-        CASE WHEN n % 10 = 0 THEN 'FAILED' ELSE 'SUCCEEDED' END, 'pipeline-runner', 'p', 'v', '', n * 1000, n * 1000,
-        n * 1000 + 500
-      FROM generate_series(1, {RUNS_READ}) n;
-    INSERT INTO run_configs (run_id, spec_sha256, parameters, pipeline_root)
-      SELECT run_id, 'spec', '{{}}', '' FROM runs;
-    INSERT INTO run_states SELECT run_id, s, 'SUCCEEDED', created_at_us, 0, '' FROM runs, generate_series(1, 3) s;
-    INSERT INTO run_counts SELECT 'all', storage_state, state, COUNT(*) FROM runs GROUP BY storage_state, state;
-"""
 
 
 @contextlib.contextmanager
@@ -75,7 +59,7 @@ def read_1m_postgres(bench: Bench) -> None:
         url = database(server, 'reads')
         subprocess.run([str(PROGRAMS / 'penstock'), 'migrate', f'--database_url={url}'], check=True,
                        stdout=subprocess.DEVNULL)
-        server.sql(FILL, 'reads', FILL_SECONDS)
+        server.sql("INSERT INTO specs VALUES ('spec', 2, '{}');" + fill_sql(RUNS_READ), 'reads', FILL_SECONDS)
         server.sql('VACUUM ANALYZE', 'reads', FILL_SECONDS)
         results = [measure(STORE, 'read_postgres', url, RUNS_READ, READ_ROUNDS) for _ in range(REPEATS)]
     for call in ('get', 'page'):

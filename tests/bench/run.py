@@ -16,6 +16,7 @@ from typing import Any, Callable, Dict, List
 
 from figures import Bench, Figures, median, median_ratio
 from large import large_runs
+from lists import lists_postgres, lists_sqlite
 from postgres import copy, create_run_postgres, noop_tasks_postgres, read_1m_postgres
 from rates import CALLERS, CREATE_SECONDS, TASKS, cache_rates, create_rate, fill, run_rate
 from schedules import schedules
@@ -303,7 +304,7 @@ BENCHES: Dict[str, Callable[[Bench], None]] = {
     function.__name__: function
     for function in (noop_tasks, cache_hits, first_task_latency, create_run, python_tasks, read_100k,
                      rest_cost, create_run_postgres, read_1m_postgres, noop_tasks_postgres, copy, schedules, idle,
-                     large_runs)}
+                     large_runs, lists_sqlite, lists_postgres)}
 
 
 def main() -> int:

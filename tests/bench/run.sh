@@ -16,6 +16,9 @@
 #   copy                  penstock copy of 100,000 runs, to PostgreSQL and back
 #   schedules             10,000 recurring runs due at once, and how punctual a few are among 10,000, on both databases
 #   large_runs            runs of 10,000 tasks, a loop and a chain: cost of a task against runs of 100, and memory
+#   lists_sqlite          pages of ListRuns of 1,000,000 runs over gRPC and REST during writes, against an empty call
+#                         and 10,000 runs; substrings; CreateRun of that store against an empty one
+#   lists_postgres        the same on PostgreSQL
 #   idle                  memory when nothing happens, and the time to start
 #
 # Without a name: all. --json FILE also writes one JSON object a line: bench, metric, value, unit, versus, ratio.

@@ -14,6 +14,11 @@ namespace penstock {
 namespace {
 
 constexpr size_t kSlots = 2;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr int64_t kSteps = 50'000;
+#else
+constexpr int64_t kSteps = 1'000'000;
+#endif
 
 class PlanRandom : public ::testing::Test {
  protected:
@@ -153,7 +158,7 @@ class PlanRandom : public ::testing::Test {
 
 TEST_F(PlanRandom, HoldsTheInvariantsWhateverHappensBetweenTwoSteps) {
   const int64_t first = FromEnvironment("PENSTOCK_SEED", std::random_device()());
-  const int64_t steps_max = FromEnvironment("PENSTOCK_STEPS", 50'000);
+  const int64_t steps_max = FromEnvironment("PENSTOCK_STEPS", kSteps);
   int64_t steps = 0;
   for (int64_t seed = first; steps < steps_max && !HasFailure(); ++seed) {
     SCOPED_TRACE(absl::StrCat("PENSTOCK_SEED=", seed));

@@ -34,4 +34,21 @@ Json Read(const std::string& large_target, const std::string& small_target, int 
 // One of those calls, or "create_run" of the version, `count` times, by one caller: {"seconds": ...}.
 Json Calls(const std::string& target, const std::string& call, const std::string& version_id, int count);
 
+// A server that runs are listed of.
+struct ListedServer {
+  std::string target;  // of gRPC
+  int http_port = 0;
+  std::string version_id;     // that new runs are of
+  std::string experiment_id;  // that runs are listed of
+};
+
+// Pages of ListRuns of two servers, `rounds` of each load in turn, by eight readers while runs are created:
+// 200 a second over gRPC and over REST, and as many as they can over gRPC, with an empty call after each.
+// Milliseconds: {"large": {"grpc": {"all_by_time": {"p50": ..., ...}, "all_by_time.first": ..., ...},
+// "rest": {...}, "full": {"empty": ..., ...}, "substring": {...}}, "small": {...}}.
+Json Lists(const ListedServer& large, const ListedServer& small, int rounds);
+
+// CreateRun as Create measures it, while 200 pages a second are read: {"per_second": ...}.
+Json CreateWhileListed(const ListedServer& server, int callers, double seconds);
+
 }  // namespace penstock::bench

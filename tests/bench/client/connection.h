@@ -33,6 +33,7 @@ void SleepMillis(int millis);
 class Samples {
  public:
   void Add(double value) { values_.push_back(value); }
+  void Add(const Samples& more) { values_.insert(values_.end(), more.values_.begin(), more.values_.end()); }
   size_t size() const { return values_.size(); }
   // 0 < share < 1. There must be samples.
   double Percentile(double share) const;

@@ -17,6 +17,10 @@ struct Command {
   std::function<Json(const Arguments&)> run;
 };
 
+ListedServer ServerOf(const Arguments& a, size_t first) {
+  return {a[first], std::stoi(a[first + 1]), a[first + 2], a[first + 3]};
+}
+
 const std::map<std::string, Command>& Commands() {
   static const auto* const commands = new std::map<std::string, Command>{
       {"upload", {"TARGET NAME FILE", 3, [](const Arguments& a) { return Upload(a[0], a[1], a[2]); }}},
@@ -36,6 +40,14 @@ const std::map<std::string, Command>& Commands() {
       {"read",
        {"LARGE_TARGET SMALL_TARGET ROUNDS", 3,
         [](const Arguments& a) { return Read(a[0], a[1], std::stoi(a[2])); }}},
+      {"lists",
+       {"LARGE_TARGET HTTP_PORT VERSION EXPERIMENT SMALL_TARGET HTTP_PORT VERSION EXPERIMENT ROUNDS", 9,
+        [](const Arguments& a) { return Lists(ServerOf(a, 0), ServerOf(a, 4), std::stoi(a[8])); }}},
+      {"create_while_listed",
+       {"TARGET HTTP_PORT VERSION EXPERIMENT CALLERS SECONDS", 6,
+        [](const Arguments& a) {
+          return CreateWhileListed(ServerOf(a, 0), std::stoi(a[4]), std::stod(a[5]));
+        }}},
   };
   return *commands;
 }

@@ -1,7 +1,4 @@
 // Reads by one caller, all in turn, so that what disturbs the machine disturbs each of them alike.
-#include <google/protobuf/empty.pb.h>
-#include <grpcpp/impl/codegen/client_unary_call.h>
-
 #include <array>
 #include <functional>
 #include <map>
@@ -12,6 +9,7 @@
 #include "kubeflow/pipelines/v2beta1/experiment.grpc.pb.h"
 #include "tests/bench/client/commands.h"
 #include "tests/bench/client/connection.h"
+#include "tests/bench/client/empty_call.h"
 
 namespace penstock::bench {
 namespace {
@@ -24,9 +22,7 @@ constexpr int kWarmUpRounds = 50;
 class Reader {
  public:
   explicit Reader(const std::string& target)
-      : channel_(Connect(target)),
-        runs_(api::RunService::NewStub(channel_)),
-        check_("/grpc.health.v1.Health/Check", grpc::internal::RpcMethod::NORMAL_RPC) {
+      : channel_(Connect(target)), runs_(api::RunService::NewStub(channel_)), empty_(channel_) {
     const auto experiments = api::ExperimentService::NewStub(channel_);
     api::ListExperimentsRequest request;
     request.set_sort_by("last_run_created_at desc");
@@ -36,7 +32,7 @@ class Reader {
     AddLists("list_default", "", "");
     AddLists("list_newest", "created_at desc", "");
     AddLists("list_of_experiment", "created_at desc", page.experiments(0).experiment_id());
-    calls_["empty"] = [this] { Empty(); };
+    calls_["empty"] = [this] { empty_(); };
     calls_["get_run"] = [this] { GetRun(); };
   }
   Reader(const Reader&) = delete;
@@ -84,21 +80,9 @@ class Reader {
     bench::Check(runs_->GetRun(&context, request, &run), "GetRun");
   }
 
-  // The health check that gRPC itself answers: next to nothing but the call. Called as the generated stubs
-  // call; its messages, which nothing here generates, are read as empty ones.
-  void Empty() {
-    using google::protobuf::Empty;
-    grpc::ClientContext context;
-    google::protobuf::Empty answer;
-    bench::Check(grpc::internal::BlockingUnaryCall<Empty, Empty, grpc::protobuf::MessageLite,
-                                                   grpc::protobuf::MessageLite>(channel_.get(), check_,
-                                                                                &context, Empty(), &answer),
-                 "Check");
-  }
-
   const std::shared_ptr<grpc::Channel> channel_;
   const std::unique_ptr<api::RunService::Stub> runs_;
-  const grpc::internal::RpcMethod check_;
+  EmptyCall empty_;
   std::mt19937 random_{1};  // the same runs each time
   std::vector<std::string> run_ids_;
   std::map<std::string, std::function<void()>> calls_;

@@ -22,7 +22,7 @@ Json StoreInserts(const std::string& url, int callers, double seconds);
 // connections, a transaction each: {"per_second": ...}.
 Json RawPostgresInserts(const std::string& url, int callers, double seconds);
 
-// A point read and the newest page of 20 of `runs` stored runs named run-00000001 and on, by the store and by
+// A point read and the newest page of 20 of `runs` stored runs of the filling, by the store and by
 // libpqxx with the same SQL, in turn: {"get_store": {"p50": ms, "p99": ms}, "get_raw": ..., "get_raw_bare":
 // without a transaction, "page_store": ..., "page_raw": ...}.
 Json PostgresReads(const std::string& url, int64_t runs, int rounds);

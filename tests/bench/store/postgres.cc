@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/clock.h"
 #include "common/ids.h"
 #include "common/status_macros.h"
@@ -86,10 +87,10 @@ std::vector<std::string> SomeRuns(pqxx::connection& connection, int64_t runs, in
   std::vector<std::string> ids;
   for (int i = 0; i < count; ++i) {
     // The ids of the filling are made of the run's number.
-    const int64_t number = (int64_t{7919} * (i + 1)) % runs + 1;
-    const auto rows = session.exec(absl::StrCat("SELECT run_id FROM runs WHERE run_id >= '",
-                                                absl::StrCat("run-", absl::Dec(number, absl::kZeroPad8)),
-                                                "' ORDER BY run_id LIMIT 1"));
+    const int64_t number = (int64_t{7919} * (i + 1)) % runs;
+    const auto rows = session.exec(absl::StrCat(
+        "SELECT run_id FROM runs WHERE run_id >= '",
+        absl::StrCat("01890000-0000-7000-8000-0000", 10'000'000 + number), "' ORDER BY run_id LIMIT 1"));
     ids.emplace_back(rows[0][0].c_str());
   }
   return ids;
@@ -133,13 +134,16 @@ Json PostgresReads(const std::string& url, int64_t runs, int rounds) {
                                  (*store)->page_token_key());
   Check(first.status());
   // The states of the filling.
+  const std::string end = " ORDER BY created_at_us DESC, run_id DESC LIMIT 21";
   std::vector<std::string> arms;
-  for (const char* state : {"SUCCEEDED", "FAILED"}) {
-    arms.push_back(absl::StrCat("SELECT ", columns,
-                                " FROM runs WHERE storage_state = 'AVAILABLE' AND state = '", state, "'"));
+  for (const auto& [storage_state, state] : {std::pair("AVAILABLE", "SUCCEEDED"),
+                                             {"AVAILABLE", "FAILED"},
+                                             {"AVAILABLE", "CANCELED"},
+                                             {"ARCHIVED", "SUCCEEDED"}}) {
+    arms.push_back(absl::StrCat("(SELECT ", columns, " FROM runs WHERE storage_state = '", storage_state,
+                                "' AND state = '", state, "'", end, ")"));
   }
-  connection.prepare("first", absl::StrCat(arms[0], " UNION ALL ", arms[1],
-                                           " ORDER BY created_at_us DESC, run_id DESC LIMIT 21"));
+  connection.prepare("first", absl::StrCat(absl::StrJoin(arms, " UNION ALL "), end));
   auto run_list = [&](const ListQuery& query) {
     Page<RunRow> page;
     Check((*store)->Read([&](db::Tx& tx) { return RunList(tx, query, page); }));
