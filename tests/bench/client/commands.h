@@ -48,7 +48,7 @@ struct ListedServer {
 // "rest": {...}, "full": {"empty": ..., ...}, "substring": {...}}, "small": {...}}.
 Json Lists(const ListedServer& large, const ListedServer& small, int rounds);
 
-// CreateRun as Create measures it, while 200 pages a second are read: {"per_second": ...}.
+// CreateRun as Create measures it, while 200 first pages a second are read: {"per_second": ...}.
 Json CreateWhileListed(const ListedServer& server, int callers, double seconds);
 
 }  // namespace penstock::bench

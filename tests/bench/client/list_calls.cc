@@ -12,11 +12,9 @@ constexpr int kWalkPage = 200;
 constexpr char kNamespace[] = "namespace-1";
 constexpr char kState[] = "FAILED";
 
-// Adds the three pages of the list that `request` is the first page of.
-void AddPages(api::RunService::Stub& runs, const std::string& list, api::ListRunsRequest request,
-              bool may_be_empty, std::vector<ListCall>& calls) {
-  request.set_page_size(kPage);
-  calls.push_back({list, "first", request});
+// The page in the middle and the last one of the list that `first` is the first page of.
+void AddPages(api::RunService::Stub& runs, const ListCall& first, std::vector<ListCall>& calls) {
+  api::ListRunsRequest request = first.request;
   int64_t seen = 0;
   int64_t total = 0;
   bool has_middle = false;
@@ -27,17 +25,19 @@ void AddPages(api::RunService::Stub& runs, const std::string& list, api::ListRun
     request.set_page_size(total - seen > 2 * kWalkPage || seen == 0 ? kWalkPage : kPage);
     if (!has_middle && seen > 0 && seen >= total / 2) {
       has_middle = true;
-      calls.push_back({list, "middle", request});
+      calls.push_back({first.list, "middle", request});
       calls.back().request.set_page_size(kPage);
     }
     const api::ListRunsResponse page = ListRuns(runs, request);
     if (seen == 0) total = page.total_size();
-    if (page.runs_size() == 0 && !(total == 0 && may_be_empty)) Fail(list + " has an empty page");
+    if (page.runs_size() == 0) Fail(first.list + " has an empty page");
     seen += page.runs_size();
     next = page.next_page_token();
   } while (!next.empty());
-  if (seen != total) Fail(list + " has " + std::to_string(seen) + " rows and says " + std::to_string(total));
-  calls.push_back({list, "last", request});
+  if (seen != total) {
+    Fail(first.list + " has " + std::to_string(seen) + " rows and says " + std::to_string(total));
+  }
+  calls.push_back({first.list, "last", request});
   calls.back().request.set_page_size(kPage);
 }
 
@@ -54,22 +54,30 @@ std::string FilterOf(const std::string& key, const std::string& operation, const
   return Json{{"predicates", {{{"key", key}, {"operation", operation}, {"string_value", value}}}}}.dump();
 }
 
-std::vector<ListCall> FindListCalls(api::RunService::Stub& runs, const std::string& experiment_id,
-                                    bool may_be_empty) {
+std::vector<ListCall> FirstPages(const std::string& experiment_id) {
   const std::pair<const char*, const char*> orders[] = {{"time", "created_at desc"}, {"name", "name asc"}};
   std::vector<ListCall> calls;
   for (const auto& [order, sort_by] : orders) {
-    api::ListRunsRequest request;
-    request.set_sort_by(sort_by);
-    AddPages(runs, std::string("all_by_") + order, request, may_be_empty, calls);
-    request.set_filter(FilterOf("namespace", "EQUALS", kNamespace));
-    AddPages(runs, std::string("namespace_by_") + order, request, may_be_empty, calls);
-    request.set_filter(FilterOf("state", "EQUALS", kState));
-    AddPages(runs, std::string("state_by_") + order, request, may_be_empty, calls);
-    request.clear_filter();
-    request.set_experiment_id(experiment_id);
-    AddPages(runs, std::string("experiment_by_") + order, request, may_be_empty, calls);
+    const auto add = [&](const std::string& scope, const std::string& filter, const std::string& experiment) {
+      api::ListRunsRequest request;
+      request.set_page_size(kPage);
+      request.set_sort_by(sort_by);
+      request.set_filter(filter);
+      request.set_experiment_id(experiment);
+      calls.push_back({scope + "_by_" + order, "first", request});
+    };
+    add("all", "", "");
+    add("namespace", FilterOf("namespace", "EQUALS", kNamespace), "");
+    add("state", FilterOf("state", "EQUALS", kState), "");
+    add("experiment", "", experiment_id);
   }
+  return calls;
+}
+
+std::vector<ListCall> FindListCalls(api::RunService::Stub& runs, const std::string& experiment_id) {
+  const std::vector<ListCall> first = FirstPages(experiment_id);
+  std::vector<ListCall> calls = first;
+  for (const ListCall& call : first) AddPages(runs, call, calls);
   return calls;
 }
 

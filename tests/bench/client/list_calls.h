@@ -15,10 +15,12 @@ struct ListCall {
   api::ListRunsRequest request;
 };
 
-// Walks through all lists of the server to find the tokens of their pages, and ends the program if a list
-// does not have as many rows as its total_size says, or none although it must not be empty.
-std::vector<ListCall> FindListCalls(api::RunService::Stub& runs, const std::string& experiment_id,
-                                    bool may_be_empty);
+// Walks through all lists of the server to find the tokens of their pages, and ends the program if a list is
+// empty or does not have as many rows as its total_size says.
+std::vector<ListCall> FindListCalls(api::RunService::Stub& runs, const std::string& experiment_id);
+
+// The first pages alone, without asking the server.
+std::vector<ListCall> FirstPages(const std::string& experiment_id);
 
 // A filter of one predicate with a text.
 std::string FilterOf(const std::string& key, const std::string& operation, const std::string& value);

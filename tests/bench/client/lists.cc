@@ -92,10 +92,10 @@ class HttpReader {
 // One server: what is asked of it, and what is found.
 class Side {
  public:
-  Side(const ListedServer& server, bool may_be_empty)
+  Side(const ListedServer& server, bool all_pages)
       : server_(server),
         runs_(api::RunService::NewStub(Connect(server.target))),
-        calls_(FindListCalls(*runs_, server.experiment_id, may_be_empty)) {}
+        calls_(all_pages ? FindListCalls(*runs_, server.experiment_id) : FirstPages(server.experiment_id)) {}
   Side(const Side&) = delete;
   Side& operator=(const Side&) = delete;
 
@@ -242,8 +242,8 @@ class Side {
 
 Json Lists(const ListedServer& large, const ListedServer& small, int rounds) {
   curl_global_init(CURL_GLOBAL_DEFAULT);
-  Side large_side(large, /*may_be_empty=*/false);
-  Side small_side(small, /*may_be_empty=*/false);
+  Side large_side(large, /*all_pages=*/true);
+  Side small_side(small, /*all_pages=*/true);
   // By the size of the store and the load. What disturbs the machine disturbs both sizes alike.
   const std::array sides = {std::pair("large", &large_side), std::pair("small", &small_side)};
   std::map<std::string, std::map<std::string, Gathered>> found;
@@ -261,7 +261,7 @@ Json Lists(const ListedServer& large, const ListedServer& small, int rounds) {
 }
 
 Json CreateWhileListed(const ListedServer& server, int callers, double seconds) {
-  return {{"per_second", Side(server, /*may_be_empty=*/true).CreateRate(callers, seconds)}};
+  return {{"per_second", Side(server, /*all_pages=*/false).CreateRate(callers, seconds)}};
 }
 
 }  // namespace penstock::bench
