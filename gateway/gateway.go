@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -83,24 +84,20 @@ func (g *gateway) newRPCMux(conn *grpc.ClientConn) (*runtime.ServeMux, error) {
 		runtime.WithErrorHandler(handleRPCError),
 		runtime.WithDisablePathLengthFallback(),
 		runtime.WithDisableHTTPMethodOverride(),
+		runtime.WithWriteContentLength(), // rather than in chunks, which is one more write
 		runtime.WithMiddlewares(noteRoute),
 	)
-	register := []func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error{
-		kfp.RegisterExperimentServiceHandler,
-		kfp.RegisterPipelineServiceHandler,
-		kfp.RegisterRecurringRunServiceHandler,
-		kfp.RegisterReportServiceHandler,
-		kfp.RegisterRunServiceHandler,
-		penstock.RegisterRunOperationsServiceHandler,
-		penstock.RegisterRunStatusServiceHandler,
-		penstock.RegisterScheduleServiceHandler,
-	}
-	for _, f := range register {
-		if err := f(context.Background(), mux, conn); err != nil {
-			return nil, err
-		}
-	}
-	return mux, nil
+	unparsed := unparsedAnswers{conn}
+	ctx := context.Background()
+	return mux, errors.Join(
+		kfp.RegisterExperimentServiceHandlerClient(ctx, mux, kfp.NewExperimentServiceClient(unparsed)),
+		kfp.RegisterPipelineServiceHandlerClient(ctx, mux, kfp.NewPipelineServiceClient(unparsed)),
+		kfp.RegisterRecurringRunServiceHandlerClient(ctx, mux, kfp.NewRecurringRunServiceClient(unparsed)),
+		kfp.RegisterReportServiceHandlerClient(ctx, mux, kfp.NewReportServiceClient(unparsed)),
+		kfp.RegisterRunServiceHandlerClient(ctx, mux, kfp.NewRunServiceClient(unparsed)),
+		penstock.RegisterRunOperationsServiceHandlerClient(ctx, mux, penstock.NewRunOperationsServiceClient(unparsed)),
+		penstock.RegisterRunStatusServiceHandlerClient(ctx, mux, penstock.NewRunStatusServiceClient(unparsed)),
+		penstock.RegisterScheduleServiceHandlerClient(ctx, mux, penstock.NewScheduleServiceClient(unparsed)))
 }
 
 func noteRoute(next runtime.HandlerFunc) runtime.HandlerFunc {
@@ -126,6 +123,9 @@ func bounded(next http.Handler) http.Handler {
 		if body := infoOf(r.Context()).body; body != nil {
 			body.values = &jsonValues{}
 		}
+		// Else grpc-gateway tells them the server, which has no use for them.
+		r = r.WithContext(r.Context())
+		r.RemoteAddr, r.Host = "", ""
 		next.ServeHTTP(w, r)
 	})
 }

@@ -5,6 +5,8 @@ import "time"
 // Every bound of the gateway. Sizes are inclusive.
 const (
 	maxRPCMessageBytes     = 64 << 20 // what the server accepts and sends in one message
+	streamWindowBytes      = 1 << 20  // what the server may send of an answer before it is taken in
+	connectionWindowBytes  = 8 << 20  // and of all answers
 	maxJSONBodyBytes       = 64 << 20 // a package of the largest size as JSON fits
 	defaultMaxUploadBytes  = 32 << 20 // Kubeflow Pipelines' own bound
 	largestMaxUploadBytes  = 60 << 20 // leaves room for the other fields of the message

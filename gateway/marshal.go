@@ -1,17 +1,69 @@
 package main
 
 import (
+	"context"
+
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/encoding"
+	protocodec "google.golang.org/grpc/encoding/proto"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/penstock/penstock/gateway/wirejson"
 
 	// Known to the JSON encoder, so that they can stand in the details of an error.
 	_ "google.golang.org/genproto/googleapis/rpc/errdetails"
 	_ "google.golang.org/genproto/googleapis/rpc/status"
 )
 
-// jsonMarshaler follows what Kubeflow Pipelines' clients expect: proto field names, unset fields left out, and unknown
+// marshaler follows what Kubeflow Pipelines' clients expect: proto field names, unset fields left out, and unknown
 // fields of a request refused.
-var jsonMarshaler = &runtime.JSONPb{
+type marshaler struct {
+	runtime.JSONPb
+}
+
+var jsonMarshaler = &marshaler{runtime.JSONPb{
 	MarshalOptions:   protojson.MarshalOptions{UseProtoNames: true, EmitUnpopulated: false},
 	UnmarshalOptions: protojson.UnmarshalOptions{DiscardUnknown: false, RecursionLimit: maxJSONDepth},
+}}
+
+// Marshal writes the answers of unparsedAnswers as they came.
+func (m *marshaler) Marshal(value any) ([]byte, error) {
+	if message, ok := value.(proto.Message); ok {
+		reflected := message.ProtoReflect()
+		if wire := reflected.GetUnknown(); len(wire) > 0 && len(wire) == proto.Size(message) {
+			text, err := wirejson.Append(make([]byte, 0, 2*len(wire)+64), reflected.Type(), wire)
+			if err != nil {
+				return nil, status.Errorf(codes.Internal, "The server's answer cannot be written as JSON: %v.", err)
+			}
+			return text, nil
+		}
+	}
+	return m.JSONPb.Marshal(value)
+}
+
+// unparsedAnswers leaves the answers of unary calls in the wire format, as unknown fields of their message: the gateway
+// looks at none of their fields, and Marshal makes JSON of them without parsing them first.
+type unparsedAnswers struct {
+	*grpc.ClientConn
+}
+
+func (c unparsedAnswers) Invoke(ctx context.Context, method string, request, reply any,
+	options ...grpc.CallOption) error {
+	return c.ClientConn.Invoke(ctx, method, request, reply, append(options, grpc.ForceCodecV2(unparsedCodec))...)
+}
+
+var unparsedCodec = wireCodec{encoding.GetCodecV2(protocodec.Name)}
+
+type wireCodec struct {
+	encoding.CodecV2
+}
+
+func (wireCodec) Unmarshal(data mem.BufferSlice, reply any) error {
+	reply.(proto.Message).ProtoReflect().SetUnknown(data.Materialize())
+	return nil
 }

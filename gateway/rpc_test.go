@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -261,4 +262,33 @@ func TestServerAwayAndBack(t *testing.T) {
 		}
 	}
 	g.do("GET", api+"/runs", "").expect(t, 200)
+}
+
+func TestAnswersThatCannotBeReadAreInternalErrors(t *testing.T) {
+	g, fake := startBoth(t)
+	fake.answer = func(string, proto.Message) (proto.Message, error) {
+		broken := &kfp.Run{}
+		broken.ProtoReflect().SetUnknown([]byte{0x0a, 0x01, 0xff}) // a text that is no UTF-8
+		return broken, nil
+	}
+	g.do("GET", api+"/runs/r", "").expect(t, 500, `"code":13`)
+}
+
+func TestAnswersHaveALength(t *testing.T) {
+	g, fake := startBoth(t)
+	fake.answer = func(string, proto.Message) (proto.Message, error) {
+		return &kfp.Run{Description: strings.Repeat("long", 10_000)}, nil
+	}
+	reply := g.do("GET", api+"/runs/r", "")
+	if reply.expect(t, 200); reply.header.Get("Content-Length") != strconv.Itoa(len(reply.body)) {
+		t.Errorf("Content-Length %q of %d bytes", reply.header.Get("Content-Length"), len(reply.body))
+	}
+}
+
+func TestTheServerIsNotToldOfTheClientsAddress(t *testing.T) {
+	g, fake := startBoth(t)
+	g.do("GET", api+"/runs/r", "").expect(t, 200)
+	if _, _, metadata := fake.last(); len(metadata.Get("x-forwarded-for"))+len(metadata.Get("x-forwarded-host")) > 0 {
+		t.Errorf("metadata %v", metadata)
+	}
 }

@@ -1,7 +1,6 @@
 """Measures Penstock. Started by run.sh, which builds what this needs."""
 
 import argparse
-import http.client
 import json
 import os
 import pathlib
@@ -19,6 +18,7 @@ from large import large_runs
 from lists import lists_postgres, lists_sqlite
 from postgres import copy, create_run_postgres, noop_tasks_postgres, read_1m_postgres
 from rates import CALLERS, CREATE_SECONDS, TASKS, cache_rates, create_rate, fill, run_rate
+from rest import rest_cost
 from schedules import schedules
 from servers import CLIENT, ROOT, START_TIME, STORE, Server, container_pipeline, cpu_seconds, measure, resident_mb
 
@@ -27,7 +27,6 @@ RUNS_LARGE = 100_000
 RUNS_SMALL = 1_000
 FIRST_TASKS = 200
 READ_ROUNDS = 700
-REST_CALLS = 4_000
 STARTS = 5
 PYTHON_ROUNDS = 31
 PYTHON_WIDE = 20   # components of one run, each waits for none
@@ -147,49 +146,6 @@ def read_100k(bench: Bench) -> None:
                      ratio=median_ratio(p50, empty_p50))
     bench.figure('empty_p99', median(empty), 'ms')
     bench.figure('empty_p50', median(empty_p50), 'ms')
-
-
-# --- rest_cost ---
-
-def rest_calls(server: Server, call: str, version: str, run_ids: List[str]) -> None:
-    """The same calls as the client makes over gRPC, over one HTTP connection."""
-    connection = http.client.HTTPConnection('127.0.0.1', server.http_port, timeout=30)
-    for i in range(REST_CALLS):
-        method, path, body = 'GET', '/apis/v2beta1/runs?page_size=20', None
-        if call == 'get_run':
-            path = f'/apis/v2beta1/runs/{run_ids[i % len(run_ids)]}'
-        elif call == 'create_run':
-            method, path = 'POST', '/apis/v2beta1/runs'
-            body = json.dumps({'display_name': 'run', 'pipeline_version_reference': {'pipeline_version_id': version}})
-        connection.request(method, path, body)
-        answer = connection.getresponse()
-        answer.read()
-        if answer.status != 200:
-            raise RuntimeError(f'{path}: {answer.status}')
-    connection.close()
-
-
-def rest_cost(bench: Bench) -> None:
-    """CPU of server and gateway for a call over REST, and of the server for the same over gRPC before it."""
-    folder = bench.fresh('server')
-    fill(folder, RUNS_SMALL)
-    with Server(folder, '--role=server') as server:
-        version = server.upload('again', container_pipeline(1, '/bin/true'))
-        with sqlite3.connect(f'file:{server.database}?mode=ro', uri=True) as database:
-            run_ids = [row[0] for row in database.execute('SELECT run_id FROM runs LIMIT 100')]
-        for call in ('get_run', 'list_default_first', 'create_run'):
-            grpc_cpu, rest_cpu = [], []
-            for _ in range(REPEATS):
-                before = cpu_seconds(server.pid)
-                measure(CLIENT, 'calls', server.tcp_target, call, version, REST_CALLS)
-                grpc_cpu.append(cpu_seconds(server.pid) - before)
-                pids = server.pid, server.gateway_pid()
-                before = sum(map(cpu_seconds, pids))
-                rest_calls(server, call, version, run_ids)
-                rest_cpu.append(sum(map(cpu_seconds, pids)) - before)
-            bench.figure(f'{call}_rest', 1e6 * median(rest_cpu) / REST_CALLS, 'us', versus='the same over gRPC',
-                         ratio=median_ratio(rest_cpu, grpc_cpu), at_most=2.5)
-            bench.figure(f'{call}_grpc', 1e6 * median(grpc_cpu) / REST_CALLS, 'us')
 
 
 # --- idle ---

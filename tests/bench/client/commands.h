@@ -31,8 +31,9 @@ Json Create(const std::string& target, const std::string& version_id, int caller
 // "small": {...}}.
 Json Read(const std::string& large_target, const std::string& small_target, int rounds);
 
-// One of those calls, or "create_run" of the version, `count` times, by one caller: {"seconds": ...}.
-Json Calls(const std::string& target, const std::string& call, const std::string& version_id, int count);
+// One of those calls, or "create_run" of the version, by one caller: as many as each number says that is read
+// from standard input, with a line on standard output after each. {"calls": all of them}.
+Json Calls(const std::string& target, const std::string& call, const std::string& version_id);
 
 // A server that runs are listed of.
 struct ListedServer {

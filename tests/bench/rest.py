@@ -1,0 +1,100 @@
+"""What a call over REST costs, beside the same over gRPC."""
+
+import contextlib
+import http.client
+import json
+import subprocess
+from typing import Callable, Iterator, List
+
+from figures import Bench, median, median_ratio
+from postgres import database, postgres
+from rates import fill
+from servers import CLIENT, PROGRAMS, Server, container_pipeline, cpu_seconds
+
+CALLS = ('get_run', 'list_default_first', 'create_run')  # as the client names them; the second is a page of 20
+RUNS = 1_000
+RUNS_READ = 100
+ROUNDS = 9
+CALLS_A_ROUND = 500
+
+
+@contextlib.contextmanager
+def over_grpc(server: Server, call: str, version: str) -> Iterator[Callable[[int], None]]:
+    """Makes as many calls as it is told, one after the other, over one connection."""
+    with subprocess.Popen([str(CLIENT), 'calls', server.tcp_target, call, version], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, text=True) as client:
+        def make(count: int) -> None:
+            print(count, file=client.stdin, flush=True)
+            if client.stdout.readline() != f'made {count}\n':
+                raise RuntimeError(f'{call} failed over gRPC')
+        yield make
+        client.stdin.close()
+
+
+@contextlib.contextmanager
+def over_rest(server: Server, call: str, version: str) -> Iterator[Callable[[int], None]]:
+    """The same calls, over one HTTP connection that is kept, with the library that kfp's clients use, too."""
+    connection = http.client.HTTPConnection('127.0.0.1', server.http_port, timeout=30)
+
+    def one(method: str, path: str, body: str = '') -> bytes:
+        connection.request(method, path, body or None)
+        answer = connection.getresponse()
+        if answer.status != 200:
+            raise RuntimeError(f'{path}: {answer.status}')
+        return answer.read()
+
+    def make(count: int) -> None:
+        for i in range(count):
+            if call == 'create_run':
+                one('POST', '/apis/v2beta1/runs', new_run)
+            elif call == 'get_run':
+                one('GET', paths[i % RUNS_READ])
+            else:
+                one('GET', '/apis/v2beta1/runs?page_size=20')
+
+    new_run = json.dumps({'display_name': 'run', 'pipeline_version_reference': {'pipeline_version_id': version}})
+    page = json.loads(one('GET', f'/apis/v2beta1/runs?page_size={RUNS_READ}'))
+    paths = [f'/apis/v2beta1/runs/{run["run_id"]}' for run in page['runs']]
+    yield make
+    connection.close()
+
+
+def cost(make: Callable[[int], None], pids: List[int]) -> float:
+    """Microseconds of the processes' CPU for a call."""
+    before = sum(map(cpu_seconds, pids))
+    make(CALLS_A_ROUND)
+    return 1e6 * (sum(map(cpu_seconds, pids)) - before) / CALLS_A_ROUND
+
+
+def measure_calls(bench: Bench, server: Server, name: str) -> None:
+    """Each call both ways in turn, by one caller, after as many that are not counted."""
+    version = server.upload(f'again-{name}', container_pipeline(1, '/bin/true'))
+    pids = [server.pid, server.gateway_pid()]
+    for call in CALLS:
+        grpc, rest, gateway = [], [], []
+        with over_grpc(server, call, version) as by_grpc, over_rest(server, call, version) as by_rest:
+            by_grpc(CALLS_A_ROUND)
+            by_rest(CALLS_A_ROUND)
+            for _ in range(ROUNDS):
+                grpc.append(cost(by_grpc, pids))
+                before = cpu_seconds(pids[1])
+                rest.append(cost(by_rest, pids))
+                gateway.append(1e6 * (cpu_seconds(pids[1]) - before) / CALLS_A_ROUND)
+        bench.figure(f'{name}_{call}_rest', median(rest), 'us', versus='the same over gRPC',
+                     ratio=median_ratio(rest, grpc), at_most=2.5)
+        bench.figure(f'{name}_{call}_gateway', median(gateway), 'us')
+        bench.figure(f'{name}_{call}_grpc', median(grpc), 'us')
+
+
+def rest_cost(bench: Bench) -> None:
+    """CPU of server and gateway for a call over REST, and for it over gRPC; clients and PostgreSQL are not counted."""
+    folder = bench.fresh('server')
+    fill(folder, RUNS)
+    with Server(folder, '--role=server') as server:
+        measure_calls(bench, server, 'sqlite')
+    with postgres() as database_server:
+        url = database(database_server, 'rest')
+        subprocess.run([str(PROGRAMS / 'penstock'), 'copy', f'sqlite://{folder}/data/penstock.db', url,
+                        '--log_level=warn'], check=True, stdout=subprocess.DEVNULL)
+        with Server(bench.fresh('postgres'), '--role=server', f'--database_url={url}') as server:
+            measure_calls(bench, server, 'postgres')
