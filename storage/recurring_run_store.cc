@@ -265,18 +265,27 @@ absl::StatusOr<std::optional<absl::Time>> RecurringRunNextWake(db::Tx& tx) {
   return wake;
 }
 
-absl::StatusOr<bool> RecurringRunAdvance(db::Tx& tx, const DueRecurringRun& read, const RecurringRunRow& row,
-                                         bool waits) {
-  ASSIGN_OR_RETURN(const int64_t changed,
-                   tx.Execute(kAdvance, {row.recurring_run_id, read.row.revision,
-                                         OrNull(read.row.next_due_at), OrNull(row.next_due_at), row.run_count,
-                                         row.error_code, row.error_message, waits}));
-  return changed > 0;
+absl::Status RecurringRunsAdvance(db::Tx& tx, absl::Span<const RecurringRunMove> moves,
+                                  std::vector<bool>& moved) {
+  moved.assign(moves.size(), false);
+  for (size_t i = 0; i < moves.size(); ++i) {
+    const RecurringRunMove& move = moves[i];
+    const RecurringRunRow& read = move.read->row;
+    RETURN_IF_ERROR(tx.ExecuteLater(
+        kAdvance,
+        {read.recurring_run_id, read.revision, OrNull(read.next_due_at), OrNull(move.next_due_at),
+         move.run_count, move.error_code, move.error_message, move.waits},
+        [&moved, i](int64_t changed) {
+          moved[i] = changed > 0;
+          return absl::OkStatus();
+        }));
+  }
+  return tx.Flush();
 }
 
 absl::Status RecurringRunFail(db::Tx& tx, absl::string_view recurring_run_id, int error_code,
                               absl::string_view error_message, absl::Time now) {
-  return tx.Execute(kFail, {recurring_run_id, now, error_code, error_message}).status();
+  return tx.ExecuteLater(kFail, {recurring_run_id, now, error_code, error_message});
 }
 
 absl::Status RecurringRunRelease(db::Tx& tx, absl::string_view run_id) {

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "storage/db/database.h"
 #include "storage/list_query.h"
 #include "storage/model.h"
@@ -50,11 +52,19 @@ absl::StatusOr<std::vector<DueRecurringRun>> RecurringRunsDue(db::Tx& tx, absl::
 // When the next one has to be looked at; nothing if none does.
 absl::StatusOr<std::optional<absl::Time>> RecurringRunNextWake(db::Tx& tx);
 
-// Stores next_due_at, run_count and the error of `row`, and whether it now `waits` for one of its runs to
-// end: in that case it is looked at again when one has. False if somebody edited it since it was read, or
-// decided the same slot.
-absl::StatusOr<bool> RecurringRunAdvance(db::Tx& tx, const DueRecurringRun& read, const RecurringRunRow& row,
-                                         bool waits);
+// What is decided of a recurring run that was `read` as due.
+struct RecurringRunMove {
+  const DueRecurringRun* read = nullptr;
+  std::optional<absl::Time> next_due_at;
+  int64_t run_count = 0;
+  int error_code = 0;  // google.rpc.Code
+  std::string error_message;
+  bool waits = false;  // for one of its runs to end: it is looked at again when one has
+};
+// Stores the moves, each of another recurring run; `moved[i]` is whether that was done. It is not if somebody
+// edited the recurring run since it was read, or decided the same slot.
+absl::Status RecurringRunsAdvance(db::Tx& tx, absl::Span<const RecurringRunMove> moves,
+                                  std::vector<bool>& moved);
 
 // Disables a recurring run that cannot go on, with the reason as its error.
 absl::Status RecurringRunFail(db::Tx& tx, absl::string_view recurring_run_id, int error_code,

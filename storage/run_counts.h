@@ -2,6 +2,10 @@
 // changes one of these of a run changes the counts in the same transaction.
 #pragma once
 
+#include <map>
+#include <string>
+#include <tuple>
+
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "common/state.h"
@@ -19,6 +23,17 @@ struct RunCountKey {
   absl::string_view namespace_;
   StorageState storage_state = StorageState::kAvailable;
   RunState state = RunState::kPending;
+};
+
+// What is to be added to the counts: of many runs alike, or in one experiment, as few rows as they have.
+class RunCountsChange {
+ public:
+  // `runs` more, or less where it is negative.
+  void Add(const RunCountKey& key, int64_t runs);
+  absl::Status Write(db::Tx& tx) const;
+
+ private:
+  std::map<std::tuple<std::string, StorageState, RunState>, int64_t> runs_;  // by scope and states
 };
 
 // `runs` more, or less where it is negative.

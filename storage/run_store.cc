@@ -1,10 +1,16 @@
 #include "storage/run_store.h"
 
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "common/errors.h"
 #include "common/status_macros.h"
+#include "storage/db/rows.h"
 #include "storage/recurring_run_store.h"
 #include "storage/run_counts.h"
 #include "storage/setting_store.h"
@@ -23,10 +29,11 @@ constexpr char kInsert[] = R"sql(
   INSERT INTO runs
     (run_id, experiment_id, namespace, display_name, description, storage_state, state, service_account, pipeline_id,
      pipeline_version_id, recurring_run_id, created_at_us, scheduled_at_us, finished_at_us)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (run_id) DO NOTHING)sql";
+  VALUES $rows ON CONFLICT (run_id) DO NOTHING RETURNING run_id)sql";
 constexpr char kInsertConfig[] =
     "INSERT INTO run_configs (run_id, spec_sha256, parameters, pipeline_root, plugins_input, cache_enabled, "
-    "cache_max_age_us) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    "cache_max_age_us) VALUES $rows";
+constexpr int kConfigColumnCount = 7;
 constexpr char kSelectConfigs[] =
     "SELECT run_id, spec_sha256, parameters, pipeline_root, plugins_input, cache_enabled, cache_max_age_us "
     "FROM run_configs "
@@ -38,9 +45,9 @@ constexpr char kTouchExperiment[] = R"sql(
   WHERE experiment_id = $1
     AND ($3 = '' OR EXISTS (SELECT 1 FROM pipeline_versions v WHERE v.pipeline_version_id = $3)))sql";
 constexpr char kExperimentExists[] = "SELECT 1 FROM experiments WHERE experiment_id = $1";
-constexpr char kInsertFirstState[] = R"sql(
-  INSERT INTO run_states (run_id, sequence, state, updated_at_us, error_code, error_message)
-  VALUES ($1, 1, $2, $3, 0, ''))sql";
+constexpr char kInsertFirstState[] =
+    "INSERT INTO run_states (run_id, sequence, state, updated_at_us, error_code, error_message) VALUES $rows";
+constexpr int kStateColumnCount = 6;
 // VALUES with a subselect: INSERT ... SELECT from the same table builds a temporary one.
 constexpr char kInsertState[] = R"sql(
   INSERT INTO run_states (run_id, sequence, state, updated_at_us, error_code, error_message)
@@ -51,11 +58,15 @@ constexpr char kSelectStates[] =
 constexpr char kSetState[] =
     "UPDATE runs SET state = $3, finished_at_us = $4 WHERE run_id = $1 AND state = $2 "
     "RETURNING experiment_id, namespace, storage_state";
-// A merge of two ranges of one index.
+// Of the two ranges of an index, in its order, no more is read than may be returned; see Tx::MergesUnions.
 constexpr char kSelectInState[] = R"sql(
-  SELECT run_id, created_at_us FROM runs WHERE storage_state = 'AVAILABLE' AND state = $1
+  SELECT run_id, created_at_us FROM (
+    SELECT run_id, created_at_us FROM runs WHERE storage_state = 'AVAILABLE' AND state = $1
+    ORDER BY created_at_us, run_id LIMIT $2) available
   UNION ALL
-  SELECT run_id, created_at_us FROM runs WHERE storage_state = 'ARCHIVED' AND state = $1
+  SELECT run_id, created_at_us FROM (
+    SELECT run_id, created_at_us FROM runs WHERE storage_state = 'ARCHIVED' AND state = $1
+    ORDER BY created_at_us, run_id LIMIT $2) archived
   ORDER BY created_at_us, run_id LIMIT $2)sql";
 constexpr char kSetStorageState[] =
     "UPDATE runs SET storage_state = $2 WHERE run_id = $1 AND storage_state <> $2 "
@@ -134,6 +145,74 @@ absl::Status MoveRun(db::Tx& tx, absl::string_view run_id, RunState from, RunSta
                        1);
 }
 
+// Moves the last-run times of the experiments of new runs, once for each experiment and version. Runs that
+// lack either are refused.
+absl::Status TouchExperiments(db::Tx& tx, absl::Span<const RunToInsert> runs,
+                              std::vector<absl::Status>& outcomes) {
+  struct Touch {
+    absl::Time latest = absl::InfinitePast();
+    int64_t touched = 0;
+    bool experiment_exists = false;
+  };
+  std::map<std::pair<absl::string_view, absl::string_view>, Touch> touches;
+  const auto touch_of = [&](const RunToInsert& run) -> Touch& {
+    const absl::string_view version = run.row.pipeline_version_id;
+    return touches[{run.row.experiment_id, run.version_must_exist ? version : absl::string_view()}];
+  };
+  for (const RunToInsert& run : runs) {
+    Touch& touch = touch_of(run);
+    touch.latest = std::max(touch.latest, run.row.created_at);
+  }
+  for (auto& [key, touch] : touches) {
+    RETURN_IF_ERROR(tx.ExecuteLater(kTouchExperiment, {key.first, touch.latest, key.second},
+                                    [&touched = touch.touched](int64_t changed) {
+                                      touched = changed;
+                                      return absl::OkStatus();
+                                    }));
+  }
+  RETURN_IF_ERROR(tx.Flush());
+  for (auto& [key, touch] : touches) {
+    if (touch.touched > 0) continue;
+    RETURN_IF_ERROR(
+        tx.Query(kExperimentExists, {key.first}, [&exists = touch.experiment_exists](const db::Row&) {
+          exists = true;
+          return absl::OkStatus();
+        }));
+  }
+  for (size_t i = 0; i < runs.size(); ++i) {
+    const Touch& touch = touch_of(runs[i]);
+    if (touch.touched > 0) continue;
+    outcomes[i] = touch.experiment_exists ? error::PipelineVersionNotFound(runs[i].row.pipeline_version_id)
+                                          : error::ExperimentNotFound(runs[i].row.experiment_id);
+  }
+  return absl::OkStatus();
+}
+
+// A taken id is no error of the database, so that the transaction may go on.
+absl::Status InsertRows(db::Tx& tx, absl::Span<const RunToInsert> runs, std::vector<absl::Status>& outcomes) {
+  static const db::RowsStatement insert(kInsert, kColumnCount);
+  std::vector<db::Param> params;
+  for (size_t i = 0; i < runs.size(); ++i) {
+    if (!outcomes[i].ok()) continue;
+    const RunRow& row = runs[i].row;
+    params.insert(params.end(), {row.run_id, row.experiment_id, row.namespace_, row.display_name,
+                                 row.description, Name(row.storage_state), Name(row.state),
+                                 row.service_account, row.pipeline_id, row.pipeline_version_id,
+                                 row.recurring_run_id, row.created_at, row.scheduled_at, row.finished_at});
+  }
+  absl::flat_hash_set<std::string> inserted;
+  RETURN_IF_ERROR(insert.Query(tx, params, [&](const db::Row& row) {
+    inserted.insert(row.String(0));
+    return absl::OkStatus();
+  }));
+  for (size_t i = 0; i < runs.size(); ++i) {
+    // Of two runs with one id the first is inserted.
+    if (outcomes[i].ok() && inserted.erase(runs[i].row.run_id) == 0)
+      outcomes[i] = error::RunIdTaken(runs[i].row.run_id);
+  }
+  return absl::OkStatus();
+}
+
 // Runs `sql`, in which $ids stands for the list of ids.
 absl::Status QueryRuns(db::Tx& tx, absl::string_view sql, const std::vector<std::string>& run_ids,
                        db::RowCallback on_row) {
@@ -153,33 +232,34 @@ const ListResource& RunResource() {
   return resource;
 }
 
-absl::Status RunInsert(db::Tx& tx, const RunRow& row, const RunConfigRow& config, bool version_must_exist) {
-  const std::string version = version_must_exist ? row.pipeline_version_id : "";
-  ASSIGN_OR_RETURN(const int64_t touched,
-                   tx.Execute(kTouchExperiment, {row.experiment_id, row.created_at, version}));
-  if (touched == 0) {
-    bool experiment_exists = false;
-    RETURN_IF_ERROR(tx.Query(kExperimentExists, {row.experiment_id}, [&](const db::Row&) {
-      experiment_exists = true;
-      return absl::OkStatus();
-    }));
-    return experiment_exists ? error::PipelineVersionNotFound(row.pipeline_version_id)
-                             : error::ExperimentNotFound(row.experiment_id);
+absl::Status RunsInsert(db::Tx& tx, absl::Span<const RunToInsert> runs, std::vector<absl::Status>& outcomes) {
+  outcomes.assign(runs.size(), absl::OkStatus());
+  RETURN_IF_ERROR(TouchExperiments(tx, runs, outcomes));
+  RETURN_IF_ERROR(InsertRows(tx, runs, outcomes));
+  static const db::RowsStatement insert_configs(kInsertConfig, kConfigColumnCount);
+  static const db::RowsStatement insert_states(kInsertFirstState, kStateColumnCount);
+  std::vector<db::Param> configs;
+  std::vector<db::Param> states;
+  RunCountsChange counts;
+  for (size_t i = 0; i < runs.size(); ++i) {
+    if (!outcomes[i].ok()) continue;
+    const RunRow& row = runs[i].row;
+    const RunConfigRow& config = runs[i].config;
+    configs.insert(configs.end(), {row.run_id, config.spec_sha256, config.parameters, config.pipeline_root,
+                                   config.plugins_input, config.cache_enabled ? 1 : 0,
+                                   absl::ToInt64Microseconds(config.cache_max_age)});
+    states.insert(states.end(), {row.run_id, 1, Name(row.state), row.created_at, 0, ""});
+    counts.Add({row.experiment_id, row.namespace_, row.storage_state, row.state}, 1);
   }
-  // A taken id is no error of the database, so that the transaction may go on.
-  ASSIGN_OR_RETURN(
-      const int64_t inserted,
-      tx.Execute(kInsert, {row.run_id, row.experiment_id, row.namespace_, row.display_name, row.description,
-                           Name(row.storage_state), Name(row.state), row.service_account, row.pipeline_id,
-                           row.pipeline_version_id, row.recurring_run_id, row.created_at, row.scheduled_at,
-                           row.finished_at}));
-  if (inserted == 0) return error::RunIdTaken(row.run_id);
-  RETURN_IF_ERROR(tx.ExecuteLater(
-      kInsertConfig,
-      {row.run_id, config.spec_sha256, config.parameters, config.pipeline_root, config.plugins_input,
-       config.cache_enabled ? 1 : 0, absl::ToInt64Microseconds(config.cache_max_age)}));
-  RETURN_IF_ERROR(tx.ExecuteLater(kInsertFirstState, {row.run_id, Name(row.state), row.created_at}));
-  return RunCountsAdd(tx, {row.experiment_id, row.namespace_, row.storage_state, row.state}, 1);
+  RETURN_IF_ERROR(insert_configs.ExecuteLater(tx, configs));
+  RETURN_IF_ERROR(insert_states.ExecuteLater(tx, states));
+  return counts.Write(tx);
+}
+
+absl::Status RunInsert(db::Tx& tx, const RunRow& row, const RunConfigRow& config, bool version_must_exist) {
+  std::vector<absl::Status> outcomes;
+  RETURN_IF_ERROR(RunsInsert(tx, {RunToInsert{row, config, version_must_exist}}, outcomes));
+  return outcomes.front();
 }
 
 absl::StatusOr<RunRow> RunGet(db::Tx& tx, absl::string_view run_id) {

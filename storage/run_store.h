@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "storage/db/database.h"
 #include "storage/list_query.h"
 #include "storage/model.h"
@@ -15,10 +16,21 @@ namespace penstock {
 // Keys of KFP's list requests for runs.
 const ListResource& RunResource();
 
-// Inserts the run with its configuration and first state, moves its experiment's last-run time and the
-// counters. The spec must be stored before. NOT_FOUND if there is no such experiment, or if the row names a
-// pipeline version that is not there though it must be; ALREADY_EXISTS if the id is taken. After either the
-// transaction may go on.
+// A run to be inserted; borrows both rows.
+struct RunToInsert {
+  const RunRow& row;
+  const RunConfigRow& config;
+  bool version_must_exist = true;
+};
+
+// Inserts runs with their configurations and first states, moves their experiments' last-run times and the
+// counters, in as many statements as one run takes, or a few more. The specs must be stored before. What
+// became of each stands in `outcomes`, and does not touch the others: NOT_FOUND if there is no such
+// experiment, or if the row names a pipeline version that is not there though it must be; ALREADY_EXISTS if
+// the id is taken.
+absl::Status RunsInsert(db::Tx& tx, absl::Span<const RunToInsert> runs, std::vector<absl::Status>& outcomes);
+
+// One run; gives its outcome, whatever that is the transaction may go on.
 absl::Status RunInsert(db::Tx& tx, const RunRow& row, const RunConfigRow& config,
                        bool version_must_exist = true);
 

@@ -1,6 +1,11 @@
 #include "storage/schedule_tick_store.h"
 
+#include <string>
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
 #include "common/status_macros.h"
+#include "storage/db/rows.h"
 
 namespace penstock {
 namespace {
@@ -13,12 +18,13 @@ constexpr char kPut[] = R"sql(
   INSERT INTO schedule_ticks
     (recurring_run_id, due_at_us, last_due_at_us, slot_count, decision, reason, message, run_id, run_index,
      decided_at_us)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+  VALUES $rows
   ON CONFLICT (recurring_run_id, due_at_us) DO UPDATE
     SET last_due_at_us = excluded.last_due_at_us, slot_count = excluded.slot_count, decision = excluded.decision,
         reason = excluded.reason, message = excluded.message, run_id = excluded.run_id,
         run_index = excluded.run_index, decided_at_us = excluded.decided_at_us
-    WHERE schedule_ticks.decision = 'OVERLAPPED')sql";
+    WHERE schedule_ticks.decision = 'OVERLAPPED'
+  RETURNING recurring_run_id, due_at_us)sql";
 constexpr char kGiveUp[] =
     "UPDATE schedule_ticks SET decision = 'SKIPPED', reason = $2, decided_at_us = $3 "
     "WHERE recurring_run_id = $1 AND decision = 'OVERLAPPED'";
@@ -54,12 +60,23 @@ const ListResource& ScheduleTickResource() {
   return resource;
 }
 
-absl::StatusOr<bool> ScheduleTickPut(db::Tx& tx, const ScheduleTickRow& row) {
-  ASSIGN_OR_RETURN(
-      const int64_t changed,
-      tx.Execute(kPut, {row.recurring_run_id, row.due_at, row.last_due_at, row.slot_count, Name(row.decision),
-                        Name(row.reason), row.message, row.run_id, row.run_index, row.decided_at}));
-  return changed > 0;
+absl::Status ScheduleTicksPut(db::Tx& tx, absl::Span<const ScheduleTickRow> rows, std::vector<bool>& stored) {
+  static const db::RowsStatement put(kPut, kColumnCount);
+  std::vector<db::Param> params;
+  for (const ScheduleTickRow& row : rows) {
+    params.insert(params.end(),
+                  {row.recurring_run_id, row.due_at, row.last_due_at, row.slot_count, Name(row.decision),
+                   Name(row.reason), row.message, row.run_id, row.run_index, row.decided_at});
+  }
+  absl::flat_hash_set<std::pair<std::string, int64_t>> slots;
+  RETURN_IF_ERROR(put.Query(tx, params, [&](const db::Row& row) {
+    slots.emplace(row.String(0), row.Int64(1));
+    return absl::OkStatus();
+  }));
+  stored.clear();
+  for (const ScheduleTickRow& row : rows)
+    stored.push_back(slots.contains({row.recurring_run_id, absl::ToUnixMicros(row.due_at)}));
+  return absl::OkStatus();
 }
 
 absl::Status ScheduleTickList(db::Tx& tx, const ListQuery& query, Page<ScheduleTickRow>& page) {
@@ -72,7 +89,7 @@ absl::Status ScheduleTickGiveUp(db::Tx& tx, absl::string_view recurring_run_id, 
 }
 
 absl::Status ScheduleTicksKeep(db::Tx& tx, absl::string_view recurring_run_id, int64_t count) {
-  return tx.Execute(kKeep, {recurring_run_id, count - 1}).status();
+  return tx.ExecuteLater(kKeep, {recurring_run_id, count - 1});
 }
 
 }  // namespace penstock

@@ -1,7 +1,10 @@
 // The ticks of recurring runs: one row for each slot that was decided, by its time.
 #pragma once
 
-#include "absl/status/statusor.h"
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/types/span.h"
 #include "storage/db/database.h"
 #include "storage/list_query.h"
 #include "storage/model.h"
@@ -11,9 +14,10 @@ namespace penstock {
 // Keys for lists of ticks.
 const ListResource& ScheduleTickResource();
 
-// Stores what became of a slot. False if that is decided already: nothing is changed, and the caller must not
-// start a run for it. A slot that waits (kOverlapped) may be decided anew.
-absl::StatusOr<bool> ScheduleTickPut(db::Tx& tx, const ScheduleTickRow& row);
+// Stores what became of slots, no two of which are the same. `stored[i]` is false if that slot is decided
+// already: nothing is changed then, and the caller must not start a run for it. A slot that waits
+// (kOverlapped) may be decided anew.
+absl::Status ScheduleTicksPut(db::Tx& tx, absl::Span<const ScheduleTickRow> rows, std::vector<bool>& stored);
 
 // `query` is scoped to a recurring run.
 absl::Status ScheduleTickList(db::Tx& tx, const ListQuery& query, Page<ScheduleTickRow>& page);

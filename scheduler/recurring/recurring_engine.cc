@@ -28,6 +28,7 @@ namespace {
 constexpr absl::Duration kErrorPause = absl::Milliseconds(500);
 constexpr absl::Duration kStandbyPause = absl::Milliseconds(200);  // until this server may lead
 constexpr size_t kTicksBetweenTrims = 100;
+constexpr size_t kWrittenTogether = 128;  // schedules; bounds what their runs take in memory
 
 bool StartsRun(const ScheduleTickRow& tick) {
   return tick.decision == TickDecision::kFired || tick.decision == TickDecision::kCaughtUp;
@@ -104,14 +105,13 @@ absl::StatusOr<RecurringEngine::PassResult> RecurringEngine::RunOnce() {
     plans.push_back(std::move(plan));
   }
   if (!plans.empty()) {
-    PassResult written;
-    std::vector<std::string> runs;
-    RETURN_IF_ERROR(store_.Write([&](db::Tx& tx) { return WriteAll(tx, plans, now, written, runs); }));
+    Written written;
+    RETURN_IF_ERROR(store_.Write([&](db::Tx& tx) { return WriteAll(tx, plans, now, written); }));
     result.ticks = written.ticks;
-    result.fired = written.fired;
-    metrics_.ticks_decided.Increment(written.ticks);
-    metrics_.ticks_fired.Increment(written.fired);
-    for (const std::string& run_id : runs) store_.notifier().Notify(Topic::kRuns, run_id);
+    result.fired = static_cast<int>(written.runs.size());
+    metrics_.ticks_decided.Increment(result.ticks);
+    metrics_.ticks_fired.Increment(result.fired);
+    for (const std::string& run_id : written.runs) store_.notifier().Notify(Topic::kRuns, run_id);
   }
   result.schedules = static_cast<int>(due.size());
   RETURN_IF_ERROR(store_.Read([&](db::Tx& tx) -> absl::Status {
@@ -197,80 +197,122 @@ absl::StatusOr<RecurringEngine::Planned> RecurringEngine::Plan(const DueRecurrin
 }
 
 absl::Status RecurringEngine::WriteAll(db::Tx& tx, const std::vector<Planned>& plans, absl::Time now,
-                                       PassResult& written, std::vector<std::string>& runs) {
+                                       Written& written) {
   written = {};
-  runs.clear();
   ASSIGN_OR_RETURN(const bool leads, LeaseIsHeldBy(tx, kSchedulerLease, options_.holder));
   if (!leads) return absl::AbortedError("another scheduler has taken the lease over");
+  std::vector<const Planned*> together;
   for (const Planned& plan : plans) {
-    if (plan.broken.ok()) {
-      RETURN_IF_ERROR(Write(tx, plan, now, written, runs));
-    } else {
+    if (!plan.broken.ok()) {
       RETURN_IF_ERROR(RecurringRunFail(tx, plan.due->row.recurring_run_id,
                                        static_cast<int>(plan.broken.code()), plan.broken.message(), now));
+      continue;
     }
+    together.push_back(&plan);
+    if (together.size() < kWrittenTogether) continue;
+    RETURN_IF_ERROR(WriteTogether(tx, together, written));
+    together.clear();
+  }
+  return WriteTogether(tx, together, written);
+}
+
+absl::Status RecurringEngine::WriteTogether(db::Tx& tx, Plans plans, Written& written) {
+  std::vector<RecurringRunMove> moves;
+  for (const Planned* plan : plans) moves.push_back(MoveOf(*plan));
+  std::vector<bool> moved;
+  RETURN_IF_ERROR(RecurringRunsAdvance(tx, moves, moved));
+  std::vector<const Planned*> mine;  // the others were edited meanwhile, and are looked at again
+  for (size_t i = 0; i < plans.size(); ++i) {
+    if (moved[i]) mine.push_back(plans[i]);
+  }
+  RETURN_IF_ERROR(WriteTicks(tx, mine, written));
+  for (const Planned* plan : mine) {
+    const std::string& id = plan->due->row.recurring_run_id;
+    if (TimeToTrim(id, plan->decision.ticks.size()))
+      RETURN_IF_ERROR(ScheduleTicksKeep(tx, id, limits::kScheduleTicksKept));
   }
   return absl::OkStatus();
 }
 
-absl::Status RecurringEngine::Write(db::Tx& tx, const Planned& plan, absl::Time now, PassResult& written,
-                                    std::vector<std::string>& runs) {
-  RecurringRunRow row = plan.due->row;
-  row.next_due_at = plan.decision.next_due;
-  row.run_count = plan.decision.run_count;
+RecurringRunMove RecurringEngine::MoveOf(const Planned& plan) {
+  const RecurringRunRow& row = plan.due->row;
+  RecurringRunMove move = {plan.due,       plan.decision.next_due, plan.decision.run_count,
+                           row.error_code, row.error_message,      plan.decision.waits};
   for (const ScheduleTickRow& tick : plan.decision.ticks) {
     if (StartsRun(tick)) {
-      row.error_code = 0;
-      row.error_message.clear();
+      move.error_code = 0;
+      move.error_message.clear();
     } else if (tick.decision == TickDecision::kRefused) {
-      row.error_code = plan.source.refusal->error_code;
-      row.error_message = plan.source.refusal->message;
+      move.error_code = plan.source.refusal->error_code;
+      move.error_message = plan.source.refusal->message;
     }
   }
-  ASSIGN_OR_RETURN(const bool mine, RecurringRunAdvance(tx, *plan.due, row, plan.decision.waits));
-  if (!mine) return absl::OkStatus();  // edited meanwhile: looked at again
-  for (ScheduleTickRow tick : plan.decision.ticks) {
-    tick.recurring_run_id = row.recurring_run_id;
-    if (StartsRun(tick))
-      tick.run_id = RecurringRunRunId(row.recurring_run_id, RunDisplayName(row.run_name, tick.run_index));
-    ASSIGN_OR_RETURN(const bool fresh, ScheduleTickPut(tx, tick));
-    if (!fresh) continue;
-    ++written.ticks;
-    if (!StartsRun(tick)) continue;
-    RETURN_IF_ERROR(WriteRun(tx, plan, tick));
-    ++written.fired;
-    runs.push_back(tick.run_id);
+  return move;
+}
+
+// Ticks, and the runs of those that start one.
+absl::Status RecurringEngine::WriteTicks(db::Tx& tx, Plans plans, Written& written) {
+  std::vector<ScheduleTickRow> ticks;
+  std::vector<const Planned*> plan_of;  // by tick
+  for (const Planned* plan : plans) {
+    const RecurringRunRow& row = plan->due->row;
+    for (ScheduleTickRow tick : plan->decision.ticks) {
+      tick.recurring_run_id = row.recurring_run_id;
+      if (StartsRun(tick))
+        tick.run_id = RecurringRunRunId(row.recurring_run_id, RunDisplayName(row.run_name, tick.run_index));
+      ticks.push_back(std::move(tick));
+      plan_of.push_back(plan);
+    }
   }
-  if (TimeToTrim(row.recurring_run_id, plan.decision.ticks.size()))
-    RETURN_IF_ERROR(ScheduleTicksKeep(tx, row.recurring_run_id, limits::kScheduleTicksKept));
+  std::vector<bool> stored;
+  RETURN_IF_ERROR(ScheduleTicksPut(tx, ticks, stored));
+  std::vector<RunToMake> made;
+  for (size_t i = 0; i < ticks.size(); ++i) {
+    if (!stored[i]) continue;
+    ++written.ticks;
+    if (!StartsRun(ticks[i])) continue;
+    ASSIGN_OR_RETURN(RunToMake run, RunOf(*plan_of[i], ticks[i]));
+    made.push_back(std::move(run));
+    written.runs.push_back(ticks[i].run_id);
+  }
+  std::vector<RunToInsert> runs;
+  for (const RunToMake& run : made) runs.push_back({run.row, run.config, run.version_must_exist});
+  std::vector<absl::Status> outcomes;
+  RETURN_IF_ERROR(RunsInsert(tx, runs, outcomes));
+  for (const absl::Status& outcome : outcomes) {
+    if (absl::IsNotFound(outcome)) return absl::AbortedError(outcome.message());
+    // A client may have made the run of this name before.
+    if (!outcome.ok() && !absl::IsAlreadyExists(outcome)) return outcome;
+  }
   return absl::OkStatus();
 }
 
-absl::Status RecurringEngine::WriteRun(db::Tx& tx, const Planned& plan, const ScheduleTickRow& tick) {
+absl::StatusOr<RecurringEngine::RunToMake> RecurringEngine::RunOf(const Planned& plan,
+                                                                  const ScheduleTickRow& tick) {
   const RecurringRunRow& schedule = plan.due->row;
-  RunRow row;
-  row.run_id = tick.run_id;
-  row.experiment_id = schedule.experiment_id;
-  row.display_name = RunDisplayName(schedule.run_name, tick.run_index);
-  row.service_account = schedule.service_account.empty() ? kDefaultServiceAccount : schedule.service_account;
-  row.pipeline_id = plan.source.pipeline_id;
-  row.pipeline_version_id = plan.source.pipeline_version_id;
-  row.recurring_run_id = schedule.recurring_run_id;
-  row.created_at = tick.decided_at;
-  row.scheduled_at = tick.due_at;
-  row.finished_at = absl::UnixEpoch();
-  RunConfigRow config = {plan.source.spec_sha256, schedule.parameters, schedule.pipeline_root};
-  if (absl::StrContains(config.parameters, "[[") || absl::StrContains(config.parameters, "{{")) {
-    ASSIGN_OR_RETURN(Json parameters, ParseJson(config.parameters));
+  RunToMake run;
+  run.row.run_id = tick.run_id;
+  run.row.experiment_id = schedule.experiment_id;
+  run.row.display_name = RunDisplayName(schedule.run_name, tick.run_index);
+  run.row.service_account =
+      schedule.service_account.empty() ? kDefaultServiceAccount : schedule.service_account;
+  run.row.pipeline_id = plan.source.pipeline_id;
+  run.row.pipeline_version_id = plan.source.pipeline_version_id;
+  run.row.recurring_run_id = schedule.recurring_run_id;
+  run.row.created_at = tick.decided_at;
+  run.row.scheduled_at = tick.due_at;
+  run.row.finished_at = absl::UnixEpoch();
+  run.config.spec_sha256 = plan.source.spec_sha256;
+  run.config.parameters = schedule.parameters;
+  run.config.pipeline_root = schedule.pipeline_root;
+  if (absl::StrContains(schedule.parameters, "[[") || absl::StrContains(schedule.parameters, "{{")) {
+    ASSIGN_OR_RETURN(Json parameters, ParseJson(schedule.parameters));
     ReplaceMacros(parameters, {tick.run_id, tick.decided_at, tick.due_at, tick.run_index});
-    config.parameters = DumpJson(parameters);
+    run.config.parameters = DumpJson(parameters);
   }
   // A version that it is pinned to may have been deleted; its spec is kept for as long as somebody names it.
-  const bool pinned = !schedule.spec_sha256.empty();
-  const absl::Status inserted = RunInsert(tx, row, config, /*version_must_exist=*/!pinned);
-  if (absl::IsAlreadyExists(inserted)) return absl::OkStatus();  // a client made the run of this name before
-  if (absl::IsNotFound(inserted)) return absl::AbortedError(inserted.message());
-  return inserted;
+  run.version_must_exist = schedule.spec_sha256.empty();
+  return run;
 }
 
 bool RecurringEngine::TimeToTrim(const std::string& recurring_run_id, size_t ticks) {

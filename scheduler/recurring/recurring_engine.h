@@ -14,6 +14,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "common/clock.h"
 #include "common/metrics.h"
 #include "common/spec/document_cache.h"
@@ -68,15 +69,27 @@ class RecurringEngine {
     absl::Status broken;  // its trigger cannot be read: it is disabled
   };
 
+  struct RunToMake {
+    RunRow row;
+    RunConfigRow config;
+    bool version_must_exist = true;
+  };
+  // What a transaction has written.
+  struct Written {
+    int ticks = 0;
+    std::vector<std::string> runs;
+  };
+  using Plans = absl::Span<const Planned* const>;
+
   absl::StatusOr<Source> LatestVersion(const std::string& pipeline_id);
   absl::StatusOr<Source> SourceOf(const DueRecurringRun& due, std::map<std::string, Source>& latest);
   absl::StatusOr<Planned> Plan(const DueRecurringRun& due, absl::Time now,
                                std::map<std::string, Source>& latest);
-  absl::Status WriteAll(db::Tx& tx, const std::vector<Planned>& plans, absl::Time now, PassResult& written,
-                        std::vector<std::string>& runs);
-  absl::Status Write(db::Tx& tx, const Planned& plan, absl::Time now, PassResult& written,
-                     std::vector<std::string>& runs);
-  absl::Status WriteRun(db::Tx& tx, const Planned& plan, const ScheduleTickRow& tick);
+  absl::Status WriteAll(db::Tx& tx, const std::vector<Planned>& plans, absl::Time now, Written& written);
+  absl::Status WriteTogether(db::Tx& tx, Plans plans, Written& written);
+  absl::Status WriteTicks(db::Tx& tx, Plans plans, Written& written);
+  static RecurringRunMove MoveOf(const Planned& plan);
+  static absl::StatusOr<RunToMake> RunOf(const Planned& plan, const ScheduleTickRow& tick);
   bool TimeToTrim(const std::string& recurring_run_id, size_t ticks);
 
   Store& store_;

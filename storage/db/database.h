@@ -90,6 +90,9 @@ class Tx {
     return check(*changed);
   }
 
+  // Runs what is put off now: all checks have heard when it returns.
+  virtual absl::Status Flush() { return absl::OkStatus(); }
+
   absl::StatusOr<int64_t> Execute(absl::string_view sql, std::initializer_list<Param> params) {
     return Execute(sql, Params(params.begin(), params.size()));
   }

@@ -260,6 +260,11 @@ absl::Status Connection::ExecuteLater(absl::string_view sql, db::Params params, 
   return RunLater("executing").status();
 }
 
+absl::Status Connection::Flush() {
+  RETURN_IF_ERROR(later_status_);
+  return later_.empty() ? absl::OkStatus() : RunLater("executing").status();
+}
+
 // Runs all that is put off in one round trip and returns the answer to the last of it. The checks come after
 // all answers: they may use the connection.
 absl::StatusOr<pqxx::result> Connection::RunLater(absl::string_view what) {

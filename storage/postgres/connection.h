@@ -43,6 +43,7 @@ class Connection final : public db::Tx {
   bool MergesUnions() const override { return false; }
   // Sent with the next statement that has to answer, or at the end of the body.
   absl::Status ExecuteLater(absl::string_view sql, db::Params params, db::ChangedCheck check) override;
+  absl::Status Flush() override;
 
   // Ends the part of a transaction that one body has written: runs what is still put off if `status` is OK,
   // and forgets it otherwise. Returns `status` or the first error of what was put off.

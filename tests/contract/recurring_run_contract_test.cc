@@ -69,16 +69,19 @@ class RecurringRunContract : public StoreTest {
   }
   // Whether the slot was decided by this.
   bool Advance(const DueRecurringRun& read, std::optional<absl::Time> next, bool waits = false) {
-    RecurringRunRow row = read.row;
-    row.next_due_at = next;
-    ++row.run_count;
-    bool advanced = false;
-    const absl::Status status = store_->Write([&](db::Tx& tx) -> absl::Status {
-      ASSIGN_OR_RETURN(advanced, RecurringRunAdvance(tx, read, row, waits));
-      return absl::OkStatus();
-    });
+    RecurringRunMove move;
+    move.read = &read;
+    move.next_due_at = next;
+    move.run_count = read.row.run_count + 1;
+    move.waits = waits;
+    return Advance({move}).at(0);
+  }
+  std::vector<bool> Advance(const std::vector<RecurringRunMove>& moves) {
+    std::vector<bool> moved;
+    const absl::Status status =
+        store_->Write([&](db::Tx& tx) { return RecurringRunsAdvance(tx, moves, moved); });
     EXPECT_TRUE(status.ok()) << status;
-    return advanced;
+    return moved;
   }
   bool Put(absl::Time due, TickDecision decision, TickReason reason = TickReason::kDue) {
     ScheduleTickRow row;
@@ -87,11 +90,11 @@ class RecurringRunContract : public StoreTest {
     row.decision = decision;
     row.reason = reason;
     row.decided_at = clock_.Now();
-    bool stored = false;
-    const absl::Status status = store_->Write([&](db::Tx& tx) -> absl::Status {
-      ASSIGN_OR_RETURN(stored, ScheduleTickPut(tx, row));
-      return absl::OkStatus();
-    });
+    return Put({row}).at(0);
+  }
+  std::vector<bool> Put(const std::vector<ScheduleTickRow>& rows) {
+    std::vector<bool> stored;
+    const absl::Status status = store_->Write([&](db::Tx& tx) { return ScheduleTicksPut(tx, rows, stored); });
     EXPECT_TRUE(status.ok()) << status;
     return stored;
   }

@@ -222,6 +222,45 @@ TEST_P(RecurringEngineTest, ManyDueAtOnceAreTakenInBatches) {
   EXPECT_THAT(Runs(), SizeIs(50));
 }
 
+TEST_P(RecurringEngineTest, OfManyInOneTransactionEachGetsItsOwn) {
+  Restart(/*schedules_per_pass=*/1000);
+  AddVersion("v1", "x");
+  for (int i = 0; i < 300; ++i) {
+    RecurringRunRow row = NewRecurringRun(absl::StrCat("r", i));
+    row.parameters = absl::StrCat(R"({"x":"[[Index]] of )", i, R"("})");
+    if (i == 20) row.parameters = R"({"y":"none takes it"})";
+    if (i % 2 == 0) {
+      row.pipeline_id = "p";
+      row.spec_sha256.clear();
+    }
+    Add(row);
+  }
+  ASSERT_TRUE(AddRun(NewRun(RecurringRunRunId("r30", RunDisplayName(Get("r30").run_name, 1)))).ok());
+  ASSERT_TRUE(
+      store_->Write([&](db::Tx& tx) { return RecurringRunSetEnabled(tx, "r40", false, clock_.Now()); }).ok());
+  clock_.Advance(absl::Seconds(60));
+  EXPECT_EQ(Pass().fired, 298);
+  EXPECT_EQ(Pass().schedules, 0);
+  const std::vector<RunRow> runs = Runs();
+  EXPECT_THAT(runs, SizeIs(298));
+  EXPECT_EQ(RunsCounted(), 298);
+  for (const RunRow& run : runs) {
+    if (run.recurring_run_id.empty()) continue;  // the client's
+    const std::string of(run.recurring_run_id.substr(1));
+    EXPECT_EQ(run.pipeline_version_id, std::stoi(of) % 2 == 0 ? "v1" : "");
+    ASSERT_TRUE(store_
+                    ->Read([&](db::Tx& tx) -> absl::Status {
+                      ASSIGN_OR_RETURN(const auto config, RunConfigGet(tx, run.run_id));
+                      EXPECT_EQ(config.parameters, absl::StrCat(R"({"x":"1 of )", of, R"("})"));
+                      return absl::OkStatus();
+                    })
+                    .ok());
+  }
+  EXPECT_THAT(DecisionsOf("r20"), ElementsAre("REFUSED PARAMETERS"));
+  EXPECT_THAT(DecisionsOf("r30"), ElementsAre("FIRED DUE"));
+  EXPECT_THAT(DecisionsOf("r40"), IsEmpty());
+}
+
 // A client may have made the run of a slot's name by itself.
 TEST_P(RecurringEngineTest, ARunThatIsThereIsNotMadeAgain) {
   const RecurringRunRow row = NewRecurringRun("a");

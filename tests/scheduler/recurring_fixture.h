@@ -43,11 +43,11 @@ class RecurringEngineTest : public StoreTest {
                     .ok());
   }
   // The server dies and a new one comes up.
-  void Restart() {
+  void Restart(int schedules_per_pass = 16) {
     engine_.reset();
     RecurringEngineOptions options;
     options.holder = "engine";
-    options.schedules_per_pass = 16;
+    options.schedules_per_pass = schedules_per_pass;
     engine_ = std::make_unique<RecurringEngine>(*store_, documents_, clock_, metrics_, options);
   }
   RecurringEngine::PassResult Pass() {
