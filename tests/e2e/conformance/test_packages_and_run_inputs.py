@@ -365,6 +365,27 @@ def test_numbers_enums_and_durations(run):
     assert run(spec).once() == {'a': 'b'}
 
 
+@dsl.pipeline(name='old-types')
+def old_types(to: str, number: int, text: str):
+    record_int(to=to, name='number', value=give_int(text=text).outputs['out'])
+    record_float(to=to, name='ratio', value=0.5)
+    with dsl.ParallelFor([1, 2]) as item:
+        record_int(to=to, name=text, value=item)
+    record_int(to=to, name='given', value=number)
+
+
+def test_types_in_the_form_of_older_pipelines(run):
+    """`type: INT` for `parameterType: NUMBER_INTEGER`, of inputs and outputs. KFP takes no values for them."""
+    old = {'NUMBER_INTEGER': 'INT', 'NUMBER_DOUBLE': 'DOUBLE', 'STRING': 'STRING'}
+    spec = specs.compiled(old_types)
+    for component in [spec['root'], *spec['components'].values()]:
+        for side in ('inputDefinitions', 'outputDefinitions'):
+            for definition in component.get(side, {}).get('parameters', {}).values():
+                definition['type'] = old[definition.pop('parameterType')]
+    ran = run(spec, number=3, text='7')
+    assert sorted(ran.journal) == [('7', '1'), ('7', '2'), ('given', '3'), ('number', '7'), ('ratio', '0.5')]
+
+
 @dsl.pipeline(name='empty-tasks')
 def silent():
     nothing()
