@@ -19,6 +19,9 @@
 namespace penstock {
 namespace {
 
+// RFC 3339 as KFP writes it, which programs may parse letter by letter.
+constexpr char kUtcSeconds[] = "%Y-%m-%dT%H:%M:%SZ";
+
 // Everything that storage holds of a run's execution, read in one snapshot.
 struct StoredRun {
   RunRow row;
@@ -63,8 +66,8 @@ RunFacts Facts(const StoredRun& stored, const RunPlan& plan, const Places& place
   facts.pipeline_name = plan.pipeline_name();
   facts.pipeline_root =
       stored.config.pipeline_root.empty() ? places.artifacts.local_root : stored.config.pipeline_root;
-  facts.created_at = absl::FormatTime(absl::RFC3339_sec, stored.row.created_at, absl::UTCTimeZone());
-  facts.scheduled_at = absl::FormatTime(absl::RFC3339_sec, stored.row.scheduled_at, absl::UTCTimeZone());
+  facts.created_at = absl::FormatTime(kUtcSeconds, stored.row.created_at, absl::UTCTimeZone());
+  facts.scheduled_at = absl::FormatTime(kUtcSeconds, stored.row.scheduled_at, absl::UTCTimeZone());
   if (DeclaresWorkspace(plan.document())) facts.workspace_path = places.WorkspaceOf(facts.run_id);
   return facts;
 }

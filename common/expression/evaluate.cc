@@ -212,12 +212,17 @@ absl::StatusOr<Value> Evaluator::EvalConditional(const Node& node) {
 absl::StatusOr<Value> Evaluator::EvalSelect(const Node& node) {
   ASSIGN_OR_RETURN(const Value whole, Eval(syntax_.Child(node, 0)));
   if (whole.kind == Value::Kind::kInputs) {
-    const bool known = node.literal.text == "parameter_values" || node.literal.text == "parameters";
+    const bool artifacts = node.literal.text == "artifacts";
+    const bool known =
+        artifacts || node.literal.text == "parameter_values" || node.literal.text == "parameters";
     if (node.op == Op::kHas) {
       return Value::Bool(known);
     }
     if (!known) {
-      return Error(node, "a condition sees parameters only; they are inputs.parameter_values['name']");
+      return Error(node, "a condition sees inputs.parameter_values['name'] and inputs.artifacts['name']");
+    }
+    if (artifacts) {
+      return Value::Data(*variables_.artifacts);
     }
     Value parameters = whole;
     parameters.kind = Value::Kind::kParameters;

@@ -15,9 +15,10 @@
 
 namespace penstock::expression {
 
-// What variables stand for: one of the two is given.
+// What variables stand for: those of a condition or that of a selector.
 struct Variables {
   const std::map<std::string, Json>* parameters = nullptr;  // of a condition
+  const Json* artifacts = nullptr;                          // the same
   const Json* selected = nullptr;                           // of a selector
 };
 

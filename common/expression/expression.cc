@@ -108,8 +108,8 @@ std::string Expression::Quoted() const {
 }
 
 absl::StatusOr<bool> EvaluateCondition(const Expression& condition,
-                                       const std::map<std::string, Json>& parameters) {
-  expression::Evaluator evaluator(condition.syntax(), {&parameters, nullptr});
+                                       const std::map<std::string, Json>& parameters, const Json& artifacts) {
+  expression::Evaluator evaluator(condition.syntax(), {&parameters, &artifacts, nullptr});
   ASSIGN_OR_RETURN(const expression::Value value, evaluator.Run());
   if (value.kind != expression::Value::Kind::kBool) {
     return evaluator.ErrorOfWhole(
@@ -119,7 +119,7 @@ absl::StatusOr<bool> EvaluateCondition(const Expression& condition,
 }
 
 absl::StatusOr<Json> EvaluateSelector(const Expression& selector, const Json& value) {
-  expression::Evaluator evaluator(selector.syntax(), {nullptr, &value});
+  expression::Evaluator evaluator(selector.syntax(), {nullptr, nullptr, &value});
   ASSIGN_OR_RETURN(const expression::Value result, evaluator.Run());
   return evaluator.ToJson(result);
 }

@@ -69,13 +69,14 @@ class Expression {
 
 // Whether the task is to run. `inputs.parameter_values` (and `inputs.parameters`, its older name) is
 // `parameters`, the task's resolved inputs; a parameter that is null there is null, one that is not there is
-// an error. Nothing else of a task's inputs can be named.
+// an error. `inputs.artifacts` is `artifacts`, a map. Nothing else of a task's inputs can be named.
 //
 // Returns FAILED_PRECONDITION, with a sentence that names the part of the expression, its column and the
 // kinds of the values, if it has no value, if that is not true or false, or if the evaluation passes
 // limits::kExpressionCost or kExpressionResultBytes.
 absl::StatusOr<bool> EvaluateCondition(const Expression& condition,
-                                       const std::map<std::string, Json>& parameters);
+                                       const std::map<std::string, Json>& parameters,
+                                       const Json& artifacts = Json::object());
 
 // A part of `value`, the source of an input before it is converted. `string_value` is the value's JsonText,
 // whatever its kind; of number_value, bool_value, struct_value, list_value and null_value there is the one of

@@ -343,7 +343,8 @@ TEST(ExpressionTest, ConditionsSeeParameters) {
       {"'m' in inputs.parameter_values", "false"},
       {"size(inputs.parameter_values) == 7", "true"},
       {"2 in inputs.parameter_values['l']", "true"},
-      {"has(inputs.parameters) && !has(inputs.artifacts)", "true"},
+      {"has(inputs.parameters) && has(inputs.artifacts) && !has(inputs.others)", "true"},
+      {"has(inputs.artifacts.m)", "false"},
       {"inputs.parameter_values['missing'] == 1 || inputs.parameter_values['b']", "true"},
   };
   for (const Case& c : kCases) {
@@ -358,11 +359,28 @@ TEST(ExpressionTest, ConditionsSeeParameters) {
       {"inputs.parameter_values['s']", "a condition is true or false, and this is string"},
       {"inputs.parameter_values", "and this is all parameters"},
       {"inputs.parameter_values == inputs.parameter_values", "not all parameters and all parameters"},
-      {"inputs.artifacts['m'] == 1", "a condition sees parameters only"},
+      {"inputs.artifacts['m'] == 1", "the map has no key 'm'"},
+      {"inputs.others['m'] == 1", "a condition sees inputs.parameter_values['name'] and inputs.artifacts"},
       {"string_value == 'x'", "parameters are inputs.parameter_values['name']"},
   };
   for (const Case& c : kErrors) {
     EXPECT_THAT(Decide(c.text, parameters), AllOf(HasSubstr("error: "), HasSubstr(c.want))) << c.text;
+  }
+}
+
+TEST(ExpressionTest, ConditionsSeeArtifacts) {
+  const Json artifacts = {{"m", {{"artifacts", {{{"name", "a"}, {"metadata", {{"k", 0.95}}}}}}}}};
+  const Case kCases[] = {
+      {"inputs.artifacts['m'].artifacts[0].metadata['k'] * 100.0 > 90.0", "true"},
+      {"inputs.artifacts.m.artifacts[0].name == 'b'", "false"},
+      {"size(inputs.artifacts['m'].artifacts) == 1 && has(inputs.artifacts.m)", "true"},
+      {"inputs.artifacts['m'].artifacts[1].name == 'a'", "error: the list has no element 1"},
+  };
+  for (const Case& c : kCases) {
+    const absl::StatusOr<bool> got = EvaluateCondition(*Expression::Parse(c.text), {}, artifacts);
+    const std::string text =
+        got.ok() ? (*got ? "true" : "false") : absl::StrCat("error: ", got.status().message());
+    EXPECT_THAT(text, HasSubstr(got.ok() ? c.want : c.want + 7)) << c.text;
   }
 }
 

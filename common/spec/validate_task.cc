@@ -103,8 +103,13 @@ absl::Status ValidateComponentInput(const DagScope& scope, const Input& input, c
   const auto* found = FindOrNull(parameters, name);
   if (found == nullptr) {
     return path.Key("componentInputParameter")
-        .Error("the component around the task has no input parameter ", QuoteForMessage(name),
-               SuggestName(name, SortedKeys(parameters)));
+        .Error(
+            "the component around the task has no input parameter ", QuoteForMessage(name),
+            SuggestName(name, SortedKeys(parameters)),
+            absl::StrContains(name, "loop-item")
+                ? "; the kfp compiler writes this for an f-string that holds the variable of a loop further "
+                  "out: pass the variable as an argument of its own"
+                : "");
   }
   return CheckTypes(input, DeclaredType(*found),
                     absl::StrCat("the component's input ", QuoteForMessage(name)), path);

@@ -207,6 +207,8 @@ TEST(ValidateTest, InputsOfTasks) {
           {"/root/dag/tasks/prepare/inputs/parameters/rows/componentInputParameter", "row",
            "componentInputParameter: the component around the task has no input parameter 'row'; did you "
            "mean 'rows'?"},
+          {"/root/dag/tasks/prepare/inputs/parameters/rows/componentInputParameter",
+           "pipelinechannel--loop-item-param-1", "holds the variable of a loop further out"},
           {"/root/inputDefinitions/parameters/rows",
            {{"parameterType", "STRING"}},
            "root.dag.tasks.prepare.inputs.parameters.rows: the input is a NUMBER_INTEGER, and the "

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 #include "common/text.h"
@@ -10,6 +11,23 @@
 
 namespace penstock {
 namespace {
+
+// The artifacts as KFP's ExecutorInput names their fields; nothing if the condition cannot ask for them.
+Json ArtifactsForCondition(const Expression& condition, const TaskInputs& inputs) {
+  Json out = Json::object();
+  if (!absl::StrContains(condition.text(), "artifacts")) return out;
+  for (const auto& [name, artifacts] : inputs.artifacts) {
+    Json list = Json::array();
+    for (const ArtifactRecord& artifact : artifacts) {
+      list.push_back({{"name", artifact.name},
+                      {"type", {{"schema_title", artifact.schema_title}}},
+                      {"uri", artifact.uri},
+                      {"metadata", artifact.metadata}});
+    }
+    out[name] = {{"artifacts", std::move(list)}};
+  }
+  return out;
+}
 
 const PlannedDag& DagOf(const RunSnapshot& run, int scope) { return run.plan->dags()[run.scopes[scope].dag]; }
 
@@ -132,7 +150,8 @@ absl::StatusOr<TaskInputs> InputsOf(const RunSnapshot& run, int task) {
 
 absl::StatusOr<bool> ConditionHolds(const RunSnapshot& run, int task, const TaskInputs& inputs) {
   const Expression& condition = *PlannedOf(run, task).condition;
-  absl::StatusOr<bool> holds = EvaluateCondition(condition, inputs.parameters);
+  absl::StatusOr<bool> holds =
+      EvaluateCondition(condition, inputs.parameters, ArtifactsForCondition(condition, inputs));
   if (holds.ok()) return holds;
   return absl::Status(
       holds.status().code(),

@@ -13,15 +13,19 @@ import check_clock  # noqa: E402
 import check_format  # noqa: E402
 import check_layers  # noqa: E402
 import check_names  # noqa: E402
+import check_proofs  # noqa: E402
 import check_scripts  # noqa: E402
 import check_size  # noqa: E402
 import check_tests_listed  # noqa: E402
 import check_words  # noqa: E402
 import project  # noqa: E402
 
-CHECKS = [check_clock, check_format, check_layers, check_names, check_scripts, check_size, check_tests_listed,
-          check_words]
+CHECKS = [check_clock, check_format, check_layers, check_names, check_proofs, check_scripts, check_size,
+          check_tests_listed, check_words]
 LONG_BODY = '  x();\n' * 120
+PROVEN = '| what | | shown by |\n|---|---|---|\n| a feature | {} | {} |\n'
+PYTHON_TEST = {'tests/e2e/conformance/test_a.py': 'def test_a():\n    pass\n'}
+CPP_TEST = {'common/plum_test.cc': 'TEST_P(PlumTest, IsBlue) {}\n'}
 
 # The smallest tree that each check refuses, and a word of what it says.
 REFUSED = [
@@ -69,6 +73,16 @@ REFUSED = [
     (check_tests_listed,
      {'common/CMakeLists.txt': 'penstock_test(t SOURCES more_ids_test.cc)\n', 'common/ids_test.cc': ''},
      'no CMakeLists.txt builds it'),
+    (check_proofs, {'docs/PIPELINE_FORMAT.md': PROVEN.format('works', '-')}, 'the row "a feature" names no test'),
+    (check_proofs, {'docs/PIPELINE_FORMAT.md': PROVEN.format('works', 'e2e:`test_a`')}, 'no file test_a.py'),
+    (check_proofs, {'docs/PIPELINE_FORMAT.md': PROVEN.format('works', 'e2e:`test_a::test_b`'), **PYTHON_TEST},
+     'no test test_a::test_b'),
+    (check_proofs, {'docs/PIPELINE_FORMAT.md': PROVEN.format('works', '`AppleTest`')}, 'no suite AppleTest'),
+    (check_proofs, {'docs/PIPELINE_FORMAT.md': PROVEN.format('works', '`PlumTest.IsRound`'), **CPP_TEST},
+     'no test PlumTest.IsRound'),
+    (check_proofs, {'docs/COMPATIBILITY.md': 'It is so. (gateway:`TestIt`)\n'}, 'no Go test TestIt'),
+    (check_proofs, {'docs/COMPATIBILITY.md': 'It is. (`PlumTest.IsRound`)\n', **CPP_TEST}, 'no test PlumTest.IsRound'),
+    (check_proofs, {'docs/PIPELINE_FORMAT.md': '', **PYTHON_TEST}, 'proves no row'),
     (check_scripts, {'deploy/a.sh': '#!/usr/bin/env bash\necho\n'}, 'set -euo pipefail'),
     (check_scripts, {'deploy/a.sh': '#!/bin/sh\nset -euo pipefail\n'}, 'scripts are for bash'),
     (check_scripts, {'deploy/a.sh': '#!/usr/bin/env bash\nset -euo pipefail\nif\n'}, 'syntax error'),
@@ -94,6 +108,11 @@ ACCEPTED = [
     (check_words, {'common/a.cc': '// "/root/dag/tasks", a/work/b, $HOME/work/x, "/work/"\n'}),
     (check_names, {'migrations/sqlite/0001_a.up.sql': 'created_at_us INTEGER NOT NULL\n',
                    'migrations/sqlite/0001_a.down.sql': '', 'README.md': ''}),
+    (check_proofs, {
+        'docs/COMPATIBILITY.md': 'Where `e2e:` names a file. `Plum.Round` is not meant.\n\n' + PROVEN.format(
+            'x', 'e2e:`test_a::test_a`, `PlumTest.IsBlue`, gateway:`TestIt`') + '| another | `a|b` | the same |\n'
+        '| **heading** | | |\n\n| no | proof |\n|---|---|\n| a | b |\n',
+        'gateway/a_test.go': 'func TestIt(t *testing.T) {\n', **PYTHON_TEST, **CPP_TEST}),
     (check_tests_listed, {
         'common/CMakeLists.txt': 'penstock_test(a SOURCES ids_test.cc spec/parse_test.cc)\n',
         'common/ids_test.cc': '', 'common/spec/parse_test.cc': '',

@@ -21,6 +21,7 @@ for variable in list(os.environ):
 import databases  # noqa: E402
 from penstock import SERVER, Server  # noqa: E402
 from specs import Journal  # noqa: E402
+from web_files import Files  # noqa: E402
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -107,6 +108,13 @@ def own_server(make_server: Callable[..., Server]) -> Server:
 @pytest.fixture
 def client(server: Server):
     return server.client()
+
+
+@pytest.fixture
+def files() -> Iterator[Files]:
+    served = Files(**{'data.csv': 'a,b\n1,2\n'})
+    yield served
+    served.close()
 
 
 @pytest.fixture

@@ -104,6 +104,28 @@ def test_importers_bring_content_to_the_workspace(server, tmp_path):
         assert words in run['error']['message']
 
 
+def test_importers_bring_content_of_the_web_to_the_workspace(server, files, tmp_path):
+    """Once, by the importer; who reads it finds it there, and what is passed on leads there too."""
+    result = tmp_path / 'result'
+    for name in ('data.csv?signature=secret', 'moved.csv'):
+        asked = len(files.requests)
+        run_id = server.create_run(specs.compiled(bringing), uri=f'{files.url}/{name}', result=str(result))
+        server.succeed(run_id)
+        seen = json.loads(result.read_text())
+        assert seen['text'] == 'a,b\n1,2\n'
+        assert pathlib.Path(seen['path']).is_relative_to(server.data_dir / 'workspaces' / run_id)
+        assert len(files.requests) - asked == (2 if name == 'moved.csv' else 1), files.requests
+        importer = server.tasks(run_id)['importer']
+        assert importer['pod_name'] and 'fetched 8 bytes' in server.log_of(run_id, importer['task_id'])
+        assert 'secret' not in server.log_of(run_id, importer['task_id'])
+
+    for uri, words in ((f'{files.url}/none?signature=secret', 'status 404'), ('http://127.0.0.1:1/x', 'fetched')):
+        run_id = server.create_run(specs.compiled(bringing), uri=uri, result=str(result))
+        run = server.finish(run_id)
+        assert server.task_states(run_id) == {'importer': 'FAILED', 'read-imported': 'SKIPPED'}
+        assert words in run['error']['message'] and 'secret' not in run['error']['message'], run['error']
+
+
 def test_without_a_workspace_the_task_says_so(server):
     """The SDK refuses such a pipeline, others may not."""
     spec = specs.noop()

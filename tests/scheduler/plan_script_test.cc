@@ -10,7 +10,7 @@
 //   alone is no condition, as it is a number.
 //   @loop=N: it is a loop of N iterations. @limit=N: N of them at a time.
 // - "> take": an event: take, cancel, start T, succeed T, succeed T N (its output), fail T,
-//   stop T, unstartable T, stale T, restore, wake S (after S seconds).
+//   stop T, unstartable T, found T and found T N (in the cache), stale T, restore, wake S (after S seconds).
 // - "ready a": what follows, in order: ready T, T STATE, cancel T, run STATE.
 //
 // A task within another is named b/x, an iteration b[0]. Blank lines and # comments are skipped.
@@ -119,9 +119,11 @@ class Script {
     if (verb == "restore") return RunRestored{};
     if (verb == "start") return TaskStarting{task, absl::StrCat("attempt-", ++attempts_)};
     if (verb == "unstartable") return TaskUnstartable{task, absl::InvalidArgumentError("no input")};
-    AttemptEnded ended{task, run_.tasks[task].attempt_id, AttemptResult::kSucceeded, "because", nullptr};
     TaskOutputs outputs;
     if (!output.empty()) outputs.parameters["out"] = std::stoi(output);
+    if (verb == "found")
+      return TaskFoundInCache{task, std::make_shared<const TaskOutputs>(std::move(outputs))};
+    AttemptEnded ended{task, run_.tasks[task].attempt_id, AttemptResult::kSucceeded, "because", nullptr};
     ended.outputs = std::make_shared<const TaskOutputs>(std::move(outputs));
     if (verb == "fail") ended.result = AttemptResult::kFailed;
     if (verb == "stop") ended.result = AttemptResult::kCanceled;

@@ -55,6 +55,7 @@ std::vector<std::string> TaskEnvironment::For(const LaunchSpec& spec,
   Set(variables, "PENSTOCK_TASK_NAME", spec.task_name);
   Set(variables, "PENSTOCK_ATTEMPT", absl::StrCat(spec.attempt_number));
   Set(variables, "KFP_POD_NAME", spec.attempt_id);
+  Set(variables, "KFP_POD_UID", spec.attempt_id);
   Set(variables, "KFP_RETRY_INDEX", absl::StrCat(spec.attempt_number - 1));
   for (const auto& [name, value] : spec.env) {
     Set(variables, name, value);

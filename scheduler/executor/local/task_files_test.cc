@@ -185,7 +185,7 @@ TEST_F(TaskFilesTest, EnvironmentHoldsNothingOfTheServersOwn) {
   EXPECT_THAT(env, Not(Contains(HasSubstr("s3cret"))));
   for (const char* entry : {"A=task", "B=base", "HOME=/base", "PATH=/venv/bin:/base/bin:/mine", "TMPDIR=/w",
                             "PENSTOCK_TASK_NAME=train", "PENSTOCK_ATTEMPT=3", "KFP_RETRY_INDEX=2",
-                            "KFP_POD_NAME=id-1", "PENSTOCK_ATTEMPT_ID=id-1"}) {
+                            "KFP_POD_NAME=id-1", "KFP_POD_UID=id-1", "PENSTOCK_ATTEMPT_ID=id-1"}) {
     EXPECT_THAT(env, Contains(entry));
   }
   EXPECT_THAT(env, Not(Contains("PENSTOCK_ATTEMPT_ID=forged")));

@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/json.h"
+#include "common/spec/parameter_type.h"
 #include "common/status_macros.h"
 #include "common/text.h"
 #include "scheduler/plan/values/executor_input.h"
@@ -57,7 +58,7 @@ class OutputCollector {
     // Sorted: of several errors the same one is reported every time.
     std::map<std::string, ParameterTypeEnum> types;
     for (const auto& [name, spec] : component_.output_definitions().parameters()) {
-      types[name] = spec.parameter_type();
+      types[name] = DeclaredType(spec);
     }
     for (const auto& [name, type] : types) {
       const auto file = parameter_files.find(name);

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/limits.h"
+#include "common/spec/parameter_type.h"
 #include "common/status_macros.h"
 #include "common/text.h"
 #include "scheduler/plan/values/constant.h"
@@ -29,7 +30,7 @@ absl::Status NoList(const RunFacts& facts, const Json& found) {
 ParameterTypeEnum ItemType(const PipelineTaskSpec& task, const ComponentSpec& component) {
   const auto& declared = component.input_definitions().parameters();
   const auto it = declared.find(task.parameter_iterator().item_input());
-  return it == declared.end() ? ParameterType::STRING : it->second.parameter_type();
+  return it == declared.end() ? ParameterType::STRING : DeclaredType(it->second);
 }
 
 absl::StatusOr<Json> RawItems(const PipelineTaskSpec& task, const ComponentSpec& component,

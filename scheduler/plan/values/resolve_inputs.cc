@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/spec/parameter_type.h"
 #include "common/status_macros.h"
 #include "common/text.h"
 #include "scheduler/plan/values/constant.h"
@@ -190,7 +191,7 @@ class InputResolver {
 
   absl::StatusOr<Json> PendingValue(const std::string& name) {
     const ComponentInputsSpec::ParameterSpec* declared = Declared(name);
-    const bool native = declared != nullptr && declared->parameter_type() != ParameterType::STRING;
+    const bool native = declared != nullptr && DeclaredType(*declared) != ParameterType::STRING;
     absl::StatusOr<Json> value = ResolveConstant(
         pending_[name], native, facts_, [this](const std::string& other) { return OtherInput(other); });
     if (!value.ok()) {
@@ -256,7 +257,7 @@ class InputResolver {
       return SettleAbsent(name, "the value passed to it is null");
     }
     RETURN_IF_ERROR(CheckLiterals(name, *declared, *value));
-    absl::StatusOr<Json> converted = ConvertParameter(*std::move(value), declared->parameter_type());
+    absl::StatusOr<Json> converted = ConvertParameter(*std::move(value), DeclaredType(*declared));
     if (!converted.ok()) {
       return Error(name, converted.status().message());
     }
@@ -295,7 +296,7 @@ class InputResolver {
       out_.parameters[name] = Json::object();  // the engine's to fill, not the pipeline's
       out_.defaulted.insert(name);
     } else if (!declared.is_optional()) {
-      return Error(name, absl::StrCat("a value of type ", ParameterTypeName(declared.parameter_type()),
+      return Error(name, absl::StrCat("a value of type ", ParameterTypeName(DeclaredType(declared)),
                                       " is required, there is no default, and ", why));
     }
     return absl::OkStatus();
