@@ -31,6 +31,8 @@ const std::map<std::string, Command>& Commands() {
        {"TARGET VERSION CALLERS SECONDS", 4,
         [](const Arguments& a) { return Create(a[0], a[1], std::stoi(a[2]), std::stod(a[3])); }}},
       {"calls", {"TARGET CALL VERSION", 3, [](const Arguments& a) { return Calls(a[0], a[1], a[2]); }}},
+      {"rest_calls",
+       {"HOST:PORT CALL VERSION", 3, [](const Arguments& a) { return RestCalls(a[0], a[1], a[2]); }}},
       {"read",
        {"LARGE_TARGET SMALL_TARGET ROUNDS", 3,
         [](const Arguments& a) { return Read(a[0], a[1], std::stoi(a[2])); }}},
