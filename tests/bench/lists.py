@@ -29,7 +29,7 @@ def filled(folder: pathlib.Path, execute: Execute, runs: int, *flags: str) -> st
 
 
 def words_of(server: Server, version: str, experiment: str) -> Tuple[object, ...]:
-    return server.tcp_target, server.http_port, version, experiment
+    return server.tcp_target, f'127.0.0.1:{server.http_port}', version, experiment
 
 
 def show_pages(bench: Bench, kind: str, found: Dict[str, Any]) -> None:

@@ -1,8 +1,6 @@
 """What a call over REST costs, beside the same over gRPC."""
 
 import contextlib
-import http.client
-import json
 import subprocess
 from typing import Callable, Iterator, List
 
@@ -13,50 +11,22 @@ from servers import CLIENT, PROGRAMS, Server, container_pipeline, cpu_seconds
 
 CALLS = ('get_run', 'list_default_first', 'create_run')  # as the client names them; the second is a page of 20
 RUNS = 1_000
-RUNS_READ = 100
-ROUNDS = 9
-CALLS_A_ROUND = 500
+WARM_UP_CALLS = 500
+ROUNDS = 45  # many and short, so that what disturbs the machine disturbs both ways alike
+CALLS_A_ROUND = 100
 
 
 @contextlib.contextmanager
-def over_grpc(server: Server, call: str, version: str) -> Iterator[Callable[[int], None]]:
+def calls(command: str, target: str, call: str, version: str) -> Iterator[Callable[[int], None]]:
     """Makes as many calls as it is told, one after the other, over one connection."""
-    with subprocess.Popen([str(CLIENT), 'calls', server.tcp_target, call, version], stdin=subprocess.PIPE,
+    with subprocess.Popen([str(CLIENT), command, target, call, version], stdin=subprocess.PIPE,
                           stdout=subprocess.PIPE, text=True) as client:
         def make(count: int) -> None:
             print(count, file=client.stdin, flush=True)
             if client.stdout.readline() != f'made {count}\n':
-                raise RuntimeError(f'{call} failed over gRPC')
+                raise RuntimeError(f'{command} {call} failed')
         yield make
         client.stdin.close()
-
-
-@contextlib.contextmanager
-def over_rest(server: Server, call: str, version: str) -> Iterator[Callable[[int], None]]:
-    """The same calls, over one HTTP connection that is kept, with the library that kfp's clients use, too."""
-    connection = http.client.HTTPConnection('127.0.0.1', server.http_port, timeout=30)
-
-    def one(method: str, path: str, body: str = '') -> bytes:
-        connection.request(method, path, body or None)
-        answer = connection.getresponse()
-        if answer.status != 200:
-            raise RuntimeError(f'{path}: {answer.status}')
-        return answer.read()
-
-    def make(count: int) -> None:
-        for i in range(count):
-            if call == 'create_run':
-                one('POST', '/apis/v2beta1/runs', new_run)
-            elif call == 'get_run':
-                one('GET', paths[i % RUNS_READ])
-            else:
-                one('GET', '/apis/v2beta1/runs?page_size=20')
-
-    new_run = json.dumps({'display_name': 'run', 'pipeline_version_reference': {'pipeline_version_id': version}})
-    page = json.loads(one('GET', f'/apis/v2beta1/runs?page_size={RUNS_READ}'))
-    paths = [f'/apis/v2beta1/runs/{run["run_id"]}' for run in page['runs']]
-    yield make
-    connection.close()
 
 
 def cost(make: Callable[[int], None], pids: List[int]) -> float:
@@ -67,14 +37,15 @@ def cost(make: Callable[[int], None], pids: List[int]) -> float:
 
 
 def measure_calls(bench: Bench, server: Server, name: str) -> None:
-    """Each call both ways in turn, by one caller, after as many that are not counted."""
+    """Each call both ways in turn, by one caller, after some that are not counted."""
     version = server.upload(f'again-{name}', container_pipeline(1, '/bin/true'))
     pids = [server.pid, server.gateway_pid()]
     for call in CALLS:
         grpc, rest, gateway = [], [], []
-        with over_grpc(server, call, version) as by_grpc, over_rest(server, call, version) as by_rest:
-            by_grpc(CALLS_A_ROUND)
-            by_rest(CALLS_A_ROUND)
+        with calls('calls', server.tcp_target, call, version) as by_grpc, \
+                calls('rest_calls', f'127.0.0.1:{server.http_port}', call, version) as by_rest:
+            by_grpc(WARM_UP_CALLS)
+            by_rest(WARM_UP_CALLS)
             for _ in range(ROUNDS):
                 grpc.append(cost(by_grpc, pids))
                 before = cpu_seconds(pids[1])

@@ -31,14 +31,16 @@ Json Create(const std::string& target, const std::string& version_id, int caller
 // "small": {...}}.
 Json Read(const std::string& large_target, const std::string& small_target, int rounds);
 
-// One of those calls, or "create_run" of the version, by one caller: as many as each number says that is read
-// from standard input, with a line on standard output after each. {"calls": all of them}.
+// One of those calls, or "create_run" of the version, by one caller, as AsTold says.
 Json Calls(const std::string& target, const std::string& call, const std::string& version_id);
+
+// The same over REST, with one connection that is kept: "get_run", "list_default_first" or "create_run".
+Json RestCalls(const std::string& address, const std::string& call, const std::string& version_id);
 
 // A server that runs are listed of.
 struct ListedServer {
   std::string target;  // of gRPC
-  int http_port = 0;
+  std::string http_address;
   std::string version_id;     // that new runs are of
   std::string experiment_id;  // that runs are listed of
 };

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -43,6 +44,10 @@ class Samples {
  private:
   std::vector<double> values_;
 };
+
+// Calls `one` as many times as each number says that is read from standard input, with a line on standard
+// output after each. {"calls": all of them}
+Json AsTold(const std::function<void()>& one);
 
 // A run of the stored version `version_id`.
 api::CreateRunRequest RunOf(const std::string& version_id, const std::string& name);

@@ -1,6 +1,4 @@
 // Pages of ListRuns of a large and of a small store, over gRPC and over REST, while runs are created.
-#include <curl/curl.h>
-
 #include <array>
 #include <atomic>
 #include <functional>
@@ -15,6 +13,7 @@
 #include "tests/bench/client/connection.h"
 #include "tests/bench/client/empty_call.h"
 #include "tests/bench/client/list_calls.h"
+#include "tests/bench/client/rest.h"
 
 namespace penstock::bench {
 namespace {
@@ -51,43 +50,12 @@ class Gathered {
   SamplesByName samples_;
 };
 
-// One HTTP connection, kept alive. For one thread.
-class HttpReader {
- public:
-  explicit HttpReader(int port) : port_(port), handle_(curl_easy_init()) {
-    curl_easy_setopt(handle_, CURLOPT_NOPROXY, "*");
-    curl_easy_setopt(handle_, CURLOPT_TCP_NODELAY, 1L);
-    curl_easy_setopt(handle_, CURLOPT_WRITEFUNCTION, &HttpReader::Discard);
-  }
-  HttpReader(const HttpReader&) = delete;
-  HttpReader& operator=(const HttpReader&) = delete;
-  ~HttpReader() { curl_easy_cleanup(handle_); }
-
-  void List(const api::ListRunsRequest& request) {
-    const std::string url =
-        "http://127.0.0.1:" + std::to_string(port_) +
-        "/apis/v2beta1/runs?page_size=" + std::to_string(request.page_size()) +
-        "&sort_by=" + Escaped(request.sort_by()) + "&filter=" + Escaped(request.filter()) +
-        "&experiment_id=" + Escaped(request.experiment_id()) + "&page_token=" + Escaped(request.page_token());
-    curl_easy_setopt(handle_, CURLOPT_URL, url.c_str());
-    const CURLcode code = curl_easy_perform(handle_);
-    long status = 0;
-    curl_easy_getinfo(handle_, CURLINFO_RESPONSE_CODE, &status);
-    if (code != CURLE_OK || status != 200) Fail(url + ": " + std::to_string(status));
-  }
-
- private:
-  static size_t Discard(char* /*data*/, size_t size, size_t count, void* /*user*/) { return size * count; }
-  std::string Escaped(const std::string& text) const {
-    char* escaped = curl_easy_escape(handle_, text.data(), static_cast<int>(text.size()));
-    std::string result = escaped;
-    curl_free(escaped);
-    return result;
-  }
-
-  const int port_;
-  CURL* const handle_;
-};
+void ListOverRest(RestConnection& connection, const api::ListRunsRequest& request) {
+  connection.Call("?page_size=" + std::to_string(request.page_size()) + "&sort_by=" +
+                  connection.Escaped(request.sort_by()) + "&filter=" + connection.Escaped(request.filter()) +
+                  "&experiment_id=" + connection.Escaped(request.experiment_id()) +
+                  "&page_token=" + connection.Escaped(request.page_token()));
+}
 
 // One server: what is asked of it, and what is found.
 class Side {
@@ -198,18 +166,18 @@ class Side {
    public:
     Lister(const Side& side, bool over_rest) {
       if (over_rest) {
-        http_ = std::make_unique<HttpReader>(side.server_.http_port);
+        rest_ = std::make_unique<RestConnection>(side.server_.http_address);
       } else {
         grpc_ = api::RunService::NewStub(Connect(side.server_.target));
       }
     }
     void operator()(const api::ListRunsRequest& request) const {
-      if (http_ != nullptr) return http_->List(request);
+      if (rest_ != nullptr) return ListOverRest(*rest_, request);
       (void)ListRuns(*grpc_, request);
     }
 
    private:
-    std::unique_ptr<HttpReader> http_;
+    std::unique_ptr<RestConnection> rest_;
     std::unique_ptr<api::RunService::Stub> grpc_;
   };
 
@@ -241,7 +209,6 @@ class Side {
 }  // namespace
 
 Json Lists(const ListedServer& large, const ListedServer& small, int rounds) {
-  curl_global_init(CURL_GLOBAL_DEFAULT);
   Side large_side(large, /*all_pages=*/true);
   Side small_side(small, /*all_pages=*/true);
   // By the size of the store and the load. What disturbs the machine disturbs both sizes alike.

@@ -18,7 +18,7 @@ struct Command {
 };
 
 ListedServer ServerOf(const Arguments& a, size_t first) {
-  return {a[first], std::stoi(a[first + 1]), a[first + 2], a[first + 3]};
+  return {a[first], a[first + 1], a[first + 2], a[first + 3]};
 }
 
 const std::map<std::string, Command>& Commands() {
@@ -35,14 +35,16 @@ const std::map<std::string, Command>& Commands() {
        {"TARGET VERSION CALLERS SECONDS", 4,
         [](const Arguments& a) { return Create(a[0], a[1], std::stoi(a[2]), std::stod(a[3])); }}},
       {"calls", {"TARGET CALL VERSION", 3, [](const Arguments& a) { return Calls(a[0], a[1], a[2]); }}},
+      {"rest_calls",
+       {"HOST:PORT CALL VERSION", 3, [](const Arguments& a) { return RestCalls(a[0], a[1], a[2]); }}},
       {"read",
        {"LARGE_TARGET SMALL_TARGET ROUNDS", 3,
         [](const Arguments& a) { return Read(a[0], a[1], std::stoi(a[2])); }}},
       {"lists",
-       {"LARGE_TARGET HTTP_PORT VERSION EXPERIMENT SMALL_TARGET HTTP_PORT VERSION EXPERIMENT ROUNDS", 9,
+       {"LARGE_TARGET HTTP_ADDRESS VERSION EXPERIMENT SMALL_TARGET HTTP_ADDRESS VERSION EXPERIMENT ROUNDS", 9,
         [](const Arguments& a) { return Lists(ServerOf(a, 0), ServerOf(a, 4), std::stoi(a[8])); }}},
       {"create_while_listed",
-       {"TARGET HTTP_PORT VERSION EXPERIMENT CALLERS SECONDS", 6,
+       {"TARGET HTTP_ADDRESS VERSION EXPERIMENT CALLERS SECONDS", 6,
         [](const Arguments& a) {
           return CreateWhileListed(ServerOf(a, 0), std::stoi(a[4]), std::stod(a[5]));
         }}},
