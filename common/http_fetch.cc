@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <memory>
 #include <utility>
 
@@ -179,6 +180,13 @@ class Fetch {
     Set(CURLOPT_LOW_SPEED_TIME, static_cast<long>(absl::ToInt64Seconds(options_.stall_timeout)));
     Set(CURLOPT_WRITEFUNCTION, &Fetch::OnContent);
     Set(CURLOPT_WRITEDATA, this);
+    // As OpenSSL's own programs and Python's clients do; libcurl knows only the system's.
+    if (const char* file = std::getenv("SSL_CERT_FILE"); file != nullptr && *file != '\0') {
+      Set(CURLOPT_CAINFO, file);
+    }
+    if (const char* folder = std::getenv("SSL_CERT_DIR"); folder != nullptr && *folder != '\0') {
+      Set(CURLOPT_CAPATH, folder);
+    }
     if (options_.block_private_addresses) {
       Set(CURLOPT_NOPROXY, "*");
       Set(CURLOPT_OPENSOCKETFUNCTION, &Fetch::OpenSocket);
@@ -241,6 +249,12 @@ class Fetch {
     }
     if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL) {
       return absl::InvalidArgumentError(absl::StrCat(url, " could not be fetched: ", why));
+    }
+    if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(url, " could not be fetched: ", why,
+                       "; trusted are the certificate authorities of the system, or of ",
+                       "the file that the environment variable SSL_CERT_FILE of the server names"));
     }
     return absl::UnavailableError(absl::StrCat(url, " could not be fetched: ", why));
   }

@@ -44,11 +44,12 @@ struct HttpFetchResult {
 using HttpContentSink = absl::FunctionRef<absl::Status(absl::string_view piece)>;
 
 // Gets `url`. Redirects are followed; only an answer with status 200 has content. Proxies are those of the
-// environment (https_proxy, no_proxy and so on). The errors name the URL as UrlForMessage does:
+// environment (https_proxy, no_proxy and so on), and so are certificate authorities besides the system's
+// (SSL_CERT_FILE, SSL_CERT_DIR). The errors name the URL as UrlForMessage does:
 // INVALID_ARGUMENT       not a URL that can be fetched, or a scheme that is not allowed
 // PERMISSION_DENIED      a host or an address that is not allowed, or status 401 or 403
 // NOT_FOUND              status 404 or 410
-// FAILED_PRECONDITION    another status, too many redirects
+// FAILED_PRECONDITION    another status, too many redirects, a certificate that is not trusted
 // RESOURCE_EXHAUSTED     more bytes than the bound, which the error names
 // DEADLINE_EXCEEDED      a time-out
 // UNAVAILABLE            no connection, or it broke off, or a status of 500 or above, or 429

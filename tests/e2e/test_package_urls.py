@@ -1,8 +1,11 @@
 """Pipelines and versions from a package_url, which the server fetches itself within its bounds."""
 
+import contextlib
 import http.server
 import io
 import json
+import ssl
+import subprocess
 import threading
 import zipfile
 
@@ -10,6 +13,7 @@ import kfp_server_api
 import pytest
 import yaml
 
+import penstock
 import specs
 
 ALLOWED = ('--package_url_hosts=127.0.0.1,localhost', '--package_url_allow_http=on', '--package_url_allow_private=on',
@@ -55,14 +59,35 @@ class Files(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture(scope='module')
 def files():
+    with serving() as port:
+        yield f'http://127.0.0.1:{port}'
+        Files.release.set()
+
+
+@contextlib.contextmanager
+def serving(tls=None):
     server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Files)
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield f'http://127.0.0.1:{server.server_address[1]}'
-    Files.release.set()
+    yield server.server_address[1]
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """Of localhost, signed by nobody but itself; with the address of a server that has it."""
+    file, key = tmp_path / 'certificate.pem', tmp_path / 'key.pem'
+    subprocess.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes',
+                    '-keyout', key, '-out', file, '-days', '2', '-subj', '/CN=localhost', '-addext',
+                    'subjectAltName=DNS:localhost'], check=True, capture_output=True)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(file, key)
+    with serving(tls) as port:
+        yield file, f'https://localhost:{port}'
 
 
 @pytest.fixture
@@ -161,3 +186,20 @@ def test_redirects_are_held_to_the_same_rules(fetching, files):
     assert pipeline['name'] == 'moved'
     refused(fetching, 400, 'host 127.0.0.2 is not allowed', f'{files}/to/127.0.0.2:{port}/p.yaml')
     assert json.dumps(Files.asked).count('/to/') == 2
+
+
+def test_certificates_of_one_s_own_authority(make_server, certificate, monkeypatch):
+    file, url = certificate
+    environment = penstock.environment
+    monkeypatch.setattr(penstock, 'environment', lambda folder: {**environment(folder), 'SSL_CERT_FILE': str(file)})
+    server = make_server(*ALLOWED).start()
+    pipeline = server.ok('POST', '/pipelines/create', json=together(f'{url}/p.yaml', 'fetched'))
+    version, = server.ok('GET', f'/pipelines/{pipeline["pipeline_id"]}/versions')['pipeline_versions']
+    assert version['pipeline_spec']['pipelineInfo']['name'] == 'fetched'
+    refused(server, 400, 'certificate', url.replace('localhost', '127.0.0.1') + '/p.yaml')  # it names another host
+
+
+def test_certificates_that_nobody_vouches_for(fetching, certificate):
+    Files.asked.clear()
+    refused(fetching, 400, 'SSL_CERT_FILE', f'{certificate[1]}/p.yaml')
+    assert Files.asked == [], 'nothing is asked of a server that may be another'
