@@ -80,8 +80,9 @@ class Engine {
     std::deque<int> looking_up;                 // ready tasks to be looked up in the cache
     std::vector<int> newly_waiting;             // in this pass, for capacity; their rows do not say so yet
     std::optional<TaskLaunchPlan> next_launch;  // of ready.front(), planned once
-    RunCommit commit;                           // of this pass
-    std::vector<std::string> cancel;            // attempts to cancel after the commit
+    absl::Time refused_since = absl::InfiniteFuture();  // when that found no room first
+    RunCommit commit;                                   // of this pass
+    std::vector<std::string> cancel;                    // attempts to cancel after the commit
     // The cache. Constant: whether a task of the pipeline asks for it, and whether it is used.
     std::string namespace_;
     bool asks_for_cache = false;
@@ -135,6 +136,7 @@ class Engine {
   absl::Status GiveImportIds(const ActiveRun& run, int task, TaskOutputs& outputs);
   void StartReady(absl::Time now, PassResult& result);
   bool StartNext(ActiveRun& run, absl::Time now);
+  bool ServeStarved(absl::Time now, PassResult& result);
   void NoteWaiting(ActiveRun& run);
   void Decide(ActiveRun& run, const PlanEvent& event, absl::Time now);
   absl::Status Commit(absl::Time now);

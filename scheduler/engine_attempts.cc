@@ -37,6 +37,7 @@ using engine_internal::OutcomeName;
 namespace {
 
 constexpr int64_t kArtifactIdBlock = 256;
+constexpr absl::Duration kStarvationPatience = absl::Seconds(30);
 
 absl::Time OrEpoch(absl::Time time) { return time == absl::InfinitePast() ? absl::UnixEpoch() : time; }
 
@@ -142,10 +143,25 @@ absl::Time Engine::NextWake() const {
   return next;
 }
 
+// Whether others may start: no run's next task has been waiting for room for too long, or all that have were
+// started. Else small tasks that keep coming would never let a large one in.
+bool Engine::ServeStarved(absl::Time now, PassResult& result) {
+  while (true) {
+    ActiveRun* starved = nullptr;
+    for (auto& [run_id, run] : runs_) {
+      if (run.refused_since + kStarvationPatience > now) continue;
+      if (starved == nullptr || run.refused_since < starved->refused_since) starved = &run;
+    }
+    if (starved == nullptr) return true;
+    if (!StartNext(*starved, now)) return false;
+    ++result.started;
+  }
+}
+
 // Starts ready tasks, one of each run in turn, until nothing more fits. The next pass begins behind the run
 // that was served last.
 void Engine::StartReady(absl::Time now, PassResult& result) {
-  bool started = !runs_.empty();
+  bool started = ServeStarved(now, result) && !runs_.empty();
   while (started) {
     started = false;
     auto it = runs_.upper_bound(last_served_run_);
@@ -170,6 +186,7 @@ bool Engine::StartNext(ActiveRun& run, absl::Time now) {
         PlanTaskLaunch(places_, run.snapshot, task, run.snapshot.tasks[task].attempts + 1, ids_.NewId());
     if (!launch.ok()) {
       run.ready.pop_front();
+      run.refused_since = absl::InfiniteFuture();
       StoreDecision(run, task);
       Decide(run, TaskUnstartable{task, launch.status()}, now);
       return true;
@@ -178,8 +195,12 @@ bool Engine::StartNext(ActiveRun& run, absl::Time now) {
     if (!run.caches) run.next_launch->spec.artifacts.clear();
   }
   TaskLaunchPlan& launch = *run.next_launch;
-  if (!executor_.Reserve(launch.spec.attempt_id, launch.spec.resources)) return false;
+  if (!executor_.Reserve(launch.spec.attempt_id, launch.spec.resources)) {
+    run.refused_since = std::min(run.refused_since, now);
+    return false;
+  }
   run.ready.pop_front();
+  run.refused_since = absl::InfiniteFuture();
   StoreDecision(run, task);
   TaskAttemptRow attempt;
   attempt.run_id = run.snapshot.run_id;

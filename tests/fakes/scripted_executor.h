@@ -2,6 +2,7 @@
 // supervisor does.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <set>
@@ -12,7 +13,8 @@
 
 namespace penstock {
 
-// Not thread-safe; the engine is driven by RunOnce from the same thread.
+// A task takes as many slots as CPUs it asks for, at least one and at most all. Not thread-safe; the engine
+// is driven by RunOnce from the same thread.
 class ScriptedExecutor final : public Executor {
  public:
   explicit ScriptedExecutor(int slots) : slots_(slots) {}
@@ -21,10 +23,14 @@ class ScriptedExecutor final : public Executor {
     sink_ = std::move(sink);
     return absl::OkStatus();
   }
-  bool Fits(const ResourceRequest&) const override { return static_cast<int>(taken_.size()) < slots_; }
+  bool Fits(const ResourceRequest& request) const override {
+    int64_t slots = SlotsOf(request);
+    for (const auto& [attempt_id, taken] : taken_) slots += taken;
+    return slots <= slots_;
+  }
   bool Reserve(absl::string_view attempt_id, const ResourceRequest& request) override {
     if (!Fits(request)) return false;
-    taken_.emplace(attempt_id);
+    taken_.emplace(attempt_id, SlotsOf(request));
     return true;
   }
   void Unreserve(absl::string_view attempt_id) override { taken_.erase(std::string(attempt_id)); }
@@ -35,7 +41,7 @@ class ScriptedExecutor final : public Executor {
     if (starts[spec.attempt_id]++ > 0) return absl::AlreadyExistsError("again");
     specs[spec.attempt_id] = spec;
     running.insert(spec.attempt_id);
-    taken_.insert(spec.attempt_id);
+    taken_.emplace(spec.attempt_id, SlotsOf(spec.resources));
     return absl::OkStatus();
   }
   absl::Status Cancel(absl::string_view attempt_id) override {
@@ -52,7 +58,7 @@ class ScriptedExecutor final : public Executor {
       } else if (const auto end = ended_.find(spec.attempt_id); end != ended_.end()) {
         sink_(end->second);
       } else {
-        taken_.insert(spec.attempt_id);
+        taken_.emplace(spec.attempt_id, SlotsOf(spec.resources));
       }
     }
     return never;
@@ -83,9 +89,13 @@ class ScriptedExecutor final : public Executor {
   std::set<std::string> cancelled;
 
  private:
+  int64_t SlotsOf(const ResourceRequest& request) const {
+    return std::clamp<int64_t>(request.cpu_millicores / 1000, 1, slots_);
+  }
+
   const int slots_;
   EventSink sink_;
-  std::set<std::string> taken_;
+  std::map<std::string, int64_t> taken_;  // slots by attempt
   std::map<std::string, AttemptFinished> ended_;
 };
 

@@ -254,5 +254,34 @@ TEST_P(EngineTest, WhatAnotherServerStartedIsLostAndNotStartedAgain) {
   EXPECT_EQ(StateOf(run), RunState::kFailed);
 }
 
+TEST_P(EngineTest, SmallTasksThatKeepComingDoNotKeepALargeOneOut) {
+  TaskGraph many;
+  for (int i = 0; i < 9; ++i) many.push_back({absl::StrCat("small-", i), {}});
+  CreateRun(many);
+  Pass();
+  Json spec = SpecOf(FlatPipeline({{"large", {}}}));
+  spec["deploymentSpec"]["executors"]["exec-true"]["container"]["resources"] = {{"cpuRequest", 2}};
+  const std::string run = CreateRunOf(*ParsePipelineJson(spec), {});
+  const auto finish_one = [&] {
+    const std::string attempt = *executor_.running.begin();
+    executor_.Finish(attempt, AttemptOutcome::kSucceeded);
+    clock_.Advance(absl::Seconds(1));
+    Pass();
+  };
+  Pass();
+  for (int i = 0; i < 3; ++i) finish_one();
+  EXPECT_THAT(executor_.running, SizeIs(2));
+  EXPECT_EQ(TasksOf(run)["large"].wait_reason, WaitReason::kCapacity);
+  clock_.Advance(absl::Minutes(1));
+  finish_one();
+  EXPECT_THAT(executor_.running, SizeIs(1));  // the other slot is kept for it
+  finish_one();
+  EXPECT_EQ(TasksOf(run)["large"].state, TaskState::kRunning);
+  EXPECT_THAT(executor_.running, SizeIs(1));
+  finish_one();
+  EXPECT_EQ(StateOf(run), RunState::kSucceeded);
+  EXPECT_THAT(executor_.running, SizeIs(2));
+}
+
 }  // namespace
 }  // namespace penstock
