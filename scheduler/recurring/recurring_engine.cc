@@ -305,6 +305,9 @@ absl::StatusOr<RecurringEngine::RunToMake> RecurringEngine::RunOf(const Planned&
   run.config.spec_sha256 = plan.source.spec_sha256;
   run.config.parameters = schedule.parameters;
   run.config.pipeline_root = schedule.pipeline_root;
+  run.config.plugins_input = schedule.plugins_input;
+  run.config.cache_enabled = schedule.cache_enabled;
+  run.config.cache_max_age = schedule.cache_max_age;
   if (absl::StrContains(schedule.parameters, "[[") || absl::StrContains(schedule.parameters, "{{")) {
     ASSIGN_OR_RETURN(Json parameters, ParseJson(schedule.parameters));
     ReplaceMacros(parameters, {tick.run_id, tick.decided_at, tick.due_at, tick.run_index});
