@@ -1,7 +1,11 @@
 #include "storage/recurring_run_store.h"
 
+#include <algorithm>
+#include <cstdint>
+
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
+#include "common/limits.h"
 #include "common/status_macros.h"
 #include "storage/experiment_store.h"
 #include "storage/pipeline_store.h"
@@ -51,7 +55,9 @@ constexpr char kDueFrom[] = R"sql(
      WHERE t.recurring_run_id = r.recurring_run_id AND t.due_at_us = r.next_due_at_us
        AND t.decision = 'OVERLAPPED')
   , (SELECT COUNT(*) FROM experiments e WHERE e.experiment_id = r.experiment_id)
-  FROM recurring_runs r WHERE wake_at_us <= $1 ORDER BY wake_at_us, recurring_run_id LIMIT $2)sql";
+  FROM recurring_runs r WHERE wake_at_us <= $1 AND (wake_at_us, recurring_run_id) > ($3, $4)
+  ORDER BY wake_at_us, recurring_run_id LIMIT $2)sql";
+constexpr int kDueAtOnce = 32;  // in one answer, which is in memory as a whole
 constexpr char kNextWake[] =
     "SELECT wake_at_us FROM recurring_runs WHERE wake_at_us IS NOT NULL ORDER BY wake_at_us LIMIT 1";
 // Whether it waits is decided here, where no run can end at the same time.
@@ -259,11 +265,22 @@ absl::Status RecurringRunDelete(db::Tx& tx, absl::string_view recurring_run_id) 
 absl::StatusOr<std::vector<DueRecurringRun>> RecurringRunsDue(db::Tx& tx, absl::Time now, int limit) {
   std::vector<DueRecurringRun> due;
   static const std::string sql = absl::StrCat("SELECT ", kColumns, kDueFrom);
-  RETURN_IF_ERROR(tx.Query(sql, {now, limit}, [&](const db::Row& row) {
-    due.push_back({Read(row), row.Int64(kColumnCount), row.Int64(kColumnCount + 1) > 0,
-                   row.Int64(kColumnCount + 2) > 0});
-    return absl::OkStatus();
-  }));
+  const auto left = [&] { return limit - static_cast<int>(due.size()); };
+  int64_t bytes = 0;
+  for (bool more = true; more && left() > 0 && bytes < limits::kScheduleBytesPerPass;) {
+    const int wanted = std::min(left(), kDueAtOnce);
+    const absl::Time last = due.empty() ? absl::FromUnixMicros(INT64_MIN) : *due.back().row.wake_at;
+    const std::string last_id = due.empty() ? "" : due.back().row.recurring_run_id;
+    int found = 0;
+    RETURN_IF_ERROR(tx.Query(sql, {now, wanted, last, last_id}, [&](const db::Row& row) {
+      ++found;
+      due.push_back({Read(row), row.Int64(kColumnCount), row.Int64(kColumnCount + 1) > 0,
+                     row.Int64(kColumnCount + 2) > 0});
+      bytes += due.back().row.parameters.size() + due.back().row.plugins_input.size();
+      return absl::OkStatus();
+    }));
+    more = found == wanted;
+  }
   return due;
 }
 
