@@ -73,7 +73,9 @@ inline constexpr int64_t kScheduleIntervalSeconds = int64_t{100} * 366 * 24 * 36
 inline constexpr int64_t kScheduleRunsPerHour = 1800;  // that one schedule starts, unless it is forced
 inline constexpr int kScheduleConcurrencyMax = 10;     // unfinished runs of one schedule, KFP's own bound
 inline constexpr int kScheduleSlotsPerPass = 10'000;   // slots of one schedule that a pass decides
-inline constexpr int kScheduleRowsPerPass = 100;    // ticks without a run, each in a row; more share one row
+inline constexpr int kScheduleRowsPerPass = 100;  // ticks without a run, each in a row; more share one row
+inline constexpr int64_t kScheduleBytesPerPass = int64_t{16}
+                                                 << 20;  // parameters and plugins that a pass reads at once
 inline constexpr int kScheduleTicksKept = 10'000;   // newest ticks of one schedule; older ones are removed
 inline constexpr int kPreviewTicksMax = 1000;       // ticks that a preview lists
 inline constexpr int kPreviewCountMax = 1'000'000;  // runs that it counts

@@ -197,7 +197,11 @@ struct RecurringRunRow {
   int64_t revision = 0;  // raised by whoever edits it
   int error_code = 0;    // google.rpc.Code; of the last tick, if that was refused
   std::string error_message;
-  std::string parameters;  // JSON object
+  // As RunConfigRow has them.
+  std::string parameters;
+  std::string plugins_input;
+  bool cache_enabled = true;
+  absl::Duration cache_max_age = absl::ZeroDuration();
 };
 
 // What became of one slot, or of `slot_count` of them that were decided alike.

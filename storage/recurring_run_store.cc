@@ -1,7 +1,11 @@
 #include "storage/recurring_run_store.h"
 
+#include <algorithm>
+#include <cstdint>
+
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
+#include "common/limits.h"
 #include "common/status_macros.h"
 #include "storage/experiment_store.h"
 #include "storage/pipeline_store.h"
@@ -15,23 +19,24 @@ constexpr char kColumns[] =
     "recurring_run_id, experiment_id, namespace, display_name, description, run_name, service_account, "
     "pipeline_id, pipeline_version_id, spec_sha256, pipeline_root, max_concurrency, no_catchup, enabled, "
     "trigger_kind, cron, interval_seconds, start_at_us, end_at_us, time_zone, created_at_us, updated_at_us, "
-    "next_due_at_us, wake_at_us, run_count, revision, error_code, error_message, parameters";
-constexpr int kColumnCount = 29;
+    "next_due_at_us, wake_at_us, run_count, revision, error_code, error_message, parameters, plugins_input, "
+    "cache_enabled, cache_max_age_us";
+constexpr int kColumnCount = 32;
 constexpr char kInsert[] = R"sql(
   INSERT INTO recurring_runs
     (recurring_run_id, experiment_id, namespace, display_name, description, run_name, service_account, pipeline_id,
      pipeline_version_id, spec_sha256, pipeline_root, max_concurrency, no_catchup, enabled, trigger_kind, cron,
      interval_seconds, start_at_us, end_at_us, time_zone, created_at_us, updated_at_us, next_due_at_us, wake_at_us,
-     run_count, revision, error_code, error_message, parameters)
+     run_count, revision, error_code, error_message, parameters, plugins_input, cache_enabled, cache_max_age_us)
   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
-          $24, $25, $26, $27, $28, $29))sql";
+          $24, $25, $26, $27, $28, $29, $30, $31, $32))sql";
 constexpr char kUpdate[] = R"sql(
   UPDATE recurring_runs
   SET display_name = $3, description = $4, service_account = $5, pipeline_id = $6, pipeline_version_id = $7,
       spec_sha256 = $8, pipeline_root = $9, max_concurrency = $10, no_catchup = $11, enabled = $12,
       trigger_kind = $13, cron = $14, interval_seconds = $15, start_at_us = $16, end_at_us = $17, time_zone = $18,
       updated_at_us = $19, next_due_at_us = $20, wake_at_us = CASE WHEN CAST($12 AS BIGINT) = 1 THEN CAST($20 AS BIGINT) END,
-      parameters = $21, revision = revision + 1
+      parameters = $21, plugins_input = $22, cache_enabled = $23, cache_max_age_us = $24, revision = revision + 1
   WHERE recurring_run_id = $1 AND revision = $2)sql";
 constexpr char kSetEnabled[] = R"sql(
   UPDATE recurring_runs
@@ -50,7 +55,9 @@ constexpr char kDueFrom[] = R"sql(
      WHERE t.recurring_run_id = r.recurring_run_id AND t.due_at_us = r.next_due_at_us
        AND t.decision = 'OVERLAPPED')
   , (SELECT COUNT(*) FROM experiments e WHERE e.experiment_id = r.experiment_id)
-  FROM recurring_runs r WHERE wake_at_us <= $1 ORDER BY wake_at_us, recurring_run_id LIMIT $2)sql";
+  FROM recurring_runs r WHERE wake_at_us <= $1 AND (wake_at_us, recurring_run_id) > ($3, $4)
+  ORDER BY wake_at_us, recurring_run_id LIMIT $2)sql";
+constexpr int kDueAtOnce = 32;  // in one answer, which is in memory as a whole
 constexpr char kNextWake[] =
     "SELECT wake_at_us FROM recurring_runs WHERE wake_at_us IS NOT NULL ORDER BY wake_at_us LIMIT 1";
 // Whether it waits is decided here, where no run can end at the same time.
@@ -82,7 +89,7 @@ constexpr ListField kFields[] = {
     {"display_name", "display_name"},
     {"created_at", "created_at_us", FieldType::kTime},
     {"updated_at", "updated_at_us", FieldType::kTime},
-    {"description", "description"},
+    {"description", "description", FieldType::kText, true, {}, {}, /*is_long=*/true},
 };
 
 std::string ExperimentCounter(absl::string_view experiment_id) {
@@ -131,6 +138,9 @@ RecurringRunRow Read(const db::Row& row) {
   read.error_code = static_cast<int>(row.Int64(26));
   read.error_message = row.String(27);
   read.parameters = row.String(28);
+  read.plugins_input = row.String(29);
+  read.cache_enabled = row.Int64(30) != 0;
+  read.cache_max_age = absl::Microseconds(row.Int64(31));
   return read;
 }
 
@@ -173,7 +183,10 @@ absl::Status RecurringRunInsert(db::Tx& tx, const RecurringRunRow& row) {
                                        row.revision,
                                        row.error_code,
                                        row.error_message,
-                                       row.parameters})
+                                       row.parameters,
+                                       row.plugins_input,
+                                       row.cache_enabled,
+                                       absl::ToInt64Microseconds(row.cache_max_age)})
                       .status());
   return CountersAdd(tx, kCounter, ExperimentCounter(row.experiment_id), 1);
 }
@@ -198,27 +211,31 @@ absl::Status RecurringRunList(db::Tx& tx, absl::string_view experiment_id, const
 }
 
 absl::Status RecurringRunUpdate(db::Tx& tx, const RecurringRunRow& row, absl::string_view old_spec_sha256) {
-  ASSIGN_OR_RETURN(const int64_t changed, tx.Execute(kUpdate, {row.recurring_run_id,
-                                                               row.revision,
-                                                               row.display_name,
-                                                               row.description,
-                                                               row.service_account,
-                                                               row.pipeline_id,
-                                                               row.pipeline_version_id,
-                                                               SpecOrNull(row.spec_sha256),
-                                                               row.pipeline_root,
-                                                               row.max_concurrency,
-                                                               row.no_catchup,
-                                                               row.enabled,
-                                                               Name(row.trigger.kind),
-                                                               row.trigger.cron,
-                                                               row.trigger.interval_seconds,
-                                                               OrNull(row.trigger.start_at),
-                                                               OrNull(row.trigger.end_at),
-                                                               row.trigger.time_zone,
-                                                               row.updated_at,
-                                                               OrNull(row.next_due_at),
-                                                               row.parameters}));
+  ASSIGN_OR_RETURN(const int64_t changed,
+                   tx.Execute(kUpdate, {row.recurring_run_id,
+                                        row.revision,
+                                        row.display_name,
+                                        row.description,
+                                        row.service_account,
+                                        row.pipeline_id,
+                                        row.pipeline_version_id,
+                                        SpecOrNull(row.spec_sha256),
+                                        row.pipeline_root,
+                                        row.max_concurrency,
+                                        row.no_catchup,
+                                        row.enabled,
+                                        Name(row.trigger.kind),
+                                        row.trigger.cron,
+                                        row.trigger.interval_seconds,
+                                        OrNull(row.trigger.start_at),
+                                        OrNull(row.trigger.end_at),
+                                        row.trigger.time_zone,
+                                        row.updated_at,
+                                        OrNull(row.next_due_at),
+                                        row.parameters,
+                                        row.plugins_input,
+                                        row.cache_enabled,
+                                        absl::ToInt64Microseconds(row.cache_max_age)}));
   if (changed == 0) {
     RETURN_IF_ERROR(RecurringRunGet(tx, row.recurring_run_id).status());
     return error::RecurringRunMoved(row.recurring_run_id);
@@ -248,11 +265,22 @@ absl::Status RecurringRunDelete(db::Tx& tx, absl::string_view recurring_run_id) 
 absl::StatusOr<std::vector<DueRecurringRun>> RecurringRunsDue(db::Tx& tx, absl::Time now, int limit) {
   std::vector<DueRecurringRun> due;
   static const std::string sql = absl::StrCat("SELECT ", kColumns, kDueFrom);
-  RETURN_IF_ERROR(tx.Query(sql, {now, limit}, [&](const db::Row& row) {
-    due.push_back({Read(row), row.Int64(kColumnCount), row.Int64(kColumnCount + 1) > 0,
-                   row.Int64(kColumnCount + 2) > 0});
-    return absl::OkStatus();
-  }));
+  const auto left = [&] { return limit - static_cast<int>(due.size()); };
+  int64_t bytes = 0;
+  for (bool more = true; more && left() > 0 && bytes < limits::kScheduleBytesPerPass;) {
+    const int wanted = std::min(left(), kDueAtOnce);
+    const absl::Time last = due.empty() ? absl::FromUnixMicros(INT64_MIN) : *due.back().row.wake_at;
+    const std::string last_id = due.empty() ? "" : due.back().row.recurring_run_id;
+    int found = 0;
+    RETURN_IF_ERROR(tx.Query(sql, {now, wanted, last, last_id}, [&](const db::Row& row) {
+      ++found;
+      due.push_back({Read(row), row.Int64(kColumnCount), row.Int64(kColumnCount + 1) > 0,
+                     row.Int64(kColumnCount + 2) > 0});
+      bytes += due.back().row.parameters.size() + due.back().row.plugins_input.size();
+      return absl::OkStatus();
+    }));
+    more = found == wanted;
+  }
   return due;
 }
 

@@ -46,7 +46,8 @@ struct DueRecurringRun {
   bool waits = false;  // its next slot has waited for a run to end
   bool has_experiment = true;
 };
-// What has to be looked at by `now`, the longest due first, at most `limit`.
+// What has to be looked at by `now`, the longest due first: at most `limit`, and no more once their
+// parameters and plugins pass limits::kScheduleBytesPerPass.
 absl::StatusOr<std::vector<DueRecurringRun>> RecurringRunsDue(db::Tx& tx, absl::Time now, int limit);
 
 // When the next one has to be looked at; nothing if none does.

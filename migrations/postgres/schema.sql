@@ -148,13 +148,21 @@ CREATE TABLE recurring_runs (
   error_code BIGINT NOT NULL,
   error_message TEXT COLLATE "C" NOT NULL,
   parameters TEXT COLLATE "C" NOT NULL,
+  plugins_input TEXT COLLATE "C" NOT NULL DEFAULT ''::text,
+  cache_enabled BIGINT NOT NULL DEFAULT 1,
+  cache_max_age_us BIGINT NOT NULL DEFAULT 0,
   CONSTRAINT recurring_runs_pkey PRIMARY KEY (recurring_run_id),
   CONSTRAINT recurring_runs_spec_sha256_fkey FOREIGN KEY (spec_sha256) REFERENCES specs(spec_sha256),
   CONSTRAINT recurring_runs_trigger_kind_check CHECK ((trigger_kind = ANY (ARRAY['ONCE'::text, 'CRON'::text, 'INTERVAL'::text]))),
 ) WITH (fillfactor=80);
 CREATE INDEX recurring_runs_by_created_at ON recurring_runs USING btree (created_at_us, recurring_run_id);
+CREATE INDEX recurring_runs_by_description ON recurring_runs USING btree (substr(description, 1, 128), recurring_run_id);
 CREATE INDEX recurring_runs_by_display_name ON recurring_runs USING btree (display_name, recurring_run_id);
 CREATE INDEX recurring_runs_by_experiment ON recurring_runs USING btree (experiment_id, created_at_us, recurring_run_id);
+CREATE INDEX recurring_runs_by_experiment_description ON recurring_runs USING btree (experiment_id, substr(description, 1, 128), recurring_run_id);
+CREATE INDEX recurring_runs_by_experiment_display_name ON recurring_runs USING btree (experiment_id, display_name, recurring_run_id);
+CREATE INDEX recurring_runs_by_experiment_id ON recurring_runs USING btree (experiment_id, recurring_run_id);
+CREATE INDEX recurring_runs_by_experiment_updated_at ON recurring_runs USING btree (experiment_id, updated_at_us, recurring_run_id);
 CREATE INDEX recurring_runs_by_spec ON recurring_runs USING btree (spec_sha256);
 CREATE INDEX recurring_runs_by_updated_at ON recurring_runs USING btree (updated_at_us, recurring_run_id);
 CREATE INDEX recurring_runs_due ON recurring_runs USING btree (wake_at_us, recurring_run_id) WHERE (wake_at_us IS NOT NULL);

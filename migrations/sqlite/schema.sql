@@ -156,13 +156,25 @@ CREATE TABLE recurring_runs (
   error_code          INTEGER NOT NULL,
   error_message       TEXT    NOT NULL,
   parameters          TEXT    NOT NULL
-);
+, plugins_input TEXT NOT NULL DEFAULT '', cache_enabled INTEGER NOT NULL DEFAULT 1, cache_max_age_us INTEGER NOT NULL DEFAULT 0);
 
 CREATE INDEX recurring_runs_by_created_at ON recurring_runs (created_at_us, recurring_run_id);
+
+CREATE INDEX recurring_runs_by_description ON recurring_runs (substr(description, 1, 128), recurring_run_id);
 
 CREATE INDEX recurring_runs_by_display_name ON recurring_runs (display_name, recurring_run_id);
 
 CREATE INDEX recurring_runs_by_experiment ON recurring_runs (experiment_id, created_at_us, recurring_run_id);
+
+CREATE INDEX recurring_runs_by_experiment_description
+  ON recurring_runs (experiment_id, substr(description, 1, 128), recurring_run_id);
+
+CREATE INDEX recurring_runs_by_experiment_display_name
+  ON recurring_runs (experiment_id, display_name, recurring_run_id);
+
+CREATE INDEX recurring_runs_by_experiment_id ON recurring_runs (experiment_id, recurring_run_id);
+
+CREATE INDEX recurring_runs_by_experiment_updated_at ON recurring_runs (experiment_id, updated_at_us, recurring_run_id);
 
 CREATE INDEX recurring_runs_by_spec ON recurring_runs (spec_sha256);
 

@@ -28,7 +28,9 @@ namespace {
 constexpr absl::Duration kErrorPause = absl::Milliseconds(500);
 constexpr absl::Duration kStandbyPause = absl::Milliseconds(200);  // until this server may lead
 constexpr size_t kTicksBetweenTrims = 100;
-constexpr size_t kWrittenTogether = 128;  // schedules; bounds what their runs take in memory
+// What shares statements: schedules, and what their runs take in memory.
+constexpr size_t kWrittenTogether = 128;
+constexpr size_t kBytesWrittenTogether = size_t{4} << 20;
 
 bool StartsRun(const ScheduleTickRow& tick) {
   return tick.decision == TickDecision::kFired || tick.decision == TickDecision::kCaughtUp;
@@ -202,6 +204,7 @@ absl::Status RecurringEngine::WriteAll(db::Tx& tx, const std::vector<Planned>& p
   ASSIGN_OR_RETURN(const bool leads, LeaseIsHeldBy(tx, kSchedulerLease, options_.holder));
   if (!leads) return absl::AbortedError("another scheduler has taken the lease over");
   std::vector<const Planned*> together;
+  size_t bytes = 0;
   for (const Planned& plan : plans) {
     if (!plan.broken.ok()) {
       RETURN_IF_ERROR(RecurringRunFail(tx, plan.due->row.recurring_run_id,
@@ -209,9 +212,12 @@ absl::Status RecurringEngine::WriteAll(db::Tx& tx, const std::vector<Planned>& p
       continue;
     }
     together.push_back(&plan);
-    if (together.size() < kWrittenTogether) continue;
+    const RecurringRunRow& row = plan.due->row;
+    bytes += plan.decision.ticks.size() * (row.parameters.size() + row.plugins_input.size());
+    if (together.size() < kWrittenTogether && bytes < kBytesWrittenTogether) continue;
     RETURN_IF_ERROR(WriteTogether(tx, together, written));
     together.clear();
+    bytes = 0;
   }
   return WriteTogether(tx, together, written);
 }
@@ -305,6 +311,9 @@ absl::StatusOr<RecurringEngine::RunToMake> RecurringEngine::RunOf(const Planned&
   run.config.spec_sha256 = plan.source.spec_sha256;
   run.config.parameters = schedule.parameters;
   run.config.pipeline_root = schedule.pipeline_root;
+  run.config.plugins_input = schedule.plugins_input;
+  run.config.cache_enabled = schedule.cache_enabled;
+  run.config.cache_max_age = schedule.cache_max_age;
   if (absl::StrContains(schedule.parameters, "[[") || absl::StrContains(schedule.parameters, "{{")) {
     ASSIGN_OR_RETURN(Json parameters, ParseJson(schedule.parameters));
     ReplaceMacros(parameters, {tick.run_id, tick.decided_at, tick.due_at, tick.run_index});

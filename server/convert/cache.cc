@@ -12,29 +12,31 @@ namespace {
 
 constexpr char kPlugin[] = "penstock_cache";
 
-absl::Status Wrong(absl::string_view field, absl::string_view right) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("run.plugins_input.", kPlugin, field.empty() ? "" : ".", field, " must be ", right));
-}
-
 }  // namespace
 
-absl::Status CacheFromApi(const api::Run& given, RunConfigRow& config) {
-  const auto input = given.plugins_input().find(kPlugin);
-  if (input == given.plugins_input().end()) return absl::OkStatus();
+absl::Status CacheFromApi(absl::string_view field, const PluginInputs& plugins, bool& enabled,
+                          absl::Duration& max_age) {
+  enabled = true;
+  max_age = absl::ZeroDuration();
+  const auto input = plugins.find(kPlugin);
+  if (input == plugins.end()) return absl::OkStatus();
+  const std::string place = absl::StrCat(field, ".", kPlugin);
   for (const auto& [name, value] : input->second.fields()) {
     if (name == "enabled") {
-      if (!value.has_bool_value()) return Wrong(name, "true or false");
-      config.cache_enabled = value.bool_value();
+      if (!value.has_bool_value())
+        return absl::InvalidArgumentError(absl::StrCat(place, ".enabled must be true or false"));
+      enabled = value.bool_value();
     } else if (name == "max_age_s") {
       const double seconds = value.number_value();
       if (!value.has_number_value() || seconds < 1 || seconds > limits::kCacheAgeSeconds ||
           seconds != std::floor(seconds)) {
-        return Wrong(name, absl::StrCat("a whole number from 1 to ", limits::kCacheAgeSeconds));
+        return absl::InvalidArgumentError(
+            absl::StrCat(place, ".max_age_s must be a whole number from 1 to ", limits::kCacheAgeSeconds));
       }
-      config.cache_max_age = absl::Seconds(seconds);
+      max_age = absl::Seconds(seconds);
     } else {
-      return Wrong("", "an object with \"enabled\" or \"max_age_s\"");
+      return absl::InvalidArgumentError(
+          absl::StrCat(place, " must be an object with \"enabled\" or \"max_age_s\""));
     }
   }
   return absl::OkStatus();

@@ -53,7 +53,7 @@ absl::Status PluginsToApi(const std::string& stored, PluginInputs* plugins) {
   if (stored.empty()) return absl::OkStatus();
   const auto json = ParseJson(stored);
   if (!json.ok() || !json->is_object()) {
-    return absl::DataLossError("the stored plugins_input of a run cannot be read");
+    return absl::DataLossError("a stored plugins_input cannot be read");
   }
   for (const auto& [name, value] : json->items()) JsonToStruct(value, &(*plugins)[name]);
   return absl::OkStatus();

@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
+#include "server/convert/plugins.h"
 #include "server/convert/run.h"
 #include "server/convert/timestamp.h"
 
@@ -83,7 +84,7 @@ absl::Status ToApi(const RecurringRunRow& row, api::RecurringRun* out) {
   ASSIGN_OR_RETURN(api::RuntimeConfig config, RuntimeConfigFrom(row.parameters, row.pipeline_root));
   if (!config.pipeline_root().empty() || !config.parameters().empty())
     *out->mutable_runtime_config() = std::move(config);
-  return absl::OkStatus();
+  return PluginsToApi(row.plugins_input, out->mutable_plugins_input());
 }
 
 absl::StatusOr<absl::Time> CheckedTime(absl::string_view field, const google::protobuf::Timestamp& time) {

@@ -9,7 +9,7 @@
 
 namespace penstock {
 
-// Without pipeline_spec. DATA_LOSS if the stored parameters cannot be read.
+// Without pipeline_spec. DATA_LOSS if what is stored of parameters or plugins cannot be read.
 absl::Status ToApi(const RecurringRunRow& row, api::RecurringRun* out);
 
 // What a client asks for. `time_zone` is that of cron expressions which name none. INVALID_ARGUMENT if a time

@@ -7,7 +7,9 @@
 #include "common/limits.h"
 #include "common/schedule/run_name.h"
 #include "common/status_macros.h"
+#include "server/convert/cache.h"
 #include "server/convert/pipeline.h"
+#include "server/convert/plugins.h"
 #include "server/convert/recurring_run.h"
 #include "server/handlers/list.h"
 #include "server/handlers/pipeline_source.h"
@@ -44,7 +46,13 @@ absl::Status CheckRecurringRunFields(const api::RecurringRun& given) {
                                                    given.max_concurrency(), "; it has to be from 1 to ",
                                                    limits::kScheduleConcurrencyMax));
   }
-  return given.plugins_input().empty() ? absl::OkStatus() : error::NotServed("recurring_run.plugins_input");
+  return absl::OkStatus();
+}
+
+absl::Status ReadPlugins(const api::RecurringRun& given, RecurringRunRow& row) {
+  constexpr char kField[] = "recurring_run.plugins_input";
+  ASSIGN_OR_RETURN(row.plugins_input, PluginsFromApi(kField, given.plugins_input()));
+  return CacheFromApi(kField, given.plugins_input(), row.cache_enabled, row.cache_max_age);
 }
 
 absl::Status ReadTrigger(const api::RecurringRun& given, const ScheduleOptions& options, absl::Time reference,
@@ -83,6 +91,7 @@ absl::StatusOr<RecurringRunRow> RecurringRunInsertFrom(Deps& deps, const api::Re
                                                        const ScheduleOptions& options) {
   RETURN_IF_ERROR(CheckRecurringRunFields(given));
   RecurringRunRow row;
+  RETURN_IF_ERROR(ReadPlugins(given, row));
   row.created_at = row.updated_at = deps.clock.Now();
   RETURN_IF_ERROR(ReadTrigger(given, options, row.created_at, row));
   std::string own_spec;

@@ -43,6 +43,9 @@ absl::StatusOr<RecurringRunRow> RecurringRunInsertFrom(Deps& deps, const api::Re
 absl::Status RecurringRunsToApi(db::Tx& tx, const std::vector<RecurringRunRow>& rows,
                                 absl::FunctionRef<api::RecurringRun*()> add);
 
+// Reads what is for plugins into `row`.
+absl::Status ReadPlugins(const api::RecurringRun& given, RecurringRunRow& row);
+
 absl::Status CheckRecurringRunFields(const api::RecurringRun& given);
 
 // Reads the trigger of `given` into `row`, with the first slot when it counts from `reference`.

@@ -116,7 +116,8 @@ absl::Status RunCreate(Deps& deps, const api::Run& given, const RunCreateOptions
   }
   RETURN_IF_ERROR(CheckNewRun(given));
   RunConfigRow config;
-  RETURN_IF_ERROR(CacheFromApi(given, config));
+  RETURN_IF_ERROR(
+      CacheFromApi("run.plugins_input", given.plugins_input(), config.cache_enabled, config.cache_max_age));
   if (!given.recurring_run_id().empty()) {  // has one run of each name
     const absl::Status found =
         ReplyWith(deps, RecurringRunRunId(given.recurring_run_id(), given.display_name()), reply);

@@ -24,7 +24,7 @@ constexpr int kPreviewTicksDefault = 10;
 constexpr absl::string_view kEditable[] = {
     "display_name",   "description",     "pipeline_spec",   "pipeline_version_reference",
     "runtime_config", "service_account", "max_concurrency", "trigger",
-    "mode",           "no_catchup"};
+    "mode",           "no_catchup",      "plugins_input"};
 
 std::string ZoneName(const absl::TimeZone& zone) { return zone.name(); }
 
@@ -183,6 +183,7 @@ absl::Status ScheduleUpdate(Deps& deps, const penstock::v1::UpdateRecurringRunRe
   }
   row.updated_at = deps.clock.Now();
   if (new_trigger) RETURN_IF_ERROR(ReadNewTrigger(request, merged, row.updated_at, row));
+  RETURN_IF_ERROR(ReadPlugins(merged, row));
   row.display_name = merged.display_name();
   row.description = merged.description();
   row.service_account = merged.service_account();

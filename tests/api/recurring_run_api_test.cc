@@ -1,4 +1,5 @@
 // Recurring runs through gRPC, on every database. No scheduler: what is due stays due.
+#include "common/limits.h"
 #include "tests/api/server_fixture.h"
 
 namespace penstock {
@@ -89,6 +90,42 @@ TEST_P(RecurringRunApiTest, AnEditChangesWhatTheMaskNames) {
   request.mutable_update_mask()->clear_paths();
   request.mutable_update_mask()->add_paths("display_name");
   EXPECT_EQ(Update(request, &edited).error_code(), grpc::StatusCode::NOT_FOUND);
+}
+
+TEST_P(RecurringRunApiTest, WhatIsForPluginsComesBackWithinItsBounds) {
+  api::RecurringRun given = Daily(Upload("p"));
+  auto& plugins = *given.mutable_plugins_input();
+  (*plugins["mlflow"].mutable_fields())["experiment"].set_string_value("e");
+  (*plugins["penstock_cache"].mutable_fields())["max_age_s"].set_number_value(60);
+  api::RecurringRun created;
+  ASSERT_TRUE(Create(given, &created).ok());
+  ASSERT_EQ(created.plugins_input_size(), 2);
+  EXPECT_EQ(created.plugins_input().at("mlflow").fields().at("experiment").string_value(), "e");
+
+  const auto refused = [&](absl::string_view what) {
+    api::RecurringRun none;
+    const grpc::Status status = Create(given, &none);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    EXPECT_THAT(status.error_message(), HasSubstr(std::string(what)));
+  };
+  (*plugins["penstock_cache"].mutable_fields())["max_age_s"].set_number_value(0.5);
+  refused("recurring_run.plugins_input.penstock_cache.max_age_s must be a whole number");
+  plugins.clear();
+  for (int i = 0; i < limits::kPlugins + 1; ++i) plugins[absl::StrCat("p", i)];
+  refused("at most 16 are allowed");
+
+  penstock::v1::UpdateRecurringRunRequest request;
+  request.mutable_recurring_run()->set_recurring_run_id(created.recurring_run_id());
+  (*request.mutable_recurring_run()->mutable_plugins_input())["other"];
+  request.mutable_update_mask()->add_paths("display_name");
+  request.mutable_recurring_run()->set_display_name("renamed");
+  penstock::v1::Schedule edited;
+  ASSERT_TRUE(Update(request, &edited).ok());
+  EXPECT_EQ(edited.recurring_run().plugins_input_size(), 2) << "the mask does not name it";
+  request.mutable_update_mask()->add_paths("plugins_input");
+  ASSERT_TRUE(Update(request, &edited).ok());
+  EXPECT_EQ(edited.recurring_run().plugins_input_size(), 1);
+  EXPECT_EQ(edited.recurring_run().plugins_input().count("other"), 1u);
 }
 
 TEST_P(RecurringRunApiTest, TimesBeyondTheCalendarAreRefused) {

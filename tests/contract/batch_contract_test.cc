@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "common/limits.h"
 #include "common/status_macros.h"
 #include "storage/db/rows.h"
 #include "storage/pipeline_store.h"
@@ -212,6 +213,22 @@ TEST_P(BatchContract, AScheduleThatWasEditedMeanwhileIsLeftOutAlone) {
   for (size_t i = 0; i < moved.size(); ++i) EXPECT_EQ(moved[i], i != 123 && i != 290) << i;
   EXPECT_THAT(Advance(due), ::testing::Each(false)) << "each slot is decided once";
   EXPECT_EQ(Count("recurring_runs WHERE run_count = 1"), 298);
+}
+
+TEST_P(BatchContract, SchedulesWithMuchTextAreReadFewAtATime) {
+  AddSchedules(100);
+  const std::string large(limits::kScheduleBytesPerPass / 20, 'x');
+  ASSERT_TRUE(store_
+                  ->Write([&](db::Tx& tx) {
+                    return tx
+                        .Execute("UPDATE recurring_runs SET parameters = $1, wake_at_us = wake_at_us - 1",
+                                 {large})
+                        .status();
+                  })
+                  .ok());
+  const size_t read = Due().size();
+  EXPECT_GE(read, 20u);
+  EXPECT_LT(read, 64u);
 }
 
 TEST_P(BatchContract, ATickThatIsDecidedIsLeftOutAlone) {

@@ -13,13 +13,13 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_replace.h"
-#include "absl/strings/str_split.h"
 #include "common/status_macros.h"
 #include "storage/migrator.h"
 #include "storage/pipeline_store.h"
+#include "storage/recurring_run_store.h"
 #include "storage/schema.h"
 #include "storage/setting_store.h"
+#include "tests/contract/recording_tx.h"
 #include "tests/support/store_fixture.h"
 
 namespace penstock {
@@ -31,28 +31,6 @@ int64_t FromEnvironment(const char* name, int64_t fallback) {
   return text != nullptr && absl::SimpleAtoi(text, &value) ? value : fallback;
 }
 
-struct Statement {
-  std::string sql;
-  std::vector<std::string> literals;  // its values of one time
-};
-// Those that ran, one of each shape.
-using Statements = std::map<std::string, Statement>;
-
-// The text without numbers, lengths of lists and how many arms alike a merge has.
-std::string ShapeOf(absl::string_view sql) {
-  std::string shape;
-  std::set<std::string> seen;
-  for (const absl::string_view arm : absl::StrSplit(sql, " UNION ALL ")) {
-    std::string text;
-    for (const char c : arm) {
-      if (!absl::ascii_isdigit(c)) text.push_back(c);
-    }
-    text = absl::StrReplaceAll(text, {{"$, ", ""}});
-    if (seen.insert(text).second) absl::StrAppend(&shape, text, " UNION ALL ");
-  }
-  return shape;
-}
-
 // Whether a part of it walks along an index in the page's order.
 bool IsWalk(absl::string_view sql) {
   const size_t end = sql.find(") AS m");
@@ -61,34 +39,6 @@ bool IsWalk(absl::string_view sql) {
   return end != sql.npos && order != sql.npos && !absl::StrContains(inner.substr(order), "SELECT") &&
          absl::StrContains(inner.substr(order), " LIMIT ");
 }
-
-// Passes everything on and keeps its text.
-class RecordingTx final : public db::Tx {
- public:
-  RecordingTx(db::Tx& tx, Statements& statements) : tx_(tx), statements_(statements) {}
-  absl::StatusOr<int64_t> Execute(absl::string_view sql, db::Params params) override {
-    return tx_.Execute(sql, params);
-  }
-  absl::Status Query(absl::string_view sql, db::Params params, db::RowCallback callback) override {
-    std::vector<std::string> literals;
-    for (const db::Param& param : params) {
-      const auto* number = std::get_if<int64_t>(&param.value());
-      literals.push_back(
-          number != nullptr
-              ? absl::StrCat(*number)
-              : absl::StrCat("'",
-                             absl::StrReplaceAll(std::get<absl::string_view>(param.value()), {{"'", "''"}}),
-                             "'"));
-    }
-    statements_.emplace(ShapeOf(sql), Statement{std::string(sql), std::move(literals)});
-    return tx_.Query(sql, params, callback);
-  }
-  bool MergesUnions() const override { return tx_.MergesUnions(); }
-
- private:
-  db::Tx& tx_;
-  Statements& statements_;
-};
 
 struct Listing {
   std::vector<std::string> ids;
@@ -107,6 +57,7 @@ class ListModel : public StoreTest {
     AddExperiments();
     AddPipelines();
     AddRuns();
+    AddRecurringRuns();
     if (OnPostgres()) {
       ASSERT_TRUE(
           store_->Write([&](db::Tx& tx) { return store_->database().ExecuteScript(tx, "ANALYZE"); }).ok());
@@ -204,6 +155,22 @@ class ListModel : public StoreTest {
         runs_.push_back(row.run_id);
       }
       if (i == 100) Write([&](db::Tx& tx) { return ExperimentArchive(tx, experiments_[0], clock_.Now()); });
+    }
+  }
+
+  void AddRecurringRuns() {
+    for (int i = 0; i < 60; ++i) {
+      RecurringRunRow row;
+      row.recurring_run_id = absl::StrCat("s", random_.Pick(1000), "-", i);
+      row.experiment_id = experiments_[random_.Pick(3)];
+      row.display_name = random_.Text();
+      row.description = random_.Text();
+      row.spec_sha256 = "spec";
+      row.parameters = "{}";
+      row.created_at = random_.Time();
+      row.updated_at = random_.Pick(2) == 0 ? row.created_at : random_.Time();
+      Write([&](db::Tx& tx) { return RecurringRunInsert(tx, row); });
+      recurring_runs_.push_back(row.recurring_run_id);
     }
   }
 
@@ -308,6 +275,28 @@ class ListModel : public StoreTest {
     return list;
   }
 
+  ModelResource RecurringRuns(const std::string& experiment_id) {
+    ModelResource list = {&RecurringRunResource(), std::nullopt, {}};
+    if (!experiment_id.empty()) list.scope = ListScope{"experiment_id", experiment_id};
+    Write([&](db::Tx& tx) -> absl::Status {
+      for (const std::string& id : recurring_runs_) {
+        ASSIGN_OR_RETURN(const RecurringRunRow row, RecurringRunGet(tx, id));
+        if (!experiment_id.empty() && row.experiment_id != experiment_id) continue;
+        list.rows.push_back({id,
+                             {{"id", id},
+                              {"recurring_run_id", id},
+                              {"name", row.display_name},
+                              {"display_name", row.display_name},
+                              {"created_at", Micros(row.created_at)},
+                              {"updated_at", Micros(row.updated_at)},
+                              {"description", row.description}},
+                             {}});
+      }
+      return absl::OkStatus();
+    });
+    return list;
+  }
+
   std::vector<ModelResource> All() {
     std::vector<ModelResource> lists = {Runs(std::nullopt), Runs(ListScope{"experiment_id", experiments_[0]}),
                                         Runs(ListScope{"experiment_id", experiments_[1]}),
@@ -315,6 +304,8 @@ class ListModel : public StoreTest {
     lists.push_back(Experiments());
     lists.push_back(Pipelines());
     lists.push_back(Versions(pipelines_[0]));
+    lists.push_back(RecurringRuns(""));
+    lists.push_back(RecurringRuns(experiments_[0]));
     return lists;
   }
 
@@ -349,6 +340,12 @@ class ListModel : public StoreTest {
         Page<PipelineRow> page;
         RETURN_IF_ERROR(PipelineList(recording, query, page));
         return ToListing(page, &PipelineRow::pipeline_id, listing);
+      }
+      if (list.resource == &RecurringRunResource()) {
+        Page<RecurringRunRow> page;
+        const std::string experiment_id = list.scope.has_value() ? list.scope->value : "";
+        RETURN_IF_ERROR(RecurringRunList(recording, experiment_id, query, page));
+        return ToListing(page, &RecurringRunRow::recurring_run_id, listing);
       }
       Page<PipelineVersionRow> page;
       RETURN_IF_ERROR(PipelineVersionList(recording, list.scope->value, query, page));
@@ -466,6 +463,7 @@ class ListModel : public StoreTest {
   std::vector<std::string> pipelines_;
   std::vector<std::pair<std::string, std::string>> versions_;
   std::vector<std::string> runs_;
+  std::vector<std::string> recurring_runs_;
   Statements statements_;
 };
 INSTANTIATE_TEST_SUITE_P(Databases, ListModel, ServedDatabases());

@@ -118,6 +118,9 @@ TEST_P(RecurringRunContract, ARowComesBackAsItWas) {
   row.trigger.start_at = absl::FromUnixSeconds(-5);
   row.no_catchup = true;
   row.parameters = R"({"x":1})";
+  row.plugins_input = R"({"penstock_cache":{}})";
+  row.cache_enabled = false;
+  row.cache_max_age = absl::Hours(1);
   ASSERT_TRUE(Add(row).ok());
   const RecurringRunRow read = Get("a");
   EXPECT_EQ(read.trigger.kind, TriggerKind::kCron);
@@ -126,6 +129,9 @@ TEST_P(RecurringRunContract, ARowComesBackAsItWas) {
   EXPECT_EQ(read.trigger.start_at, absl::FromUnixSeconds(-5));
   EXPECT_EQ(read.trigger.end_at, std::nullopt);
   EXPECT_EQ(read.parameters, row.parameters);
+  EXPECT_EQ(read.plugins_input, row.plugins_input);
+  EXPECT_FALSE(read.cache_enabled);
+  EXPECT_EQ(read.cache_max_age, absl::Hours(1));
   EXPECT_EQ(read.next_due_at, row.next_due_at);
   EXPECT_EQ(read.wake_at, row.next_due_at);
   EXPECT_TRUE(read.no_catchup);
@@ -185,12 +191,16 @@ TEST_P(RecurringRunContract, AnEditOfAnOldRowIsRefused) {
   RecurringRunRow row = Get("a");
   row.display_name = "renamed";
   row.spec_sha256 = "other";
+  row.plugins_input = R"({"p":{}})";
+  row.cache_enabled = false;
   row.next_due_at = clock_.Now();
   const auto update = [&](const RecurringRunRow& changed) {
     return store_->Write([&](db::Tx& tx) { return RecurringRunUpdate(tx, changed, "spec"); });
   };
   ASSERT_EQ(update(row), absl::OkStatus());
   EXPECT_EQ(Get("a").display_name, "renamed");
+  EXPECT_EQ(Get("a").plugins_input, row.plugins_input);
+  EXPECT_FALSE(Get("a").cache_enabled);
   EXPECT_THAT(DueIds(), ElementsAre("a"));
   EXPECT_TRUE(absl::IsAborted(update(row)));
   row.recurring_run_id = "none";

@@ -118,6 +118,19 @@ def test_an_interval_fires(client, server, unique):
     assert all((after - before).total_seconds() == 2 for before, after in zip(slots, slots[1:]))
 
 
+def test_each_run_has_what_is_for_plugins(server):
+    given = {'mlflow': {'experiment': 'e', 'nested': {'list': [1, None, 'x']}}, 'penstock_cache': {'enabled': False}}
+    made = create(server, trigger=periodic(2), plugins_input=given)
+    recurring_id = made['recurring_run_id']
+    assert made['plugins_input'] == given
+    assert server.ok('GET', f'/recurringruns/{recurring_id}')['plugins_input'] == given
+    run = wait_until('a run', lambda: runs_of(server, recurring_id))[0]
+    assert run['plugins_input'] == given
+    changes = {'plugins_input': {'mlflow': {}}, 'mode': 'DISABLE'}
+    edited = server.ok('PATCH', f'{SCHEDULES}/{recurring_id}', json=changes)
+    assert edited['recurring_run']['plugins_input'] == {'mlflow': {}}
+
+
 def write(server, spec):
     path = server.folder / f'{abs(hash(json.dumps(spec)))}.yaml'
     path.write_text(json.dumps(spec))
@@ -179,7 +192,7 @@ def test_the_shape_of_a_reply(server):
     (404, UNKNOWN, {'pipeline_spec': None, 'pipeline_version_reference': {'pipeline_id': UNKNOWN}}),
     (404, UNKNOWN, {'experiment_id': UNKNOWN}),
     (400, 'no parameter', {'runtime_config': {'parameters': {'x': 1}}}),
-    (501, 'plugins_input', {'plugins_input': {'a': {}}}),
+    (400, 'recurring_run.plugins_input.penstock_cache', {'plugins_input': {'penstock_cache': {'x': 1}}}),
 ])
 def test_what_cannot_be_is_refused(server, status, words, fields):
     refused(server, status, words, 'POST', '/recurringruns', json=body_of(**fields))

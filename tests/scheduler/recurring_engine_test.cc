@@ -16,6 +16,9 @@ TEST_P(RecurringEngineTest, EachSlotMakesOneRun) {
   RecurringRunRow row = NewRecurringRun("a");
   row.parameters = R"({"n":1,"text":"[[RunUUID]] [[Index]] [[ScheduledTime.15:04:05]]"})";
   row.pipeline_root = "there";
+  row.plugins_input = R"({"p":{"x":"[[Index]]"}})";
+  row.cache_enabled = false;
+  row.cache_max_age = absl::Seconds(7);
   Add(row);
   EXPECT_EQ(Pass().wake_at, clock_.Now() + absl::Seconds(60));
   EXPECT_THAT(Runs(), IsEmpty());
@@ -37,6 +40,9 @@ TEST_P(RecurringEngineTest, EachSlotMakesOneRun) {
                     EXPECT_EQ(config.parameters,
                               absl::StrCat(R"({"n":1,"text":")", runs[0].run_id, R"( 1 22:14:20"})"));
                     EXPECT_EQ(config.pipeline_root, "there");
+                    EXPECT_EQ(config.plugins_input, row.plugins_input) << "macros are for parameters";
+                    EXPECT_FALSE(config.cache_enabled);
+                    EXPECT_EQ(config.cache_max_age, absl::Seconds(7));
                     return absl::OkStatus();
                   })
                   .ok());

@@ -1,0 +1,8 @@
+DROP INDEX recurring_runs_by_experiment_description;
+DROP INDEX recurring_runs_by_experiment_display_name;
+DROP INDEX recurring_runs_by_experiment_updated_at;
+DROP INDEX recurring_runs_by_experiment_id;
+DROP INDEX recurring_runs_by_description;
+ALTER TABLE recurring_runs DROP COLUMN cache_max_age_us;
+ALTER TABLE recurring_runs DROP COLUMN cache_enabled;
+ALTER TABLE recurring_runs DROP COLUMN plugins_input;
