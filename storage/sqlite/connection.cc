@@ -14,7 +14,7 @@ constexpr size_t kStatementsMax = 512;
 constexpr int kBusyTimeoutMs = 10'000;  // only another program that opened the file can hold its lock
 constexpr char kPragmas[] =
     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; "
-    "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -4096; PRAGMA journal_size_limit = 67108864; "
+    "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192; PRAGMA journal_size_limit = 67108864; "
     "PRAGMA wal_autocheckpoint = 4000;";
 
 class StatementRow final : public db::Row {

@@ -1,12 +1,20 @@
 #include "storage/sqlite/database.h"
 
+#include <algorithm>
+#include <thread>
+
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 
 namespace penstock::sqlite {
 namespace {
 
-constexpr int kReadersMax = 8;  // more only contend for the two or four cores of a stand-alone server
+// Each has pages of its own in memory, and forgets them with every commit: the fewer, the more reads share
+// them.
+int ReadersMax() {
+  static const int count = std::clamp(static_cast<int>(std::thread::hardware_concurrency()) + 1, 3, 8);
+  return count;
+}
 
 }  // namespace
 
@@ -27,7 +35,7 @@ absl::StatusOr<std::unique_ptr<Connection>> Database::TakeReader() {
   {
     absl::MutexLock lock(&readers_mutex_);
     const auto available = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(readers_mutex_) {
-      return !idle_readers_.empty() || readers_ < kReadersMax;
+      return !idle_readers_.empty() || readers_ < ReadersMax();
     };
     readers_mutex_.Await(absl::Condition(&available));
     if (!idle_readers_.empty()) {
