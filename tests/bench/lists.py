@@ -35,11 +35,13 @@ def words_of(server: Server, version: str, experiment: str) -> Tuple[object, ...
 def show_pages(bench: Bench, kind: str, found: Dict[str, Any]) -> None:
     """One line a list and load, its three pages together."""
     large, small = found['large'], found['small']
-    lists = [name for name in large['grpc'] if '.' not in name]
+    lists = [name for name in large['grpc'] if '.' not in name and name != 'empty']
     for load, limit in (('grpc', 5), ('rest', 15)):
         for name in lists:
             p99 = large[load][name]['p99']
             bench.figure(f'{kind}_{load}_{name}_p99', p99, 'ms', versus=f'{limit} ms', ratio=p99 / limit, at_most=1)
+    for part in ('p50', 'p99'):
+        bench.figure(f'{kind}_grpc_empty_{part}', large['grpc']['empty'][part], 'ms')
     for name in lists:
         bench.figure(f'{kind}_full_{name}_p99', large['full'][name]['p99'], 'ms', versus='empty call p99',
                      ratio=large['full'][name]['p99'] / large['full']['empty']['p99'], at_most=3)

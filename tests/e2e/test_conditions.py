@@ -9,6 +9,8 @@ from kfp.dsl import Dataset, Input, Output, PipelineTaskFinalStatus
 
 import specs
 
+pytestmark = pytest.mark.sqlite('the planner decides; what it stores is tried on both databases by engine_test')
+
 
 @dsl.container_component
 def note(folder: str, word: str):

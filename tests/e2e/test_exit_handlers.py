@@ -7,6 +7,8 @@ import pytest
 from kfp import dsl
 from kfp.dsl import PipelineTaskFinalStatus
 
+pytestmark = pytest.mark.sqlite('the planner decides; what it stores is tried on both databases by engine_test')
+
 
 @dsl.component
 def work(fails: bool) -> str:

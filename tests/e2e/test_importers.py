@@ -6,11 +6,14 @@ import pathlib
 import threading
 from typing import Any, Dict
 
+import pytest
 from kfp import dsl
 from kfp.dsl import Dataset, Input, Model
 
 import specs
 from waiting import wait_until
+
+pytestmark = pytest.mark.sqlite('the planner decides; what it stores is tried on both databases by engine_test')
 
 
 @dsl.component

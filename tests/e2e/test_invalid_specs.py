@@ -10,6 +10,8 @@ from kfp.dsl import Dataset, Input
 import specs
 from specs import Shell
 
+pytestmark = pytest.mark.sqlite('they are refused before they reach the database')
+
 
 @dsl.component
 def consume(data: Input[Dataset]):

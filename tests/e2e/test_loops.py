@@ -4,8 +4,11 @@ import json
 import re
 from typing import List
 
+import pytest
 from kfp import dsl
 from kfp.dsl import Dataset, Input, Output
+
+pytestmark = pytest.mark.sqlite('the planner decides; what it stores is tried on both databases by engine_test')
 
 
 @dsl.component

@@ -3,8 +3,11 @@
 import json
 from typing import NamedTuple
 
+import pytest
 from kfp import dsl
 from kfp.dsl import Dataset, Input, Output
+
+pytestmark = pytest.mark.sqlite('the planner decides; what it stores is tried on both databases by engine_test')
 
 
 @dsl.component

@@ -16,6 +16,8 @@ import yaml
 import penstock
 import specs
 
+pytestmark = pytest.mark.sqlite('what is fetched is stored like an upload')
+
 ALLOWED = ('--package_url_hosts=127.0.0.1,localhost', '--package_url_allow_http=on', '--package_url_allow_private=on',
            '--package_url_timeout_s=2')
 

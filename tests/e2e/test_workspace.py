@@ -3,11 +3,14 @@
 import json
 import pathlib
 
+import pytest
 from kfp import dsl
 from kfp.dsl import Dataset, Input
 
 import specs
 from waiting import wait_until
+
+pytestmark = pytest.mark.sqlite('the planner decides; what it stores is tried on both databases by engine_test')
 
 WITH_WORKSPACE = dsl.PipelineConfig(workspace=dsl.WorkspaceConfig(size='1Gi'))
 

@@ -67,21 +67,28 @@ class Side {
   Side(const Side&) = delete;
   Side& operator=(const Side&) = delete;
 
-  // kRequestsPerSecond pages over gRPC or REST, while runs are created. A page's time begins when it is due,
-  // so that a call that is late because of another one counts as late.
+  // kRequestsPerSecond pages over gRPC or REST, while runs are created, and an empty call over gRPC after all
+  // of them. A page's time begins when it is due, so that a call that is late because of another one counts
+  // as late.
   void Paced(bool over_rest, Gathered& gathered) {
     std::atomic<bool> stop = false;
     std::thread writer([&] { Write(stop); });
     const auto begun = SteadyClock::now();
     OnReaders([&](int reader) {
       const Lister list(*this, over_rest);
+      EmptyCall empty(Connect(server_.target));
       SamplesByName samples;
       for (int i = reader; i < kRoundSeconds * kRequestsPerSecond; i += kReaders) {
         const auto due = begun + std::chrono::microseconds(int64_t{1'000'000} * i / kRequestsPerSecond);
         std::this_thread::sleep_until(due);
-        const ListCall& call = CallNumber(i);
-        list(call.request);
-        samples[call.list + "." + call.page].Add(1e3 * SecondsSince(due));
+        const size_t number = static_cast<size_t>(i) % (calls_.size() + 1);
+        if (number == calls_.size()) {
+          empty();
+          samples["empty"].Add(1e3 * SecondsSince(due));
+          continue;
+        }
+        list(calls_[number].request);
+        samples[calls_[number].list + "." + calls_[number].page].Add(1e3 * SecondsSince(due));
       }
       gathered.Add(samples);
     });

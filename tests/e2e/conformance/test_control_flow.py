@@ -11,6 +11,8 @@ import specs
 from parts import (fail, give, give_bool, give_dict, give_float, give_int, nothing, read, record, record_dict,
                    record_int, write)
 
+pytestmark = pytest.mark.sqlite('the planner decides; what it stores is tried on both databases by engine_test')
+
 # --- When a task starts, and how things end ---
 
 

@@ -12,6 +12,8 @@ from kfp.dsl import Dataset, Input, Model
 import specs
 from parts import APPEND, fail, give, record, record_status, write
 
+pytestmark = pytest.mark.sqlite('the planner decides; what it stores is tried on both databases by engine_test')
+
 # --- Exit tasks ---
 
 

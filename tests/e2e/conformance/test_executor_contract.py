@@ -14,6 +14,8 @@ from kfp.dsl import Artifact, Dataset, Input, Model, Output, OutputPath
 import specs
 from parts import APPEND, giver, read, record, record_dict, record_int, record_list, recorder, write
 
+pytestmark = pytest.mark.sqlite('the planner decides; what it stores is tried on both databases by engine_test')
+
 REPORT = dsl.PIPELINE_TASK_EXECUTOR_OUTPUT_PATH_PLACEHOLDER
 
 

@@ -13,6 +13,8 @@ import specs
 from parts import (APPEND, fail, give, give_bool, give_dict, give_float, give_int, give_list, read, record,
                    record_artifacts, record_bool, record_dict, record_float, record_int, record_list, write)
 
+pytestmark = pytest.mark.sqlite('the planner decides; what it stores is tried on both databases by engine_test')
+
 # --- Where a value comes from ---
 
 

@@ -19,6 +19,8 @@ import specs
 from parts import (APPEND, give, give_int, nothing, record, record_bool, record_dict, record_float, record_int,
                    record_list)
 
+pytestmark = pytest.mark.sqlite('the planner decides; what it stores is tried on both databases by engine_test')
+
 
 @dsl.pipeline(name='packaged', description='A pipeline in a file.')
 def packaged(to: str, text: str = 'as compiled'):

@@ -4,12 +4,15 @@ import json
 import pathlib
 from typing import Any, Dict, List, NamedTuple, Optional
 
+import pytest
 from kfp import dsl
 from kfp.dsl import (HTML, Artifact, ClassificationMetrics, Dataset, Input, InputPath, Markdown, Metrics, Model, Output,
                      OutputPath)
 
 import specs
 from parts import APPEND, record, write
+
+pytestmark = pytest.mark.sqlite('the planner decides; what it stores is tried on both databases by engine_test')
 
 
 @dsl.component
