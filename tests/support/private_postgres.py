@@ -22,6 +22,7 @@ import tempfile
 from typing import List, Optional
 
 START_SECONDS = 60
+MEMORY_BYTES = 8 << 30
 STOP_SECONDS = 30
 SUPERUSER = 'penstock'
 
@@ -41,6 +42,12 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def scratch() -> str:
+    """In memory if there is much of it: many databases are made, and removed again."""
+    memory = pathlib.Path('/dev/shm')
+    return str(memory) if memory.is_dir() and shutil.disk_usage(memory).free > MEMORY_BYTES else '/tmp'
+
+
 class PrivatePostgres:
     """The server may be stopped, killed and started again at will; close() removes it."""
 
@@ -49,7 +56,7 @@ class PrivatePostgres:
         if self.bin is None:
             raise RuntimeError('PostgreSQL is not installed: apt-get install postgresql')
         # Not in the caller's folder: the server runs as another user if we are root, and sockets need short paths.
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix='penstock-pg-', dir='/tmp'))
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix='penstock-pg-', dir='/tmp' if durable else scratch()))
         self.folder.chmod(0o755)
         self.data = self.folder / 'data'
         self.port = free_port()
