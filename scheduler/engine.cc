@@ -168,6 +168,7 @@ void Engine::Decide(ActiveRun& run, const PlanEvent& event, absl::Time now) {
     run.imports.clear();
     run.looking_up.clear();
     run.next_launch.reset();
+    run.refused_since = absl::InfiniteFuture();
   }
   run.commit.Add(decision);
   touched_.insert(run.snapshot.run_id);

@@ -80,7 +80,7 @@ class Engine {
     std::deque<int> looking_up;                 // ready tasks to be looked up in the cache
     std::vector<int> newly_waiting;             // in this pass, for capacity; their rows do not say so yet
     std::optional<TaskLaunchPlan> next_launch;  // of ready.front(), planned once
-    absl::Time refused_since = absl::InfiniteFuture();  // when that found no room first
+    absl::Time refused_since = absl::InfiniteFuture();  // when ready.front() found no room first
     RunCommit commit;                                   // of this pass
     std::vector<std::string> cancel;                    // attempts to cancel after the commit
     // The cache. Constant: whether a task of the pipeline asks for it, and whether it is used.

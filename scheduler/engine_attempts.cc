@@ -149,7 +149,7 @@ bool Engine::ServeStarved(absl::Time now, PassResult& result) {
   while (true) {
     ActiveRun* starved = nullptr;
     for (auto& [run_id, run] : runs_) {
-      if (run.refused_since + kStarvationPatience > now) continue;
+      if (run.ready.empty() || run.refused_since + kStarvationPatience > now) continue;
       if (starved == nullptr || run.refused_since < starved->refused_since) starved = &run;
     }
     if (starved == nullptr) return true;

@@ -283,5 +283,21 @@ TEST_P(EngineTest, SmallTasksThatKeepComingDoNotKeepALargeOneOut) {
   EXPECT_THAT(executor_.running, SizeIs(2));
 }
 
+TEST_P(EngineTest, ARunThatIsTerminatedWhileItWaitsForRoomIsNotServed) {
+  CreateRun({{"a", {}}, {"b", {}}});
+  Pass();
+  const std::string waits = CreateRun({{"c", {}}});
+  Pass();
+  EXPECT_EQ(TasksOf(waits)["c"].wait_reason, WaitReason::kCapacity);
+  clock_.Advance(absl::Minutes(1));
+  ASSERT_TRUE(Terminate(waits).ok());
+  Pass();
+  EXPECT_EQ(StateOf(waits), RunState::kCanceled);
+  Finish("a");
+  clock_.Advance(absl::Minutes(1));
+  Pass();
+  EXPECT_THAT(executor_.starts, SizeIs(2));
+}
+
 }  // namespace
 }  // namespace penstock

@@ -159,6 +159,8 @@ class PlanRandom : public ::testing::Test {
 TEST_F(PlanRandom, HoldsTheInvariantsWhateverHappensBetweenTwoSteps) {
   const int64_t first = FromEnvironment("PENSTOCK_SEED", std::random_device()());
   const int64_t steps_max = FromEnvironment("PENSTOCK_STEPS", kSteps);
+  std::printf("PENSTOCK_SEED=%lld\n", static_cast<long long>(first));
+  std::fflush(stdout);  // before anything can end the program
   int64_t steps = 0;
   for (int64_t seed = first; steps < steps_max && !HasFailure(); ++seed) {
     SCOPED_TRACE(absl::StrCat("PENSTOCK_SEED=", seed));
@@ -169,8 +171,7 @@ TEST_F(PlanRandom, HoldsTheInvariantsWhateverHappensBetweenTwoSteps) {
     model_.Check(Rows(), run_.state);
     ++steps;
   }
-  std::printf("PENSTOCK_SEED=%lld steps=%lld\n", static_cast<long long>(first),
-              static_cast<long long>(steps));
+  std::printf("steps=%lld\n", static_cast<long long>(steps));
 }
 
 }  // namespace

@@ -84,6 +84,8 @@ INSTANTIATE_TEST_SUITE_P(Databases, EngineRandom, ServedDatabases());
 TEST_P(EngineRandom, HoldsTheInvariantsWhateverHappensBetweenTwoSteps) {
   const int64_t first = FromEnvironment("PENSTOCK_SEED", std::random_device()());
   const int64_t steps_max = FromEnvironment("PENSTOCK_STEPS", 4'000);
+  std::printf("PENSTOCK_SEED=%lld\n", static_cast<long long>(first));
+  std::fflush(stdout);  // before anything can end the program
   int64_t steps = 0;
   for (int64_t seed = first; steps < steps_max; ++seed) {
     SCOPED_TRACE(absl::StrCat("PENSTOCK_SEED=", seed));
@@ -101,8 +103,7 @@ TEST_P(EngineRandom, HoldsTheInvariantsWhateverHappensBetweenTwoSteps) {
     if (HasFailure()) break;
     ++steps;
   }
-  std::printf("PENSTOCK_SEED=%lld steps=%lld\n", static_cast<long long>(first),
-              static_cast<long long>(steps));
+  std::printf("steps=%lld\n", static_cast<long long>(steps));
 }
 
 }  // namespace
