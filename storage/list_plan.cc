@@ -232,10 +232,12 @@ std::string ListPlan::CollectSql(const ListRange& range, int limit, const std::o
   std::vector<std::string> rest;
   if (range.index_only) {
     // What the index has is enough to find the rows; only those are looked up.
-    where = absl::StrCat(resource.id_column, " IN (SELECT ", resource.id_column, " FROM (SELECT ",
-                         resource.id_column, ", ", range.lead->field->column, " FROM ", resource.table,
-                         " WHERE ", where, " LIMIT ", counts_.RowsMax(range) + 1, ") AS n WHERE ",
-                         range.lead->Sql(resource.id_column, sql), ")");
+    const absl::string_view lead = range.lead->field->column;
+    const std::string columns =
+        lead == resource.id_column ? std::string(lead) : absl::StrCat(resource.id_column, ", ", lead);
+    where = absl::StrCat(resource.id_column, " IN (SELECT ", resource.id_column, " FROM (SELECT ", columns,
+                         " FROM ", resource.table, " WHERE ", where, " LIMIT ", counts_.RowsMax(range) + 1,
+                         ") AS n WHERE ", range.lead->Sql(resource.id_column, sql), ")");
   } else {
     rest = counts_.RestSql(range, counts_.rest(), sql);
   }
