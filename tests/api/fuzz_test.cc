@@ -2,12 +2,10 @@
 // The seed is printed; give it again with PENSTOCK_SEED, and more calls with PENSTOCK_STEPS.
 #include <grpcpp/generic/generic_stub.h>
 
-#include <cstdlib>
 #include <limits>
 #include <random>
 
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "google/protobuf/message.h"
 #include "kubeflow/pipelines/v2beta1/auth.pb.h"
 #include "kubeflow/pipelines/v2beta1/report.pb.h"
@@ -17,6 +15,7 @@
 #include "penstock/v1/run_operations.pb.h"
 #include "penstock/v1/run_status.pb.h"
 #include "tests/api/server_fixture.h"
+#include "tests/support/environment.h"
 
 namespace penstock {
 namespace {
@@ -26,12 +25,6 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::MethodDescriptor;
 using google::protobuf::Reflection;
-
-int64_t FromEnvironment(const char* name, int64_t fallback) {
-  int64_t value = fallback;
-  const char* text = std::getenv(name);
-  return text != nullptr && absl::SimpleAtoi(text, &value) ? value : fallback;
-}
 
 class FuzzTest : public ServerTest {
  protected:

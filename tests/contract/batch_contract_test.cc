@@ -9,7 +9,7 @@
 #include "storage/pipeline_store.h"
 #include "storage/recurring_run_store.h"
 #include "storage/schedule_tick_store.h"
-#include "tests/support/store_fixture.h"
+#include "tests/contract/recurring_run_fixture.h"
 
 namespace penstock {
 namespace {
@@ -21,13 +21,8 @@ using ::testing::Pair;
 using ::testing::SizeIs;
 using ::testing::UnorderedElementsAre;
 
-class BatchContract : public StoreTest {
+class BatchContract : public RecurringRunStoreTest {
  protected:
-  void SetUp() override {
-    StoreTest::SetUp();
-    if (store_ != nullptr) AddBasics();
-  }
-
   // Gives the first two columns of each row.
   std::map<std::string, int64_t> Read(absl::string_view sql) {
     std::map<std::string, int64_t> rows;
@@ -64,30 +59,13 @@ class BatchContract : public StoreTest {
     ASSERT_TRUE(store_
                     ->Write([&](db::Tx& tx) -> absl::Status {
                       for (int i = 0; i < count; ++i) {
-                        RecurringRunRow row;
-                        row.recurring_run_id = absl::StrCat("s", i);
-                        row.experiment_id = "exp";
-                        row.spec_sha256 = "spec";
-                        row.parameters = "{}";
-                        row.enabled = true;
-                        row.trigger.kind = TriggerKind::kInterval;
-                        row.trigger.interval_seconds = 60;
-                        row.created_at = row.updated_at = clock_.Now();
+                        RecurringRunRow row = NewRecurringRun(absl::StrCat("s", i));
                         row.next_due_at = clock_.Now();
                         RETURN_IF_ERROR(RecurringRunInsert(tx, row));
                       }
                       return absl::OkStatus();
                     })
                     .ok());
-  }
-  std::vector<DueRecurringRun> Due() {
-    std::vector<DueRecurringRun> due;
-    const absl::Status status = store_->Read([&](db::Tx& tx) -> absl::Status {
-      ASSIGN_OR_RETURN(due, RecurringRunsDue(tx, clock_.Now(), 10'000));
-      return absl::OkStatus();
-    });
-    EXPECT_TRUE(status.ok()) << status;
-    return due;
   }
   std::vector<bool> Advance(const std::vector<DueRecurringRun>& due) {
     std::vector<RecurringRunMove> moves;

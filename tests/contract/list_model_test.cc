@@ -4,14 +4,12 @@
 #include "tests/contract/list_model.h"
 
 #include <cstdio>
-#include <cstdlib>
 #include <functional>
 #include <random>
 #include <set>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_join.h"
 #include "common/status_macros.h"
 #include "storage/migrator.h"
@@ -20,16 +18,11 @@
 #include "storage/schema.h"
 #include "storage/setting_store.h"
 #include "tests/contract/recording_tx.h"
+#include "tests/support/environment.h"
 #include "tests/support/store_fixture.h"
 
 namespace penstock {
 namespace {
-
-int64_t FromEnvironment(const char* name, int64_t fallback) {
-  int64_t value = fallback;
-  const char* text = std::getenv(name);
-  return text != nullptr && absl::SimpleAtoi(text, &value) ? value : fallback;
-}
 
 // Whether a part of it walks along an index in the page's order.
 bool IsWalk(absl::string_view sql) {

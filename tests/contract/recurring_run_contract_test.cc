@@ -6,7 +6,7 @@
 #include "storage/recurring_run_store.h"
 #include "storage/schedule_tick_store.h"
 #include "storage/setting_store.h"
-#include "tests/support/store_fixture.h"
+#include "tests/contract/recurring_run_fixture.h"
 
 namespace penstock {
 namespace {
@@ -17,27 +17,8 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
 
-class RecurringRunContract : public StoreTest {
+class RecurringRunContract : public RecurringRunStoreTest {
  protected:
-  void SetUp() override {
-    StoreTest::SetUp();
-    if (store_ != nullptr) AddBasics();
-  }
-  RecurringRunRow NewRecurringRun(absl::string_view id) {
-    RecurringRunRow row;
-    row.recurring_run_id = std::string(id);
-    row.experiment_id = "exp";
-    row.display_name = absl::StrCat("name of ", id);
-    row.run_name = std::string(id);
-    row.spec_sha256 = "spec";
-    row.parameters = "{}";
-    row.enabled = true;
-    row.trigger.kind = TriggerKind::kInterval;
-    row.trigger.interval_seconds = 60;
-    row.created_at = row.updated_at = clock_.Now();
-    row.next_due_at = clock_.Now() + absl::Seconds(60);
-    return row;
-  }
   absl::Status Add(const RecurringRunRow& row) {
     return store_->Write([&](db::Tx& tx) { return RecurringRunInsert(tx, row); });
   }
@@ -49,15 +30,6 @@ class RecurringRunContract : public StoreTest {
     });
     EXPECT_TRUE(status.ok()) << status;
     return row;
-  }
-  std::vector<DueRecurringRun> Due(int limit = 100) {
-    std::vector<DueRecurringRun> due;
-    const absl::Status status = store_->Read([&](db::Tx& tx) -> absl::Status {
-      ASSIGN_OR_RETURN(due, RecurringRunsDue(tx, clock_.Now(), limit));
-      return absl::OkStatus();
-    });
-    EXPECT_TRUE(status.ok()) << status;
-    return due;
   }
   std::vector<std::string> DueIds(int limit = 100) {
     std::vector<std::string> ids;

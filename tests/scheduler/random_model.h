@@ -3,7 +3,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cstdlib>
 #include <map>
 #include <optional>
 #include <random>
@@ -11,20 +10,13 @@
 #include <vector>
 
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/state.h"
 #include "storage/model.h"
+#include "tests/support/environment.h"
 #include "tests/support/pipelines.h"
 
 namespace penstock {
-
-// A number of the environment, such as PENSTOCK_SEED.
-inline int64_t FromEnvironment(const char* name, int64_t fallback) {
-  int64_t value = fallback;
-  const char* text = std::getenv(name);
-  return text != nullptr && absl::SimpleAtoi(text, &value) ? value : fallback;
-}
 
 // One run at a time: Start, then tell it how attempts end, then Check.
 class RandomModel {
