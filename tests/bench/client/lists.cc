@@ -20,8 +20,10 @@ namespace {
 
 constexpr int kReaders = 8;
 constexpr int kRequestsPerSecond = 200;
+constexpr auto kBetweenRequests = std::chrono::microseconds(1'000'000) / kRequestsPerSecond;
 constexpr int kCreatesPerSecond = 50;
 constexpr double kRoundSeconds = 5;
+constexpr auto kHeadStart = std::chrono::milliseconds(500);  // in which connections are made and used once
 constexpr int kSubstringCalls = 40;
 
 using SamplesByName = std::map<std::string, Samples>;
@@ -71,15 +73,15 @@ class Side {
   // of them. A page's time begins when it is due, so that a call that is late because of another one counts
   // as late.
   void Paced(bool over_rest, Gathered& gathered) {
-    std::atomic<bool> stop = false;
-    std::thread writer([&] { Write(stop); });
-    const auto begun = SteadyClock::now();
-    OnReaders([&](int reader) {
+    const auto begun = SteadyClock::now() + kHeadStart;
+    WhileWriting([&](int reader) {
       const Lister list(*this, over_rest);
       EmptyCall empty(Connect(server_.target));
+      list(CallNumber(reader).request);
+      empty();
       SamplesByName samples;
       for (int i = reader; i < kRoundSeconds * kRequestsPerSecond; i += kReaders) {
-        const auto due = begun + std::chrono::microseconds(int64_t{1'000'000} * i / kRequestsPerSecond);
+        const auto due = begun + kBetweenRequests * i;
         std::this_thread::sleep_until(due);
         const size_t number = static_cast<size_t>(i) % (calls_.size() + 1);
         if (number == calls_.size()) {
@@ -92,19 +94,17 @@ class Side {
       }
       gathered.Add(samples);
     });
-    stop = true;
-    writer.join();
   }
 
   // Each reader as fast as it can, a page and an empty call in turn, while runs are created.
   void Full(Gathered& gathered) {
-    std::atomic<bool> stop = false;
-    std::thread writer([&] { Write(stop); });
-    const auto begun = SteadyClock::now();
-    OnReaders([&](int reader) {
+    const auto begun = SteadyClock::now() + kHeadStart;
+    WhileWriting([&](int reader) {
       const auto channel = Connect(server_.target);
       const auto runs = api::RunService::NewStub(channel);
       EmptyCall empty(channel);
+      (void)ListRuns(*runs, CallNumber(reader).request);
+      std::this_thread::sleep_until(begun);
       SamplesByName samples;
       for (int i = reader; SecondsSince(begun) < kRoundSeconds; i += kReaders) {
         const ListCall& call = CallNumber(i);
@@ -117,8 +117,6 @@ class Side {
       }
       gathered.Add(samples);
     });
-    stop = true;
-    writer.join();
   }
 
   // First pages of names with a text in them that many, few and no names have. A page that would look at too
@@ -149,21 +147,19 @@ class Side {
   // CreateRun by `callers`, while kRequestsPerSecond pages are read.
   double CreateRate(int callers, double seconds) {
     std::atomic<bool> stop = false;
-    std::vector<std::thread> readers;
-    for (int reader = 0; reader < kReaders; ++reader) {
-      readers.emplace_back([&, reader] {
+    const auto begun = SteadyClock::now();
+    std::thread reading([&] {
+      OnReaders([&](int reader) {
         const Lister list(*this, /*over_rest=*/false);
-        auto due = SteadyClock::now() + std::chrono::microseconds(1'000'000 * reader / kRequestsPerSecond);
         for (int i = reader; !stop; i += kReaders) {
-          std::this_thread::sleep_until(due);
+          std::this_thread::sleep_until(begun + kBetweenRequests * i);
           list(CallNumber(i).request);
-          due += std::chrono::microseconds(1'000'000 * kReaders / kRequestsPerSecond);
         }
       });
-    }
+    });
     const Json created = Create(server_.target, server_.version_id, callers, seconds);
     stop = true;
-    for (std::thread& reader : readers) reader.join();
+    reading.join();
     return created["per_second"];
   }
 
@@ -194,6 +190,15 @@ class Side {
     std::vector<std::thread> readers;
     for (int i = 0; i < kReaders; ++i) readers.emplace_back(read, i);
     for (std::thread& reader : readers) reader.join();
+  }
+
+  // Each reader on a thread of its own, until all have ended, while runs are created.
+  void WhileWriting(const std::function<void(int)>& read) const {
+    std::atomic<bool> stop = false;
+    std::thread writer([&] { Write(stop); });
+    OnReaders(read);
+    stop = true;
+    writer.join();
   }
 
   void Write(const std::atomic<bool>& stop) const {
