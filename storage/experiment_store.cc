@@ -21,6 +21,8 @@ constexpr char kSetStorageState[] = "UPDATE experiments SET storage_state = $2 W
 constexpr char kDelete[] = "DELETE FROM experiments WHERE experiment_id = $1";
 constexpr char kSelectByName[] = "SELECT experiment_id FROM experiments WHERE namespace = $1 AND name = $2";
 
+constexpr char kCountById[] = "SELECT COUNT(*) FROM experiments WHERE experiment_id = $1";
+
 constexpr char kCounter[] = "experiments";
 constexpr char kDefaultSetting[] = "default_experiment_id";
 
@@ -77,6 +79,13 @@ absl::StatusOr<ExperimentRow> ExperimentGet(db::Tx& tx, absl::string_view experi
   }));
   if (!found.has_value()) return error::ExperimentNotFound(experiment_id);
   return *std::move(found);
+}
+
+absl::Status ExperimentCheckLater(db::Tx& tx, absl::string_view experiment_id) {
+  const db::Param params[] = {experiment_id};
+  return tx.QueryLater(kCountById, params, [id = std::string(experiment_id)](const db::Row& row) {
+    return row.Int64(0) == 0 ? error::ExperimentNotFound(id) : absl::OkStatus();
+  });
 }
 
 absl::Status ExperimentList(db::Tx& tx, const ListQuery& query, Page<ExperimentRow>& page) {

@@ -16,6 +16,8 @@ absl::Status ExperimentInsert(db::Tx& tx, const ExperimentRow& row);
 
 // NOT_FOUND.
 absl::StatusOr<ExperimentRow> ExperimentGet(db::Tx& tx, absl::string_view experiment_id);
+// NOT_FOUND if it is not there, from this or the next statement of `tx`.
+absl::Status ExperimentCheckLater(db::Tx& tx, absl::string_view experiment_id);
 absl::Status ExperimentList(db::Tx& tx, const ListQuery& query, Page<ExperimentRow>& page);
 
 // Archives the experiment and all its runs and disables its recurring runs, or makes only the experiment

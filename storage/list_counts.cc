@@ -113,10 +113,17 @@ absl::Status ListCounts::ReadCells() {
     if (scope_.has_value() && scope.column == scope_->column)
       wanted = absl::StrCat(scope.prefix, scope_->value);
   }
-  const std::string sql =
-      absl::StrCat("SELECT scope, ", cells.first, ", ", cells.second, ", ", cells.count, " FROM ",
-                   cells.table, " WHERE scope IN ($1, $2) AND ", cells.count, " > 0");
-  return tx_.Query(sql, {cells.all, wanted}, [&](const db::Row& row) {
+  const auto cells_of = [&](absl::string_view scope) {
+    return absl::StrCat("SELECT scope, ", cells.first, ", ", cells.second, ", ", cells.count, " FROM ",
+                        cells.table, " WHERE scope = ", scope, " AND ", cells.count, " > 0");
+  };
+  std::string sql = cells_of("$1");
+  std::vector<db::Param> params = {cells.all};
+  if (wanted != cells.all) {
+    absl::StrAppend(&sql, " UNION ALL ", cells_of("$2"));
+    params.emplace_back(wanted);
+  }
+  return tx_.Query(sql, db::Params(params), [&](const db::Row& row) {
     if (row.Text(0) == cells.all) all_ += row.Int64(3);
     if (row.Text(0) != wanted || nothing_ || !CellMatches(row.Text(1), row.Text(2))) return absl::OkStatus();
     cells_.push_back({row.String(1), row.String(2), row.Int64(3)});

@@ -92,6 +92,7 @@ struct RunStateRow {
   absl::Time updated_at;
   int error_code = 0;  // google.rpc.Code
   std::string error_message;
+  int64_t sequence = 0;  // among the states of a run that was read
 };
 
 struct TaskRow {

@@ -131,8 +131,8 @@ absl::StatusOr<PipelineRow> PipelineGetByName(db::Tx& tx, absl::string_view name
 absl::Status PipelineList(db::Tx& tx, const ListQuery& query, Page<PipelineRow>& page) {
   RETURN_IF_ERROR(
       query.Run(tx, kPipelineColumns, kPipelineColumnCount, kPipelineCounter, ReadPipeline, page));
-  for (PipelineRow& row : page.rows) RETURN_IF_ERROR(TagsRead(tx, row.pipeline_id, row.tags));
-  return absl::OkStatus();
+  for (PipelineRow& row : page.rows) RETURN_IF_ERROR(TagsReadLater(tx, row.pipeline_id, row.tags));
+  return tx.Flush();
 }
 
 absl::Status PipelineUpdate(db::Tx& tx, absl::string_view pipeline_id, absl::string_view display_name,
@@ -196,8 +196,10 @@ absl::Status PipelineVersionList(db::Tx& tx, absl::string_view pipeline_id, cons
   RETURN_IF_ERROR(PipelineGet(tx, pipeline_id).status());
   RETURN_IF_ERROR(
       query.Run(tx, kVersionColumns, kVersionColumnCount, VersionCounter(pipeline_id), ReadVersion, page));
-  for (PipelineVersionRow& row : page.rows) RETURN_IF_ERROR(TagsRead(tx, row.pipeline_version_id, row.tags));
-  return absl::OkStatus();
+  for (PipelineVersionRow& row : page.rows) {
+    RETURN_IF_ERROR(TagsReadLater(tx, row.pipeline_version_id, row.tags));
+  }
+  return tx.Flush();
 }
 
 absl::Status PipelineVersionUpdate(db::Tx& tx, absl::string_view pipeline_version_id,

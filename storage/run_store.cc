@@ -36,8 +36,7 @@ constexpr char kInsertConfig[] =
 constexpr int kConfigColumnCount = 7;
 constexpr char kSelectConfigs[] =
     "SELECT run_id, spec_sha256, parameters, pipeline_root, plugins_input, cache_enabled, cache_max_age_us "
-    "FROM run_configs "
-    "WHERE run_id IN ($ids)";
+    "FROM (VALUES $ids) AS ids CROSS JOIN run_configs WHERE run_id = column1";
 // Also makes sure that the version is still there, so that a caller may know it from before.
 constexpr char kTouchExperiment[] = R"sql(
   UPDATE experiments
@@ -53,8 +52,8 @@ constexpr char kInsertState[] = R"sql(
   INSERT INTO run_states (run_id, sequence, state, updated_at_us, error_code, error_message)
   VALUES ($1, (SELECT COALESCE(MAX(sequence), 0) + 1 FROM run_states WHERE run_id = $1), $2, $3, $4, $5))sql";
 constexpr char kSelectStates[] =
-    "SELECT run_id, state, updated_at_us, error_code, error_message FROM run_states WHERE run_id IN ($ids) "
-    "ORDER BY run_id, sequence";
+    "SELECT run_id, state, updated_at_us, error_code, error_message, sequence "
+    "FROM (VALUES $ids) AS ids CROSS JOIN run_states WHERE run_id = column1";
 constexpr char kSetState[] =
     "UPDATE runs SET state = $3, finished_at_us = $4 WHERE run_id = $1 AND state = $2 "
     "RETURNING experiment_id, namespace, storage_state";
@@ -213,15 +212,16 @@ absl::Status InsertRows(db::Tx& tx, absl::Span<const RunToInsert> runs, std::vec
   return absl::OkStatus();
 }
 
-// Runs `sql`, in which $ids stands for the list of ids.
-absl::Status QueryRuns(db::Tx& tx, absl::string_view sql, const std::vector<std::string>& run_ids,
-                       db::RowCallback on_row) {
+// Runs `sql`, in which $ids stands for the rows of ids: a table for IN would cost SQLite more than the
+// search.
+absl::Status QueryRunsLater(db::Tx& tx, absl::string_view sql, const std::vector<std::string>& run_ids,
+                            db::OwnedRowCallback on_row) {
   if (run_ids.empty()) return absl::OkStatus();
   std::vector<db::Param> params(run_ids.begin(), run_ids.end());
   std::vector<std::string> numbers;
-  for (size_t i = 1; i <= run_ids.size(); ++i) numbers.push_back(absl::StrCat("$", i));
-  return tx.Query(absl::StrReplaceAll(sql, {{"$ids", absl::StrJoin(numbers, ", ")}}), db::Params(params),
-                  on_row);
+  for (size_t i = 1; i <= run_ids.size(); ++i) numbers.push_back(absl::StrCat("($", i, ")"));
+  return tx.QueryLater(absl::StrReplaceAll(sql, {{"$ids", absl::StrJoin(numbers, ", ")}}), db::Params(params),
+                       std::move(on_row));
 }
 
 }  // namespace
@@ -279,31 +279,38 @@ absl::StatusOr<RunConfigRow> RunConfigGet(db::Tx& tx, absl::string_view run_id) 
   return std::move(configs.begin()->second);
 }
 
-absl::StatusOr<std::map<std::string, RunConfigRow>> RunConfigs(db::Tx& tx,
-                                                               const std::vector<std::string>& run_ids) {
-  std::map<std::string, RunConfigRow> configs;
-  RETURN_IF_ERROR(QueryRuns(tx, kSelectConfigs, run_ids, [&](const db::Row& row) {
-    configs[row.String(0)] = {row.String(1), row.String(2),     row.String(3),
-                              row.String(4), row.Int64(5) != 0, absl::Microseconds(row.Int64(6))};
-    return absl::OkStatus();
-  }));
+absl::StatusOr<RunConfigRows> RunConfigs(db::Tx& tx, const std::vector<std::string>& run_ids) {
+  RunConfigRows configs;
+  RETURN_IF_ERROR(RunConfigsLater(tx, run_ids, configs));
+  RETURN_IF_ERROR(tx.Flush());
   return configs;
 }
 
+absl::Status RunConfigsLater(db::Tx& tx, const std::vector<std::string>& run_ids, RunConfigRows& configs) {
+  return QueryRunsLater(tx, kSelectConfigs, run_ids, [&configs](const db::Row& row) {
+    configs[row.String(0)] = {row.String(1), row.String(2),     row.String(3),
+                              row.String(4), row.Int64(5) != 0, absl::Microseconds(row.Int64(6))};
+    return absl::OkStatus();
+  });
+}
+
 absl::StatusOr<std::vector<RunStateRow>> RunStates(db::Tx& tx, absl::string_view run_id) {
-  ASSIGN_OR_RETURN(auto states, RunStates(tx, std::vector<std::string>{std::string(run_id)}));
+  RunStateRows states;
+  RETURN_IF_ERROR(RunStatesLater(tx, {std::string(run_id)}, states));
+  RETURN_IF_ERROR(tx.Flush());
   return std::move(states[std::string(run_id)]);
 }
 
-absl::StatusOr<std::map<std::string, std::vector<RunStateRow>>> RunStates(
-    db::Tx& tx, const std::vector<std::string>& run_ids) {
-  std::map<std::string, std::vector<RunStateRow>> states;
-  RETURN_IF_ERROR(QueryRuns(tx, kSelectStates, run_ids, [&](const db::Row& row) {
-    states[row.String(0)].push_back({RunStateFromName(row.Text(1)).value_or(RunState::kFailed), row.Time(2),
-                                     static_cast<int>(row.Int64(3)), row.String(4)});
+absl::Status RunStatesLater(db::Tx& tx, const std::vector<std::string>& run_ids, RunStateRows& states) {
+  return QueryRunsLater(tx, kSelectStates, run_ids, [&states](const db::Row& row) {
+    std::vector<RunStateRow>& of_run = states[row.String(0)];
+    const int64_t sequence = row.Int64(5);
+    const auto later = [sequence](const RunStateRow& one) { return one.sequence > sequence; };
+    of_run.insert(std::find_if(of_run.begin(), of_run.end(), later),
+                  {RunStateFromName(row.Text(1)).value_or(RunState::kFailed), row.Time(2),
+                   static_cast<int>(row.Int64(3)), row.String(4), sequence});
     return absl::OkStatus();
-  }));
-  return states;
+  });
 }
 
 absl::Status RunList(db::Tx& tx, const ListQuery& query, Page<RunRow>& page) {

@@ -38,13 +38,16 @@ absl::Status RunInsert(db::Tx& tx, const RunRow& row, const RunConfigRow& config
 absl::StatusOr<RunRow> RunGet(db::Tx& tx, absl::string_view run_id);
 absl::StatusOr<RunConfigRow> RunConfigGet(db::Tx& tx, absl::string_view run_id);
 // The same for the runs of a page, by id, in one statement; runs that do not exist are left out.
-absl::StatusOr<std::map<std::string, RunConfigRow>> RunConfigs(db::Tx& tx,
-                                                               const std::vector<std::string>& run_ids);
+using RunConfigRows = std::map<std::string, RunConfigRow>;
+absl::StatusOr<RunConfigRows> RunConfigs(db::Tx& tx, const std::vector<std::string>& run_ids);
+// The same, put off: `configs` has to be there until Tx::Flush or Tx::Finish, which fills it.
+absl::Status RunConfigsLater(db::Tx& tx, const std::vector<std::string>& run_ids, RunConfigRows& configs);
 
 // The run's states, oldest first; empty if there is no such run.
 absl::StatusOr<std::vector<RunStateRow>> RunStates(db::Tx& tx, absl::string_view run_id);
-absl::StatusOr<std::map<std::string, std::vector<RunStateRow>>> RunStates(
-    db::Tx& tx, const std::vector<std::string>& run_ids);
+// The same for many runs, by id; put off like RunConfigsLater.
+using RunStateRows = std::map<std::string, std::vector<RunStateRow>>;
+absl::Status RunStatesLater(db::Tx& tx, const std::vector<std::string>& run_ids, RunStateRows& states);
 
 // `query` is unscoped, or scoped to an experiment or a namespace. See ListQuery::Run.
 absl::Status RunList(db::Tx& tx, const ListQuery& query, Page<RunRow>& page);

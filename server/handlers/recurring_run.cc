@@ -156,8 +156,7 @@ absl::Status RecurringRunList(Deps& deps, const api::ListRecurringRunsRequest& r
   ASSIGN_OR_RETURN(const ListQuery query,
                    MakeListQuery(deps, RecurringRunResource(), request, std::move(scope)));
   return deps.store.Read([&](db::Tx& tx) -> absl::Status {
-    if (!request.experiment_id().empty())
-      RETURN_IF_ERROR(ExperimentGet(tx, request.experiment_id()).status());
+    if (!request.experiment_id().empty()) RETURN_IF_ERROR(ExperimentCheckLater(tx, request.experiment_id()));
     Page<RecurringRunRow> page;
     RETURN_IF_ERROR(RecurringRunList(tx, request.experiment_id(), query, page));
     RETURN_IF_ERROR(RecurringRunsToApi(tx, page.rows, [reply] { return reply->add_recurringruns(); }));

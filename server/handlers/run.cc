@@ -39,12 +39,19 @@ absl::Status CheckNewRun(const api::Run& given) {
 }
 
 // Adds runs to a reply as GetRun and ListRuns give them: with configuration, states, and the pipeline of
-// those that came with their own. `add` gives the place of the next one.
-absl::Status ReadRuns(db::Tx& tx, const std::vector<RunRow>& rows, const std::function<api::Run*()>& add) {
+// those that came with their own. `add` gives the place of the next one. `last`: nothing is read afterwards.
+absl::Status ReadRuns(db::Tx& tx, const std::vector<RunRow>& rows, bool last,
+                      const std::function<api::Run*()>& add) {
   std::vector<std::string> ids;
-  for (const RunRow& row : rows) ids.push_back(row.run_id);
-  ASSIGN_OR_RETURN(auto configs, RunConfigs(tx, ids));
-  ASSIGN_OR_RETURN(auto states, RunStates(tx, ids));
+  for (const RunRow& row : rows) {
+    ids.push_back(row.run_id);
+    last = last && !row.pipeline_version_id.empty();
+  }
+  RunConfigRows configs;
+  RunStateRows states;
+  RETURN_IF_ERROR(RunConfigsLater(tx, ids, configs));
+  RETURN_IF_ERROR(RunStatesLater(tx, ids, states));
+  RETURN_IF_ERROR(last ? tx.Finish() : tx.Flush());
   std::map<std::string, google::protobuf::Struct> specs;
   for (const RunRow& row : rows) {
     api::Run* out = add();
@@ -164,9 +171,9 @@ absl::Status RunCreate(Deps& deps, const api::Run& given, const RunCreateOptions
 absl::Status RunGet(Deps& deps, const api::GetRunRequest& request, api::Run* reply) {
   return deps.store.Read([&](db::Tx& tx) -> absl::Status {
     ASSIGN_OR_RETURN(const RunRow row, RunGet(tx, request.run_id()));
-    RETURN_IF_ERROR(ReadRuns(tx, {row}, [reply] { return reply; }));
     RunTasks tasks;
     ASSIGN_OR_RETURN(tasks.tasks, TaskList(tx, row.run_id));
+    RETURN_IF_ERROR(ReadRuns(tx, {row}, /*last=*/tasks.tasks.empty(), [reply] { return reply; }));
     if (tasks.tasks.empty()) return absl::OkStatus();
     ASSIGN_OR_RETURN(tasks.states, TaskStates(tx, row.run_id));
     ASSIGN_OR_RETURN(tasks.attempts, TaskAttemptList(tx, row.run_id));
@@ -182,11 +189,10 @@ absl::Status RunList(Deps& deps, const api::ListRunsRequest& request, api::ListR
   if (!request.experiment_id().empty()) scope = ListScope{"experiment_id", request.experiment_id()};
   ASSIGN_OR_RETURN(const ListQuery query, MakeListQuery(deps, RunResource(), request, std::move(scope)));
   return deps.store.Read([&](db::Tx& tx) -> absl::Status {
-    if (!request.experiment_id().empty())
-      RETURN_IF_ERROR(ExperimentGet(tx, request.experiment_id()).status());
+    if (!request.experiment_id().empty()) RETURN_IF_ERROR(ExperimentCheckLater(tx, request.experiment_id()));
     Page<RunRow> page;
     RETURN_IF_ERROR(RunList(tx, query, page));
-    RETURN_IF_ERROR(ReadRuns(tx, page.rows, [reply] { return reply->add_runs(); }));
+    RETURN_IF_ERROR(ReadRuns(tx, page.rows, /*last=*/true, [reply] { return reply->add_runs(); }));
     reply->set_total_size(static_cast<int32_t>(page.total_size));
     reply->set_next_page_token(page.next_page_token);
     return absl::OkStatus();

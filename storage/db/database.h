@@ -58,6 +58,8 @@ class Row {
 };
 
 using RowCallback = absl::FunctionRef<absl::Status(const Row&)>;
+// One that is called after the call that it was given to.
+using OwnedRowCallback = std::function<absl::Status(const Row&)>;
 
 // Judges the number of rows that a statement changed.
 using ChangedCheck = std::function<absl::Status(int64_t changed)>;
@@ -90,8 +92,17 @@ class Tx {
     return check(*changed);
   }
 
-  // Runs what is put off now: all checks have heard when it returns.
+  // Likewise for a query: `callback` hears its rows before any later statement runs.
+  virtual absl::Status QueryLater(absl::string_view sql, Params params, OwnedRowCallback callback) {
+    return Query(sql, params, callback);
+  }
+
+  // Runs what is put off now: all checks and callbacks have heard when it returns.
   virtual absl::Status Flush() { return absl::OkStatus(); }
+
+  // The same, as the last of a body: where it only reads, its transaction may end in the same round trip, and
+  // a statement after it is INTERNAL.
+  virtual absl::Status Finish() { return Flush(); }
 
   absl::StatusOr<int64_t> Execute(absl::string_view sql, std::initializer_list<Param> params) {
     return Execute(sql, Params(params.begin(), params.size()));
@@ -115,7 +126,8 @@ class Database {
   // "sqlite" or "postgres": the folder of its migrations.
   virtual absl::string_view kind() const = 0;
 
-  // Runs `body` on one consistent snapshot. Returns its status or the database's.
+  // Runs `body` on one consistent snapshot. Returns its status or the database's. It runs again if its first
+  // statement did not reach the database.
   virtual absl::Status Read(TxBody body) = 0;
 
   // Runs `body` in a transaction and returns OK only after its commit is on disk. If `body` or the commit

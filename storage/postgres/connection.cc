@@ -126,6 +126,16 @@ class ResultRow final : public db::Row {
   mutable std::vector<std::string> decoded_;
 };
 
+absl::Status EachRow(const pqxx::result& result, db::RowCallback callback) {
+  if (result.empty()) return absl::OkStatus();
+  ResultRow row(result);
+  for (const pqxx::row& each : result) {
+    row.MoveTo(each);
+    RETURN_IF_ERROR(callback(row));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 std::unique_ptr<pqxx::connection> Dial(const std::string& url) {
@@ -224,9 +234,11 @@ absl::StatusOr<pqxx::result> Connection::Run(absl::string_view what, absl::strin
                                              db::Params params) {
   RETURN_IF_ERROR(later_status_);
   if (!later_.empty()) {
-    RETURN_IF_ERROR(PutOff(sql, params, nullptr));
+    RETURN_IF_ERROR(PutOff(sql, params, nullptr, nullptr));
     return RunLater(what);
   }
+  if (read_ == ReadState::kFinished)
+    return absl::InternalError(absl::StrCat("after the end of a read: ", sql));
   pqxx::result result;
   RETURN_IF_ERROR(Guard(what, [&] {
     std::deque<std::string> storage;
@@ -247,17 +259,32 @@ std::string Connection::Command(absl::string_view sql, db::Params params) {
   return command;
 }
 
-absl::Status Connection::PutOff(absl::string_view sql, db::Params params, db::ChangedCheck check) {
-  RETURN_IF_ERROR(Guard("preparing", [&] { later_.push_back({Command(sql, params), std::move(check)}); }));
+absl::Status Connection::PutOff(absl::string_view sql, db::Params params, db::ChangedCheck check,
+                                db::OwnedRowCallback on_row) {
+  if (read_ == ReadState::kFinished)
+    return absl::InternalError(absl::StrCat("after the end of a read: ", sql));
+  RETURN_IF_ERROR(Guard("preparing", [&] {
+    later_.push_back({Command(sql, params), std::move(check), std::move(on_row)});
+  }));
   later_bytes_ += later_.back().command.size();
   return absl::OkStatus();
 }
 
-absl::Status Connection::ExecuteLater(absl::string_view sql, db::Params params, db::ChangedCheck check) {
-  RETURN_IF_ERROR(later_status_);
-  RETURN_IF_ERROR(PutOff(sql, params, std::move(check)));
+absl::Status Connection::RunLaterIfMany() {
   if (later_.size() < kLaterMax && later_bytes_ < kLaterBytesMax) return absl::OkStatus();
   return RunLater("executing").status();
+}
+
+absl::Status Connection::ExecuteLater(absl::string_view sql, db::Params params, db::ChangedCheck check) {
+  RETURN_IF_ERROR(later_status_);
+  RETURN_IF_ERROR(PutOff(sql, params, std::move(check), nullptr));
+  return RunLaterIfMany();
+}
+
+absl::Status Connection::QueryLater(absl::string_view sql, db::Params params, db::OwnedRowCallback callback) {
+  RETURN_IF_ERROR(later_status_);
+  RETURN_IF_ERROR(PutOff(sql, params, nullptr, std::move(callback)));
+  return RunLaterIfMany();
 }
 
 absl::Status Connection::Flush() {
@@ -265,27 +292,54 @@ absl::Status Connection::Flush() {
   return later_.empty() ? absl::OkStatus() : RunLater("executing").status();
 }
 
-// Runs all that is put off in one round trip and returns the answer to the last of it. The checks come after
-// all answers: they may use the connection.
+absl::Status Connection::Finish() {
+  RETURN_IF_ERROR(later_status_);
+  if (read_ == ReadState::kNone) return Flush();
+  if (read_ == ReadState::kFinished || (read_ == ReadState::kBegun && later_.size() == 1)) {
+    return absl::OkStatus();  // it has ended, or would be empty
+  }
+  later_.push_back({"COMMIT"});
+  RETURN_IF_ERROR(RunLater("querying").status());
+  read_ = ReadState::kFinished;
+  return absl::OkStatus();
+}
+
+void Connection::BeginRead() {
+  read_ = ReadState::kBegun;
+  later_.push_back({"BEGIN"});
+}
+
+absl::Status Connection::EndRead(absl::Status status) {
+  const bool unused = read_ == ReadState::kBegun && later_.size() == 1;
+  if (unused) later_.clear();
+  status = EndBody(std::move(status));
+  if (!unused && read_ != ReadState::kFinished && !lost_) {
+    // After a failed statement it is a ROLLBACK.
+    if (Script("COMMIT").ok()) ClearFailure();
+  }
+  return status;
+}
+
+// Runs all that is put off in one round trip and returns the answer to the last of it. The checks and
+// callbacks come after all answers: they may use the connection.
 absl::StatusOr<pqxx::result> Connection::RunLater(absl::string_view what) {
   const std::vector<Later> batch = std::exchange(later_, {});
   later_bytes_ = 0;
-  std::vector<int64_t> changed;
-  pqxx::result last;
+  std::vector<pqxx::result> answers;
   later_status_ = Guard(what, [&] {
     pqxx::pipeline pipeline(*session_);
     pipeline.retain(static_cast<int>(batch.size()) + 1);
     for (const Later& later : batch) pipeline.insert(later.command);
-    while (!pipeline.empty()) {
-      last = pipeline.retrieve().second;
-      changed.push_back(static_cast<int64_t>(last.affected_rows()));
-    }
+    while (!pipeline.empty()) answers.push_back(pipeline.retrieve().second);
   });
-  for (size_t i = 0; i < changed.size() && later_status_.ok(); ++i) {
-    if (batch[i].check != nullptr) later_status_ = batch[i].check(changed[i]);
+  if (read_ == ReadState::kBegun && !answers.empty()) read_ = ReadState::kOpen;
+  for (size_t i = 0; i < answers.size() && later_status_.ok(); ++i) {
+    if (batch[i].check != nullptr)
+      later_status_ = batch[i].check(static_cast<int64_t>(answers[i].affected_rows()));
+    if (batch[i].on_row != nullptr) later_status_ = EachRow(answers[i], batch[i].on_row);
   }
   RETURN_IF_ERROR(later_status_);
-  return last;
+  return answers.back();
 }
 
 absl::Status Connection::EndBody(absl::Status status) {
@@ -303,13 +357,7 @@ absl::StatusOr<int64_t> Connection::Execute(absl::string_view sql, db::Params pa
 
 absl::Status Connection::Query(absl::string_view sql, db::Params params, db::RowCallback callback) {
   ASSIGN_OR_RETURN(const pqxx::result result, Run("querying", sql, params));
-  if (result.empty()) return absl::OkStatus();
-  ResultRow row(result);
-  for (const pqxx::row& each : result) {
-    row.MoveTo(each);
-    RETURN_IF_ERROR(callback(row));
-  }
-  return absl::OkStatus();
+  return EachRow(result, callback);
 }
 
 absl::Status Connection::Script(absl::string_view script, absl::Duration answer_max) {

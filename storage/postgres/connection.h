@@ -43,7 +43,16 @@ class Connection final : public db::Tx {
   bool MergesUnions() const override { return false; }
   // Sent with the next statement that has to answer, or at the end of the body.
   absl::Status ExecuteLater(absl::string_view sql, db::Params params, db::ChangedCheck check) override;
+  absl::Status QueryLater(absl::string_view sql, db::Params params, db::OwnedRowCallback callback) override;
   absl::Status Flush() override;
+  absl::Status Finish() override;
+
+  // A transaction that reads on one snapshot. It begins with the body's first statement, in one round trip,
+  // and ends with Finish or EndRead, which returns what EndBody does.
+  void BeginRead();
+  absl::Status EndRead(absl::Status status);
+  // Whether a statement of it was answered.
+  bool read_answered() const { return read_ == ReadState::kOpen || read_ == ReadState::kFinished; }
 
   // Ends the part of a transaction that one body has written: runs what is still put off if `status` is OK,
   // and forgets it otherwise. Returns `status` or the first error of what was put off.
@@ -69,7 +78,9 @@ class Connection final : public db::Tx {
   struct Later {
     std::string command;
     db::ChangedCheck check;
+    db::OwnedRowCallback on_row;
   };
+  enum class ReadState { kNone, kBegun, kOpen, kFinished };
 
   Connection(std::unique_ptr<pqxx::connection> connection, Watchdog& watchdog);
   template <typename Body>
@@ -77,7 +88,9 @@ class Connection final : public db::Tx {
   absl::Status SetUp(const std::string& url);
   absl::StatusOr<pqxx::result> Run(absl::string_view what, absl::string_view sql, db::Params params);
   std::string Command(absl::string_view sql, db::Params params);
-  absl::Status PutOff(absl::string_view sql, db::Params params, db::ChangedCheck check);
+  absl::Status PutOff(absl::string_view sql, db::Params params, db::ChangedCheck check,
+                      db::OwnedRowCallback on_row);
+  absl::Status RunLaterIfMany();
   absl::StatusOr<pqxx::result> RunLater(absl::string_view what);
   const std::string& Prepared(absl::string_view sql);
 
@@ -90,6 +103,7 @@ class Connection final : public db::Tx {
   std::vector<Later> later_;
   size_t later_bytes_ = 0;
   absl::Status later_status_;  // the first error of what was put off, until the body ends
+  ReadState read_ = ReadState::kNone;
   bool lost_ = false;
   bool conflicted_ = false;
   bool forbidden_ = false;

@@ -38,22 +38,16 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& url,
 }
 
 absl::Status Database::Read(db::TxBody body) {
-  // The body runs once: a connection that turns out to be dead before it is replaced.
   for (int tries_left = 2;; --tries_left) {
     auto taken = pool_.Take();
     if (!taken.ok()) return absl::UnavailableError(taken.status().message());
     std::unique_ptr<Connection> connection = *std::move(taken);
-    absl::Status status = connection->Script("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-    if (status.ok()) {
-      status = connection->EndBody(body(*connection));
-      const bool ended = connection->Script("COMMIT").ok();  // after a failed statement it is a ROLLBACK
-      if (ended) connection->ClearFailure();
-      pool_.Return(std::move(connection));
-      return status;
-    }
-    const bool lost = connection->lost();
+    connection->BeginRead();
+    absl::Status status = connection->EndRead(body(*connection));
+    // A connection that turns out to be dead with the first statement is replaced.
+    const bool again = connection->lost() && !connection->read_answered() && tries_left > 0;
     pool_.Return(std::move(connection));
-    if (!lost || tries_left == 0) return status;
+    if (!again) return status;
   }
 }
 

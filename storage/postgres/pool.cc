@@ -7,6 +7,9 @@ namespace penstock::postgres {
 namespace {
 
 constexpr int kConnectionsMax = 8;  // more only contend: reads are short
+// A BEGIN may come after another statement of the same round trip, where it cannot say this itself.
+constexpr char kSessionSettings[] =
+    "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY";
 constexpr absl::Duration kTakeMax = absl::Seconds(10);
 constexpr absl::Duration kTrusted =
     absl::Seconds(5);  // idle for longer, a connection is asked before it is used
@@ -57,7 +60,11 @@ absl::StatusOr<std::unique_ptr<Connection>> Pool::Take() {
     Return(std::move(idle->connection));
   }
   auto connection = connector_.Connect();
-  if (connection.ok()) return connection;
+  if (connection.ok()) {
+    const absl::Status set_up = (*connection)->Script(kSessionSettings);
+    if (set_up.ok()) return connection;
+    connection = set_up;
+  }
   // The server may give no more than there are: then one of them serves, soon.
   absl::MutexLock lock(&mutex_);
   --connections_;

@@ -1,4 +1,4 @@
-// Statements whose answer nobody waits for, on every database.
+// Statements that are put off, on every database.
 #include <cstdint>
 #include <string>
 #include <thread>
@@ -125,6 +125,100 @@ TEST_P(ExecuteLaterContract, AFailureIsThatOfItsOwnBody) {
   }
   for (std::thread& thread : threads) thread.join();
   for (int i = 0; i < kThreads; ++i) EXPECT_EQ(Counter(absl::StrCat("t", i)), i % 2);
+}
+
+class QueryLaterContract : public StoreTest {
+ protected:
+  void SetUp() override {
+    StoreTest::SetUp();
+    ASSERT_TRUE(store_
+                    ->Write([](db::Tx& tx) -> absl::Status {
+                      RETURN_IF_ERROR(tx.ExecuteLater(kPut, {"a", 1}));
+                      return tx.ExecuteLater(kPut, {"b", 2});
+                    })
+                    .ok());
+  }
+
+  // Puts off a query that gives the value of `name`.
+  static absl::Status AskLater(db::Tx& tx, const char* name, std::vector<int64_t>& values) {
+    const db::Param params[] = {name};
+    return tx.QueryLater(kValue, params, [&values](const db::Row& row) {
+      values.push_back(row.Int64(0));
+      return absl::OkStatus();
+    });
+  }
+
+  static constexpr char kValue[] = "SELECT value FROM counters WHERE name = $1";
+};
+INSTANTIATE_TEST_SUITE_P(Databases, QueryLaterContract, ServedDatabases());
+
+TEST_P(QueryLaterContract, RowsAreHeardBeforeWhatFollowsAndWithTheEnd) {
+  std::vector<int64_t> values;
+  const absl::Status status = store_->Read([&](db::Tx& tx) -> absl::Status {
+    RETURN_IF_ERROR(AskLater(tx, "b", values));
+    RETURN_IF_ERROR(AskLater(tx, "nobody", values));
+    ASSIGN_OR_RETURN(const int64_t a, CounterGet(tx, "a"));
+    EXPECT_THAT(values, ::testing::ElementsAre(2));
+    values.push_back(a);
+    RETURN_IF_ERROR(AskLater(tx, "b", values));
+    RETURN_IF_ERROR(tx.Finish());
+    EXPECT_THAT(values, ::testing::ElementsAre(2, 1, 2));
+    return absl::OkStatus();
+  });
+  EXPECT_TRUE(status.ok()) << status;
+}
+
+TEST_P(QueryLaterContract, WhatNobodyAskedForAgainRunsAtTheEndOfTheBody) {
+  std::vector<int64_t> values;
+  ASSERT_TRUE(store_->Read([&](db::Tx& tx) { return AskLater(tx, "b", values); }).ok());
+  EXPECT_THAT(values, ::testing::ElementsAre(2));
+}
+
+TEST_P(QueryLaterContract, AnErrorOfACallbackEndsTheBody) {
+  const db::Param params[] = {"a"};
+  const absl::Status status = store_->Read([&](db::Tx& tx) -> absl::Status {
+    RETURN_IF_ERROR(
+        tx.QueryLater(kValue, params, [](const db::Row&) { return absl::NotFoundError("not this one"); }));
+    return CounterGet(tx, "b").status();
+  });
+  EXPECT_TRUE(absl::IsNotFound(status)) << status;
+  EXPECT_TRUE(store_->Read([](db::Tx& tx) { return tx.Finish(); }).ok());
+  EXPECT_EQ(Counter("b"), 2);
+}
+
+TEST_P(QueryLaterContract, AWriteFinishesWhatItReadAndGoesOn) {
+  std::vector<int64_t> values;
+  const absl::Status status = store_->Write([&](db::Tx& tx) -> absl::Status {
+    values.clear();
+    RETURN_IF_ERROR(AskLater(tx, "a", values));
+    RETURN_IF_ERROR(tx.Finish());
+    return tx.ExecuteLater(kAdd, {"a", values.at(0)});
+  });
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(Counter("a"), 2);
+}
+
+TEST_P(QueryLaterContract, AReadChangesNothing) {
+  EXPECT_FALSE(store_->Read([](db::Tx& tx) { return tx.ExecuteLater(kAdd, {"a", 10}); }).ok());
+  EXPECT_FALSE(store_->Read([](db::Tx& tx) { return tx.Execute(kAdd, {"a", 10}).status(); }).ok());
+  EXPECT_EQ(Counter("a"), 1);
+}
+
+TEST_P(QueryLaterContract, AReadSeesOneSnapshotFromItsFirstStatementOn) {
+  std::vector<int64_t> values;
+  const absl::Status status = store_->Read([&](db::Tx& tx) -> absl::Status {
+    RETURN_IF_ERROR(AskLater(tx, "a", values));
+    RETURN_IF_ERROR(tx.Flush());
+    std::thread writer([this] {
+      EXPECT_TRUE(store_->Write([](db::Tx& other) { return other.ExecuteLater(kAdd, {"a", 10}); }).ok());
+    });
+    writer.join();
+    RETURN_IF_ERROR(AskLater(tx, "a", values));
+    return tx.Finish();
+  });
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_THAT(values, ::testing::ElementsAre(1, 1));
+  EXPECT_EQ(Counter("a"), 11);
 }
 
 }  // namespace

@@ -91,6 +91,33 @@ TEST_P(PostgresTest, AFullPoolOfLostConnectionsFailsNoRead) {
   EXPECT_TRUE(value.ok()) << value.status();
 }
 
+TEST_P(PostgresTest, AReadIsRunAgainOnlyIfNothingOfItWasAnswered) {
+  ASSERT_TRUE(Setting("key").ok());
+  TerminateConnections();
+  int runs = 0;
+  absl::Status status = store_->Read([&](db::Tx& tx) -> absl::Status {
+    ++runs;
+    RETURN_IF_ERROR(SettingGet(tx, "key").status());
+    if (runs == 2) TerminateConnections();
+    return SettingGet(tx, "key").status();
+  });
+  EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+  EXPECT_EQ(runs, 2);
+  EXPECT_TRUE(Setting("key").ok());
+}
+
+TEST_P(PostgresTest, NothingFollowsTheEndOfARead) {
+  const absl::Status status = store_->Read([&](db::Tx& tx) -> absl::Status {
+    RETURN_IF_ERROR(SettingGet(tx, "key").status());
+    RETURN_IF_ERROR(tx.Finish());
+    RETURN_IF_ERROR(tx.Finish());
+    EXPECT_TRUE(absl::IsInternal(tx.ExecuteLater("DELETE FROM settings", {})));
+    return SettingGet(tx, "key").status();
+  });
+  EXPECT_TRUE(absl::IsInternal(status)) << status;
+  EXPECT_TRUE(Setting("key").ok());
+}
+
 TEST_P(PostgresTest, AConnectionThatDoesNotAnswerIsGivenUp) {
   postgres::Connector connector(postgres_url_, clock_);
   auto connection = connector.Connect();
