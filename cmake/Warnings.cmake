@@ -9,8 +9,10 @@ endfunction()
 if(PENSTOCK_SANITIZER STREQUAL "address")
   add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
   add_link_options(-fsanitize=address,undefined)
+  add_compile_definitions(PENSTOCK_ADDRESS_SANITIZER)
 elseif(PENSTOCK_SANITIZER STREQUAL "thread")
   # Protobuf's headers give classes another layout where they see this macro, and Debian's library was built without it.
   add_compile_options(-fsanitize=thread -U__SANITIZE_THREAD__ -fno-omit-frame-pointer)
   add_link_options(-fsanitize=thread)
+  add_compile_definitions(PENSTOCK_THREAD_SANITIZER)  # for ours, who may see it
 endif()

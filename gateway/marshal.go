@@ -2,6 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
@@ -44,6 +48,22 @@ func (m *marshaler) Marshal(value any) ([]byte, error) {
 		}
 	}
 	return m.JSONPb.Marshal(value)
+}
+
+// NewDecoder tells a client that it is the body that is wrong, and how. An empty body is io.EOF, which callers know.
+func (m *marshaler) NewDecoder(body io.Reader) runtime.Decoder {
+	decoder := m.JSONPb.NewDecoder(body)
+	return runtime.DecoderFunc(func(value any) error {
+		err := decoder.Decode(value)
+		if err == nil || errors.Is(err, io.EOF) {
+			return err
+		}
+		reason := strings.TrimPrefix(strings.ReplaceAll(err.Error(), "\u00a0", " "), "proto: ")
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			reason = "it ends too early"
+		}
+		return fmt.Errorf("The request body is not the JSON of this call: %s", reason)
+	})
 }
 
 // unparsedAnswers leaves the answers of unary calls in the wire format, as unknown fields of their message: the gateway

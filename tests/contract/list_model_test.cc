@@ -514,7 +514,7 @@ TEST_P(ListModel, BoundsEndASearchAndNeverChangeWhatIsFound) {
 }
 
 TEST_P(ListModel, NoStatementScansATable) {
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#if defined(PENSTOCK_THREAD_SANITIZER) || defined(PENSTOCK_ADDRESS_SANITIZER)
   GTEST_SKIP() << "the plans are the database's, and the same without a sanitizer";
 #endif
   const std::vector<ModelResource> lists = All();

@@ -91,7 +91,8 @@ def test_page_tokens_from_elsewhere(server, unique):
                                   '{"no_such_field": 1}', 'nul', '\xff'])
 @pytest.mark.parametrize('path', ['/experiments', '/pipelines', '/runs'])
 def test_malformed_json(server, path, body):
-    invalid(server, 'POST', path, data=body.encode('latin-1'), headers={'Content-Type': 'application/json'})
+    invalid(server, 'POST', path, 'request body', data=body.encode('latin-1'),
+            headers={'Content-Type': 'application/json'})
 
 
 def test_json_of_wrong_types(server):

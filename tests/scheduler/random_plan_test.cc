@@ -14,9 +14,9 @@ namespace penstock {
 namespace {
 
 constexpr size_t kSlots = 2;
-#if defined(__SANITIZE_THREAD__)
+#if defined(PENSTOCK_THREAD_SANITIZER)
 constexpr int64_t kSteps = 10'000;  // of one thread, which has no races
-#elif defined(__SANITIZE_ADDRESS__)
+#elif defined(PENSTOCK_ADDRESS_SANITIZER)
 constexpr int64_t kSteps = 50'000;
 #else
 constexpr int64_t kSteps = 1'000'000;
