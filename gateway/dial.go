@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
@@ -37,15 +39,34 @@ func dialServer(cfg *config) (*grpc.ClientConn, error) {
 	)
 }
 
-// callUnary checks what the server could not even read, and gives each call a deadline.
+// callUnary checks what the server could not even read, and ends each call that takes too long.
 func callUnary(ctx context.Context, method string, request, reply any, conn *grpc.ClientConn,
 	invoke grpc.UnaryInvoker, options ...grpc.CallOption) error {
 	if err := checkNesting(request); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, unaryTimeout)
+	return explainUnavailable(conn, within(ctx, unaryTimeout, func(ctx context.Context) error {
+		return invoke(ctx, method, request, reply, conn, options...)
+	}))
+}
+
+// within ends call after limit. The server is told by the end of the call, not by a deadline before it, which would
+// cost it a timer and the wake-up of a thread for each call.
+func within(ctx context.Context, limit time.Duration, call func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	return explainUnavailable(conn, invoke(ctx, method, request, reply, conn, options...))
+	var late atomic.Bool
+	timer := time.AfterFunc(limit, func() {
+		late.Store(true)
+		cancel()
+	})
+	defer timer.Stop()
+	err := call(ctx)
+	if late.Load() && status.Code(err) == codes.Canceled {
+		return status.Errorf(codes.DeadlineExceeded,
+			"The server did not answer within %v; what was asked may or may not be done.", limit)
+	}
+	return err
 }
 
 func openStream(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string,

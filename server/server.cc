@@ -15,6 +15,14 @@ namespace {
 // gRPC ends threads that are idle beyond this many, and making them anew costs more than a call.
 constexpr int kPollersMax = 64;
 
+// Where a process of this machine reaches what listens on `address`.
+std::string LocalTarget(absl::string_view address, int port) {
+  absl::string_view host = address.substr(0, address.rfind(':'));
+  if (host == "0.0.0.0") host = "127.0.0.1";
+  if (host == "[::]") host = "[::1]";
+  return absl::StrCat(host, ":", port);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(Deps& deps, const std::string& address,
@@ -51,9 +59,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(Deps& deps, const std::str
         "(`ss -ltnp` names it) or choose another with --grpc_listen=HOST:PORT"));
   }
   if (!socket_path.empty()) chmod(socket_path.c_str(), 0600);
-  server->local_target_ = socket_path.empty()
-                              ? absl::StrCat(address.substr(0, address.rfind(':')), ":", server->port_)
-                              : absl::StrCat("unix:", socket_path);
+  server->local_target_ = LocalTarget(address, server->port_);
   return server;
 }
 

@@ -21,7 +21,8 @@ class Server {
   ~Server();
 
   int port() const { return port_; }
-  // Where a process of this machine reaches it best: "unix:/path" or "host:port".
+  // Where a process of this machine reaches it best, "host:port": on a unix socket the kernel wakes the
+  // server once more with each answer that the client takes.
   const std::string& local_target() const { return local_target_; }
 
   // Refuses new calls and waits for those that run, which are cancelled after `grace`.

@@ -37,7 +37,10 @@ class ServerTest : public StoreTest {
     auto server = Server::Start(*deps_, "127.0.0.1:0", (directory_ / "api.sock").string());
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
-    channel_ = grpc::CreateChannel(server_->local_target(), grpc::InsecureChannelCredentials());
+    grpc::ChannelArguments arguments;
+    arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+    channel_ =
+        grpc::CreateCustomChannel(server_->local_target(), grpc::InsecureChannelCredentials(), arguments);
     experiments_ = api::ExperimentService::NewStub(channel_);
     pipelines_ = api::PipelineService::NewStub(channel_);
     runs_ = api::RunService::NewStub(channel_);
