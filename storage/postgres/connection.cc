@@ -221,7 +221,7 @@ absl::Status Connection::Guard(absl::string_view what, Body body, absl::Duration
 
 const std::string& Connection::Prepared(absl::string_view sql) {
   if (const auto found = statements_.find(sql); found != statements_.end()) return found->second;
-  if (statements_.size() >= kStatementsMax) {
+  if (statements_.size() >= kStatementsMax && !HasLaterStatements()) {  // those name them
     for (const auto& [text, name] : statements_) connection_->unprepare(name);
     statements_.clear();
   }
@@ -295,13 +295,11 @@ absl::Status Connection::Flush() {
 absl::Status Connection::Finish() {
   RETURN_IF_ERROR(later_status_);
   if (read_ == ReadState::kNone) return Flush();
-  if (read_ == ReadState::kFinished || (read_ == ReadState::kBegun && later_.size() == 1)) {
+  if (read_ == ReadState::kFinished || (read_ == ReadState::kBegun && !HasLaterStatements())) {
     return absl::OkStatus();  // it has ended, or would be empty
   }
-  later_.push_back({"COMMIT"});
-  RETURN_IF_ERROR(RunLater("querying").status());
-  read_ = ReadState::kFinished;
-  return absl::OkStatus();
+  later_.push_back({"COMMIT", nullptr, nullptr, /*ends_read=*/true});
+  return RunLater("querying").status();
 }
 
 void Connection::BeginRead() {
@@ -310,7 +308,7 @@ void Connection::BeginRead() {
 }
 
 absl::Status Connection::EndRead(absl::Status status) {
-  const bool unused = read_ == ReadState::kBegun && later_.size() == 1;
+  const bool unused = read_ == ReadState::kBegun && !HasLaterStatements();
   if (unused) later_.clear();
   status = EndBody(std::move(status));
   if (!unused && read_ != ReadState::kFinished && !lost_) {
@@ -333,6 +331,7 @@ absl::StatusOr<pqxx::result> Connection::RunLater(absl::string_view what) {
     while (!pipeline.empty()) answers.push_back(pipeline.retrieve().second);
   });
   if (read_ == ReadState::kBegun && !answers.empty()) read_ = ReadState::kOpen;
+  if (answers.size() == batch.size() && batch.back().ends_read) read_ = ReadState::kFinished;
   for (size_t i = 0; i < answers.size() && later_status_.ok(); ++i) {
     if (batch[i].check != nullptr)
       later_status_ = batch[i].check(static_cast<int64_t>(answers[i].affected_rows()));

@@ -79,6 +79,7 @@ class Connection final : public db::Tx {
     std::string command;
     db::ChangedCheck check;
     db::OwnedRowCallback on_row;
+    bool ends_read = false;
   };
   enum class ReadState { kNone, kBegun, kOpen, kFinished };
 
@@ -90,6 +91,7 @@ class Connection final : public db::Tx {
   std::string Command(absl::string_view sql, db::Params params);
   absl::Status PutOff(absl::string_view sql, db::Params params, db::ChangedCheck check,
                       db::OwnedRowCallback on_row);
+  bool HasLaterStatements() const { return later_.size() > (read_ == ReadState::kBegun ? 1 : 0); }
   absl::Status RunLaterIfMany();
   absl::StatusOr<pqxx::result> RunLater(absl::string_view what);
   const std::string& Prepared(absl::string_view sql);

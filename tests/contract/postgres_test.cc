@@ -118,6 +118,36 @@ TEST_P(PostgresTest, NothingFollowsTheEndOfARead) {
   EXPECT_TRUE(Setting("key").ok());
 }
 
+TEST_P(PostgresTest, AnErrorOfACallbackAtTheEndOfAReadLeavesNothingOpen) {
+  const absl::Status status = store_->Read([&](db::Tx& tx) -> absl::Status {
+    RETURN_IF_ERROR(
+        tx.QueryLater("SELECT 1", {}, [](const db::Row&) { return absl::NotFoundError("not this one"); }));
+    return tx.Finish();
+  });
+  EXPECT_TRUE(absl::IsNotFound(status)) << status;
+  EXPECT_TRUE(Setting("key").ok());
+}
+
+// More texts than a connection keeps prepared: none is forgotten while it waits to be run.
+TEST_P(PostgresTest, StatementsThatArePutOffStayPrepared) {
+  constexpr int kReads = 700;
+  for (int i = 0; i < kReads; ++i) {
+    std::vector<int64_t> numbers;
+    const auto number_from = [&numbers](const db::Row& row) {
+      numbers.push_back(row.Int64(0));
+      return absl::OkStatus();
+    };
+    const absl::Status status = store_->Read([&](db::Tx& tx) -> absl::Status {
+      numbers.clear();
+      RETURN_IF_ERROR(tx.QueryLater(absl::StrCat("SELECT ", i), {}, number_from));
+      RETURN_IF_ERROR(tx.QueryLater(absl::StrCat("SELECT ", kReads + i), {}, number_from));
+      return tx.Finish();
+    });
+    ASSERT_TRUE(status.ok()) << status;
+    ASSERT_THAT(numbers, ::testing::ElementsAre(i, kReads + i));
+  }
+}
+
 TEST_P(PostgresTest, AConnectionThatDoesNotAnswerIsGivenUp) {
   postgres::Connector connector(postgres_url_, clock_);
   auto connection = connector.Connect();
