@@ -86,6 +86,7 @@ func (g *gateway) newRPCMux(conn *grpc.ClientConn) (*runtime.ServeMux, error) {
 		runtime.WithDisableHTTPMethodOverride(),
 		runtime.WithWriteContentLength(), // rather than in chunks, which is one more write
 		runtime.WithMiddlewares(noteRoute),
+		runtime.SetQueryParameterParser(&strictQuery{}),
 	)
 	unparsed := unparsedAnswers{conn}
 	ctx := context.Background()
@@ -104,6 +105,10 @@ func noteRoute(next runtime.HandlerFunc) runtime.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request, params map[string]string) {
 		if pattern, ok := runtime.HTTPPattern(r.Context()); ok {
 			infoOf(r.Context()).route = strings.ReplaceAll(pattern.String(), "=*}", "}")
+		}
+		if err := checkNoQuery(r, infoOf(r.Context()).route); err != nil {
+			handleRPCError(r.Context(), nil, nil, w, r, err)
+			return
 		}
 		for name, value := range params {
 			// Never fails: withRoutingPath has left nothing else that is encoded.

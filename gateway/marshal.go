@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -52,11 +53,18 @@ func (m *marshaler) Marshal(value any) ([]byte, error) {
 
 // NewDecoder tells a client that it is the body that is wrong, and how. An empty body is io.EOF, which callers know.
 func (m *marshaler) NewDecoder(body io.Reader) runtime.Decoder {
-	decoder := m.JSONPb.NewDecoder(body)
+	text := json.NewDecoder(body)
+	decoder := runtime.DecoderWrapper{Decoder: text, UnmarshalOptions: m.UnmarshalOptions}
 	return runtime.DecoderFunc(func(value any) error {
 		err := decoder.Decode(value)
-		if err == nil || errors.Is(err, io.EOF) {
+		if errors.Is(err, io.EOF) {
 			return err
+		}
+		if err == nil {
+			if _, err = text.Token(); errors.Is(err, io.EOF) {
+				return nil
+			}
+			err = errors.New("something follows its end")
 		}
 		reason := strings.TrimPrefix(strings.ReplaceAll(err.Error(), "\u00a0", " "), "proto: ")
 		if errors.Is(err, io.ErrUnexpectedEOF) {

@@ -69,6 +69,21 @@ absl::Status ReadTrigger(const api::RecurringRun& given, const ScheduleOptions& 
   return absl::OkStatus();
 }
 
+// Slots before `now` that are made up for start their runs as fast as these end.
+absl::Status CheckBacklog(const RecurringRunRow& row, absl::Time now) {
+  if (row.no_catchup) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const Trigger trigger, Trigger::Create(row.trigger));
+  int64_t overdue = 0;
+  for (auto slot = row.next_due_at; slot.has_value() && *slot < now; slot = trigger.Next(*slot)) {
+    if (++overdue <= limits::kScheduleRunsPerHour) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the trigger has more than ", limits::kScheduleRunsPerHour,
+        " slots between its start_time and now, each of which would start a run: set no_catchup, give "
+        "a later start_time, or ask for them with force=true, at /apis/penstock/v1/recurringruns"));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ReadSource(Deps& deps, const api::RecurringRun& given, RecurringRunRow& row,
                         std::string& own_spec) {
   const api::PipelineVersionReference& reference = given.pipeline_version_reference();
@@ -107,6 +122,7 @@ absl::StatusOr<RecurringRunRow> RecurringRunInsertFrom(Deps& deps, const api::Re
   row.max_concurrency = given.max_concurrency();
   row.no_catchup = given.no_catchup();
   row.enabled = given.mode() == api::RecurringRun::ENABLE;
+  if (!options.force) RETURN_IF_ERROR(CheckBacklog(row, row.created_at));
   const absl::Status inserted = deps.store.Write([&](db::Tx& tx) -> absl::Status {
     if (!own_spec.empty()) RETURN_IF_ERROR(SpecPut(tx, row.spec_sha256, own_spec));
     return RecurringRunInsert(tx, row);

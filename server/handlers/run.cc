@@ -204,12 +204,16 @@ absl::Status RunArchive(Deps& deps, const api::ArchiveRunRequest& request, googl
       [&](db::Tx& tx) { return RunSetStorageState(tx, request.run_id(), StorageState::kArchived); });
 }
 
+absl::Status RunMayBeUnarchived(db::Tx& tx, const RunRow& row) {
+  ASSIGN_OR_RETURN(const ExperimentRow experiment, ExperimentGet(tx, row.experiment_id));
+  return experiment.storage_state == StorageState::kArchived
+             ? error::RunExperimentArchived(row.run_id, row.experiment_id)
+             : absl::OkStatus();
+}
+
 absl::Status RunUnarchive(db::Tx& tx, absl::string_view run_id) {
   ASSIGN_OR_RETURN(const RunRow row, RunGet(tx, run_id));
-  ASSIGN_OR_RETURN(const ExperimentRow experiment, ExperimentGet(tx, row.experiment_id));
-  if (experiment.storage_state == StorageState::kArchived) {
-    return error::RunExperimentArchived(row.run_id, row.experiment_id);
-  }
+  RETURN_IF_ERROR(RunMayBeUnarchived(tx, row));
   return RunSetStorageState(tx, row.run_id, StorageState::kAvailable);
 }
 

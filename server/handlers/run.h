@@ -26,6 +26,8 @@ absl::Status RunCreate(Deps& deps, const api::Run& given, const RunCreateOptions
 // Changes of one run in a transaction; NOT_FOUND. Terminating one that has ended or is being terminated is
 // INVALID_ARGUMENT, bringing one back from the archive while its experiment is there FAILED_PRECONDITION. Who
 // terminates or deletes hints afterwards.
+// FAILED_PRECONDITION while the run's experiment is archived, as RunUnarchive.
+absl::Status RunMayBeUnarchived(db::Tx& tx, const RunRow& row);
 absl::Status RunUnarchive(db::Tx& tx, absl::string_view run_id);
 absl::Status RunTerminate(db::Tx& tx, absl::string_view run_id, absl::Time now);
 

@@ -6,15 +6,19 @@
 #include <optional>
 #include <string>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
 #include "common/limits.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"
+#include "common/text.h"
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "server/handlers/run.h"
 #include "server/validate.h"
+#include "storage/experiment_store.h"
+#include "storage/list_filter.h"
 #include "storage/list_query.h"
 #include "storage/run_store.h"
 #include "storage/tag_store.h"
@@ -26,6 +30,7 @@ using penstock::v1::ApplyToRunsRequest;
 using penstock::v1::ApplyToRunsResponse;
 
 constexpr int kApplyBatch = 100;  // runs in one transaction
+constexpr size_t kRequestMarkSize = 16;
 
 // The same bytes for equal messages of this process.
 std::string Bytes(const google::protobuf::Message& message) {
@@ -50,14 +55,22 @@ absl::Status ReadRecord(db::Tx& tx, const std::string& run_id, penstock::v1::Run
 }
 
 absl::Status CheckApply(const ApplyToRunsRequest& request) {
-  const bool restricted = !request.experiment_id().empty() || !request.filter().empty();
+  ASSIGN_OR_RETURN(const auto predicates, ParseFilter(request.filter()));
+  const bool restricted = !request.experiment_id().empty() || !predicates.empty();
   if (request.action() == ApplyToRunsRequest::ACTION_UNSPECIFIED ||
       !ApplyToRunsRequest::Action_IsValid(request.action())) {
     return error::FieldRequired("action", "give ARCHIVE, UNARCHIVE, TERMINATE, DELETE or TAG");
   }
   if (restricted == request.all()) {
     return absl::InvalidArgumentError(
-        "say which runs are meant: give experiment_id or filter, or set all to mean every run, but not both");
+        "say which runs are meant: give experiment_id or a filter with predicates, or set all to mean every "
+        "run, but not both");
+  }
+  for (const std::string& name : request.remove_tags()) {
+    if (request.tags().contains(name)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the tag ", QuoteForMessage(name), " is in tags and in remove_tags; give it once"));
+    }
   }
   const bool has_tags = request.tags_size() > 0 || request.remove_tags_size() > 0;
   if ((request.action() == ApplyToRunsRequest::TAG) != has_tags) {
@@ -89,7 +102,8 @@ absl::Status ApplyTo(db::Tx& tx, const ApplyToRunsRequest& request, const RunRow
       return changed && !dry ? RunSetStorageState(tx, row.run_id, StorageState::kArchived) : absl::OkStatus();
     case ApplyToRunsRequest::UNARCHIVE:
       changed = row.storage_state != StorageState::kAvailable;
-      return changed && !dry ? RunUnarchive(tx, row.run_id) : absl::OkStatus();
+      if (!changed) return absl::OkStatus();
+      return dry ? RunMayBeUnarchived(tx, row) : RunUnarchive(tx, row.run_id);
     case ApplyToRunsRequest::TERMINATE:
       changed = row.state == RunState::kPending || row.state == RunState::kRunning;
       return changed && !dry ? RunTerminate(tx, row.run_id, now) : absl::OkStatus();
@@ -115,6 +129,35 @@ void Count(const RunRow& row, const absl::Status& status, bool changed, ApplyToR
   } else {
     out.set_unchanged(out.unchanged() + 1);
   }
+}
+
+// What an error leaves behind when it ends a call after some of its batches.
+absl::Status AfterEarlierBatches(const absl::Status& status, const ApplyToRunsRequest& request,
+                                 const ApplyToRunsResponse& before) {
+  if (status.ok() || before.matched() == 0) return status;
+  return absl::Status(status.code(), absl::StrCat(status.message(), "; before that ", before.changed(),
+                                                  " of ", before.matched(), " runs that match were changed",
+                                                  request.dry_run() ? " or would be" : ", and stay so"));
+}
+
+// A page token is for the request that it was given for, dry or not.
+std::string RequestMark(const ApplyToRunsRequest& request) {
+  ApplyToRunsRequest of_all_pages = request;
+  of_all_pages.clear_page_token();
+  Sha256 hash;
+  hash.Add(Bytes(of_all_pages));
+  return hash.HexDigest().substr(0, kRequestMarkSize);
+}
+
+absl::StatusOr<std::string> ListTokenOf(const ApplyToRunsRequest& request) {
+  if (request.page_token().empty()) return "";
+  if (!absl::StartsWith(request.page_token(), RequestMark(request))) {
+    return absl::InvalidArgumentError(
+        "page_token is not one that this server gave for this request: repeat the request that gave it, with "
+        "all "
+        "its other fields as they were");
+  }
+  return request.page_token().substr(kRequestMarkSize);
 }
 
 // Whether the runs are to be looked at by whoever drives them.
@@ -204,13 +247,16 @@ absl::Status RunUpdate(Deps& deps, const penstock::v1::UpdateRunRequest& request
 
 absl::Status RunsApply(Deps& deps, const ApplyToRunsRequest& request, ApplyToRunsResponse* reply) {
   RETURN_IF_ERROR(CheckApply(request));
-  std::string page_token = request.page_token();
+  ASSIGN_OR_RETURN(std::string page_token, ListTokenOf(request));
   do {
     ASSIGN_OR_RETURN(const ListQuery query, ApplyQuery(deps, request, page_token));
     const ApplyToRunsResponse before = *reply;
     Page<RunRow> page;
     const auto apply = [&](db::Tx& tx) -> absl::Status {
       *reply = before;
+      if (!request.experiment_id().empty()) {
+        RETURN_IF_ERROR(ExperimentCheckLater(tx, request.experiment_id()));
+      }
       RETURN_IF_ERROR(RunList(tx, query, page));
       const absl::Time now = deps.clock.Now();
       for (const RunRow& row : page.rows) {
@@ -221,13 +267,14 @@ absl::Status RunsApply(Deps& deps, const ApplyToRunsRequest& request, ApplyToRun
       }
       return absl::OkStatus();
     };
-    RETURN_IF_ERROR(request.dry_run() ? deps.store.Read(apply) : deps.store.Write(apply));
+    RETURN_IF_ERROR(AfterEarlierBatches(request.dry_run() ? deps.store.Read(apply) : deps.store.Write(apply),
+                                        request, before));
     if (ConcernsScheduler(request)) {
       for (const RunRow& row : page.rows) deps.store.notifier().Notify(Topic::kRuns, row.run_id);
     }
     page_token = page.next_page_token;
   } while (!page_token.empty() && reply->matched() < limits::kApplyRuns);
-  reply->set_next_page_token(page_token);
+  if (!page_token.empty()) reply->set_next_page_token(absl::StrCat(RequestMark(request), page_token));
   return absl::OkStatus();
 }
 

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/errors.h"
 #include "common/limits.h"
 #include "common/status_macros.h"
 #include "common/text.h"
@@ -54,6 +55,17 @@ absl::StatusOr<std::set<std::string>> ChangedFields(const penstock::v1::UpdateRe
   if (fields.empty() && !request.has_time_zone())
     return absl::InvalidArgumentError("update_mask is empty: it has to name the fields to change");
   return fields;
+}
+
+// What is left out when a recurring run is created means something; when it is edited it is a mistake.
+absl::Status CheckNoAccident(const api::RecurringRun& given, const std::set<std::string>& changed) {
+  if (changed.count("trigger") > 0 && given.trigger().trigger_case() == api::Trigger::TRIGGER_NOT_SET) {
+    return error::FieldRequired("trigger", "give a cron_schedule or a periodic_schedule, or leave it out");
+  }
+  if (changed.count("mode") > 0 && given.mode() == api::RecurringRun::MODE_UNSPECIFIED) {
+    return error::FieldRequired("mode", "give ENABLE or DISABLE, or leave it out");
+  }
+  return absl::OkStatus();
 }
 
 // What the client would have sent to create `row` as it is, with the changes.
@@ -170,6 +182,7 @@ absl::Status ScheduleGet(Deps& deps, const penstock::v1::GetScheduleRequest& req
 absl::Status ScheduleUpdate(Deps& deps, const penstock::v1::UpdateRecurringRunRequest& request,
                             penstock::v1::Schedule* reply) {
   ASSIGN_OR_RETURN(const auto changed, ChangedFields(request));
+  RETURN_IF_ERROR(CheckNoAccident(request.recurring_run(), changed));
   ASSIGN_OR_RETURN(RecurringRunRow row, StoredRow(deps, request.recurring_run().recurring_run_id()));
   ASSIGN_OR_RETURN(const api::RecurringRun merged, Merged(row, request.recurring_run(), changed));
   RETURN_IF_ERROR(CheckRecurringRunFields(merged));

@@ -361,6 +361,27 @@ def test_every_second_if_it_is_forced(server):
     assert len(server.ok('GET', f'{SCHEDULES}/{recurring_id}/ticks', params={'page_token': token})['ticks']) >= 2
 
 
+def test_a_long_backlog_has_to_be_forced(server):
+    long_ago = periodic(60, start_time='2020-01-01T00:00:00Z')
+    refused(server, 400, 'no_catchup', 'POST', '/recurringruns', json=body_of(trigger=long_ago))
+    off = {'mode': 'DISABLE', 'trigger': long_ago}
+    server.ok('POST', '/recurringruns', json=body_of(no_catchup=True, **off))
+    server.ok('POST', SCHEDULES, params={'force': 'true'}, json=body_of(**off))
+
+
+@pytest.mark.parametrize('field', [{'trigger': None}, {'trigger': {}}, {'mode': 'MODE_UNSPECIFIED'}])
+def test_an_edit_makes_nothing_of_what_is_left_out(server, field):
+    made = create(server, trigger=periodic(86400))
+    path = f'{SCHEDULES}/{made["recurring_run_id"]}'
+    refused(server, 400, list(field)[0], 'PATCH', path, json=field)
+    kept = server.ok('GET', path)['recurring_run']
+    assert (kept['trigger'], kept['status']) == (made['trigger'], 'ENABLED')
+
+
+def test_a_query_that_is_misspelt_is_refused(server):
+    refused(server, 400, 'timezone', 'POST', SCHEDULES, params={'timezone': 'Europe/Berlin'}, json=body_of())
+
+
 # --- Deaths ---
 
 @pytest.mark.timeout(300)

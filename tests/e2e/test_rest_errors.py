@@ -88,7 +88,8 @@ def test_page_tokens_from_elsewhere(server, unique):
 
 
 @pytest.mark.parametrize('body', ['{', '[]', '"text"', '{"display_name": 5}', '{"display_name": {"a": 1}}',
-                                  '{"no_such_field": 1}', 'nul', '\xff'])
+                                  '{"no_such_field": 1}', 'nul', '\xff',
+                                  '{"display_name": "a", "name": "a"}}', '{} more'])
 @pytest.mark.parametrize('path', ['/experiments', '/pipelines', '/runs'])
 def test_malformed_json(server, path, body):
     invalid(server, 'POST', path, 'request body', data=body.encode('latin-1'),

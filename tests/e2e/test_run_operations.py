@@ -82,11 +82,40 @@ def test_many_runs_are_archived_and_deleted(server, unique):
 
 @pytest.mark.parametrize('request_', [
     {}, {'action': 'DELETE'}, {'action': 'DELETE', 'all': True, 'filter': tagged('a', 'b')},
-    {'action': 'TAG', 'all': True},
+    {'action': 'TAG', 'all': True}, {'action': 'TAG', 'all': True, 'tags': {'a': '1'}, 'remove_tags': ['a']},
+    {'action': 'ARCHIVE', 'all': True, 'dry_run': True, 'page_token': 'of another request'},
     {'action': 'ARCHIVE', 'filter': 'no filter'}, {'action': 'NOTHING', 'all': True},
 ])
 def test_many_runs_have_to_be_meant(server, request_):
     assert call(server, 'POST', '/runs:apply', json=request_).status_code == 400
+
+
+@pytest.mark.parametrize('filter_', ['{}', '{"predicates": []}'])
+def test_a_filter_of_nothing_means_no_runs(server, filter_):
+    answer = call(server, 'POST', '/runs:apply', json={'action': 'DELETE', 'filter': filter_, 'dry_run': True})
+    assert answer.status_code == 400 and 'all' in answer.json()['message']
+
+
+def test_what_is_misspelt_beside_the_body_is_refused(server):
+    answer = call(server, 'POST', '/runs:apply', params={'dry_run': 'true'}, json={'action': 'DELETE', 'all': True})
+    assert answer.status_code == 400 and 'query' in answer.json()['message']
+    answer = call(server, 'GET', '/runs:watch', params={'pagesize': '1'})
+    assert answer.status_code == 400 and 'pagesize' in answer.text
+
+
+def test_an_experiment_that_is_not_there(server):
+    answer = call(server, 'POST', '/runs:apply', json={'action': 'DELETE', 'experiment_id': 'nobody', 'dry_run': True})
+    assert answer.status_code == 404 and 'nobody' in answer.json()['message']
+
+
+def test_a_dry_run_knows_what_will_fail(server, unique):
+    experiment = server.ok('POST', '/experiments', json={'display_name': unique('archived')})['experiment_id']
+    server.ok('POST', '/runs', json={'display_name': 'r', 'pipeline_spec': specs.noop(), 'experiment_id': experiment})
+    server.ok('POST', f'/experiments/{experiment}:archive')
+    request = {'action': 'UNARCHIVE', 'experiment_id': experiment}
+    dry = ok(server, 'POST', '/runs:apply', json={**request, 'dry_run': True})
+    assert dry == ok(server, 'POST', '/runs:apply', json=request)
+    assert dry['failed'] == '1'
 
 
 def test_a_run_is_watched_to_its_end(server, journal):
