@@ -1,0 +1,28 @@
+package main
+
+import "testing"
+
+func TestOwnCallsTakeNoQueryThatIsNotTheirs(t *testing.T) {
+	g, _ := startBoth(t)
+	own := "/apis/penstock/v1"
+	for _, call := range []struct {
+		method, path, body string
+		code               int
+	}{
+		{"POST", own + "/runs:apply?dry_run=true", `{}`, 400},
+		{"POST", own + "/runs?x=1", `{}`, 400},
+		{"PATCH", own + "/runs/r?description=x", `{}`, 400},
+		{"POST", own + "/recurringruns:preview?count=1", `{}`, 400},
+		{"POST", own + "/recurringruns?timezone=UTC", `{}`, 400},
+		{"POST", own + "/recurringruns?time_zone=UTC&force=true", `{}`, 200},
+		{"GET", own + "/recurringruns/r:preview?until=1", "", 400},
+		{"GET", own + "/recurringruns/r:preview?count.x=1", "", 400},
+		{"GET", own + "/recurringruns/r:preview?untilTime=2030-01-01T00:00:00Z&trigger.cron_schedule.cron=x", "", 200},
+		{"GET", own + "/runs:watch?page_token=x", "", 400},
+		{"GET", api + "/runs?no_such_parameter=1", "", 200},
+	} {
+		if reply := g.do(call.method, call.path, call.body); reply.code != call.code {
+			t.Errorf("%s %s: %d %s", call.method, call.path, reply.code, reply.body)
+		}
+	}
+}
