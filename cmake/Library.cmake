@@ -1,10 +1,35 @@
-# penstock_library(NAME SOURCES... LINK targets...): a static library with our warnings, included from the source root.
-function(penstock_library name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
-  add_library(${name} STATIC ${ARG_SOURCES})
-  target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
-  target_link_libraries(${name} PUBLIC ${ARG_LINK})
+# What most of our sources include, parsed once a build and not once a file; see cmake/Precompiled.cmake.
+include(Precompiled)
+
+# penstock_target(NAME [STANDARD_LIBRARY_ONLY] LINK targets...): what all our targets have in common. Without
+# STANDARD_LIBRARY_ONLY, what is often included is there precompiled.
+function(penstock_target name visibility standard_library_only)
+  target_include_directories(${name} ${visibility} ${CMAKE_SOURCE_DIR})
+  target_link_libraries(${name} ${visibility} ${ARGN})
   penstock_warnings(${name})
+  if(NOT standard_library_only)
+    penstock_precompiled(${name})
+  endif()
+endfunction()
+
+# penstock_library(NAME [STANDARD_LIBRARY_ONLY] SOURCES... LINK targets...): a static library, included from the
+# source root.
+function(penstock_library name)
+  cmake_parse_arguments(ARG "STANDARD_LIBRARY_ONLY" "" "SOURCES;LINK" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  penstock_target(${name} PUBLIC ${ARG_STANDARD_LIBRARY_ONLY} ${ARG_LINK})
+endfunction()
+
+# penstock_program(NAME [STANDARD_LIBRARY_ONLY] SOURCES... LINK targets...): a program in bin/. One of the standard
+# library only is linked statically, so that it starts and forks fast.
+function(penstock_program name)
+  cmake_parse_arguments(ARG "STANDARD_LIBRARY_ONLY" "" "SOURCES;LINK" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  penstock_target(${name} PRIVATE ${ARG_STANDARD_LIBRARY_ONLY} ${ARG_LINK})
+  if(ARG_STANDARD_LIBRARY_ONLY AND NOT PENSTOCK_SANITIZER)
+    target_link_options(${name} PRIVATE -static)
+  endif()
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 endfunction()
 
 # penstock_test(NAME SOURCES... LINK targets... [LABELS ...]): one GoogleTest program, one ctest entry.
@@ -18,9 +43,7 @@ function(penstock_test name)
     list(APPEND ARG_SOURCES ${CMAKE_SOURCE_DIR}/tests/support/absl_mutex_tsan.cc)
   endif()
   add_executable(${name} ${ARG_SOURCES})
-  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
-  target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gmock GTest::gtest_main)
-  penstock_warnings(${name})
+  penstock_target(${name} PRIVATE FALSE ${ARG_LINK} GTest::gmock GTest::gtest_main)
   add_test(NAME ${name} COMMAND ${name})
   if(NOT ARG_LABELS)
     set(ARG_LABELS unit)

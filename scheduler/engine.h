@@ -19,7 +19,7 @@
 #include "common/clock.h"
 #include "common/ids.h"
 #include "common/metrics.h"
-#include "scheduler/executor/executor.h"
+#include "executor/executor.h"
 #include "scheduler/plan/cache_key.h"
 #include "scheduler/run_commit.h"
 #include "scheduler/run_loader.h"

@@ -3,7 +3,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "scheduler/executor/executor.h"
+#include "executor/executor.h"
 
 namespace penstock::engine_internal {
 

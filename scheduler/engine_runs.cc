@@ -4,8 +4,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/log.h"
-#include "common/spec/platform_notes.h"
 #include "common/status_macros.h"
+#include "pipeline/spec/platform_notes.h"
 #include "scheduler/engine.h"
 #include "scheduler/engine_parts.h"
 #include "storage/run_store.h"

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "common/spec/document_cache.h"
+#include "pipeline/spec/document_cache.h"
 #include "scheduler/plan/types.h"
 #include "scheduler/task_launch.h"
 #include "storage/model.h"

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "scheduler/executor/executor.h"
+#include "executor/executor.h"
 #include "scheduler/plan/types.h"
 #include "scheduler/plan/values/artifact_paths.h"
 

@@ -9,7 +9,7 @@
 #include "common/ids.h"
 #include "common/lru_cache.h"
 #include "common/metrics.h"
-#include "common/spec/document_cache.h"
+#include "pipeline/spec/document_cache.h"
 #include "server/package_fetch.h"
 #include "storage/model.h"
 #include "storage/store.h"

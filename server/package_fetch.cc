@@ -8,9 +8,9 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "common/errors.h"
-#include "common/http_fetch.h"
 #include "common/limits.h"
 #include "common/text.h"
+#include "content/http_fetch.h"
 #include "server/validate.h"
 
 namespace penstock {

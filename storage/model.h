@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "absl/time/time.h"
-#include "common/schedule/tick.h"
-#include "common/schedule/trigger.h"
 #include "common/state.h"
+#include "pipeline/schedule/tick.h"
+#include "pipeline/schedule/trigger.h"
 
 namespace penstock {
 
@@ -161,7 +161,7 @@ struct ArtifactRow {
   std::string metadata;     // JSON object
   absl::Time created_at;
   std::string import_key = {};      // of an imported artifact: equal for equal imports; else empty
-  std::string content_sha256 = {};  // of what lies there; see common/content.h
+  std::string content_sha256 = {};  // of what lies there; see content/content.h
   std::string content_stat = {};
 };
 

@@ -1,8 +1,8 @@
 #include "scheduler/plan/run_plan.h"
 
 #include "absl/strings/str_cat.h"
-#include "common/spec/dag_graph.h"
 #include "common/status_macros.h"
+#include "pipeline/spec/dag_graph.h"
 #include "scheduler/plan/values/loop_items.h"
 
 namespace penstock {

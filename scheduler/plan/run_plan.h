@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "common/expression/expression.h"
-#include "common/graph.h"
-#include "common/spec/pipeline_spec.h"
+#include "pipeline/expression/expression.h"
+#include "pipeline/graph.h"
+#include "pipeline/spec/pipeline_spec.h"
 #include "scheduler/plan/values/resolve_inputs.h"
 
 namespace penstock {

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
-#include "common/schedule/trigger.h"
+#include "pipeline/schedule/trigger.h"
 #include "storage/model.h"
 
 namespace penstock {

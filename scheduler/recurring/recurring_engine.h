@@ -17,7 +17,7 @@
 #include "absl/types/span.h"
 #include "common/clock.h"
 #include "common/metrics.h"
-#include "common/spec/document_cache.h"
+#include "pipeline/spec/document_cache.h"
 #include "scheduler/recurring/decide.h"
 #include "storage/recurring_run_store.h"
 #include "storage/store.h"

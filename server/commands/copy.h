@@ -4,7 +4,7 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "common/config.h"
+#include "server/config.h"
 
 namespace penstock {
 

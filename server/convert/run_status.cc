@@ -7,11 +7,11 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "common/graph.h"
 #include "common/limits.h"
-#include "common/spec/dag_graph.h"
-#include "common/spec/platform_notes.h"
 #include "common/text.h"
+#include "pipeline/graph.h"
+#include "pipeline/spec/dag_graph.h"
+#include "pipeline/spec/platform_notes.h"
 #include "server/convert/timestamp.h"
 
 namespace penstock {

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "common/spec/pipeline_spec.h"
 #include "penstock/v1/run_status.pb.h"
+#include "pipeline/spec/pipeline_spec.h"
 #include "storage/model.h"
 
 namespace penstock {

@@ -13,10 +13,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
-#include "common/artifact_uri.h"
 #include "common/errors.h"
 #include "common/limits.h"
 #include "common/status_macros.h"
+#include "content/artifact_uri.h"
 #include "storage/run_store.h"
 #include "storage/task_store.h"
 

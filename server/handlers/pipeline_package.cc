@@ -4,8 +4,8 @@
 
 #include "common/errors.h"
 #include "common/limits.h"
-#include "common/spec/package.h"
 #include "common/status_macros.h"
+#include "pipeline/spec/package.h"
 #include "server/convert/pipeline.h"
 #include "server/package_fetch.h"
 #include "server/validate.h"

@@ -5,8 +5,8 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "common/spec/pipeline_spec.h"
 #include "kubeflow/pipelines/v2beta1/run.pb.h"
+#include "pipeline/spec/pipeline_spec.h"
 #include "server/context.h"
 #include "server/convert/api.h"
 

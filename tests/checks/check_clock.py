@@ -17,8 +17,8 @@ RULES: Tuple[Tuple[str, str, str, Tuple[str, ...]], ...] = (
                r'|\babsl::(?:Insecure)?BitGen\b',
      'take ids from IdGenerator and jitter as an argument', ('common/ids',)),
 )
-# The supervisor is a process of its own with nothing to inject into it.
-FREE = ('tests/', 'scheduler/executor/local/runner')
+# The supervisor and penstock-env are processes of their own with nothing to inject into them.
+FREE = ('tests/', 'executor/local/runner/', 'executor/posix/process_clock')
 
 
 def problems(root: pathlib.Path) -> List[str]:

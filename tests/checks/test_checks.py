@@ -34,8 +34,13 @@ REFUSED = [
     (check_layers, {'storage/a.cc': '#include "scheduler/engine.h"\n'}, 'wrong way'),
     (check_layers, {'storage/a.cc': '#include "ml_pipelines/pipeline_spec.pb.h"\n'}, 'may not use the pipeline format'),
     (check_layers, {'scheduler/plan/a.cc': '#include "storage/model.h"\n'}, 'wrong way'),
-    (check_layers, {'scheduler/executor/local/a.cc': '#include "scheduler/plan/plan.h"\n'}, 'wrong way'),
+    (check_layers, {'executor/local/a.cc': '#include "scheduler/plan/plan.h"\n'}, 'wrong way'),
     (check_layers, {'scheduler/engine.cc': '#include "server/rpc.h"\n'}, 'wrong way'),
+    (check_layers, {'scheduler/engine.cc': '#include "executor/local/local_executor.h"\n'}, 'wrong way'),
+    (check_layers, {'executor/local/runner/a.cc': '#include "executor/executor.h"\n'}, 'wrong way'),
+    (check_layers, {'executor/python/a.cc': '#include "executor/local/slots.h"\n'}, 'wrong way'),
+    (check_layers, {'content/a.cc': '#include "executor/executor.h"\n'}, 'wrong way'),
+    (check_layers, {'pipeline/spec/a.cc': '#include "storage/model.h"\n'}, 'wrong way'),
     (check_layers, {'server/handlers/run.cc': '#include "scheduler/engine.h"\n'}, 'wrong way'),
     (check_layers, {'server/rpc.cc': '#include "tests/support/matchers.h"\n'}, 'wrong way'),
     (check_layers, {'storage/a.cc': '#include "b.h"\n', 'storage/b.h': ''}, 'whole path'),
@@ -91,7 +96,9 @@ REFUSED = [
 # What looks near to a fault and is none.
 ACCEPTED = [
     (check_layers, {
-        'common/a.cc': '#include <vector>\n#include "absl/time/time.h"\n#include "ml_pipelines/pipeline_spec.pb.h"\n',
+        'pipeline/spec/a.cc': '#include <vector>\n#include "ml_pipelines/pipeline_spec.pb.h"\n',
+        'scheduler/plan/a.cc': '#include "content/content.h"\n#include "absl/time/time.h"\n',
+        'scheduler/engine.cc': '#include "executor/executor.h"\n',
         'storage/a_test.cc': '#include "common/clock.h"\n#include "tests/fakes/simulated_clock.h"\n',
         'server/main.cc': '#include "scheduler/engine.h"\n#include "kubeflow/pipelines/v2beta1/run.grpc.pb.h"\n',
         'tests/api/a.cc': '#include "server/server.h"\n#include "scheduler/engine.h"\n'}),

@@ -1,4 +1,4 @@
-// What every executor must do, whatever it runs attempts on: the promises of scheduler/executor/executor.h as
+// What every executor must do, whatever it runs attempts on: the promises of executor/executor.h as
 // tests.
 //
 // An executor's own test program names a harness and instantiates the suite:
@@ -18,8 +18,8 @@
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "executor/executor.h"
 #include "gtest/gtest.h"
-#include "scheduler/executor/executor.h"
 
 namespace penstock {
 

@@ -1,5 +1,5 @@
 // What is the local executor's own: its supervisor, and what happens when one of the two dies.
-#include "scheduler/executor/local/local_executor.h"
+#include "executor/local/local_executor.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -13,10 +13,10 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "executor/local/runner/process_scan.h"
+#include "executor/local/runner/unix_socket.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "scheduler/executor/local/process_scan.h"
-#include "scheduler/executor/local/unix_socket.h"
 #include "tests/contract/executor_contract.h"
 #include "tests/contract/local_harness.h"
 

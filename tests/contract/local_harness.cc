@@ -11,7 +11,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/clock.h"
-#include "scheduler/executor/local/files.h"
+#include "executor/posix/files.h"
 
 namespace penstock {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "common/ids.h"
-#include "scheduler/executor/local/local_executor.h"
+#include "executor/local/local_executor.h"
 #include "tests/contract/executor_contract.h"
 
 namespace penstock {

@@ -8,11 +8,11 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "executor/local/local_executor.h"
+#include "executor/posix/capture.h"
+#include "executor/python/env_store.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "scheduler/executor/local/capture.h"
-#include "scheduler/executor/local/env_store.h"
-#include "scheduler/executor/local/local_executor.h"
 #include "tests/contract/executor_contract.h"
 #include "tests/contract/local_harness.h"
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "scheduler/executor/executor.h"
+#include "executor/executor.h"
 
 namespace penstock {
 

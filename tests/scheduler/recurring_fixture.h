@@ -7,8 +7,8 @@
 
 #include "common/log.h"
 #include "common/metrics.h"
-#include "common/schedule/run_name.h"
 #include "common/status_macros.h"
+#include "pipeline/schedule/run_name.h"
 #include "scheduler/recurring/recurring_engine.h"
 #include "storage/lease_store.h"
 #include "storage/pipeline_store.h"

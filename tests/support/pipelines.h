@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "common/json.h"
-#include "common/spec/pipeline_spec.h"
+#include "pipeline/spec/pipeline_spec.h"
 
 namespace penstock {
 

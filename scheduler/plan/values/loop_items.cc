@@ -4,9 +4,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/limits.h"
-#include "common/spec/parameter_type.h"
 #include "common/status_macros.h"
 #include "common/text.h"
+#include "pipeline/spec/parameter_type.h"
 #include "scheduler/plan/values/constant.h"
 #include "scheduler/plan/values/parameter_type.h"
 

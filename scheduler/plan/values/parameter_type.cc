@@ -9,9 +9,9 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "common/spec/parameter_type.h"
 #include "common/status_macros.h"
 #include "common/text.h"
+#include "pipeline/spec/parameter_type.h"
 
 namespace penstock {
 namespace {

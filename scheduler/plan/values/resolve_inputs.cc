@@ -9,9 +9,9 @@
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "common/spec/parameter_type.h"
 #include "common/status_macros.h"
 #include "common/text.h"
+#include "pipeline/spec/parameter_type.h"
 #include "scheduler/plan/values/constant.h"
 #include "scheduler/plan/values/parameter_type.h"
 

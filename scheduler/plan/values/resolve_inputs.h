@@ -7,9 +7,9 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "common/expression/expression.h"
 #include "common/json.h"
 #include "ml_pipelines/pipeline_spec.pb.h"
+#include "pipeline/expression/expression.h"
 #include "scheduler/plan/values/values.h"
 
 namespace penstock {

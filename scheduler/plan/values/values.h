@@ -24,7 +24,7 @@ struct ArtifactRecord {
   bool imported = false;
   // Where the attempt at hand finds the content that is brought there for it; never stored.
   std::string content_path;
-  // As it was when it was made; see common/content.h. Empty if nobody looked or nobody can.
+  // As it was when it was made; see content/content.h. Empty if nobody looked or nobody can.
   std::string content_sha256;
   std::string content_stat;
 

@@ -19,7 +19,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/json.h"
-#include "common/spec/pipeline_spec.h"
+#include "pipeline/spec/pipeline_spec.h"
 #include "scheduler/plan/plan.h"
 #include "scheduler/plan/run_tree.h"
 

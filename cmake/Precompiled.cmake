@@ -1,0 +1,2 @@
+function(penstock_precompiled target)
+endfunction()

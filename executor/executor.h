@@ -1,0 +1,167 @@
+// The executor: runs one attempt of one task somewhere else and tells how it ended.
+//
+// An executor knows neither storage nor the plan. The engine commits an attempt's id before it calls Start,
+// and that id is the idempotency key: an executor never runs the same attempt id twice, not even across a
+// restart of the server.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "content/content.h"
+
+namespace penstock {
+
+// What one attempt asks of the machine. Zero means the executor's default (local: one CPU slot, no memory).
+struct ResourceRequest {
+  int64_t cpu_millicores = 0;
+  int64_t memory_bytes = 0;
+};
+
+// A file in which the task leaves one output parameter, or a file or folder for an output artifact.
+struct OutputFile {
+  std::string name;  // of the output
+  std::string path;  // absolute
+};
+
+// The content of an input artifact that lies outside the data directory. Before the command starts, the
+// attempt itself brings it, or looks whether it is there.
+struct InputContent {
+  enum class Need {
+    kFetched,   // the content behind `uri`, which may be a path, is put at `path`, or the attempt fails
+    kPresent,   // `path` is there, or the attempt fails
+    kPresumed,  // the attempt may do without; if `path` is missing and it fails, its message says so
+  };
+  std::string name;  // of the input
+  std::string uri;
+  std::string path;  // absolute unless the URI gives none
+  Need need = Need::kPresumed;
+};
+
+// Everything an executor needs to run one attempt. Plain data; paths are absolute.
+struct LaunchSpec {
+  std::string attempt_id;  // idempotency key, a UUID
+  std::string run_id;
+  std::string task_id;
+  std::string task_name;  // key of the task in its DAG
+  int attempt_number = 1;
+  std::string image;  // container image; the local executor records it only
+  std::vector<std::string> argv;
+  std::vector<std::pair<std::string, std::string>> env;
+  std::string work_dir;  // the attempt's own directory, made by the executor; also the working directory
+  std::string log_path;  // standard output and error of the attempt
+  std::vector<std::string> directories;  // made before the start (parents of output files and artifacts)
+  std::string executor_output_path;      // JSON the kfp executor leaves; may stay absent
+  std::vector<OutputFile> parameter_files;
+  std::vector<InputContent> inputs;
+  std::string shared_dir;             // that attempts of the run share, made by the executor; empty: none
+  std::vector<OutputFile> artifacts;  // whose content is to be told apart; none if nobody asks
+  absl::Duration timeout = absl::InfiniteDuration();
+  ResourceRequest resources;
+};
+
+// What the task left behind, read by the executor with the bounds of common/limits.h.
+struct AttemptOutputs {
+  std::optional<std::string> executor_output;  // content of LaunchSpec::executor_output_path
+  std::map<std::string, std::string>
+      parameter_files;  // output parameter name -> content; absent files are left out
+  // LaunchSpec::artifacts, by path, as they lay there after the task had ended; read up to
+  // limits::kContentBytes.
+  std::map<std::string, Content> artifacts;
+  // Set when an output could not be taken (too large, not a regular file, outside the work directory); the
+  // task fails with it.
+  absl::Status status;
+};
+
+// The first instruction of the attempt's process ran.
+struct AttemptStarted {
+  std::string attempt_id;
+  absl::Time at;
+};
+
+enum class AttemptOutcome {
+  kSucceeded,  // exit code 0
+  kFailed,     // another exit code, a signal, or it could not be started at all
+  kTimedOut,   // LaunchSpec::timeout passed
+  kCancelled,  // Cancel was asked
+  kLost,       // it may have run, and nobody knows how it ended
+};
+
+// The end of an attempt, exactly one for each started attempt, however often the server restarts.
+struct AttemptFinished {
+  std::string attempt_id;
+  AttemptOutcome outcome = AttemptOutcome::kLost;
+  std::optional<int> exit_code;
+  std::optional<int> signal;
+  std::string message;  // one sentence for the user when it did not succeed
+  absl::Time started_at = absl::InfinitePast();
+  absl::Time finished_at = absl::InfinitePast();
+  absl::Duration cpu_time;  // user and system
+  int64_t max_rss_bytes = 0;
+  std::string log_tail;     // last lines of the log when it did not succeed, bounded
+  std::string environment;  // name of the shared environment it ran in; empty: none
+  std::string packages;     // what is installed there, "name==version" a line, bounded
+  AttemptOutputs outputs;
+};
+
+using ExecutorEvent = std::variant<AttemptStarted, AttemptFinished>;
+
+// Thread-safe. Events are delivered from the executor's own thread to the sink, which must not block or call
+// back into the executor.
+class Executor {
+ public:
+  using EventSink = std::function<void(ExecutorEvent)>;
+
+  virtual ~Executor() = default;
+
+  // Starts delivering events. Called once, before anything else. UNAVAILABLE if the executor cannot work
+  // here.
+  virtual absl::Status Open(EventSink sink) = 0;
+
+  // Whether an attempt with these requests may start now. A request larger than the whole capacity fits when
+  // nothing runs.
+  virtual bool Fits(const ResourceRequest& request) const = 0;
+
+  // Sets the resources of an attempt aside while its id is being committed; false, and nothing changes, if
+  // they are not free now. Start takes them over, Unreserve gives them back if the commit failed.
+  virtual bool Reserve(absl::string_view attempt_id, const ResourceRequest& request) = 0;
+  virtual void Unreserve(absl::string_view attempt_id) = 0;
+
+  // Takes the attempt's resources and starts it. Whatever goes wrong later, also a program that does not
+  // exist, comes as an AttemptFinished. ALREADY_EXISTS if this id was started before: nothing is done, its
+  // events still come. RESOURCE_EXHAUSTED if it does not fit now. UNAVAILABLE if the executor cannot be
+  // reached: not started.
+  virtual absl::Status Start(const LaunchSpec& spec) = 0;
+
+  // Asks the attempt to end: politely, then hard after the grace period. Its AttemptFinished says kCancelled
+  // unless it ended by itself before. NOT_FOUND if the id is unknown or already finished.
+  virtual absl::Status Cancel(absl::string_view attempt_id) = 0;
+
+  // After a restart: the attempts that storage believes are running. Takes their resources again. Each gives
+  // exactly one AttemptFinished sooner or later; attempts that this executor never started are returned
+  // instead, and may be given to Start with the same id.
+  virtual std::vector<std::string> Reattach(absl::Span<const LaunchSpec> specs) = 0;
+
+  // The engine has committed the end of this attempt: the executor may forget it and remove its work
+  // directory.
+  virtual void Forget(absl::string_view attempt_id) = 0;
+
+  // The run is gone: the directory that its attempts shared (LaunchSpec::shared_dir) may be removed, in the
+  // background. Nothing if there is none.
+  virtual void RemoveShared(const std::string&) {}
+
+  // The directories in `parent` that attempts share, whatever became of their runs.
+  virtual std::vector<std::string> SharedIn(const std::string&) const { return {}; }
+};
+
+}  // namespace penstock

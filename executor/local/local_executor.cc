@@ -1,0 +1,438 @@
+#include "executor/local/local_executor.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <iterator>
+#include <optional>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "common/status_macros.h"
+#include "executor/local/fetch_request.h"
+#include "executor/local/launch.h"
+#include "executor/posix/files.h"
+#include "spdlog/spdlog.h"
+
+namespace penstock {
+namespace {
+
+constexpr size_t kMaxAttempts = 65'536;  // tracked at once, also ended ones until they are forgotten
+constexpr absl::Duration kReattachPatience = absl::Seconds(30);
+constexpr absl::Duration kStopPatience = absl::Seconds(5);
+
+int64_t MachineCpuMillicores() { return 1000 * std::max(1L, sysconf(_SC_NPROCESSORS_ONLN)); }
+
+int64_t MachineMemoryBytes() {
+  return std::max<int64_t>(int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE), int64_t{1} << 20);
+}
+
+Slots MakeSlots(const LocalExecutorOptions& options) {
+  int64_t cpu = options.cpu_millicores > 0 ? options.cpu_millicores : MachineCpuMillicores();
+  if (options.max_parallel_tasks > 0) {
+    cpu = Slots::kDefaultCpuMillicores * options.max_parallel_tasks;
+  }
+  return Slots(cpu, options.memory_bytes > 0 ? options.memory_bytes : MachineMemoryBytes());
+}
+
+PythonEnvironments::Options PythonOptions(const LocalExecutorOptions& options, std::string search_path) {
+  return {.python = options.python,
+          .search_path = std::move(search_path),
+          .envs_dir = options.data_dir + "/envs",
+          .env_program = options.env_path.empty()
+                             ? absl::StrCat(ParentOf(options.runner_path), "/penstock-env")
+                             : options.env_path,
+          .envs_bytes = options.python_envs_bytes};
+}
+
+// What the attempt begins as: its command, or what brings its inputs before.
+std::vector<std::string> WithInputs(const LocalExecutorOptions& options, const LaunchSpec& spec,
+                                    std::vector<std::string> argv) {
+  if (spec.inputs.empty()) {
+    return argv;
+  }
+  FetchRequest request;
+  for (const InputContent& input : spec.inputs) {
+    const FetchRequest::Need need = input.need == InputContent::Need::kFetched ? FetchRequest::Need::kFetched
+                                    : input.need == InputContent::Need::kPresent
+                                        ? FetchRequest::Need::kPresent
+                                        : FetchRequest::Need::kPresumed;
+    request.inputs.push_back({need, input.name, input.uri, input.path});
+  }
+  request.command = std::move(argv);
+  std::vector<std::string> out = ToArguments(request);
+  out.insert(out.begin(), options.fetch_path.empty()
+                              ? absl::StrCat(ParentOf(options.runner_path), "/penstock-fetch")
+                              : options.fetch_path);
+  return out;
+}
+
+absl::Status CheckAbsolute(absl::string_view option, absl::string_view path) {
+  if (!absl::StartsWith(path, "/")) {
+    return absl::InvalidArgumentError(absl::StrCat(option, " must be an absolute path, not '", path, "'"));
+  }
+  return absl::OkStatus();
+}
+
+// When an id was made, if it is a UUID of version 7.
+std::optional<int64_t> Uuid7Micros(absl::string_view id) {
+  if (id.size() != 36 || id[8] != '-' || id[14] != '7') {
+    return std::nullopt;
+  }
+  const std::string digits = absl::StrCat(id.substr(0, 8), id.substr(9, 4));
+  int64_t millis = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), millis, 16);
+  if (error != std::errc() || end != digits.data() + digits.size()) {
+    return std::nullopt;
+  }
+  return millis * 1000;
+}
+
+}  // namespace
+
+absl::Status Validate(const LocalExecutorOptions& options) {
+  RETURN_IF_ERROR(CheckAbsolute("data_dir", options.data_dir));
+  RETURN_IF_ERROR(CheckAbsolute("runner_path", options.runner_path));
+  if (!options.python.empty()) {
+    RETURN_IF_ERROR(CheckAbsolute("python", options.python));
+  }
+  if (!options.env_path.empty()) {
+    RETURN_IF_ERROR(CheckAbsolute("env_path", options.env_path));
+  }
+  if (options.cpu_millicores < 0 || options.memory_bytes < 0 || options.max_parallel_tasks < 0) {
+    return absl::InvalidArgumentError(
+        "cpu_millicores, memory_bytes and max_parallel_tasks must not be negative");
+  }
+  if (options.task_log_bytes <= 0 || options.python_envs_bytes < 0) {
+    return absl::InvalidArgumentError(
+        "task_log_bytes must be positive and python_envs_bytes not be negative");
+  }
+  if (options.cancel_grace < absl::ZeroDuration() || options.cancel_grace > absl::Hours(24)) {
+    return absl::InvalidArgumentError("cancel_grace must be between 0 and 24h");
+  }
+  if (options.runner_idle_exit < absl::ZeroDuration() || options.runner_idle_exit > absl::Hours(24)) {
+    return absl::InvalidArgumentError("runner_idle_exit must be between 0 and 24h");
+  }
+  for (const auto& [name, value] : options.base_env) {
+    if (name.empty() || absl::StrContains(name, '=') || absl::StrContains(value, '\0')) {
+      return absl::InvalidArgumentError(absl::StrCat("base_env: '", name, "' is not a variable's name"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+LocalExecutor::LocalExecutor(LocalExecutorOptions options, const Clock& clock)
+    : options_(std::move(options)),
+      clock_(clock),
+      runner_dir_(options_.data_dir + "/work/runner"),
+      environment_(options_.base_env),
+      python_(PythonOptions(options_, environment_.search_path())),
+      slots_(MakeSlots(options_)) {}
+
+absl::Status LocalExecutor::Open(EventSink sink) {
+  RETURN_IF_ERROR(Validate(options_));
+  for (const std::string& directory : {runner_dir_, options_.data_dir + "/envs"}) {
+    const absl::Status made = MakeDirectories(directory);
+    if (!made.ok()) {
+      return absl::UnavailableError(absl::StrCat("Local tasks cannot run: ", made.message()));
+    }
+  }
+  wake_.Reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!wake_.valid()) {
+    return absl::ErrnoToStatus(errno, "cannot make an eventfd");
+  }
+  RunnerSnapshot snapshot;
+  absl::StatusOr<std::unique_ptr<RunnerLink>> link =
+      RunnerLink::Connect(runner_dir_, options_.runner_path, options_.runner_idle_exit, &snapshot);
+  RETURN_IF_ERROR(link.status());
+  sink_ = std::move(sink);
+  Adopt(*std::move(link), snapshot);
+  work_dirs_ =
+      std::make_unique<WorkDirs>(options_.data_dir + "/work", options_.keep_work_dirs,
+                                 [this](std::vector<std::string> ids) { SendForgets(std::move(ids)); });
+  io_thread_ = std::thread([this] { Run(); });
+  warm_thread_ = std::thread([this] { python_.Warm(); });
+  return absl::OkStatus();
+}
+
+LocalExecutor::~LocalExecutor() {
+  if (warm_thread_.joinable()) {
+    warm_thread_.join();
+  }
+  work_dirs_.reset();
+  {
+    absl::MutexLock lock(&mutex_);
+    stopping_ = true;
+  }
+  if (io_thread_.joinable()) {
+    Wake();
+    io_thread_.join();
+  }
+  absl::MutexLock lock(&mutex_);
+  if (link_ != nullptr && !AnythingRuns()) {
+    link_->StopIfIdle(kStopPatience);
+  }
+}
+
+bool LocalExecutor::AnythingRuns() const {
+  return std::any_of(attempts_.begin(), attempts_.end(),
+                     [](const auto& entry) {
+                       const Phase phase = entry.second.phase;
+                       return phase != Phase::kFinished && phase != Phase::kReserved;
+                     }) ||
+         std::any_of(unclaimed_.begin(), unclaimed_.end(),
+                     [](const auto& entry) { return std::holds_alternative<wire::Started>(entry.second); });
+}
+
+bool LocalExecutor::Fits(const ResourceRequest& request) const {
+  absl::MutexLock lock(&mutex_);
+  return slots_.Fits(slots_.Charge(request));
+}
+
+bool LocalExecutor::Reserve(absl::string_view attempt_id, const ResourceRequest& request) {
+  absl::MutexLock lock(&mutex_);
+  const std::string id(attempt_id);
+  if (attempts_.count(id) > 0 || unclaimed_.count(id) > 0) {
+    return true;
+  }
+  const ResourceRequest charge = slots_.Charge(request);
+  if (!slots_.Fits(charge) || attempts_.size() >= kMaxAttempts) {
+    return false;
+  }
+  slots_.Take(charge);
+  attempts_[id] = {.phase = Phase::kReserved, .charge = charge};
+  return true;
+}
+
+void LocalExecutor::Unreserve(absl::string_view attempt_id) {
+  absl::MutexLock lock(&mutex_);
+  ReleaseReservation(std::string(attempt_id));
+}
+
+// Whether there was one.
+bool LocalExecutor::ReleaseReservation(const std::string& attempt_id) {
+  const auto it = attempts_.find(attempt_id);
+  if (it == attempts_.end() || it->second.phase != Phase::kReserved) {
+    return false;
+  }
+  slots_.Release(it->second.charge);
+  attempts_.erase(it);
+  return true;
+}
+
+absl::Status LocalExecutor::Start(const LaunchSpec& spec) {
+  RETURN_IF_ERROR(Begin(spec));
+  return Launch(spec, Prepare(spec));
+}
+
+// Makes the attempt ours: from here on no other Start with its id does anything.
+absl::Status LocalExecutor::Begin(const LaunchSpec& spec) {
+  absl::MutexLock lock(&mutex_);
+  const bool reserved = ReleaseReservation(spec.attempt_id);
+  RETURN_IF_ERROR(CheckSpec(spec));
+  if (attempts_.count(spec.attempt_id) > 0 || Claim(spec, {})) {
+    return absl::AlreadyExistsError(absl::StrCat("attempt ", spec.attempt_id, " was started before"));
+  }
+  if (link_ == nullptr) {
+    return absl::UnavailableError("the supervisor of local tasks is being started again");
+  }
+  const ResourceRequest charge = slots_.Charge(spec.resources);
+  if (!reserved && !slots_.Fits(charge)) {
+    return absl::ResourceExhaustedError("no free slot for the attempt's CPU and memory requests");
+  }
+  if (attempts_.size() >= kMaxAttempts) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("more than ", kMaxAttempts, " attempts have ended and were not forgotten"));
+  }
+  slots_.Take(charge);
+  Attempt& attempt = attempts_[spec.attempt_id];
+  attempt.charge = charge;
+  attempt.work_dir = spec.work_dir;
+  attempt.log_path = spec.log_path;
+  attempt.timeout = spec.timeout;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<LocalExecutor::Prepared> LocalExecutor::Prepare(const LaunchSpec& spec) const {
+  RETURN_IF_ERROR(work_dirs_->Make(spec.work_dir));
+  RETURN_IF_ERROR(MakeDeclaredDirectories(spec));
+  if (!spec.shared_dir.empty()) {
+    RETURN_IF_ERROR(MakeDirectories(spec.shared_dir));
+  }
+  ASSIGN_OR_RETURN(const PythonEnvironments::Choice python, python_.Choose(spec));
+  wire::StartRequest request;
+  request.env = environment_.For(spec, python);
+  RETURN_IF_ERROR(CheckCommand(spec.argv, request.env));
+  request.argv = WithInputs(options_, spec, python.argv);
+  RETURN_IF_ERROR(CheckCommand(request.argv, request.env));
+  request.id = spec.attempt_id;
+  request.work_dir = spec.work_dir;
+  request.log_path = spec.log_path;
+  request.timeout_ms = TimeoutMillis(spec.timeout);
+  request.grace_ms = absl::ToInt64Milliseconds(options_.cancel_grace);
+  request.log_limit_bytes = options_.task_log_bytes;
+  Prepared prepared;
+  wire::Append(std::move(request), &prepared.frame);
+  prepared.outputs = PlanOutputs(spec);
+  return prepared;
+}
+
+absl::Status LocalExecutor::Launch(const LaunchSpec& spec, absl::StatusOr<Prepared> prepared) {
+  absl::MutexLock lock(&mutex_);
+  Attempt& attempt = attempts_.at(spec.attempt_id);
+  if (!prepared.ok()) {
+    QueueEnd(spec.attempt_id, wire::Ending::kNotStarted, prepared.status().message());
+    return absl::OkStatus();
+  }
+  if (link_ == nullptr) {
+    slots_.Release(attempt.charge);
+    attempts_.erase(spec.attempt_id);
+    return absl::UnavailableError("the supervisor of local tasks is being started again");
+  }
+  attempt.frame = std::move(prepared->frame);
+  attempt.outputs = std::move(prepared->outputs);
+  attempt.phase = Phase::kSent;
+  link_->Send(attempt.frame);
+  if (attempt.cancel_requested) {
+    link_->Send(wire::CancelRequest{.id = spec.attempt_id});
+  }
+  if (link_->has_unsent()) {
+    Wake();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status LocalExecutor::Cancel(absl::string_view attempt_id) {
+  absl::MutexLock lock(&mutex_);
+  const auto it = attempts_.find(std::string(attempt_id));
+  if (it == attempts_.end() || it->second.phase == Phase::kFinished || it->second.phase == Phase::kReserved) {
+    return absl::NotFoundError(absl::StrCat("attempt ", attempt_id, " does not run"));
+  }
+  it->second.cancel_requested = true;
+  if (it->second.phase != Phase::kPreparing && link_ != nullptr) {
+    link_->Send(wire::CancelRequest{.id = it->first});
+  }
+  return absl::OkStatus();
+}
+
+std::vector<std::string> LocalExecutor::Reattach(absl::Span<const LaunchSpec> specs) {
+  std::vector<OutputPlan> plans;
+  std::transform(specs.begin(), specs.end(), std::back_inserter(plans), PlanOutputs);
+  std::vector<std::string> never_started;
+  absl::MutexLock lock(&mutex_);
+  const auto connected = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return link_ != nullptr; };
+  const bool reachable = mutex_.AwaitWithTimeout(absl::Condition(&connected), kReattachPatience);
+  for (size_t i = 0; i < specs.size(); ++i) {
+    const LaunchSpec& spec = specs[i];
+    ReleaseReservation(spec.attempt_id);
+    if (attempts_.count(spec.attempt_id) > 0 || Claim(spec, std::move(plans[i]))) {
+      continue;
+    }
+    if (reachable && !MayHaveRun(spec.attempt_id)) {
+      never_started.push_back(spec.attempt_id);
+      continue;
+    }
+    attempts_[spec.attempt_id].work_dir = spec.work_dir;
+    QueueEnd(
+        spec.attempt_id, wire::Ending::kLost,
+        welcome_.records_begin == wire::RecordsBegin::kRestart
+            ? "The machine was restarted; whether it ran, and how it ended, is not known."
+            : "The supervisor's records do not have it; whether it ran, and how it ended, is not known.");
+  }
+  return never_started;
+}
+
+// Takes over an attempt that the supervisor knows from before. False if it does not.
+bool LocalExecutor::Claim(const LaunchSpec& spec, OutputPlan outputs) {
+  const auto it = unclaimed_.find(spec.attempt_id);
+  if (it == unclaimed_.end()) {
+    return false;
+  }
+  Attempt& attempt = attempts_[spec.attempt_id];
+  attempt.phase = Phase::kRunning;
+  attempt.charge = slots_.Charge(spec.resources);
+  attempt.work_dir = spec.work_dir;
+  attempt.log_path = spec.log_path;
+  attempt.timeout = spec.timeout;
+  attempt.outputs = std::move(outputs);
+  slots_.Take(attempt.charge);
+  queued_.push_back(std::move(it->second));
+  unclaimed_.erase(it);
+  Wake();
+  return true;
+}
+
+// Whether an attempt that is not in the supervisor's records may have been started: only if its id is older
+// than they.
+bool LocalExecutor::MayHaveRun(absl::string_view attempt_id) const {
+  const std::optional<int64_t> made_at_us = Uuid7Micros(attempt_id);
+  if (!made_at_us.has_value()) {
+    return welcome_.records_begin != wire::RecordsBegin::kNew;
+  }
+  // Ids have milliseconds, records microseconds.
+  return *made_at_us + 999 < welcome_.complete_since_us;
+}
+
+// An end that the supervisor knows nothing of.
+void LocalExecutor::QueueEnd(absl::string_view attempt_id, wire::Ending ending, absl::string_view message) {
+  const int64_t now_us = absl::ToUnixMicros(clock_.Now());
+  queued_.push_back(wire::Finished{.id = std::string(attempt_id),
+                                   .ending = ending,
+                                   .started_at_us = now_us,
+                                   .finished_at_us = now_us,
+                                   .message = std::string(message)});
+  Wake();
+}
+
+void LocalExecutor::Forget(absl::string_view attempt_id) {
+  std::string work_dir;
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto it = attempts_.find(std::string(attempt_id));
+    if (it != attempts_.end()) {
+      if (it->second.phase != Phase::kFinished) {
+        spdlog::error("asked to forget attempt {}, which has not ended", std::string(attempt_id));
+        return;
+      }
+      work_dir = std::move(it->second.work_dir);
+      attempts_.erase(it);
+    } else {
+      unclaimed_.erase(std::string(attempt_id));
+    }
+  }
+  work_dirs_->Remove(std::string(attempt_id), std::move(work_dir));
+}
+
+void LocalExecutor::RemoveShared(const std::string& directory) {
+  if (access(directory.c_str(), F_OK) == 0) {
+    work_dirs_->Remove("", directory);
+  }
+}
+
+std::vector<std::string> LocalExecutor::SharedIn(const std::string& parent) const {
+  return DirectoriesIn(parent);
+}
+
+int64_t LocalExecutor::RunnerPid() const {
+  absl::MutexLock lock(&mutex_);
+  return link_ != nullptr ? link_->runner_pid() : 0;
+}
+
+void LocalExecutor::SendForgets(std::vector<std::string> attempt_ids) {
+  absl::MutexLock lock(&mutex_);
+  if (link_ != nullptr) {
+    link_->Send(wire::ForgetRequest{.ids = std::move(attempt_ids)});
+    if (link_->has_unsent()) {
+      Wake();
+    }
+  }
+}
+
+void LocalExecutor::Wake() const {
+  const uint64_t one = 1;
+  [[maybe_unused]] const ssize_t n = write(wake_.get(), &one, sizeof(one));
+}
+
+}  // namespace penstock

@@ -1,0 +1,172 @@
+// Attempts as processes of this machine, run by a supervisor (penstock-runner) that outlives the server.
+//
+// The supervisor keeps the records; this class keeps the slots, prepares directories and environments, reads
+// outputs and turns the supervisor's events into those of executor.h. One supervisor serves
+// `<data_dir>/work/runner/`. It is started when needed and ends by itself when nothing runs and no server is
+// connected.
+//
+//   server dies or is destroyed   attempts run on; a new LocalExecutor finds them with Reattach
+//   supervisor dies               what it ran is killed and becomes kLost; a new supervisor is started; the
+//   server goes on machine restarts              attempts that may have run become kLost
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "common/clock.h"
+#include "common/limits.h"
+#include "executor/executor.h"
+#include "executor/local/outputs.h"
+#include "executor/local/runner/wire.h"
+#include "executor/local/runner_link.h"
+#include "executor/local/slots.h"
+#include "executor/local/task_environment.h"
+#include "executor/local/work_dirs.h"
+#include "executor/posix/unique_fd.h"
+#include "executor/python/python_env.h"
+
+namespace penstock {
+
+struct LocalExecutorOptions {
+  std::string data_dir;        // absolute; the supervisor's files go to work/runner/ in it
+  std::string runner_path;     // absolute path of the penstock-runner program
+  int64_t cpu_millicores = 0;  // CPU slots; 0: what the machine has
+  int64_t memory_bytes = 0;    // 0: what the machine has
+  // When positive, the CPU slots are this many times 1000 millicores, whatever the machine has.
+  int max_parallel_tasks = 0;
+  int64_t task_log_bytes = limits::kTaskLogBytes;       // of one attempt; what it writes beyond is dropped
+  absl::Duration cancel_grace = absl::Seconds(10);      // between SIGTERM and SIGKILL
+  absl::Duration runner_idle_exit = absl::Seconds(30);  // how long an idle supervisor waits for a server
+  std::vector<std::pair<std::string, std::string>>
+      base_env;            // for every task, over the server's PATH, HOME ...
+  std::string python;      // base interpreter of Python tasks, absolute; empty: the first python3 on PATH
+  std::string env_path;    // absolute path of the penstock-env program; empty: beside runner_path
+  std::string fetch_path;  // likewise of penstock-fetch
+  int64_t python_envs_bytes =
+      limits::kPythonEnvsBytes;  // shared Python environments are kept up to this size
+  bool keep_work_dirs = false;   // Forget leaves work directories, for debugging
+};
+
+// INVALID_ARGUMENT naming the option that makes no sense.
+absl::Status Validate(const LocalExecutorOptions& options);
+
+// Thread-safe. The sink may be called before Start returns. A Started event may come again after Reattach.
+class LocalExecutor final : public Executor {
+ public:
+  // `clock` stamps ends that no process had; it must outlive this object.
+  explicit LocalExecutor(LocalExecutorOptions options, const Clock& clock = RealClock::Instance());
+
+  // Running attempts run on. If there are none the supervisor is told to end and waited for.
+  ~LocalExecutor() override;
+
+  // INVALID_ARGUMENT for options that make no sense, UNAVAILABLE if no supervisor can be had.
+  absl::Status Open(EventSink sink) override;
+  bool Fits(const ResourceRequest& request) const override;
+
+  // Nothing is taken, and the answer is true, for an id that was reserved or started before.
+  bool Reserve(absl::string_view attempt_id, const ResourceRequest& request) override;
+  void Unreserve(absl::string_view attempt_id) override;
+  void RemoveShared(const std::string& directory) override;
+  std::vector<std::string> SharedIn(const std::string& parent) const override;
+  // Uses the reservation up whatever the answer is. Also INVALID_ARGUMENT for a malformed id or a path that
+  // is not absolute, and RESOURCE_EXHAUSTED when too many attempts have ended and were not forgotten.
+  absl::Status Start(const LaunchSpec& spec) override;
+  absl::Status Cancel(absl::string_view attempt_id) override;
+  // Attempts that ended while no server was there give their event at once.
+  std::vector<std::string> Reattach(absl::Span<const LaunchSpec> specs) override;
+  void Forget(absl::string_view attempt_id) override;
+
+  // Process id of the connected supervisor, 0 if there is none.
+  int64_t RunnerPid() const;
+
+ private:
+  enum class Phase {
+    kReserved,   // Reserve took its resources
+    kPreparing,  // Start is at work in its thread
+    kSent,       // the supervisor was told; `frame` tells it again if it dies before it answers
+    kRunning,    // seen by the supervisor
+    kFinished,   // its end is told or about to be
+  };
+
+  struct Attempt {
+    Phase phase = Phase::kPreparing;
+    ResourceRequest charge;
+    bool cancel_requested = false;
+    std::string frame;
+    std::string work_dir;
+    std::string log_path;
+    absl::Duration timeout;
+    OutputPlan outputs;
+  };
+
+  // What the supervisor told of an attempt that nobody has claimed with Reattach yet.
+  using Unclaimed = wire::Event;
+
+  struct Prepared {
+    std::string frame;
+    OutputPlan outputs;
+  };
+
+  // Start, step by step.
+  absl::Status Begin(const LaunchSpec& spec) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<Prepared> Prepare(const LaunchSpec& spec) const;
+  absl::Status Launch(const LaunchSpec& spec, absl::StatusOr<Prepared> prepared) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  bool ReleaseReservation(const std::string& attempt_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool Claim(const LaunchSpec& spec, OutputPlan outputs) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool MayHaveRun(absl::string_view attempt_id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void QueueEnd(absl::string_view attempt_id, wire::Ending ending, absl::string_view message)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool AnythingRuns() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Wake() const;
+
+  // The I/O thread.
+  void Run();
+  bool WaitForInput(RunnerLink* link) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Reconnect(int* failures);
+  void Adopt(std::unique_ptr<RunnerLink> link, const RunnerSnapshot& snapshot) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Handle(wire::Event event) ABSL_LOCKS_EXCLUDED(mutex_);
+  void HandleStarted(const wire::Started& started) ABSL_LOCKS_EXCLUDED(mutex_);
+  void HandleFinished(wire::Finished finished) ABSL_LOCKS_EXCLUDED(mutex_);
+  void NameEnvironment(const std::string& work_dir, AttemptFinished* event) const;
+  void SendForgets(std::vector<std::string> attempt_ids) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  const LocalExecutorOptions options_;
+  const Clock& clock_;
+  const std::string runner_dir_;
+  const TaskEnvironment environment_;
+  mutable PythonEnvironments python_;
+  EventSink sink_;  // constant after Open
+  UniqueFd wake_;   // eventfd that ends the I/O thread's wait
+
+  mutable absl::Mutex mutex_;
+  Slots slots_ ABSL_GUARDED_BY(mutex_);
+  std::unordered_map<std::string, Attempt> attempts_ ABSL_GUARDED_BY(mutex_);
+  std::unordered_map<std::string, Unclaimed> unclaimed_ ABSL_GUARDED_BY(mutex_);
+  // Events that come from here or were kept until claimed; the I/O thread hands them out.
+  std::deque<wire::Event> queued_ ABSL_GUARDED_BY(mutex_);
+  // Null while there is no supervisor. Replaced by the I/O thread only, which therefore reads from it without
+  // the lock.
+  std::unique_ptr<RunnerLink> link_ ABSL_GUARDED_BY(mutex_);
+  wire::Welcome welcome_ ABSL_GUARDED_BY(mutex_);
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+
+  std::unique_ptr<WorkDirs> work_dirs_;  // constant after Open
+  std::thread io_thread_;
+  std::thread warm_thread_;  // asks the Python interpreter about itself, and ends
+};
+
+}  // namespace penstock

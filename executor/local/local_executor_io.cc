@@ -1,0 +1,228 @@
+// The I/O thread of LocalExecutor: events of the supervisor, and what to do when it dies.
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "executor/local/launch.h"
+#include "executor/local/local_executor.h"
+#include "executor/posix/start_files.h"
+#include "executor/python/env_store.h"
+#include "spdlog/spdlog.h"
+
+namespace penstock {
+namespace {
+
+constexpr int kFirstRetryMs = 50;
+constexpr int kMaxRetryMs = 5'000;
+
+bool IsEnvKey(const std::string& text) {
+  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+}  // namespace
+
+void LocalExecutor::Run() {
+  int failures = 0;
+  std::vector<wire::Event> events;
+  while (true) {
+    RunnerLink* link = nullptr;
+    {
+      absl::MutexLock lock(&mutex_);
+      if (stopping_) {
+        return;
+      }
+      events.insert(events.end(), std::make_move_iterator(queued_.begin()),
+                    std::make_move_iterator(queued_.end()));
+      queued_.clear();
+      link = link_.get();
+    }
+    for (wire::Event& event : events) {
+      Handle(std::move(event));
+    }
+    events.clear();
+    if (link == nullptr) {
+      Reconnect(&failures);
+    } else if (WaitForInput(link) && !link->Read(&events)) {
+      spdlog::error("the supervisor of local tasks, process {}, is gone", link->runner_pid());
+      absl::MutexLock lock(&mutex_);
+      link_.reset();
+    }
+  }
+}
+
+// Waits for the supervisor or for Wake. True if the supervisor has something to say.
+bool LocalExecutor::WaitForInput(RunnerLink* link) {
+  pollfd waiting[2] = {{.fd = link->fd(), .events = POLLIN}, {.fd = wake_.get(), .events = POLLIN}};
+  {
+    absl::MutexLock lock(&mutex_);
+    link->Flush();
+    if (link->has_unsent()) {
+      waiting[0].events |= POLLOUT;
+    }
+  }
+  if (poll(waiting, 2, -1) <= 0) {
+    return false;
+  }
+  if (waiting[1].revents != 0) {
+    uint64_t count = 0;
+    [[maybe_unused]] const ssize_t n = read(wake_.get(), &count, sizeof(count));
+  }
+  return (waiting[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0;
+}
+
+void LocalExecutor::Reconnect(int* failures) {
+  RunnerSnapshot snapshot;
+  absl::StatusOr<std::unique_ptr<RunnerLink>> link =
+      RunnerLink::Connect(runner_dir_, options_.runner_path, options_.runner_idle_exit, &snapshot);
+  if (link.ok()) {
+    *failures = 0;
+    spdlog::info("the supervisor of local tasks is process {}", (*link)->runner_pid());
+    Adopt(*std::move(link), snapshot);
+    return;
+  }
+  if ((*failures)++ == 0) {
+    spdlog::error("{}", std::string(link.status().message()));
+  }
+  pollfd waiting = {.fd = wake_.get(), .events = POLLIN};
+  poll(&waiting, 1, std::min(kFirstRetryMs << std::min(*failures, 7), kMaxRetryMs));
+  uint64_t count = 0;
+  [[maybe_unused]] const ssize_t n = read(wake_.get(), &count, sizeof(count));
+}
+
+// Takes a new connection and brings together what we believe and what the supervisor knows.
+void LocalExecutor::Adopt(std::unique_ptr<RunnerLink> link, const RunnerSnapshot& snapshot) {
+  absl::MutexLock lock(&mutex_);
+  link_ = std::move(link);
+  welcome_ = snapshot.welcome;
+  std::unordered_map<std::string, const wire::Event*> known;
+  for (const wire::Event& event : snapshot.events) {
+    std::visit(
+        [&](const auto& message) {
+          if constexpr (requires { message.id; }) {
+            known[message.id] = &event;
+          }
+        },
+        event);
+  }
+  unclaimed_.clear();
+  for (const auto& [id, event] : known) {
+    if (attempts_.count(id) == 0) {
+      unclaimed_.emplace(id, *event);
+    } else {
+      queued_.push_back(*event);
+    }
+  }
+  for (auto& [id, attempt] : attempts_) {
+    if (attempt.phase != Phase::kSent && attempt.phase != Phase::kRunning) {
+      continue;
+    }
+    if (known.count(id) == 0 && attempt.phase == Phase::kRunning) {
+      QueueEnd(id, wire::Ending::kLost, "The supervisor that ran it died and left no record of it.");
+      continue;
+    }
+    if (known.count(id) == 0) {
+      link_->Send(attempt.frame);  // the supervisor died before it read this
+    }
+    if (attempt.cancel_requested) {
+      link_->Send(wire::CancelRequest{.id = id});
+    }
+  }
+}
+
+void LocalExecutor::Handle(wire::Event event) {
+  if (const auto* started = std::get_if<wire::Started>(&event)) {
+    HandleStarted(*started);
+  } else if (auto* finished = std::get_if<wire::Finished>(&event)) {
+    HandleFinished(std::move(*finished));
+  }
+}
+
+void LocalExecutor::HandleStarted(const wire::Started& started) {
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto it = attempts_.find(started.id);
+    if (it == attempts_.end()) {
+      unclaimed_.emplace(started.id, started);
+      return;
+    }
+    if (it->second.phase == Phase::kFinished) {
+      return;
+    }
+    it->second.phase = Phase::kRunning;
+    it->second.frame = {};
+  }
+  sink_(AttemptStarted{.attempt_id = started.id, .at = absl::FromUnixMicros(started.at_us)});
+}
+
+void LocalExecutor::HandleFinished(wire::Finished finished) {
+  OutputPlan outputs;
+  std::string log_path;
+  std::string work_dir;
+  absl::Duration timeout;
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto it = attempts_.find(finished.id);
+    if (it == attempts_.end()) {
+      std::string id = finished.id;
+      unclaimed_.insert_or_assign(std::move(id), std::move(finished));
+      return;
+    }
+    Attempt& attempt = it->second;
+    if (attempt.phase == Phase::kFinished) {
+      return;
+    }
+    attempt.phase = Phase::kFinished;
+    attempt.frame = {};
+    slots_.Release(attempt.charge);
+    outputs = std::move(attempt.outputs);
+    log_path = std::move(attempt.log_path);
+    work_dir = attempt.work_dir;
+    timeout = attempt.timeout;
+  }
+  AttemptFinished event = FinishedEvent(finished, timeout);
+  if (event.outcome == AttemptOutcome::kSucceeded) {
+    if (!outputs.empty()) {
+      event.outputs = ReadOutputs(outputs);
+    }
+  } else if (finished.ending != wire::Ending::kNotStarted && !log_path.empty()) {
+    event.log_tail = ReadLogTail(log_path);
+  }
+  if (finished.ending == wire::Ending::kExited && finished.exit_code == kStartFailedExit) {
+    const std::string why = ReadStartFile(work_dir, kStartErrorFile);
+    event.message = why.empty() ? event.message : why;
+  }
+  if (event.outcome == AttemptOutcome::kFailed) {
+    const std::string notes = ReadStartFile(work_dir, kInputNotesFile);
+    if (!notes.empty()) {
+      event.message += " " + notes;
+    }
+  }
+  NameEnvironment(work_dir, &event);
+  sink_(std::move(event));
+}
+
+// Of an attempt that began as penstock-env. The environment itself may be removed later.
+void LocalExecutor::NameEnvironment(const std::string& work_dir, AttemptFinished* event) const {
+  event->environment = ReadStartFile(work_dir, kEnvironmentFile);
+  EnvRecord record;
+  if (event->environment.empty() || !IsEnvKey(event->environment) ||
+      !EnvStore(options_.data_dir + "/envs").ReadRecord(event->environment, &record)) {
+    event->environment.clear();
+    return;
+  }
+  for (const std::string& package : record.packages) {
+    if (event->packages.size() + package.size() >= static_cast<size_t>(limits::kEnvPackagesBytes)) {
+      event->packages += "...\n";
+      break;
+    }
+    event->packages += package + "\n";
+  }
+}
+
+}  // namespace penstock

@@ -1,0 +1,58 @@
+// Starting user commands. Standard library only. Not thread-safe; for a small, single-threaded process.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+
+#include "executor/local/runner/wire.h"
+
+namespace penstock {
+
+// The absolute path of `request.argv[0]`: one without a slash is looked up in the request's PATH, a relative
+// one means the working directory. Empty, with a sentence in `error` that names the program, if it cannot be
+// run.
+std::string FindProgram(const wire::StartRequest& request, std::string* error);
+
+// Forks rather than to use vfork or posix_spawn: those hold up the caller until the child has got a processor
+// and come as far as exec, which on a busy machine halves how many commands a second can be started. The
+// price, copying the caller's page tables, is small as long as the caller is.
+class ChildStarter {
+ public:
+  ChildStarter();
+  ~ChildStarter();
+  ChildStarter(const ChildStarter&) = delete;
+  ChildStarter& operator=(const ChildStarter&) = delete;
+
+  // False if the constructor failed, errno is lost then.
+  bool valid() const { return failures_ != nullptr; }
+
+  // Starts `program` as `request.argv` in its own session and process group, in `request.work_dir`, with
+  // exactly `request.env`, no standard input, standard output and error to `output_fd`, and an empty signal
+  // mask. Returns the process id, which is the group's too, or -1 with errno. Whether the program itself
+  // could be run shows when the process has ended.
+  pid_t Start(const wire::StartRequest& request, const std::string& program, int output_fd);
+
+  // For a process that has ended with exit code kFailedExit: the sentence that says why its program was never
+  // run, if so.
+  std::optional<std::string> TakeFailure(pid_t pid, const std::string& program);
+
+  static constexpr int kFailedExit = 127;
+
+ private:
+  // What a child leaves in shared memory when it cannot become the program.
+  struct Failure {
+    pid_t pid;
+    int error;
+    bool in_work_dir;
+  };
+
+  [[noreturn]] void Become(const wire::StartRequest& request, const std::string& program, int output_fd);
+  Failure& FailureOf(pid_t pid) const;
+
+  int null_fd_ = -1;
+  Failure* failures_ = nullptr;
+};
+
+}  // namespace penstock

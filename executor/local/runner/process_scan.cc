@@ -1,0 +1,151 @@
+#include "executor/local/runner/process_scan.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <optional>
+#include <string_view>
+#include <unordered_set>
+
+#include "executor/local/runner/wire.h"
+#include "executor/posix/unique_fd.h"
+
+namespace penstock {
+namespace {
+
+constexpr int64_t kNanosPerSecond = 1'000'000'000;
+constexpr size_t kEnvironBytes = size_t{4} << 20;
+constexpr int kWaitRounds = 1000;
+constexpr int kWaitRoundMs = 2;
+
+std::string ReadFile(const std::string& path, size_t limit) {
+  const UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::string text;
+  char chunk[4096];
+  ssize_t n = 0;
+  while (file.valid() && text.size() < limit && (n = read(file.get(), chunk, sizeof(chunk))) > 0) {
+    text.append(chunk, n);
+  }
+  return text;
+}
+
+struct ProcessInfo {
+  char state = '?';
+  int64_t start_ns = 0;  // since boot, cut to clock ticks
+};
+
+std::optional<ProcessInfo> ReadProcess(pid_t pid) {
+  const std::string stat = ReadFile("/proc/" + std::to_string(pid) + "/stat", 4096);
+  const size_t name_end = stat.rfind(')');  // the name may hold anything, also spaces and parentheses
+  if (name_end == std::string::npos) {
+    return std::nullopt;
+  }
+  ProcessInfo info;
+  unsigned long long start_ticks = 0;
+  if (std::sscanf(stat.c_str() + name_end + 1,
+                  " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+                  &info.state, &start_ticks) != 2) {
+    return std::nullopt;
+  }
+  info.start_ns = static_cast<int64_t>(start_ticks) * (kNanosPerSecond / sysconf(_SC_CLK_TCK));
+  return info;
+}
+
+// The attempt in whose environment the process was started; empty if in none or not readable.
+std::string AttemptOf(pid_t pid) {
+  const std::string environ = ReadFile("/proc/" + std::to_string(pid) + "/environ", kEnvironBytes);
+  const std::string key = std::string(wire::kAttemptVariable) + "=";
+  for (size_t begin = 0; begin < environ.size();) {
+    const size_t end = std::min(environ.find('\0', begin), environ.size());
+    const std::string_view entry = std::string_view(environ).substr(begin, end - begin);
+    if (entry.substr(0, key.size()) == key) {
+      return std::string(entry.substr(key.size()));
+    }
+    begin = end + 1;
+  }
+  return "";
+}
+
+bool IsMainProcess(const LostProcess& lost, pid_t pid, const ProcessInfo& info) {
+  const int64_t tick_ns = kNanosPerSecond / sysconf(_SC_CLK_TCK);
+  return lost.pid == pid && info.start_ns + tick_ns >= lost.started_after_ns &&
+         info.start_ns <= lost.started_before_ns;
+}
+
+int KillOnce(const std::vector<LostProcess>& lost, const std::unordered_set<std::string>& ids) {
+  DIR* proc = opendir("/proc");
+  if (proc == nullptr) {
+    return 0;
+  }
+  int found = 0;
+  while (const dirent* entry = readdir(proc)) {
+    const pid_t pid = std::atoi(entry->d_name);
+    struct stat owner = {};
+    if (pid <= 1 || pid == getpid() || fstatat(dirfd(proc), entry->d_name, &owner, 0) != 0 ||
+        owner.st_uid != geteuid()) {
+      continue;
+    }
+    const std::optional<ProcessInfo> info = ReadProcess(pid);
+    if (!info.has_value() || info->state == 'Z' || info->state == 'X') {
+      continue;
+    }
+    for (const LostProcess& attempt : lost) {
+      if (IsMainProcess(attempt, pid, *info)) {
+        kill(-pid, SIGKILL);
+        ++found;
+      }
+    }
+    if (ids.count(AttemptOf(pid)) > 0) {
+      kill(pid, SIGKILL);
+      ++found;
+    }
+  }
+  closedir(proc);
+  return found;
+}
+
+}  // namespace
+
+int KillLost(const std::vector<LostProcess>& lost) {
+  if (lost.empty()) {
+    return 0;
+  }
+  std::unordered_set<std::string> ids;
+  for (const LostProcess& attempt : lost) {
+    ids.insert(attempt.attempt_id);
+  }
+  const int first = KillOnce(lost, ids);
+  for (int found = first, round = 0; found > 0 && round < kWaitRounds; ++round) {
+    poll(nullptr, 0, kWaitRoundMs);
+    found = KillOnce(lost, ids);
+  }
+  return first;
+}
+
+void KillStrays(const std::function<bool(pid_t)>& is_ours,
+                const std::function<bool(const std::string&)>& runs) {
+  static const std::string* const path =
+      new std::string("/proc/self/task/" + std::to_string(getpid()) + "/children");
+  const std::string children = ReadFile(*path, size_t{1} << 20);
+  const char* cursor = children.c_str();
+  char* end = nullptr;
+  for (pid_t pid = std::strtol(cursor, &end, 10); end != cursor; pid = std::strtol(cursor, &end, 10)) {
+    cursor = end;
+    if (is_ours(pid)) {
+      continue;
+    }
+    const std::string attempt = AttemptOf(pid);
+    if (!attempt.empty() && !runs(attempt)) {
+      kill(pid, SIGKILL);
+    }
+  }
+}
+
+}  // namespace penstock

@@ -1,0 +1,80 @@
+#include "executor/local/task_environment.h"
+
+#include <stdlib.h>
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
+#include "executor/local/runner/wire.h"
+
+namespace penstock {
+namespace {
+
+constexpr const char* kInherited[] = {"PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ"};
+constexpr char kDefaultPath[] = "/usr/local/bin:/usr/bin:/bin";
+
+std::string* Find(TaskEnvironment::Variables& variables, absl::string_view name) {
+  const auto it =
+      std::find_if(variables.begin(), variables.end(), [&](const auto& v) { return v.first == name; });
+  return it == variables.end() ? nullptr : &it->second;
+}
+
+void Set(TaskEnvironment::Variables& variables, absl::string_view name, absl::string_view value) {
+  std::string* old = Find(variables, name);
+  if (old != nullptr) {
+    old->assign(value.data(), value.size());
+  } else {
+    variables.emplace_back(name, value);
+  }
+}
+
+}  // namespace
+
+TaskEnvironment::TaskEnvironment(const Variables& base_env) {
+  base_ = {{"PATH", kDefaultPath}, {"HOME", "/"}, {"LANG", "C.UTF-8"}};
+  for (const char* name : kInherited) {
+    const char* value = getenv(name);
+    if (value != nullptr && *value != '\0') {
+      Set(base_, name, value);
+    }
+  }
+  for (const auto& [name, value] : base_env) {
+    Set(base_, name, value);
+  }
+  search_path_ = *Find(base_, "PATH");
+}
+
+std::vector<std::string> TaskEnvironment::For(const LaunchSpec& spec,
+                                              const PythonEnvironments::Choice& python) const {
+  Variables variables = base_;
+  Set(variables, "TMPDIR", spec.work_dir);
+  Set(variables, "PENSTOCK_RUN_ID", spec.run_id);
+  Set(variables, "PENSTOCK_TASK_ID", spec.task_id);
+  Set(variables, "PENSTOCK_TASK_NAME", spec.task_name);
+  Set(variables, "PENSTOCK_ATTEMPT", absl::StrCat(spec.attempt_number));
+  Set(variables, "KFP_POD_NAME", spec.attempt_id);
+  Set(variables, "KFP_POD_UID", spec.attempt_id);
+  Set(variables, "KFP_RETRY_INDEX", absl::StrCat(spec.attempt_number - 1));
+  for (const auto& [name, value] : spec.env) {
+    Set(variables, name, value);
+  }
+  for (const auto& [name, value] : python.env) {
+    Set(variables, name, value);
+  }
+  if (!python.path_prefix.empty()) {
+    std::string* path = Find(variables, "PATH");
+    *path = absl::StrCat(absl::StrJoin(python.path_prefix, ":"), ":", *path);
+  }
+  Set(variables, absl::string_view(wire::kAttemptVariable.data(), wire::kAttemptVariable.size()),
+      spec.attempt_id);
+  std::vector<std::string> out;
+  out.reserve(variables.size());
+  for (const auto& [name, value] : variables) {
+    out.push_back(absl::StrCat(name, "=", value));
+  }
+  return out;
+}
+
+}  // namespace penstock

@@ -1,0 +1,36 @@
+// The environment variables of a task: nothing of the server's own but what every program needs, so that no
+// secret of the server reaches a task.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "executor/executor.h"
+#include "executor/python/python_env.h"
+
+namespace penstock {
+
+// Thread-safe: constant after construction.
+class TaskEnvironment {
+ public:
+  using Variables = std::vector<std::pair<std::string, std::string>>;
+
+  // Takes PATH, HOME, USER, LOGNAME, LANG, LC_ALL and TZ from the process's environment; `base_env` adds and
+  // overrides.
+  explicit TaskEnvironment(const Variables& base_env);
+
+  // NAME=value for each variable, names unique. From weak to strong: this object's, then the attempt's
+  // description (TMPDIR, KFP_POD_NAME, KFP_RETRY_INDEX ...), then LaunchSpec::env, then `python` (in front of
+  // PATH), and the attempt's id under wire::kAttemptVariable, by which the supervisor finds the attempt's
+  // processes.
+  std::vector<std::string> For(const LaunchSpec& spec, const PythonEnvironments::Choice& python) const;
+
+  const std::string& search_path() const { return search_path_; }
+
+ private:
+  Variables base_;
+  std::string search_path_;
+};
+
+}  // namespace penstock

@@ -1,0 +1,330 @@
+#include "executor/python/python_env.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <iterator>
+#include <optional>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "common/sha256.h"
+#include "common/status_macros.h"
+#include "executor/posix/capture.h"
+#include "executor/posix/files.h"
+#include "executor/python/env_request.h"
+#include "nlohmann/json.hpp"
+
+namespace penstock {
+namespace {
+
+constexpr absl::Duration kProbePatience = absl::Seconds(30);
+
+constexpr char kProbe[] = R"(
+import hashlib, importlib.util, json, os, site, sys, sysconfig
+try:
+    from importlib.metadata import version
+    kfp = version('kfp')
+except Exception:
+    kfp = ''
+base = getattr(sys, '_base_executable', '') or sys.executable
+sites = [p for p in site.getsitepackages() if os.path.isdir(p)]
+kept = ('.dist-info', '.egg-info', '.egg-link', '.pth')
+names = sorted(n for p in sites for n in os.listdir(p) if n.endswith(kept))
+identity = json.dumps([sys.version, sysconfig.get_platform(), base, sites, names])
+marker = os.path.join(sysconfig.get_path('stdlib'), 'EXTERNALLY-MANAGED')
+print(json.dumps({
+    'version': '%d.%d' % sys.version_info[:2],
+    'executable': base,
+    'bin_dir': os.path.dirname(sys.executable),
+    'site_dirs': sites,
+    'fingerprint': hashlib.sha256(identity.encode('utf-8', 'surrogateescape')).hexdigest(),
+    'kfp_version': kfp,
+    'has_pip': importlib.util.find_spec('pip') is not None,
+    'externally_managed': sys.prefix == sys.base_prefix and os.path.exists(marker),
+}))
+)";
+
+// Variables that pip and what it runs obey, and that leave its packages shareable.
+constexpr absl::string_view kPipVariables[] = {
+    "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST",      "PIP_NO_INDEX",  "PIP_FIND_LINKS",
+    "PIP_PRE",       "PIP_PREFER_BINARY",   "PIP_ONLY_BINARY",       "PIP_NO_BINARY", "PIP_CONFIG_FILE",
+    "PIP_NO_DEPS",   "PIP_USE_PEP517",      "PIP_NO_BUILD_ISOLATION"};
+constexpr absl::string_view kCompilerVariables[] = {"CC",       "CXX",     "CFLAGS",     "CXXFLAGS",
+                                                    "CPPFLAGS", "LDFLAGS", "CMAKE_ARGS", "MAKEFLAGS"};
+// These change how pip works, not what it installs.
+constexpr absl::string_view kIdlePipVariables[] = {"PIP_TIMEOUT",
+                                                   "PIP_DEFAULT_TIMEOUT",
+                                                   "PIP_RETRIES",
+                                                   "PIP_PROXY",
+                                                   "PIP_CERT",
+                                                   "PIP_CLIENT_CERT",
+                                                   "PIP_CACHE_DIR",
+                                                   "PIP_NO_CACHE_DIR",
+                                                   "PIP_QUIET",
+                                                   "PIP_VERBOSE",
+                                                   "PIP_NO_INPUT",
+                                                   "PIP_ROOT_USER_ACTION",
+                                                   "PIP_PROGRESS_BAR",
+                                                   "PIP_NO_COLOR",
+                                                   "PIP_DISABLE_PIP_VERSION_CHECK",
+                                                   "PIP_NO_WARN_SCRIPT_LOCATION"};
+
+bool IsOneOf(absl::string_view word, absl::Span<const absl::string_view> words) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+// Whether pip, with these variables, installs where it is told to and nothing else.
+bool AreShareable(const std::vector<std::pair<std::string, std::string>>& variables) {
+  return std::all_of(variables.begin(), variables.end(), [](const auto& variable) {
+    return !absl::StartsWith(variable.first, "PIP_") || IsOneOf(variable.first, kPipVariables) ||
+           IsOneOf(variable.first, kIdlePipVariables);
+  });
+}
+
+std::string FindOnPath(absl::string_view name, absl::string_view search_path) {
+  for (const absl::string_view directory : absl::StrSplit(search_path, ':', absl::SkipEmpty())) {
+    std::string candidate = absl::StrCat(directory, "/", name);
+    if (access(candidate.c_str(), X_OK) == 0) {
+      return candidate;
+    }
+  }
+  return "";
+}
+
+absl::StatusOr<BasePython> Probe(const std::string& python, const std::string& search_path) {
+  const char* home = getenv("HOME");
+  const std::vector<std::string> env = {absl::StrCat("PATH=", search_path),
+                                        absl::StrCat("HOME=", home != nullptr ? home : "/")};
+  absl::StatusOr<Captured> run = RunCaptured({python, "-c", kProbe}, env, STDOUT_FILENO, kProbePatience);
+  RETURN_IF_ERROR(run.status());
+  const nlohmann::json answer = nlohmann::json::parse(run->text, nullptr, /*allow_exceptions=*/false);
+  if (run->exit_code != 0 || !answer.is_object()) {
+    return absl::UnavailableError(absl::StrCat("the Python interpreter ", python, " does not work"));
+  }
+  BasePython base;
+  base.version = answer.value("version", "");
+  base.executable = answer.value("executable", "");
+  base.bin_dir = answer.value("bin_dir", "");
+  base.site_dirs = answer.value("site_dirs", std::vector<std::string>());
+  base.kfp_version = answer.value("kfp_version", "");
+  base.fingerprint = answer.value("fingerprint", "");
+  base.has_pip = answer.value("has_pip", false);
+  base.externally_managed = answer.value("externally_managed", false);
+  return base;
+}
+
+// "3.11" for `python_version<"3.9"`-like markers; only what KFP itself writes is understood.
+bool MarkerExcludes(absl::string_view requirement, const BasePython& base) {
+  return absl::EndsWith(absl::StripAsciiWhitespace(requirement), "python_version<\"3.9\"") &&
+         base.version != "3.8" && base.version != "3.7" && base.version != "3.6";
+}
+
+bool HasInBase(absl::string_view requirement, const BasePython& base) {
+  return (!base.kfp_version.empty() && requirement == absl::StrCat("kfp==", base.kfp_version)) ||
+         MarkerExcludes(requirement, base);
+}
+
+// Times of change of the interpreter and its packages.
+std::string Changes(const std::string& python, const std::vector<std::string>& site_dirs) {
+  std::string times = python;
+  for (const std::string& path : site_dirs) {
+    struct stat info = {};
+    if (stat(path.c_str(), &info) == 0) {
+      absl::StrAppend(&times, "\n", path, " ", info.st_mtim.tv_sec, ".", info.st_mtim.tv_nsec);
+    }
+  }
+  return times;
+}
+
+// An environment of the attempt's own. `below` may be empty.
+absl::Status MakeOverlay(const BasePython& base, const std::string& directory) {
+  std::string error;
+  return MakeVenv(base, /*below=*/"", directory, &error) ? absl::OkStatus() : absl::UnavailableError(error);
+}
+
+// What a bootstrap that makes a virtual environment leaves to its command besides.
+void AddVenvVariables(PythonEnvironments::Choice* choice) {
+  choice->env.emplace_back("PIP_DISABLE_PIP_VERSION_CHECK", "1");
+}
+
+// Without the user and password of a URL.
+std::string Redacted(const std::string& requirement) {
+  const size_t scheme = requirement.find("://");
+  const size_t host = requirement.find('@', scheme);
+  if (scheme == std::string::npos || host == std::string::npos || requirement.find('/', scheme + 3) < host) {
+    return requirement;
+  }
+  return absl::StrCat(absl::string_view(requirement).substr(0, scheme + 3), "***",
+                      absl::string_view(requirement).substr(host));
+}
+
+void AddSized(absl::string_view text, std::string* out) { absl::StrAppend(out, text.size(), ":", text); }
+
+}  // namespace
+
+bool IsSatisfied(const PipUse& use, const BasePython& base) {
+  if (!use.installs) {
+    return true;
+  }
+  if (use.unclear || use.makes_venv || base.externally_managed || !base.has_pip || base.kfp_version.empty()) {
+    return false;
+  }
+  return std::all_of(use.requirements.begin(), use.requirements.end(), [&](const std::string& requirement) {
+    return requirement == absl::StrCat("kfp==", base.kfp_version) || MarkerExcludes(requirement, base);
+  });
+}
+
+std::vector<PipInstall> MissingIn(const BasePython& base, std::vector<PipInstall> installs) {
+  for (PipInstall& install : installs) {
+    if (!install.is_shareable) {
+      continue;  // what its options want of the rest is not known
+    }
+    std::vector<std::string>& words = install.requirements;
+    words.erase(std::remove_if(words.begin(), words.end(),
+                               [&](const std::string& word) { return HasInBase(word, base); }),
+                words.end());
+  }
+  installs.erase(std::remove_if(installs.begin(), installs.end(),
+                                [](const PipInstall& install) {
+                                  return install.is_shareable && install.requirements.empty();
+                                }),
+                 installs.end());
+  return installs;
+}
+
+std::string EnvKey(const BasePython& base, const std::vector<PipInstall>& installs,
+                   const std::vector<std::pair<std::string, std::string>>& variables) {
+  std::string text = "penstock environment 1";
+  for (const absl::string_view part : {absl::string_view(base.executable), absl::string_view(base.version),
+                                       absl::string_view(base.fingerprint)}) {
+    AddSized(part, &text);
+  }
+  for (const PipInstall& install : installs) {
+    std::vector<std::string> requirements = install.requirements;
+    std::sort(requirements.begin(), requirements.end());
+    requirements.erase(std::unique(requirements.begin(), requirements.end()), requirements.end());
+    for (const absl::Span<const std::string> words :
+         {absl::Span<const std::string>(install.options), absl::Span<const std::string>(requirements)}) {
+      absl::StrAppend(&text, words.size(), "#");
+      for (const std::string& word : words) {
+        AddSized(word, &text);
+      }
+    }
+  }
+  std::vector<std::pair<std::string, std::string>> sorted = variables;
+  std::sort(sorted.begin(), sorted.end());
+  for (const auto& [name, value] : sorted) {
+    if (IsOneOf(name, kPipVariables) || IsOneOf(name, kCompilerVariables)) {
+      AddSized(name, &text);
+      AddSized(value, &text);
+    }
+  }
+  return Sha256Hex(text);
+}
+
+PythonEnvironments::PythonEnvironments(Options options) : options_(std::move(options)) {}
+
+absl::StatusOr<BasePython> PythonEnvironments::Base() {
+  const std::string python =
+      options_.python.empty() ? FindOnPath("python3", options_.search_path) : options_.python;
+  if (python.empty()) {
+    return absl::NotFoundError("there is no python3 on PATH");
+  }
+  absl::MutexLock lock(&mutex_);
+  if (seen_.empty() || seen_ != Changes(python, base_.site_dirs)) {
+    ASSIGN_OR_RETURN(base_, Probe(python, options_.search_path));
+    seen_ = Changes(python, base_.site_dirs);
+  }
+  return base_;
+}
+
+void PythonEnvironments::Warm() {
+  if (!options_.python.empty()) {
+    Base().IgnoreError();  // who needs it asks again, and says what is wrong
+  }
+}
+
+absl::StatusOr<PythonEnvironments::Choice> PythonEnvironments::Choose(const LaunchSpec& spec) {
+  Choice choice;
+  choice.argv = spec.argv;
+  if (!options_.python.empty()) {
+    choice.path_prefix.emplace_back(ParentOf(options_.python));
+  }
+  const PipUse use = FindPipUse(spec.argv);
+  if (!use.installs) {
+    return choice;
+  }
+  const absl::StatusOr<BasePython> base = Base();
+  if (absl::IsNotFound(base.status())) {
+    return choice;  // the command will say so itself
+  }
+  RETURN_IF_ERROR(base.status());
+  const std::optional<Bootstrap> bootstrap = ReadBootstrap(spec.argv);
+  const std::vector<PipInstall> missing =
+      bootstrap ? MissingIn(*base, bootstrap->installs) : std::vector<PipInstall>();
+  const bool is_shareable =
+      AreShareable(spec.env) && std::all_of(missing.begin(), missing.end(),
+                                            [](const PipInstall& install) { return install.is_shareable; });
+  if (bootstrap && missing.empty() && !bootstrap->makes_venv) {
+    choice.argv = bootstrap->command;
+    choice.path_prefix = {base->bin_dir};
+    return choice;
+  }
+  if (!bootstrap && IsSatisfied(use, *base)) {
+    return choice;
+  }
+  const std::string overlay = spec.work_dir + "/venv";
+  choice.path_prefix = {overlay + "/bin", base->bin_dir};
+  choice.env.emplace_back("VIRTUAL_ENV", overlay);
+  if (bootstrap && is_shareable && !missing.empty()) {
+    Share(spec, *bootstrap, *base, missing, &choice);
+    return choice;
+  }
+  RETURN_IF_ERROR(MakeOverlay(*base, overlay));
+  if (bootstrap && missing.empty()) {
+    choice.argv = bootstrap->command;
+    AddVenvVariables(&choice);
+  } else if (use.makes_venv) {
+    // A virtual environment made by the command sees neither the overlay nor its base otherwise.
+    choice.env.emplace_back(
+        "PYTHONPATH", absl::StrCat(SitePackagesOf(*base, overlay), ":", absl::StrJoin(base->site_dirs, ":")));
+  }
+  return choice;
+}
+
+// The attempt begins as penstock-env.
+void PythonEnvironments::Share(const LaunchSpec& spec, const Bootstrap& bootstrap, const BasePython& base,
+                               const std::vector<PipInstall>& missing, Choice* choice) const {
+  EnvRequest request;
+  request.envs_dir = options_.envs_dir;
+  request.key = EnvKey(base, missing, spec.env);
+  request.limit_bytes = options_.envs_bytes;
+  request.base = base;
+  request.overlay = spec.work_dir + "/venv";
+  for (const PipInstall& install : missing) {
+    std::vector<std::string> words = install.options;
+    words.insert(words.end(), install.requirements.begin(), install.requirements.end());
+    request.installs.push_back(std::move(words));
+    std::transform(install.requirements.begin(), install.requirements.end(),
+                   std::back_inserter(request.requirements), Redacted);
+  }
+  request.command = bootstrap.command;
+  choice->argv = ToArguments(request);
+  choice->argv.insert(choice->argv.begin(), options_.env_program);
+  // Programs of the packages lie in the shared environment.
+  choice->path_prefix.insert(choice->path_prefix.begin() + 1,
+                             absl::StrCat(options_.envs_dir, "/", request.key, "/bin"));
+  if (bootstrap.makes_venv) {
+    AddVenvVariables(choice);
+  }
+}
+
+}  // namespace penstock

@@ -1,0 +1,85 @@
+// Which Python an attempt runs on, and what it starts as, so that KFP's Python components work unmodified and
+// fast. Their command is a bootstrap (bootstrap.h) that installs packages with pip and then runs `python3 -m
+// kfp.dsl.executor_main`.
+//
+//   it asks for nothing that the base interpreter lacks   the command after the bootstrap, on the base: no
+//   pip it asks for packages                                  penstock-env, which builds the shared
+//   environment of these
+//                                                         packages if nobody has yet, then the command after
+//                                                         the bootstrap on an environment of the attempt's
+//                                                         own over it
+//   it asks for what is not shareable, or pip is used     the command as it is, on an environment of the
+//   attempt's in a way that is not a bootstrap                      own over the base: what pip installs
+//   lands there
+//
+// The base interpreter (typically a virtual environment that has kfp) goes first on PATH in any case.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/types/span.h"
+#include "executor/executor.h"
+#include "executor/python/bootstrap.h"
+#include "executor/python/venv.h"
+
+namespace penstock {
+
+// Whether the pip commands find all they ask for in `base`, so that they change nothing. When in doubt, no.
+// Pure.
+bool IsSatisfied(const PipUse& use, const BasePython& base);
+
+// `installs` without what `base` has: empty if it has everything. Pure.
+std::vector<PipInstall> MissingIn(const BasePython& base, std::vector<PipInstall> installs);
+
+// The key of the shared environment of these packages: SHA-256, in hexadecimal digits, of the base with all
+// that is installed in it, the options, the requirements in any order, and the variables of the task that pip
+// obeys. Pure.
+std::string EnvKey(const BasePython& base, const std::vector<PipInstall>& installs,
+                   const std::vector<std::pair<std::string, std::string>>& variables);
+
+// Thread-safe.
+class PythonEnvironments {
+ public:
+  struct Options {
+    std::string python;  // absolute path of the base interpreter; empty: the first python3 on `search_path`
+    std::string search_path;  // as PATH
+    std::string envs_dir;     // of shared environments, absolute
+    std::string env_program;  // absolute path of penstock-env
+    int64_t envs_bytes = 0;   // shared environments are kept up to this size
+  };
+
+  explicit PythonEnvironments(Options options);
+
+  struct Choice {
+    std::vector<std::string> argv;                         // what the attempt starts as
+    std::vector<std::string> path_prefix;                  // directories for the front of PATH, in order
+    std::vector<std::pair<std::string, std::string>> env;  // further variables
+  };
+
+  // Chooses for `spec`, whose work directory exists, and makes an environment there if one is needed now.
+  // Asks the base interpreter about itself when the first attempt uses pip, and again when the base has
+  // changed. UNAVAILABLE if it does not answer; an error of the file system if an environment cannot be made.
+  absl::StatusOr<Choice> Choose(const LaunchSpec& spec);
+
+  // Asks the base interpreter now, if one was named, so that the first attempt need not wait for its answer.
+  void Warm();
+
+ private:
+  absl::StatusOr<BasePython> Base();
+  void Share(const LaunchSpec& spec, const Bootstrap& bootstrap, const BasePython& base,
+             const std::vector<PipInstall>& missing, Choice* choice) const;
+
+  const Options options_;
+  absl::Mutex mutex_;
+  std::string seen_
+      ABSL_GUARDED_BY(mutex_);  // what Changes said of the base when it was asked; empty: never asked
+  BasePython base_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace penstock

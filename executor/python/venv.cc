@@ -1,0 +1,121 @@
+#include "executor/python/venv.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <string_view>
+#include <system_error>
+
+namespace penstock {
+namespace {
+
+namespace fs = std::filesystem;
+
+// What a virtual environment has of its own, whatever lies below it.
+constexpr std::array<std::string_view, 3> kOwnEntries = {"bin", "lib", "lib64"};
+
+bool Fail(const std::string& what, const std::string& path, std::string* error) {
+  *error = "cannot " + what + " " + path + ": " + std::strerror(errno);
+  return false;
+}
+
+bool WriteFile(const std::string& path, const std::string& content, std::string* error) {
+  std::FILE* file = std::fopen(path.c_str(), "we");
+  if (file == nullptr) {
+    return Fail("write", path, error);
+  }
+  const bool written = std::fwrite(content.data(), 1, content.size(), file) == content.size();
+  return (std::fclose(file) == 0 && written) || Fail("write", path, error);
+}
+
+bool Link(const std::string& target, const std::string& path, std::string* error) {
+  return symlink(target.c_str(), path.c_str()) == 0 || Fail("make the link", path, error);
+}
+
+// The expression that is `path` in Python, whatever bytes it has.
+std::string PythonPath(const std::string& path) {
+  std::string text = "os.fsdecode(b\"";
+  for (const char c : path) {
+    const unsigned char byte = static_cast<unsigned char>(c);
+    if (byte < 0x80 && (std::isalnum(byte) != 0 || std::strchr("/._-+", c) != nullptr)) {
+      text.push_back(c);
+    } else {
+      char escaped[8];
+      std::snprintf(escaped, sizeof(escaped), "\\x%02x", byte);
+      text += escaped;
+    }
+  }
+  return text + "\")";
+}
+
+std::string ParentOf(const std::string& path) { return path.substr(0, path.rfind('/')); }
+
+// The base's pip program would install into the base.
+bool MakePip(const std::string& bin, std::string* error) {
+  const std::string pip = bin + "/pip";
+  if (!WriteFile(pip, "#!/bin/sh\nexec \"${0%/*}/python3\" -m pip \"$@\"\n", error)) {
+    return false;
+  }
+  if (chmod(pip.c_str(), 0755) != 0) {
+    return Fail("make executable", pip, error);
+  }
+  return Link("pip", bin + "/pip3", error);
+}
+
+// Directories of data, such as share/, that programs look for in their own environment.
+bool LinkData(const std::string& below, const std::string& venv, std::string* error) {
+  std::error_code failure;
+  for (const fs::directory_entry& entry : fs::directory_iterator(below, failure)) {
+    const std::string name = entry.path().filename();
+    const bool own = std::find(kOwnEntries.begin(), kOwnEntries.end(), name) != kOwnEntries.end();
+    if (!own && entry.is_directory(failure) && !Link(entry.path(), venv + "/" + name, error)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+std::string SitePackagesOf(const BasePython& base, const std::string& venv) {
+  return venv + "/lib/python" + base.version + "/site-packages";
+}
+
+bool MakeVenv(const BasePython& base, const std::string& below, const std::string& venv, std::string* error) {
+  const std::string bin = venv + "/bin";
+  const std::string site_packages = SitePackagesOf(base, venv);
+  for (const std::string& directory : {bin, site_packages}) {
+    std::error_code failure;
+    fs::create_directories(directory, failure);
+    if (failure) {
+      *error = "cannot make the directory " + directory + ": " + failure.message();
+      return false;
+    }
+  }
+  // addsitedir rather than the bare path: the .pth files in there count too.
+  std::string pth = "import os, site";
+  const std::vector<std::string> under_below = {
+      SitePackagesOf(base, below)};  // whose own file names the base
+  for (const std::string& site : below.empty() ? base.site_dirs : under_below) {
+    pth += "; site.addsitedir(" + PythonPath(site) + ")";
+  }
+  return Link("lib", venv + "/lib64", error) && Link(base.executable, bin + "/python3", error) &&
+         Link("python3", bin + "/python", error) &&
+         WriteFile(venv + "/pyvenv.cfg",
+                   "home = " + ParentOf(base.executable) +
+                       "\ninclude-system-site-packages = false\nversion = " + base.version + "\n",
+                   error) &&
+         WriteFile(site_packages + "/_base.pth", pth + "\n", error) &&
+         (below.empty() || LinkData(below, venv, error)) &&
+         // Without pip in the base a command brings its own with ensurepip.
+         (!(base.has_pip || !below.empty()) || MakePip(bin, error));
+}
+
+}  // namespace penstock
