@@ -8,6 +8,8 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/penstock/penstock/gateway/limits"
 )
 
 // guardBrowsers keeps web pages of strangers from using the API through the browser of someone who can reach it: a run
@@ -17,7 +19,7 @@ func (g *gateway) guardBrowsers(next http.Handler) http.Handler {
 		switch {
 		case g.checksHosts() && !g.hostAllowed(r.Host):
 			writeStatus(w, r, http.StatusForbidden, status.New(codes.PermissionDenied,
-				"The Host header "+shortened(r.Host)+" is not allowed here. "+
+				"The Host header "+limits.Shortened(r.Host)+" is not allowed here. "+
 					"If it is a name of this machine or of a proxy, start the gateway with --allowed_hosts."))
 		case g.crossSite(r):
 			writeStatus(w, r, http.StatusForbidden, status.New(codes.PermissionDenied,

@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/penstock/penstock/gateway/limits"
 )
 
 // config is constant after parseConfig.
@@ -57,8 +59,8 @@ func parseConfig(args []string, getenv func(string) string, out io.Writer) (*con
 		"gRPC `address` of the Penstock server: host:port or unix:/path/to/socket")
 	fs.BoolVar(&cfg.exitOnStdinEOF, "exit_on_stdin_eof", false,
 		"stop when standard input closes, as it does when the parent process ends")
-	fs.Int64Var(&cfg.maxUploadBytes, "max_upload_bytes", defaultMaxUploadBytes, "largest pipeline package, in `bytes`")
-	fs.DurationVar(&cfg.shutdownGrace, "shutdown_grace", defaultShutdownGrace,
+	fs.Int64Var(&cfg.maxUploadBytes, "max_upload_bytes", limits.DefaultMaxUploadBytes, "largest pipeline package, in `bytes`")
+	fs.DurationVar(&cfg.shutdownGrace, "shutdown_grace", limits.DefaultShutdownGrace,
 		"`time` that requests have to finish when the gateway stops")
 	fs.StringVar(&cfg.logFormat, "log_format", "text", "`format` of the log on standard error: text or json")
 	fs.StringVar(&cfg.logLevel, "log_level", "info", "lowest `level` to log: trace, debug (every request), info, warn, error or off")
@@ -119,8 +121,8 @@ func (c *config) validate() error {
 	if c.server == "" {
 		return fmt.Errorf("--server must not be empty")
 	}
-	if c.maxUploadBytes < 1 || c.maxUploadBytes > largestMaxUploadBytes {
-		return fmt.Errorf("--max_upload_bytes must be from 1 to %d, not %d", largestMaxUploadBytes, c.maxUploadBytes)
+	if c.maxUploadBytes < 1 || c.maxUploadBytes > limits.LargestMaxUploadBytes {
+		return fmt.Errorf("--max_upload_bytes must be from 1 to %d, not %d", limits.LargestMaxUploadBytes, c.maxUploadBytes)
 	}
 	if c.shutdownGrace < 0 {
 		return fmt.Errorf("--shutdown_grace must not be negative")

@@ -14,6 +14,8 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
+
+	"github.com/penstock/penstock/gateway/limits"
 )
 
 // dialServer returns at once; the connection is made, and made again, in the background.
@@ -24,16 +26,16 @@ func dialServer(cfg *config) (*grpc.ClientConn, error) {
 		grpc.WithDisableServiceConfig(),
 		grpc.WithUserAgent("penstock-gateway/"+version),
 		// Windows of a fixed size: finding a better one would cost a ping with nearly every answer.
-		grpc.WithStaticStreamWindowSize(streamWindowBytes),
-		grpc.WithStaticConnWindowSize(connectionWindowBytes),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxRPCMessageBytes)),
+		grpc.WithStaticStreamWindowSize(limits.StreamWindowBytes),
+		grpc.WithStaticConnWindowSize(limits.ConnectionWindowBytes),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(limits.MaxRPCMessageBytes)),
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff: backoff.Config{
-				BaseDelay: reconnectDelayShortest, Multiplier: 1.6, Jitter: 0.2, MaxDelay: reconnectDelayLongest,
+				BaseDelay: limits.ReconnectDelayShortest, Multiplier: 1.6, Jitter: 0.2, MaxDelay: limits.ReconnectDelayLongest,
 			},
-			MinConnectTimeout: connectTimeout,
+			MinConnectTimeout: limits.ConnectTimeout,
 		}),
-		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: keepaliveInterval, Timeout: keepaliveTimeout}),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: limits.KeepaliveInterval, Timeout: limits.KeepaliveTimeout}),
 		grpc.WithUnaryInterceptor(callUnary),
 		grpc.WithStreamInterceptor(openStream),
 	)
@@ -45,7 +47,7 @@ func callUnary(ctx context.Context, method string, request, reply any, conn *grp
 	if err := checkNesting(request); err != nil {
 		return err
 	}
-	return explainUnavailable(conn, within(ctx, unaryTimeout, func(ctx context.Context) error {
+	return explainUnavailable(conn, within(ctx, limits.UnaryTimeout, func(ctx context.Context) error {
 		return invoke(ctx, method, request, reply, conn, options...)
 	}))
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/penstock/penstock/gateway/gen/kfp"
 	"github.com/penstock/penstock/gateway/gen/penstock"
+	"github.com/penstock/penstock/gateway/limits"
 )
 
 // fakeServer stands for the Penstock server. It keeps each request with its metadata, and answers with what a test puts
@@ -102,7 +103,7 @@ func (f *fakeServer) startAt(t *testing.T, path string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := grpc.NewServer(grpc.UnaryInterceptor(f.intercept), grpc.MaxRecvMsgSize(maxRPCMessageBytes))
+	server := grpc.NewServer(grpc.UnaryInterceptor(f.intercept), grpc.MaxRecvMsgSize(limits.MaxRPCMessageBytes))
 	kfp.RegisterExperimentServiceServer(server, f)
 	kfp.RegisterPipelineServiceServer(server, f)
 	kfp.RegisterRunServiceServer(server, f)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/penstock/penstock/gateway/gen/kfp"
 	"github.com/penstock/penstock/gateway/gen/penstock"
+	"github.com/penstock/penstock/gateway/limits"
 )
 
 // gateway translates HTTP requests into calls of the server. Constant after newGateway; safe for concurrent use.
@@ -56,9 +57,9 @@ func newGateway(stopping context.Context, cfg *config, log *slog.Logger, address
 		artifacts:   penstock.NewArtifactContentServiceClient(conn),
 		exposed:     penstock.NewMetricsExpositionServiceClient(conn),
 		metrics:     newGatewayMetrics(),
-		requests:    make(slots, maxRequests),
-		streams:     make(slots, maxStreams),
-		largeBodies: make(slots, maxLargeBodies),
+		requests:    make(slots, limits.MaxRequests),
+		streams:     make(slots, limits.MaxStreams),
+		largeBodies: make(slots, limits.MaxLargeBodies),
 	}
 	mux, err := g.newRPCMux(conn)
 	if err != nil {
@@ -121,7 +122,7 @@ func noteRoute(next runtime.HandlerFunc) runtime.HandlerFunc {
 // bounded limits the body of an RPC.
 func bounded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if failed := boundBody(w, r, maxJSONBodyBytes); failed != nil {
+		if failed := boundBody(w, r, limits.MaxJSONBodyBytes); failed != nil {
 			handleRPCError(r.Context(), nil, nil, w, r, failed.status())
 			return
 		}

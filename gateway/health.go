@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"google.golang.org/protobuf/types/known/emptypb"
+
+	"github.com/penstock/penstock/gateway/limits"
 )
 
 type healthReply struct {
@@ -18,7 +20,7 @@ type healthReply struct {
 
 // serveHealth tells whether the server, not just the gateway, can work.
 func (g *gateway) serveHealth(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(g.withMetadata(r.Context(), r), healthTimeout)
+	ctx, cancel := context.WithTimeout(g.withMetadata(r.Context(), r), limits.HealthTimeout)
 	defer cancel()
 	health, err := g.health.GetHealthz(ctx, &emptypb.Empty{})
 	if err != nil {

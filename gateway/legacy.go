@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/penstock/penstock/gateway/gen/kfp"
+	"github.com/penstock/penstock/gateway/limits"
 )
 
 const legacyPrefix = "/apis/v1beta1/"
@@ -236,7 +237,7 @@ func (g *gateway) legacyVersions(ctx context.Context, _ []string, query url.Valu
 	if size := query.Get("page_size"); size != "" {
 		number, err := strconv.ParseInt(size, 10, 32)
 		if err != nil {
-			return nil, status.Errorf(codes.InvalidArgument, "page_size is %q; it must be a whole number", shortened(size))
+			return nil, status.Errorf(codes.InvalidArgument, "page_size is %q; it must be a whole number", limits.Shortened(size))
 		}
 		request.PageSize = int32(number)
 	}
@@ -287,7 +288,7 @@ func (g *gateway) legacyPipelineTemplate(ctx context.Context, names []string, _ 
 		return nil, err
 	}
 	if version == nil {
-		return nil, status.Errorf(codes.NotFound, "Pipeline %s has no version", shortened(names[0]))
+		return nil, status.Errorf(codes.NotFound, "Pipeline %s has no version", limits.Shortened(names[0]))
 	}
 	return templateOf(version)
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/penstock/penstock/gateway/gen/penstock"
+	"github.com/penstock/penstock/gateway/limits"
 )
 
 // serveLog streams what a task printed. ?follow=true stays until the task ends, ?attempt=N picks an attempt, and
@@ -51,19 +52,19 @@ func parseLogQuery(node nodePath, rawQuery string) (*penstock.ReadTaskLogRequest
 	request := &penstock.ReadTaskLogRequest{RunId: node.runID, TaskId: node.nodeID}
 	if text := query.Get("follow"); text != "" {
 		if request.Follow, err = strconv.ParseBool(text); err != nil {
-			return nil, refuse("The query parameter follow must be true or false, not %q.", shortened(text))
+			return nil, refuse("The query parameter follow must be true or false, not %q.", limits.Shortened(text))
 		}
 	}
 	if text := query.Get("attempt"); text != "" {
 		attempt, err := strconv.ParseInt(text, 10, 32)
 		if err != nil || attempt < 0 {
-			return nil, refuse("The query parameter attempt must be a number from 1, or 0 for the last, not %q.", shortened(text))
+			return nil, refuse("The query parameter attempt must be a number from 1, or 0 for the last, not %q.", limits.Shortened(text))
 		}
 		request.Attempt = int32(attempt)
 	}
 	if text := query.Get("offset_bytes"); text != "" {
 		if request.OffsetBytes, err = strconv.ParseInt(text, 10, 64); err != nil || request.OffsetBytes < 0 {
-			return nil, refuse("The query parameter offset_bytes must be a number from 0, not %q.", shortened(text))
+			return nil, refuse("The query parameter offset_bytes must be a number from 0, not %q.", limits.Shortened(text))
 		}
 	}
 	return request, nil

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/penstock/penstock/gateway/limits"
 	"github.com/penstock/penstock/gateway/wirejson"
 
 	// Known to the JSON encoder, so that they can stand in the details of an error.
@@ -33,7 +34,7 @@ type marshaler struct {
 
 var jsonMarshaler = &marshaler{runtime.JSONPb{
 	MarshalOptions:   protojson.MarshalOptions{UseProtoNames: true, EmitUnpopulated: false},
-	UnmarshalOptions: protojson.UnmarshalOptions{DiscardUnknown: false, RecursionLimit: maxJSONDepth},
+	UnmarshalOptions: protojson.UnmarshalOptions{DiscardUnknown: false, RecursionLimit: limits.MaxJSONDepth},
 }}
 
 // Marshal writes the answers of unparsedAnswers as they came.

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/penstock/penstock/gateway/gen/penstock"
+	"github.com/penstock/penstock/gateway/limits"
 )
 
 const metricsPrefix = "penstock_gateway_"
@@ -78,7 +79,7 @@ func (g *gateway) serveMetrics(w http.ResponseWriter, r *http.Request) {
 
 // writeServerMetrics: a server that is away is itself a measurement, not an error.
 func (g *gateway) writeServerMetrics(ctx context.Context, out *bytes.Buffer) {
-	ctx, cancel := context.WithTimeout(ctx, metricsTimeout)
+	ctx, cancel := context.WithTimeout(ctx, limits.MetricsTimeout)
 	defer cancel()
 	reply, err := g.exposed.GetMetrics(ctx, &penstock.GetMetricsRequest{})
 	if err != nil {

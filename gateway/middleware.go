@@ -10,6 +10,8 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/penstock/penstock/gateway/limits"
 )
 
 // observed is the outermost layer: it gives each request its info, turns a panic into an answer, and logs and counts.
@@ -54,22 +56,14 @@ func (g *gateway) record(r *http.Request, rw *responseWriter, info *requestInfo)
 		return
 	}
 	attributes := []slog.Attr{
-		slog.String("method", r.Method), slog.String("path", shortened(r.URL.Path)), slog.String("route", info.route),
+		slog.String("method", r.Method), slog.String("path", limits.Shortened(r.URL.Path)), slog.String("route", info.route),
 		slog.Int("code", rw.code), slog.Int64("bytes", rw.bytes), slog.Duration("elapsed", elapsed),
 		slog.String("remote", r.RemoteAddr),
 	}
 	if info.failure != "" {
-		attributes = append(attributes, slog.String("error", shortened(info.failure)))
+		attributes = append(attributes, slog.String("error", limits.Shortened(info.failure)))
 	}
 	g.log.LogAttrs(r.Context(), level, "request", attributes...)
-}
-
-func shortened(text string) string {
-	const longest = 512
-	if len(text) > longest {
-		return text[:longest] + "..."
-	}
-	return text
 }
 
 // slots bounds how many requests of a kind are in work.
@@ -124,11 +118,11 @@ func limited(s slots, what string, next http.Handler) http.Handler {
 // withLargeBodySlot keeps the memory that bodies take within bounds, as they are held whole while they are translated.
 func (g *gateway) withLargeBodySlot(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ContentLength >= 0 && r.ContentLength <= largeBodyBytes {
+		if r.ContentLength >= 0 && r.ContentLength <= limits.LargeBodyBytes {
 			next.ServeHTTP(w, r)
 			return
 		}
-		if !g.largeBodies.acquire(r.Context(), largeBodyWait) {
+		if !g.largeBodies.acquire(r.Context(), limits.LargeBodyWait) {
 			writeBusy(w, r, cap(g.largeBodies), "requests with large bodies")
 			return
 		}

@@ -8,17 +8,19 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/penstock/penstock/gateway/limits"
 )
 
 // checkNesting refuses what the server's protobuf library would reject without a word why.
 func checkNesting(request any) error {
 	message, ok := request.(proto.Message)
-	if !ok || fitsNesting(message.ProtoReflect(), maxMessageNesting) {
+	if !ok || fitsNesting(message.ProtoReflect(), limits.MaxMessageNesting) {
 		return nil
 	}
 	return status.Error(codes.InvalidArgument, fmt.Sprintf(
 		"The request is nested too deeply: at most %d messages, which is about %d levels of JSON objects.",
-		maxMessageNesting, maxMessageNesting/3))
+		limits.MaxMessageNesting, limits.MaxMessageNesting/3))
 }
 
 // fitsNesting tells whether no message stands more than budget levels below this one. An entry of a map is a level.

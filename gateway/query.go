@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"github.com/penstock/penstock/gateway/gen/penstock"
+	"github.com/penstock/penstock/gateway/limits"
 )
 
 var ownPackage = penstock.File_penstock_v1_run_operations_proto.Package()
@@ -31,7 +32,7 @@ func (p *strictQuery) Parse(request proto.Message, values url.Values, filter *ut
 	if message := request.ProtoReflect().Descriptor(); message.ParentFile().Package() == ownPackage {
 		for name := range values {
 			if !namesField(message, name) {
-				return fmt.Errorf("the query parameter %q is none of this call", shortened(name))
+				return fmt.Errorf("the query parameter %q is none of this call", limits.Shortened(name))
 			}
 		}
 	}

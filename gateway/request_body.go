@@ -10,6 +10,8 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/penstock/penstock/gateway/limits"
 )
 
 // bodyError is a request body that is too large, too rich or too slow.
@@ -49,7 +51,7 @@ func boundBody(w http.ResponseWriter, r *http.Request, limit int64) *bodyError {
 	}
 	info.body = &requestBody{
 		ReadCloser: r.Body, limit: limit, remaining: limit,
-		control: http.NewResponseController(w), deadline: info.start.Add(bodyTimeout),
+		control: http.NewResponseController(w), deadline: info.start.Add(limits.BodyTimeout),
 		asksFirst: r.Header.Get("Expect") != "",
 	}
 	r.Body = info.body
@@ -68,7 +70,7 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	}
 	b.begun = true
 	if !b.done {
-		deadline := time.Now().Add(bodyProgressTimeout)
+		deadline := time.Now().Add(limits.BodyProgressTimeout)
 		if deadline.After(b.deadline) {
 			deadline = b.deadline
 		}
@@ -82,9 +84,9 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	}
 	b.remaining -= int64(n)
 	if b.values != nil {
-		if b.values.add(p[:n]); b.values.count > maxJSONValues {
+		if b.values.add(p[:n]); b.values.count > limits.MaxJSONValues {
 			b.failed = &bodyError{http.StatusBadRequest,
-				fmt.Sprintf("The request body has more than %d JSON values, the most that are accepted.", maxJSONValues)}
+				fmt.Sprintf("The request body has more than %d JSON values, the most that are accepted.", limits.MaxJSONValues)}
 			return 0, b.failed
 		}
 	}
@@ -108,7 +110,7 @@ func (b *requestBody) drain() {
 		return
 	}
 	b.done = true
-	_ = b.control.SetReadDeadline(time.Now().Add(drainTimeout))
-	_, _ = io.CopyN(io.Discard, b.ReadCloser, maxDrainBytes)
+	_ = b.control.SetReadDeadline(time.Now().Add(limits.DrainTimeout))
+	_, _ = io.CopyN(io.Discard, b.ReadCloser, limits.MaxDrainBytes)
 	_ = b.control.SetReadDeadline(time.Time{})
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"net/http"
 	"time"
+
+	"github.com/penstock/penstock/gateway/limits"
 )
 
 // responseWriter counts what is answered, and drops a client that stops reading: each slice has a deadline of its own,
@@ -21,7 +23,7 @@ func newResponseWriter(w http.ResponseWriter) *responseWriter {
 }
 
 func (w *responseWriter) extendDeadline() {
-	_ = w.control.SetWriteDeadline(time.Now().Add(responseSliceTimeout))
+	_ = w.control.SetWriteDeadline(time.Now().Add(limits.ResponseSliceTimeout))
 }
 
 func (w *responseWriter) WriteHeader(code int) {
@@ -37,7 +39,7 @@ func (w *responseWriter) Write(p []byte) (int, error) {
 	}
 	written := 0
 	for {
-		slice := p[written:min(len(p), written+responseSliceBytes)]
+		slice := p[written:min(len(p), written+limits.ResponseSliceBytes)]
 		w.extendDeadline()
 		n, err := w.ResponseWriter.Write(slice)
 		written += n

@@ -22,6 +22,7 @@ import (
 
 	"github.com/penstock/penstock/gateway/gen/kfp"
 	"github.com/penstock/penstock/gateway/gen/penstock"
+	"github.com/penstock/penstock/gateway/limits"
 )
 
 const api = "/apis/v2beta1"
@@ -146,7 +147,7 @@ func TestBadRequestsDoNotReachTheServer(t *testing.T) {
 		{"GET", "/runs?page_size=x", "", 400, "page_size"},
 		{"POST", "/runs", `{"pipeline_spec":` + nestedObjects(40) + `}`, 400, "nested too deeply"},
 		{"POST", "/runs", `{"pipeline_spec":` + nestedObjects(5000) + `}`, 400, `"code":3`},
-		{"POST", "/runs", `{"pipeline_spec":{"k":[0` + strings.Repeat(",0", maxJSONValues) + `]}}`, 400, "1000000 JSON values"},
+		{"POST", "/runs", `{"pipeline_spec":{"k":[0` + strings.Repeat(",0", limits.MaxJSONValues) + `]}}`, 400, "1000000 JSON values"},
 		{"PUT", "/runs/x", "", 501, `"code":12`},
 		{"DELETE", "/pipelines/names/x", "", 501, `"code":12`},
 		{"GET", "/nothing", "", 404, "Not Found"},
@@ -173,7 +174,7 @@ func nestedObjects(depth int) string {
 func TestDeclaredSizeOverTheLimitIsRefusedUnread(t *testing.T) {
 	g, _ := startBoth(t)
 	r := httptest.NewRequest("POST", "http://localhost"+api+"/runs", strings.NewReader("{}"))
-	r.ContentLength = maxJSONBodyBytes + 1
+	r.ContentLength = limits.MaxJSONBodyBytes + 1
 	recorder := httptest.NewRecorder()
 	g.handler().ServeHTTP(recorder, r)
 	reply{recorder.Code, recorder.Header(), recorder.Body.String()}.expect(t, 413, `"code":3`, "67108864 bytes")

@@ -9,6 +9,8 @@ import (
 
 	"golang.org/x/net/netutil"
 	"google.golang.org/grpc"
+
+	"github.com/penstock/penstock/gateway/limits"
 )
 
 // serve answers requests until ctx ends, then lets those in work finish within the grace period. Owns the listener.
@@ -21,15 +23,15 @@ func serve(ctx context.Context, cfg *config, log *slog.Logger, listener net.List
 	}
 	server := &http.Server{
 		Handler:           g.handler(),
-		ReadHeaderTimeout: readHeaderTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
+		ReadHeaderTimeout: limits.ReadHeaderTimeout,
+		IdleTimeout:       limits.IdleTimeout,
+		MaxHeaderBytes:    limits.MaxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug), // clients that break off, mostly
 	}
 	conn.Connect() // rather than with the first request
 
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(netutil.LimitListener(listener, maxConnections)) }()
+	go func() { failed <- server.Serve(netutil.LimitListener(listener, limits.MaxConnections)) }()
 	select {
 	case err := <-failed:
 		return err

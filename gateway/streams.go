@@ -8,6 +8,8 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/penstock/penstock/gateway/limits"
 )
 
 // byteStream is a stream of an RPC, reduced to its bytes.
@@ -58,7 +60,7 @@ func (g *gateway) failStream(w http.ResponseWriter, r *http.Request, err error, 
 	info := infoOf(r.Context())
 	info.failure = err.Error()
 	if r.Context().Err() == nil && g.stopping.Err() == nil {
-		g.log.Warn("stream broke", "route", info.route, "error", shortened(info.failure))
+		g.log.Warn("stream broke", "route", info.route, "error", limits.Shortened(info.failure))
 	}
 	panic(http.ErrAbortHandler)
 }

@@ -12,6 +12,7 @@ import (
 	"net/url"
 
 	"github.com/penstock/penstock/gateway/gen/penstock"
+	"github.com/penstock/penstock/gateway/limits"
 )
 
 const uploadPartName = "uploadfile"
@@ -87,7 +88,7 @@ func (g *gateway) serveUpload(call uploadCall) http.HandlerFunc {
 		if r.Method != http.MethodPost {
 			w.Header().Set("Allow", http.MethodPost)
 			writeHTTPError(w, r, http.StatusNotImplemented,
-				"Packages are uploaded with POST; "+shortened(r.Method)+" is not supported here.", "")
+				"Packages are uploaded with POST; "+limits.Shortened(r.Method)+" is not supported here.", "")
 			return
 		}
 		upload.ServeHTTP(w, r)
@@ -95,7 +96,7 @@ func (g *gateway) serveUpload(call uploadCall) http.HandlerFunc {
 }
 
 func (g *gateway) upload(w http.ResponseWriter, r *http.Request, call uploadCall) (any, error) {
-	if failed := boundBody(w, r, g.cfg.maxUploadBytes+uploadEnvelopeBytes); failed != nil {
+	if failed := boundBody(w, r, g.cfg.maxUploadBytes+limits.UploadEnvelopeBytes); failed != nil {
 		return nil, g.packageTooLarge()
 	}
 	query, err := url.ParseQuery(r.URL.RawQuery)
