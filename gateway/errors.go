@@ -13,6 +13,8 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/penstock/penstock/gateway/request"
 )
 
 // handleRPCError answers a failed RPC, and a request that could not be made one.
@@ -27,8 +29,8 @@ func handleRPCError(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshale
 		}
 	}
 	// The decoder of the body sees only that reading failed; the body knows why.
-	if bodyErr := infoOf(ctx).bodyError(); bodyErr != nil {
-		httpCode, err = bodyErr.httpCode, bodyErr.status()
+	if bodyErr := request.InfoOf(ctx).BodyError(); bodyErr != nil {
+		httpCode, err = bodyErr.HTTPCode, bodyErr.Status()
 	}
 	st := status.Convert(err)
 	if httpCode == 0 {
@@ -87,11 +89,9 @@ func writeHTTPErrorFrom(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 func writeErrorHeader(w http.ResponseWriter, r *http.Request, httpCode int, cause string) {
-	info := infoOf(r.Context())
-	info.failure = cause
-	if info.body != nil {
-		info.body.drain()
-	}
+	info := request.InfoOf(r.Context())
+	info.Failure = cause
+	info.DrainBody()
 	header := w.Header()
 	header.Del("Trailer")
 	header.Del("Transfer-Encoding")

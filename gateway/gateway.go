@@ -15,6 +15,7 @@ import (
 	"github.com/penstock/penstock/gateway/gen/kfp"
 	"github.com/penstock/penstock/gateway/gen/penstock"
 	"github.com/penstock/penstock/gateway/limits"
+	"github.com/penstock/penstock/gateway/request"
 )
 
 // gateway translates HTTP requests into calls of the server. Constant after newGateway; safe for concurrent use.
@@ -105,9 +106,9 @@ func (g *gateway) newRPCMux(conn *grpc.ClientConn) (*runtime.ServeMux, error) {
 func noteRoute(next runtime.HandlerFunc) runtime.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request, params map[string]string) {
 		if pattern, ok := runtime.HTTPPattern(r.Context()); ok {
-			infoOf(r.Context()).route = strings.ReplaceAll(pattern.String(), "=*}", "}")
+			request.InfoOf(r.Context()).Route = strings.ReplaceAll(pattern.String(), "=*}", "}")
 		}
-		if err := checkNoQuery(r, infoOf(r.Context()).route); err != nil {
+		if err := checkNoQuery(r, request.InfoOf(r.Context()).Route); err != nil {
 			handleRPCError(r.Context(), nil, nil, w, r, err)
 			return
 		}
@@ -122,13 +123,11 @@ func noteRoute(next runtime.HandlerFunc) runtime.HandlerFunc {
 // bounded limits the body of an RPC.
 func bounded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if failed := boundBody(w, r, limits.MaxJSONBodyBytes); failed != nil {
-			handleRPCError(r.Context(), nil, nil, w, r, failed.status())
+		if failed := request.BoundBody(w, r, limits.MaxJSONBodyBytes); failed != nil {
+			handleRPCError(r.Context(), nil, nil, w, r, failed.Status())
 			return
 		}
-		if body := infoOf(r.Context()).body; body != nil {
-			body.values = &jsonValues{}
-		}
+		request.InfoOf(r.Context()).BoundJSONValues()
 		// Else grpc-gateway tells them the server, which has no use for them.
 		r = r.WithContext(r.Context())
 		r.RemoteAddr, r.Host = "", ""

@@ -19,6 +19,7 @@ import (
 
 	"github.com/penstock/penstock/gateway/gen/kfp"
 	"github.com/penstock/penstock/gateway/limits"
+	"github.com/penstock/penstock/gateway/request"
 )
 
 const legacyPrefix = "/apis/v1beta1/"
@@ -57,7 +58,7 @@ func (g *gateway) serveLegacy(w http.ResponseWriter, r *http.Request) bool {
 		if !matches {
 			continue
 		}
-		infoOf(r.Context()).route = legacyPrefix + route.path
+		request.InfoOf(r.Context()).Route = legacyPrefix + route.path
 		if route.method != r.Method {
 			allowed = firstNonEmpty(allowed, route.method)
 			continue

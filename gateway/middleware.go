@@ -12,21 +12,22 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/penstock/penstock/gateway/limits"
+	"github.com/penstock/penstock/gateway/request"
 )
 
 // observed is the outermost layer: it gives each request its info, turns a panic into an answer, and logs and counts.
 func (g *gateway) observed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		info := &requestInfo{start: time.Now(), route: "other"}
+		info := &request.Info{Start: time.Now(), Route: "other"}
 		rw := newResponseWriter(w)
-		r = r.WithContext(withInfo(r.Context(), info))
+		r = r.WithContext(request.WithInfo(r.Context(), info))
 		g.metrics.inFlight.Inc()
 		defer func() {
 			g.metrics.inFlight.Dec()
 			failure := recover()
 			aborted := failure == http.ErrAbortHandler
 			if failure != nil && !aborted {
-				g.log.Error("panic", "route", info.route, "panic", failure, "stack", string(debug.Stack()))
+				g.log.Error("panic", "route", info.Route, "panic", failure, "stack", string(debug.Stack()))
 				if rw.code == 0 {
 					writeStatus(rw, r, http.StatusInternalServerError, status.New(codes.Internal, "Internal Server Error"))
 				} else {
@@ -45,9 +46,9 @@ func (g *gateway) observed(next http.Handler) http.Handler {
 	})
 }
 
-func (g *gateway) record(r *http.Request, rw *responseWriter, info *requestInfo) {
-	elapsed := time.Since(info.start)
-	g.metrics.observe(info.route, r.Method, rw.code, elapsed)
+func (g *gateway) record(r *http.Request, rw *responseWriter, info *request.Info) {
+	elapsed := time.Since(info.Start)
+	g.metrics.observe(info.Route, r.Method, rw.code, elapsed)
 	level := slog.LevelDebug
 	if rw.code >= 500 && rw.code != http.StatusNotImplemented {
 		level = slog.LevelWarn
@@ -56,12 +57,12 @@ func (g *gateway) record(r *http.Request, rw *responseWriter, info *requestInfo)
 		return
 	}
 	attributes := []slog.Attr{
-		slog.String("method", r.Method), slog.String("path", limits.Shortened(r.URL.Path)), slog.String("route", info.route),
+		slog.String("method", r.Method), slog.String("path", limits.Shortened(r.URL.Path)), slog.String("route", info.Route),
 		slog.Int("code", rw.code), slog.Int64("bytes", rw.bytes), slog.Duration("elapsed", elapsed),
 		slog.String("remote", r.RemoteAddr),
 	}
-	if info.failure != "" {
-		attributes = append(attributes, slog.String("error", limits.Shortened(info.failure)))
+	if info.Failure != "" {
+		attributes = append(attributes, slog.String("error", limits.Shortened(info.Failure)))
 	}
 	g.log.LogAttrs(r.Context(), level, "request", attributes...)
 }

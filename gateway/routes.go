@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/penstock/penstock/gateway/request"
 )
 
 // handler is the whole of the gateway.
@@ -38,7 +40,7 @@ func (g *gateway) serveWatch(w http.ResponseWriter, r *http.Request) {
 func (g *gateway) routeCall(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.Path
 	if handle, ok := g.fixed[path]; ok {
-		infoOf(r.Context()).route = path
+		request.InfoOf(r.Context()).Route = path
 		handle(w, r)
 		return
 	}
@@ -94,15 +96,15 @@ func (g *gateway) streamFor(r *http.Request) (http.Handler, bool) {
 		parts[i] = unescaped
 	}
 	node := nodePath{runID: parts[2], nodeID: parts[4]}
-	info := infoOf(r.Context())
+	info := request.InfoOf(r.Context())
 	switch {
 	case len(parts) == 6 && parts[5] == "log" && slices.Contains(logVersions, parts[0]):
-		info.route = "/apis/" + parts[0] + "/runs/{run_id}/nodes/{node_id}/log"
+		info.Route = "/apis/" + parts[0] + "/runs/{run_id}/nodes/{node_id}/log"
 		return getOnly(g.serveLog(node)), true
 	case len(parts) == 7 && parts[5] == "artifacts" && slices.Contains(artifactVersions, parts[0]):
 		name, isRead := strings.CutSuffix(parts[6], ":read")
 		node.artifact = name
-		info.route = "/apis/" + parts[0] + "/runs/{run_id}/nodes/{node_id}/artifacts/{artifact_name}:read"
+		info.Route = "/apis/" + parts[0] + "/runs/{run_id}/nodes/{node_id}/artifacts/{artifact_name}:read"
 		return getOnly(g.serveArtifact(node)), isRead
 	}
 	return nil, false

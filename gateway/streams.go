@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/penstock/penstock/gateway/limits"
+	"github.com/penstock/penstock/gateway/request"
 )
 
 // byteStream is a stream of an RPC, reduced to its bytes.
@@ -57,10 +58,10 @@ func (g *gateway) failStream(w http.ResponseWriter, r *http.Request, err error, 
 		writeHTTPErrorFrom(w, r, err)
 		return
 	}
-	info := infoOf(r.Context())
-	info.failure = err.Error()
+	info := request.InfoOf(r.Context())
+	info.Failure = err.Error()
 	if r.Context().Err() == nil && g.stopping.Err() == nil {
-		g.log.Warn("stream broke", "route", info.route, "error", limits.Shortened(info.failure))
+		g.log.Warn("stream broke", "route", info.Route, "error", limits.Shortened(info.Failure))
 	}
 	panic(http.ErrAbortHandler)
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/penstock/penstock/gateway/gen/penstock"
 	"github.com/penstock/penstock/gateway/limits"
+	"github.com/penstock/penstock/gateway/request"
 )
 
 const uploadPartName = "uploadfile"
@@ -96,7 +97,7 @@ func (g *gateway) serveUpload(call uploadCall) http.HandlerFunc {
 }
 
 func (g *gateway) upload(w http.ResponseWriter, r *http.Request, call uploadCall) (any, error) {
-	if failed := boundBody(w, r, g.cfg.maxUploadBytes+limits.UploadEnvelopeBytes); failed != nil {
+	if failed := request.BoundBody(w, r, g.cfg.maxUploadBytes+limits.UploadEnvelopeBytes); failed != nil {
 		return nil, g.packageTooLarge()
 	}
 	query, err := url.ParseQuery(r.URL.RawQuery)
@@ -109,11 +110,11 @@ func (g *gateway) upload(w http.ResponseWriter, r *http.Request, call uploadCall
 	}
 	file, err := g.readUploadedFile(r)
 	if err != nil {
-		if bodyErr := infoOf(r.Context()).bodyError(); bodyErr != nil {
-			if bodyErr.httpCode == http.StatusRequestEntityTooLarge {
+		if bodyErr := request.InfoOf(r.Context()).BodyError(); bodyErr != nil {
+			if bodyErr.HTTPCode == http.StatusRequestEntityTooLarge {
 				return nil, g.packageTooLarge()
 			}
-			return nil, &refusal{bodyErr.httpCode, bodyErr.message}
+			return nil, &refusal{bodyErr.HTTPCode, bodyErr.Message}
 		}
 		return nil, err
 	}
@@ -182,7 +183,7 @@ func parseTags(text string) (map[string]string, error) {
 func (g *gateway) writeMessage(w http.ResponseWriter, r *http.Request, message any) {
 	body, err := marshalReply(message)
 	if err != nil {
-		g.log.Error("answer cannot be written as JSON", "route", infoOf(r.Context()).route, "error", err)
+		g.log.Error("answer cannot be written as JSON", "route", request.InfoOf(r.Context()).Route, "error", err)
 		writeHTTPError(w, r, http.StatusInternalServerError, "Internal Server Error", "")
 		return
 	}

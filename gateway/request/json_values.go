@@ -1,4 +1,4 @@
-package main
+package request
 
 // jsonValues counts the values of a JSON text as it passes by. A byte of text can become a hundred of memory, so the
 // size of a body alone bounds nothing. It never counts fewer than there are: what is not JSON the decoder will find.

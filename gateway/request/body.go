@@ -1,4 +1,4 @@
-package main
+package request
 
 import (
 	"errors"
@@ -14,44 +14,48 @@ import (
 	"github.com/penstock/penstock/gateway/limits"
 )
 
-// bodyError is a request body that is too large, too rich or too slow.
-type bodyError struct {
-	httpCode int
-	message  string
+// BodyError is a request body that is too large, too rich or too slow.
+type BodyError struct {
+	HTTPCode int // 413, 400 or 408
+	Message  string
 }
 
-func (e *bodyError) Error() string { return e.message }
+// Error is the sentence for the client.
+func (e *BodyError) Error() string { return e.Message }
 
-func (e *bodyError) status() error { return status.Error(codes.InvalidArgument, e.message) }
+// Status is the error as that of an RPC: INVALID_ARGUMENT.
+func (e *BodyError) Status() error { return status.Error(codes.InvalidArgument, e.Message) }
 
-func bodyTooLarge(limit int64) *bodyError {
-	return &bodyError{http.StatusRequestEntityTooLarge,
+func bodyTooLarge(limit int64) *BodyError {
+	return &BodyError{http.StatusRequestEntityTooLarge,
 		fmt.Sprintf("The request body is larger than %d bytes, the most that is accepted.", limit)}
 }
 
-// requestBody bounds a body in size and time, and remembers which bound was passed.
-type requestBody struct {
+// boundedBody bounds a body in size and time, and remembers which bound was passed.
+type boundedBody struct {
 	io.ReadCloser
 	limit     int64
 	remaining int64
 	control   *http.ResponseController
 	deadline  time.Time
 	values    *jsonValues // nil: not JSON
-	failed    *bodyError
+	failed    *BodyError
 	begun     bool
 	done      bool
 	asksFirst bool // the client sends nothing until the body is read
 }
 
-// boundBody replaces the body of r. It fails at once if the declared size is over the limit.
-func boundBody(w http.ResponseWriter, r *http.Request, limit int64) *bodyError {
-	info := infoOf(r.Context())
+// BoundBody replaces the body of r by one that ends with a BodyError after limit bytes, after limits.BodyProgressTimeout
+// without any, and limits.BodyTimeout after the start of the request. It fails at once if the declared size is over the
+// limit. Needs an Info in the context of r.
+func BoundBody(w http.ResponseWriter, r *http.Request, limit int64) *BodyError {
+	info := InfoOf(r.Context())
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil
 	}
-	info.body = &requestBody{
+	info.body = &boundedBody{
 		ReadCloser: r.Body, limit: limit, remaining: limit,
-		control: http.NewResponseController(w), deadline: info.start.Add(limits.BodyTimeout),
+		control: http.NewResponseController(w), deadline: info.Start.Add(limits.BodyTimeout),
 		asksFirst: r.Header.Get("Expect") != "",
 	}
 	r.Body = info.body
@@ -61,7 +65,7 @@ func boundBody(w http.ResponseWriter, r *http.Request, limit int64) *bodyError {
 	return info.body.failed
 }
 
-func (b *requestBody) Read(p []byte) (int, error) {
+func (b *boundedBody) Read(p []byte) (int, error) {
 	if b.failed != nil {
 		return 0, b.failed
 	}
@@ -85,14 +89,14 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	b.remaining -= int64(n)
 	if b.values != nil {
 		if b.values.add(p[:n]); b.values.count > limits.MaxJSONValues {
-			b.failed = &bodyError{http.StatusBadRequest,
+			b.failed = &BodyError{http.StatusBadRequest,
 				fmt.Sprintf("The request body has more than %d JSON values, the most that are accepted.", limits.MaxJSONValues)}
 			return 0, b.failed
 		}
 	}
 	var netErr net.Error
 	if errors.As(err, &netErr) && netErr.Timeout() {
-		b.failed = &bodyError{http.StatusRequestTimeout, "The request body did not arrive in time."}
+		b.failed = &BodyError{http.StatusRequestTimeout, "The request body did not arrive in time."}
 		return n, b.failed
 	}
 	if err != nil && !b.done {
@@ -103,10 +107,9 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// drain takes in what is left of a body that was refused, within bounds. Most clients look for the answer only after
-// they have sent everything, and would otherwise see a reset connection in its place.
-func (b *requestBody) drain() {
-	if b.done || (b.asksFirst && !b.begun) || (b.failed != nil && b.failed.httpCode == http.StatusRequestTimeout) {
+// drain does nothing where the rest will not come: it was read, or the client waits or is too slow.
+func (b *boundedBody) drain() {
+	if b.done || (b.asksFirst && !b.begun) || (b.failed != nil && b.failed.HTTPCode == http.StatusRequestTimeout) {
 		return
 	}
 	b.done = true

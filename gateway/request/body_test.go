@@ -1,4 +1,4 @@
-package main
+package request
 
 import (
 	"errors"
@@ -10,13 +10,13 @@ import (
 	"testing"
 )
 
-func bounded10(t *testing.T, body io.Reader) (*http.Request, *requestInfo) {
+func bounded10(t *testing.T, body io.Reader) (*http.Request, *Info) {
 	t.Helper()
-	info := &requestInfo{}
+	info := &Info{}
 	r := httptest.NewRequest("POST", "/", body)
 	r.ContentLength = -1
-	r = r.WithContext(withInfo(r.Context(), info))
-	if failed := boundBody(httptest.NewRecorder(), r, 10); failed != nil {
+	r = r.WithContext(WithInfo(r.Context(), info))
+	if failed := BoundBody(httptest.NewRecorder(), r, 10); failed != nil {
 		t.Fatal(failed)
 	}
 	return r, info
@@ -25,7 +25,7 @@ func bounded10(t *testing.T, body io.Reader) (*http.Request, *requestInfo) {
 func TestBodyOfExactlyTheLimit(t *testing.T) {
 	r, info := bounded10(t, strings.NewReader("0123456789"))
 	got, err := io.ReadAll(r.Body)
-	if string(got) != "0123456789" || err != nil || info.bodyError() != nil {
+	if string(got) != "0123456789" || err != nil || info.BodyError() != nil {
 		t.Errorf("%q %v", got, err)
 	}
 }
@@ -33,7 +33,7 @@ func TestBodyOfExactlyTheLimit(t *testing.T) {
 func TestBodyOverTheLimit(t *testing.T) {
 	r, info := bounded10(t, strings.NewReader("0123456789x"))
 	got, err := io.ReadAll(r.Body)
-	if string(got) != "0123456789" || err == nil || info.bodyError().httpCode != http.StatusRequestEntityTooLarge {
+	if string(got) != "0123456789" || err == nil || info.BodyError().HTTPCode != http.StatusRequestEntityTooLarge {
 		t.Errorf("%q %v", got, err)
 	}
 	if _, again := r.Body.Read(make([]byte, 1)); !errors.Is(again, err) {
@@ -47,7 +47,7 @@ func (r failingReader) Read([]byte) (int, error) { return 0, r.err }
 
 func TestBodyThatDoesNotArrive(t *testing.T) {
 	r, info := bounded10(t, failingReader{os.ErrDeadlineExceeded})
-	if _, err := io.ReadAll(r.Body); err == nil || info.bodyError().httpCode != http.StatusRequestTimeout {
+	if _, err := io.ReadAll(r.Body); err == nil || info.BodyError().HTTPCode != http.StatusRequestTimeout {
 		t.Errorf("%v", err)
 	}
 }
