@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
+	"github.com/penstock/penstock/gateway/marshal"
 	"github.com/penstock/penstock/gateway/request"
 )
 
@@ -41,7 +42,7 @@ func handleRPCError(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshale
 
 // writeStatus answers with {"code", "message", "details"}, the error body of the API.
 func writeStatus(w http.ResponseWriter, r *http.Request, httpCode int, st *status.Status) {
-	body, err := jsonMarshaler.Marshal(presentable(st.Proto()))
+	body, err := marshal.JSON.Marshal(presentable(st.Proto()))
 	if err != nil {
 		body = []byte(`{"code":13,"message":"The error could not be written as JSON."}`)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/penstock/penstock/gateway/gen/kfp"
 	"github.com/penstock/penstock/gateway/gen/penstock"
 	"github.com/penstock/penstock/gateway/limits"
+	"github.com/penstock/penstock/gateway/marshal"
 	"github.com/penstock/penstock/gateway/request"
 )
 
@@ -79,7 +80,7 @@ func newGateway(stopping context.Context, cfg *config, log *slog.Logger, address
 // newRPCMux serves the RPCs that have HTTP bindings in their protos.
 func (g *gateway) newRPCMux(conn *grpc.ClientConn) (*runtime.ServeMux, error) {
 	mux := runtime.NewServeMux(
-		runtime.WithMarshalerOption(runtime.MIMEWildcard, jsonMarshaler),
+		runtime.WithMarshalerOption(runtime.MIMEWildcard, marshal.JSON),
 		runtime.WithIncomingHeaderMatcher(g.forwardedHeader),
 		runtime.WithOutgoingHeaderMatcher(func(string) (string, bool) { return "", false }),
 		runtime.WithOutgoingTrailerMatcher(func(string) (string, bool) { return "", false }),
@@ -90,7 +91,7 @@ func (g *gateway) newRPCMux(conn *grpc.ClientConn) (*runtime.ServeMux, error) {
 		runtime.WithMiddlewares(noteRoute),
 		runtime.SetQueryParameterParser(&strictQuery{}),
 	)
-	unparsed := unparsedAnswers{conn}
+	unparsed := marshal.UnparsedAnswers{ClientConn: conn}
 	ctx := context.Background()
 	return mux, errors.Join(
 		kfp.RegisterExperimentServiceHandlerClient(ctx, mux, kfp.NewExperimentServiceClient(unparsed)),

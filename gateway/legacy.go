@@ -19,6 +19,7 @@ import (
 
 	"github.com/penstock/penstock/gateway/gen/kfp"
 	"github.com/penstock/penstock/gateway/limits"
+	"github.com/penstock/penstock/gateway/marshal"
 	"github.com/penstock/penstock/gateway/request"
 )
 
@@ -424,7 +425,7 @@ func (g *gateway) legacyUpload(call uploadCall) uploadCall {
 // marshalReply writes a message of the API, or one of v1beta1.
 func marshalReply(reply any) ([]byte, error) {
 	if message, ok := reply.(proto.Message); ok {
-		return jsonMarshaler.Marshal(message)
+		return marshal.JSON.Marshal(message)
 	}
 	return json.Marshal(reply)
 }

@@ -1,4 +1,5 @@
-package main
+// Package marshal makes JSON of the answers of RPCs, and requests of JSON.
+package marshal
 
 import (
 	"context"
@@ -26,18 +27,18 @@ import (
 	_ "google.golang.org/genproto/googleapis/rpc/status"
 )
 
-// marshaler follows what Kubeflow Pipelines' clients expect: proto field names, unset fields left out, and unknown
-// fields of a request refused.
 type marshaler struct {
 	runtime.JSONPb
 }
 
-var jsonMarshaler = &marshaler{runtime.JSONPb{
+// JSON follows what Kubeflow Pipelines' clients expect: proto field names, unset fields left out, and unknown fields of
+// a request refused, as is what is nested deeper than limits.MaxJSONDepth. Safe for concurrent use.
+var JSON runtime.Marshaler = &marshaler{runtime.JSONPb{
 	MarshalOptions:   protojson.MarshalOptions{UseProtoNames: true, EmitUnpopulated: false},
 	UnmarshalOptions: protojson.UnmarshalOptions{DiscardUnknown: false, RecursionLimit: limits.MaxJSONDepth},
 }}
 
-// Marshal writes the answers of unparsedAnswers as they came.
+// Marshal writes the answers of UnparsedAnswers as they came.
 func (m *marshaler) Marshal(value any) ([]byte, error) {
 	if message, ok := value.(proto.Message); ok {
 		reflected := message.ProtoReflect()
@@ -75,13 +76,14 @@ func (m *marshaler) NewDecoder(body io.Reader) runtime.Decoder {
 	})
 }
 
-// unparsedAnswers leaves the answers of unary calls in the wire format, as unknown fields of their message: the gateway
-// looks at none of their fields, and Marshal makes JSON of them without parsing them first.
-type unparsedAnswers struct {
+// UnparsedAnswers is a connection that leaves the answers of unary calls in the wire format, as unknown fields of their
+// message: the gateway looks at none of their fields, and JSON writes them without parsing them first.
+type UnparsedAnswers struct {
 	*grpc.ClientConn
 }
 
-func (c unparsedAnswers) Invoke(ctx context.Context, method string, request, reply any,
+// Invoke is called by the clients of services; its errors are those of the call.
+func (c UnparsedAnswers) Invoke(ctx context.Context, method string, request, reply any,
 	options ...grpc.CallOption) error {
 	return c.ClientConn.Invoke(ctx, method, request, reply, append(options, grpc.ForceCodecV2(unparsedCodec))...)
 }
