@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/penstock/penstock/gateway/apierror"
 	"github.com/penstock/penstock/gateway/limits"
 )
 
@@ -18,11 +19,11 @@ func (g *gateway) guardBrowsers(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case g.checksHosts() && !g.hostAllowed(r.Host):
-			writeStatus(w, r, http.StatusForbidden, status.New(codes.PermissionDenied,
+			apierror.WriteStatus(w, r, http.StatusForbidden, status.New(codes.PermissionDenied,
 				"The Host header "+limits.Shortened(r.Host)+" is not allowed here. "+
 					"If it is a name of this machine or of a proxy, start the gateway with --allowed_hosts."))
 		case g.crossSite(r):
-			writeStatus(w, r, http.StatusForbidden, status.New(codes.PermissionDenied,
+			apierror.WriteStatus(w, r, http.StatusForbidden, status.New(codes.PermissionDenied,
 				"A web page of another site may not change anything here. "+
 					"If the page is trusted, start the gateway with --trusted_origins."))
 		default:

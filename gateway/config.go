@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -87,14 +88,14 @@ func parseConfig(args []string, getenv func(string) string, out io.Writer) (*con
 	}
 	cfg.trustedOrigins = splitList(trustedOrigins)
 	cfg.allowedHosts = splitList(allowedHosts)
-	cfg.commitSHA = firstNonEmpty(getenv("COMMIT_SHA"), commit)
-	cfg.tagName = firstNonEmpty(getenv("TAG_NAME"), version)
+	cfg.commitSHA = cmp.Or(getenv("COMMIT_SHA"), commit)
+	cfg.tagName = cmp.Or(getenv("TAG_NAME"), version)
 	return cfg, cfg.validate()
 }
 
 // The second name is the one that Kubeflow Pipelines deployments set.
 func defaultUserIDHeader(getenv func(string) string) string {
-	return firstNonEmpty(getenv("KUBEFLOW_USERID_HEADER"), "x-goog-authenticated-user-email")
+	return cmp.Or(getenv("KUBEFLOW_USERID_HEADER"), "x-goog-authenticated-user-email")
 }
 
 func applyEnvironment(fs *flag.FlagSet, getenv func(string) string) error {
@@ -165,13 +166,4 @@ func splitList(text string) []string {
 		}
 	}
 	return items
-}
-
-func firstNonEmpty(values ...string) string {
-	for _, value := range values {
-		if value != "" {
-			return value
-		}
-	}
-	return ""
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
 
+	"github.com/penstock/penstock/gateway/apierror"
 	"github.com/penstock/penstock/gateway/gen/kfp"
 	"github.com/penstock/penstock/gateway/gen/penstock"
 	"github.com/penstock/penstock/gateway/limits"
@@ -84,7 +85,7 @@ func (g *gateway) newRPCMux(conn *grpc.ClientConn) (*runtime.ServeMux, error) {
 		runtime.WithIncomingHeaderMatcher(g.forwardedHeader),
 		runtime.WithOutgoingHeaderMatcher(func(string) (string, bool) { return "", false }),
 		runtime.WithOutgoingTrailerMatcher(func(string) (string, bool) { return "", false }),
-		runtime.WithErrorHandler(handleRPCError),
+		runtime.WithErrorHandler(writeError),
 		runtime.WithDisablePathLengthFallback(),
 		runtime.WithDisableHTTPMethodOverride(),
 		runtime.WithWriteContentLength(), // rather than in chunks, which is one more write
@@ -104,13 +105,18 @@ func (g *gateway) newRPCMux(conn *grpc.ClientConn) (*runtime.ServeMux, error) {
 		penstock.RegisterScheduleServiceHandlerClient(ctx, mux, penstock.NewScheduleServiceClient(unparsed)))
 }
 
+func writeError(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request,
+	err error) {
+	apierror.WriteRPC(w, r, err)
+}
+
 func noteRoute(next runtime.HandlerFunc) runtime.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request, params map[string]string) {
 		if pattern, ok := runtime.HTTPPattern(r.Context()); ok {
 			request.InfoOf(r.Context()).Route = strings.ReplaceAll(pattern.String(), "=*}", "}")
 		}
 		if err := checkNoQuery(r, request.InfoOf(r.Context()).Route); err != nil {
-			handleRPCError(r.Context(), nil, nil, w, r, err)
+			apierror.WriteRPC(w, r, err)
 			return
 		}
 		for name, value := range params {
@@ -125,7 +131,7 @@ func noteRoute(next runtime.HandlerFunc) runtime.HandlerFunc {
 func bounded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if failed := request.BoundBody(w, r, limits.MaxJSONBodyBytes); failed != nil {
-			handleRPCError(r.Context(), nil, nil, w, r, failed.Status())
+			apierror.WriteRPC(w, r, failed.Status())
 			return
 		}
 		request.InfoOf(r.Context()).BoundJSONValues()

@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/emptypb"
 
+	"github.com/penstock/penstock/gateway/apierror"
 	"github.com/penstock/penstock/gateway/limits"
 )
 
@@ -24,7 +25,7 @@ func (g *gateway) serveHealth(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	health, err := g.health.GetHealthz(ctx, &emptypb.Empty{})
 	if err != nil {
-		handleRPCError(r.Context(), nil, nil, w, r, err)
+		apierror.WriteRPC(w, r, err)
 		return
 	}
 	reply := healthReply{CommitSHA: g.cfg.commitSHA, TagName: g.cfg.tagName, MultiUser: health.MultiUser}

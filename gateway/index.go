@@ -5,6 +5,8 @@ import (
 	"html"
 	"net/http"
 	"strings"
+
+	"github.com/penstock/penstock/gateway/apierror"
 )
 
 var indexLinks = []struct{ path, what string }{
@@ -20,7 +22,7 @@ var indexLinks = []struct{ path, what string }{
 // serveIndex helps whoever opens the address in a browser, or with curl.
 func (g *gateway) serveIndex(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		writeWrongMethod(w, r, http.MethodGet)
+		apierror.WriteWrongMethod(w, r, http.MethodGet)
 		return
 	}
 	w.Header().Set("X-Content-Type-Options", "nosniff")

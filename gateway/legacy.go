@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,6 +18,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/penstock/penstock/gateway/apierror"
 	"github.com/penstock/penstock/gateway/gen/kfp"
 	"github.com/penstock/penstock/gateway/limits"
 	"github.com/penstock/penstock/gateway/marshal"
@@ -61,12 +63,12 @@ func (g *gateway) serveLegacy(w http.ResponseWriter, r *http.Request) bool {
 		}
 		request.InfoOf(r.Context()).Route = legacyPrefix + route.path
 		if route.method != r.Method {
-			allowed = firstNonEmpty(allowed, route.method)
+			allowed = cmp.Or(allowed, route.method)
 			continue
 		}
 		reply, err := route.answer(g.withMetadata(r.Context(), r), names, r.URL.Query())
 		if err != nil {
-			handleRPCError(r.Context(), nil, nil, w, r, err)
+			apierror.WriteRPC(w, r, err)
 			return true
 		}
 		body, _ := json.Marshal(reply)
@@ -75,7 +77,7 @@ func (g *gateway) serveLegacy(w http.ResponseWriter, r *http.Request) bool {
 		return true
 	}
 	if allowed != "" {
-		writeWrongMethod(w, r, allowed)
+		apierror.WriteWrongMethod(w, r, allowed)
 	}
 	return allowed != ""
 }
@@ -176,7 +178,7 @@ func timeText(t *timestamppb.Timestamp) string {
 
 func legacyVersionOf(version *kfp.PipelineVersion) *legacyVersionReply {
 	reply := &legacyVersionReply{
-		ID: version.PipelineVersionId, Name: firstNonEmpty(version.DisplayName, version.Name),
+		ID: version.PipelineVersionId, Name: cmp.Or(version.DisplayName, version.Name),
 		CreatedAt: timeText(version.CreatedAt), CodeSourceURL: version.CodeSourceUrl, Description: version.Description,
 		ResourceReferences: []legacyReference{{legacyKey{"PIPELINE", version.PipelineId}, "OWNER"}},
 	}
@@ -210,7 +212,7 @@ func (g *gateway) legacyPipelineOf(ctx context.Context, pipeline *kfp.Pipeline) 
 		return nil, err
 	}
 	reply := &legacyPipelineReply{ID: pipeline.PipelineId, CreatedAt: timeText(pipeline.CreatedAt),
-		Name: firstNonEmpty(pipeline.DisplayName, pipeline.Name), Description: pipeline.Description}
+		Name: cmp.Or(pipeline.DisplayName, pipeline.Name), Description: pipeline.Description}
 	if version != nil {
 		reply.DefaultVersion = legacyVersionOf(version)
 	}

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/penstock/penstock/gateway/apierror"
 	"github.com/penstock/penstock/gateway/gen/penstock"
 	"github.com/penstock/penstock/gateway/limits"
 )
@@ -16,7 +17,7 @@ func (g *gateway) serveLog(node nodePath) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		request, refused := parseLogQuery(node, r.URL.RawQuery)
 		if refused != nil {
-			writeHTTPError(w, r, refused.httpCode, refused.message, "")
+			apierror.WriteHTTP(w, r, refused.HTTPCode, refused.Message, "")
 			return
 		}
 		ctx, cancel := g.streamContext(r)
@@ -44,27 +45,27 @@ func beginLog(w http.ResponseWriter) io.Writer {
 	return w
 }
 
-func parseLogQuery(node nodePath, rawQuery string) (*penstock.ReadTaskLogRequest, *refusal) {
+func parseLogQuery(node nodePath, rawQuery string) (*penstock.ReadTaskLogRequest, *apierror.Refusal) {
 	query, err := url.ParseQuery(rawQuery)
 	if err != nil {
-		return nil, refuse("The query string is malformed: %v.", err)
+		return nil, apierror.Refuse("The query string is malformed: %v.", err)
 	}
 	request := &penstock.ReadTaskLogRequest{RunId: node.runID, TaskId: node.nodeID}
 	if text := query.Get("follow"); text != "" {
 		if request.Follow, err = strconv.ParseBool(text); err != nil {
-			return nil, refuse("The query parameter follow must be true or false, not %q.", limits.Shortened(text))
+			return nil, apierror.Refuse("The query parameter follow must be true or false, not %q.", limits.Shortened(text))
 		}
 	}
 	if text := query.Get("attempt"); text != "" {
 		attempt, err := strconv.ParseInt(text, 10, 32)
 		if err != nil || attempt < 0 {
-			return nil, refuse("The query parameter attempt must be a number from 1, or 0 for the last, not %q.", limits.Shortened(text))
+			return nil, apierror.Refuse("The query parameter attempt must be a number from 1, or 0 for the last, not %q.", limits.Shortened(text))
 		}
 		request.Attempt = int32(attempt)
 	}
 	if text := query.Get("offset_bytes"); text != "" {
 		if request.OffsetBytes, err = strconv.ParseInt(text, 10, 64); err != nil || request.OffsetBytes < 0 {
-			return nil, refuse("The query parameter offset_bytes must be a number from 0, not %q.", limits.Shortened(text))
+			return nil, apierror.Refuse("The query parameter offset_bytes must be a number from 0, not %q.", limits.Shortened(text))
 		}
 	}
 	return request, nil

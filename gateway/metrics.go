@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/penstock/penstock/gateway/apierror"
 	"github.com/penstock/penstock/gateway/gen/penstock"
 	"github.com/penstock/penstock/gateway/limits"
 )
@@ -64,13 +65,13 @@ func (m *gatewayMetrics) observe(route, method string, code int, elapsed time.Du
 // serveMetrics gives the metrics of the server, if it answers, and then those of the gateway.
 func (g *gateway) serveMetrics(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		writeWrongMethod(w, r, http.MethodGet)
+		apierror.WriteWrongMethod(w, r, http.MethodGet)
 		return
 	}
 	var text bytes.Buffer
 	g.writeServerMetrics(r.Context(), &text)
 	if err := g.metrics.write(&text); err != nil {
-		writeStatus(w, r, http.StatusInternalServerError, status.New(codes.Internal, err.Error()))
+		apierror.WriteStatus(w, r, http.StatusInternalServerError, status.New(codes.Internal, err.Error()))
 		return
 	}
 	w.Header().Set("Content-Type", string(expfmt.NewFormat(expfmt.TypeTextPlain)))

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/penstock/penstock/gateway/apierror"
 	"github.com/penstock/penstock/gateway/limits"
 	"github.com/penstock/penstock/gateway/request"
 )
@@ -29,7 +30,7 @@ func (g *gateway) observed(next http.Handler) http.Handler {
 			if failure != nil && !aborted {
 				g.log.Error("panic", "route", info.Route, "panic", failure, "stack", string(debug.Stack()))
 				if rw.code == 0 {
-					writeStatus(rw, r, http.StatusInternalServerError, status.New(codes.Internal, "Internal Server Error"))
+					apierror.WriteStatus(rw, r, http.StatusInternalServerError, status.New(codes.Internal, "Internal Server Error"))
 				} else {
 					aborted = true // a truncated answer must not look whole
 				}
@@ -100,7 +101,7 @@ func (s slots) acquire(ctx context.Context, longest time.Duration) bool {
 func (s slots) release() { <-s }
 
 func writeBusy(w http.ResponseWriter, r *http.Request, bound int, what string) {
-	writeStatus(w, r, http.StatusServiceUnavailable, status.New(codes.Unavailable,
+	apierror.WriteStatus(w, r, http.StatusServiceUnavailable, status.New(codes.Unavailable,
 		fmt.Sprintf("The gateway is busy with %d %s, the most that it serves at once; try again.", bound, what)))
 }
 

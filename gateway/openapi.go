@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+
+	"github.com/penstock/penstock/gateway/apierror"
 )
 
 // What the protos bind to HTTP, as protoc-gen-openapiv2 writes it at build time.
@@ -68,7 +70,7 @@ func addPath(paths map[string]any, path string, item map[string]any) {
 
 func (g *gateway) serveOpenAPI(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		writeWrongMethod(w, r, http.MethodGet)
+		apierror.WriteWrongMethod(w, r, http.MethodGet)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")

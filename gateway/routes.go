@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/penstock/penstock/gateway/apierror"
 	"github.com/penstock/penstock/gateway/request"
 )
 
@@ -51,7 +52,7 @@ func (g *gateway) routeCall(w http.ResponseWriter, r *http.Request) {
 		g.rpcs.ServeHTTP(w, r)
 		return
 	}
-	writeNotFound(w, r)
+	apierror.WriteNotFound(w, r)
 }
 
 func (g *gateway) fixedPaths() map[string]http.HandlerFunc {
@@ -119,7 +120,7 @@ var (
 func getOnly(next http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet {
-			writeWrongMethod(w, r, http.MethodGet)
+			apierror.WriteWrongMethod(w, r, http.MethodGet)
 			return
 		}
 		next(w, r)

@@ -8,6 +8,8 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/penstock/penstock/gateway/apierror"
 )
 
 // withRoutingPath lets the mux, which splits decoded paths, see slashes within a name as %2F. The mux's middleware
@@ -16,7 +18,7 @@ func withRoutingPath(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !isUTF8(r.URL) {
 			err := status.Error(codes.InvalidArgument, "the URL has bytes that are not UTF-8")
-			handleRPCError(r.Context(), nil, nil, w, r, err)
+			apierror.WriteRPC(w, r, err)
 			return
 		}
 		if path := routingPath(r.URL); path != r.URL.Path {

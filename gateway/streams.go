@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/penstock/penstock/gateway/apierror"
 	"github.com/penstock/penstock/gateway/limits"
 	"github.com/penstock/penstock/gateway/request"
 )
@@ -55,7 +56,7 @@ func (g *gateway) failStream(w http.ResponseWriter, r *http.Request, err error, 
 		err = status.Error(codes.Unavailable, "The gateway is stopping; try again.")
 	}
 	if !begun {
-		writeHTTPErrorFrom(w, r, err)
+		apierror.WriteHTTPFrom(w, r, err)
 		return
 	}
 	info := request.InfoOf(r.Context())

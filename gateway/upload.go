@@ -5,12 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"mime/multipart"
 	"net/http"
 	"net/url"
 
+	"github.com/penstock/penstock/gateway/apierror"
 	"github.com/penstock/penstock/gateway/gen/penstock"
 	"github.com/penstock/penstock/gateway/limits"
 	"github.com/penstock/penstock/gateway/request"
@@ -26,18 +26,6 @@ type uploadedFile struct {
 
 // uploadCall makes the RPC from the file and the query, which carries all options.
 type uploadCall func(ctx context.Context, file uploadedFile, query url.Values, tags map[string]string) (any, error)
-
-// refusal is an upload that does not get as far as the server.
-type refusal struct {
-	httpCode int
-	message  string
-}
-
-func (e *refusal) Error() string { return e.message }
-
-func refuse(format string, arguments ...any) *refusal {
-	return &refusal{http.StatusBadRequest, fmt.Sprintf(format, arguments...)}
-}
 
 func (g *gateway) uploadPipeline(ctx context.Context, file uploadedFile, query url.Values,
 	tags map[string]string) (any, error) {
@@ -57,7 +45,7 @@ func (g *gateway) uploadPipelineVersion(ctx context.Context, file uploadedFile, 
 	tags map[string]string) (any, error) {
 	pipelineID := query.Get("pipelineid") // the spelling of the API
 	if pipelineID == "" {
-		return nil, refuse("The query parameter pipelineid is missing: it says which pipeline gets the version.")
+		return nil, apierror.Refuse("The query parameter pipelineid is missing: it says which pipeline gets the version.")
 	}
 	return g.uploads.UploadPipelineVersion(ctx, &penstock.UploadPipelineVersionRequest{
 		PipelineId:    pipelineID,
@@ -74,13 +62,13 @@ func (g *gateway) uploadPipelineVersion(ctx context.Context, file uploadedFile, 
 func (g *gateway) serveUpload(call uploadCall) http.HandlerFunc {
 	upload := g.withLargeBodySlot(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		reply, err := g.upload(w, r, call)
-		var refused *refusal
+		var refused *apierror.Refusal
 		if errors.As(err, &refused) {
-			writeHTTPError(w, r, refused.httpCode, refused.message, "")
+			apierror.WriteHTTP(w, r, refused.HTTPCode, refused.Message, "")
 			return
 		}
 		if err != nil {
-			writeHTTPErrorFrom(w, r, err)
+			apierror.WriteHTTPFrom(w, r, err)
 			return
 		}
 		g.writeMessage(w, r, reply)
@@ -88,7 +76,7 @@ func (g *gateway) serveUpload(call uploadCall) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost {
 			w.Header().Set("Allow", http.MethodPost)
-			writeHTTPError(w, r, http.StatusNotImplemented,
+			apierror.WriteHTTP(w, r, http.StatusNotImplemented,
 				"Packages are uploaded with POST; "+limits.Shortened(r.Method)+" is not supported here.", "")
 			return
 		}
@@ -102,7 +90,7 @@ func (g *gateway) upload(w http.ResponseWriter, r *http.Request, call uploadCall
 	}
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return nil, refuse("The query string is malformed: %v.", err)
+		return nil, apierror.Refuse("The query string is malformed: %v.", err)
 	}
 	tags, err := parseTags(query.Get("tags"))
 	if err != nil {
@@ -114,30 +102,30 @@ func (g *gateway) upload(w http.ResponseWriter, r *http.Request, call uploadCall
 			if bodyErr.HTTPCode == http.StatusRequestEntityTooLarge {
 				return nil, g.packageTooLarge()
 			}
-			return nil, &refusal{bodyErr.HTTPCode, bodyErr.Message}
+			return nil, &apierror.Refusal{HTTPCode: bodyErr.HTTPCode, Message: bodyErr.Message}
 		}
 		return nil, err
 	}
 	return call(g.withMetadata(r.Context(), r), *file, query, tags)
 }
 
-func (g *gateway) packageTooLarge() *refusal {
-	return refuse("The file is larger than %d bytes, the largest pipeline package that is accepted.", g.cfg.maxUploadBytes)
+func (g *gateway) packageTooLarge() *apierror.Refusal {
+	return apierror.Refuse("The file is larger than %d bytes, the largest pipeline package that is accepted.", g.cfg.maxUploadBytes)
 }
 
 // readUploadedFile reads parts as they come until the file, and nothing after it.
 func (g *gateway) readUploadedFile(r *http.Request) (*uploadedFile, error) {
 	form, err := r.MultipartReader()
 	if err != nil {
-		return nil, refuse("The request must be multipart/form-data with a file part named %s: %v.", uploadPartName, err)
+		return nil, apierror.Refuse("The request must be multipart/form-data with a file part named %s: %v.", uploadPartName, err)
 	}
 	for {
 		part, err := form.NextPart()
 		if errors.Is(err, io.EOF) {
-			return nil, refuse("The form has no file part named %s.", uploadPartName)
+			return nil, apierror.Refuse("The form has no file part named %s.", uploadPartName)
 		}
 		if err != nil {
-			return nil, refuse("The form cannot be read: %v.", err)
+			return nil, apierror.Refuse("The form cannot be read: %v.", err)
 		}
 		if part.FormName() == uploadPartName && part.FileName() != "" { // without a file name it is a plain field
 			return g.readPart(part, r.ContentLength)
@@ -152,7 +140,7 @@ func (g *gateway) readPart(part *multipart.Part, declared int64) (*uploadedFile,
 	}
 	n, err := content.ReadFrom(io.LimitReader(part, g.cfg.maxUploadBytes+1))
 	if err != nil {
-		return nil, refuse("The file cannot be read: %v.", err)
+		return nil, apierror.Refuse("The file cannot be read: %v.", err)
 	}
 	if n > g.cfg.maxUploadBytes {
 		return nil, g.packageTooLarge()
@@ -167,13 +155,13 @@ func parseTags(text string) (map[string]string, error) {
 	}
 	var values map[string]any
 	if err := json.Unmarshal([]byte(text), &values); err != nil || values == nil {
-		return nil, refuse(`The query parameter tags must be a JSON object of strings, such as {"team":"vision"}.`)
+		return nil, apierror.Refuse(`The query parameter tags must be a JSON object of strings, such as {"team":"vision"}.`)
 	}
 	tags := make(map[string]string, len(values))
 	for key, value := range values {
 		tag, ok := value.(string)
 		if !ok {
-			return nil, refuse("The value of tag %q must be a string.", key)
+			return nil, apierror.Refuse("The value of tag %q must be a string.", key)
 		}
 		tags[key] = tag
 	}
@@ -184,7 +172,7 @@ func (g *gateway) writeMessage(w http.ResponseWriter, r *http.Request, message a
 	body, err := marshalReply(message)
 	if err != nil {
 		g.log.Error("answer cannot be written as JSON", "route", request.InfoOf(r.Context()).Route, "error", err)
-		writeHTTPError(w, r, http.StatusInternalServerError, "Internal Server Error", "")
+		apierror.WriteHTTP(w, r, http.StatusInternalServerError, "Internal Server Error", "")
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")

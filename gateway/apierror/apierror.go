@@ -1,9 +1,12 @@
-package main
+// Package apierror writes the answers that are errors, in the two forms that the API has: {"code", "message", "details"}
+// for what is an RPC, and {"error_message", "error_details"} for uploads, logs and artifacts.
+package apierror
 
 import (
-	"context"
+	"cmp"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -18,9 +21,9 @@ import (
 	"github.com/penstock/penstock/gateway/request"
 )
 
-// handleRPCError answers a failed RPC, and a request that could not be made one.
-func handleRPCError(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter,
-	r *http.Request, err error) {
+// WriteRPC answers a failed RPC, and a request that could not be made one: with the status of err, or that of the bound
+// that the body of r passed.
+func WriteRPC(w http.ResponseWriter, r *http.Request, err error) {
 	httpCode := 0
 	var withCode *runtime.HTTPStatusError
 	if errors.As(err, &withCode) {
@@ -30,18 +33,18 @@ func handleRPCError(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshale
 		}
 	}
 	// The decoder of the body sees only that reading failed; the body knows why.
-	if bodyErr := request.InfoOf(ctx).BodyError(); bodyErr != nil {
+	if bodyErr := request.InfoOf(r.Context()).BodyError(); bodyErr != nil {
 		httpCode, err = bodyErr.HTTPCode, bodyErr.Status()
 	}
 	st := status.Convert(err)
 	if httpCode == 0 {
 		httpCode = runtime.HTTPStatusFromCode(st.Code())
 	}
-	writeStatus(w, r, httpCode, st)
+	WriteStatus(w, r, httpCode, st)
 }
 
-// writeStatus answers with {"code", "message", "details"}, the error body of the API.
-func writeStatus(w http.ResponseWriter, r *http.Request, httpCode int, st *status.Status) {
+// WriteStatus answers with st as {"code", "message", "details"}. Details of types that are not linked in are left out.
+func WriteStatus(w http.ResponseWriter, r *http.Request, httpCode int, st *status.Status) {
 	body, err := marshal.JSON.Marshal(presentable(st.Proto()))
 	if err != nil {
 		body = []byte(`{"code":13,"message":"The error could not be written as JSON."}`)
@@ -70,14 +73,15 @@ type httpError struct {
 	Details string `json:"error_details"`
 }
 
-func writeHTTPError(w http.ResponseWriter, r *http.Request, httpCode int, message, details string) {
-	body, _ := json.Marshal(httpError{Message: message, Details: firstNonEmpty(details, message)})
+// WriteHTTP answers with {"error_message", "error_details"}; without details the message stands for them.
+func WriteHTTP(w http.ResponseWriter, r *http.Request, httpCode int, message, details string) {
+	body, _ := json.Marshal(httpError{Message: message, Details: cmp.Or(details, message)})
 	writeErrorHeader(w, r, httpCode, details)
 	_, _ = w.Write(body)
 }
 
-// writeHTTPErrorFrom does it for a failed RPC, with the text that the server means for users as the message.
-func writeHTTPErrorFrom(w http.ResponseWriter, r *http.Request, err error) {
+// WriteHTTPFrom does it for a failed RPC, with the text that the server means for users as the message.
+func WriteHTTPFrom(w http.ResponseWriter, r *http.Request, err error) {
 	st := status.Convert(err)
 	message := st.Message()
 	for _, detail := range st.Details() {
@@ -86,7 +90,7 @@ func writeHTTPErrorFrom(w http.ResponseWriter, r *http.Request, err error) {
 			break
 		}
 	}
-	writeHTTPError(w, r, runtime.HTTPStatusFromCode(st.Code()), message, st.Message())
+	WriteHTTP(w, r, runtime.HTTPStatusFromCode(st.Code()), message, st.Message())
 }
 
 func writeErrorHeader(w http.ResponseWriter, r *http.Request, httpCode int, cause string) {
@@ -109,11 +113,27 @@ func writeErrorHeader(w http.ResponseWriter, r *http.Request, httpCode int, caus
 	w.WriteHeader(httpCode)
 }
 
-func writeNotFound(w http.ResponseWriter, r *http.Request) {
-	writeStatus(w, r, http.StatusNotFound, status.New(codes.NotFound, "Not Found"))
+// WriteNotFound answers a path that leads nowhere.
+func WriteNotFound(w http.ResponseWriter, r *http.Request) {
+	WriteStatus(w, r, http.StatusNotFound, status.New(codes.NotFound, "Not Found"))
 }
 
-func writeWrongMethod(w http.ResponseWriter, r *http.Request, allowed string) {
+// WriteWrongMethod answers a path that is served with the method allowed only.
+func WriteWrongMethod(w http.ResponseWriter, r *http.Request, allowed string) {
 	w.Header().Set("Allow", allowed)
-	writeStatus(w, r, http.StatusNotImplemented, status.New(codes.Unimplemented, "Method Not Allowed"))
+	WriteStatus(w, r, http.StatusNotImplemented, status.New(codes.Unimplemented, "Method Not Allowed"))
+}
+
+// Refusal is a request for what exists only over HTTP that does not get as far as the server.
+type Refusal struct {
+	HTTPCode int
+	Message  string
+}
+
+// Error is the sentence for the client.
+func (e *Refusal) Error() string { return e.Message }
+
+// Refuse makes the refusal of a bad request, 400.
+func Refuse(format string, arguments ...any) *Refusal {
+	return &Refusal{http.StatusBadRequest, fmt.Sprintf(format, arguments...)}
 }
