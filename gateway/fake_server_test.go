@@ -20,6 +20,7 @@ import (
 	"github.com/penstock/penstock/gateway/gen/kfp"
 	"github.com/penstock/penstock/gateway/gen/penstock"
 	"github.com/penstock/penstock/gateway/limits"
+	"github.com/penstock/penstock/gateway/upstream"
 )
 
 // fakeServer stands for the Penstock server. It keeps each request with its metadata, and answers with what a test puts
@@ -143,7 +144,7 @@ func testConfig(t *testing.T, arguments ...string) *config {
 func newTestGateway(t *testing.T, server string, arguments ...string) *testGateway {
 	t.Helper()
 	cfg := testConfig(t, append([]string{"--server", server}, arguments...)...)
-	conn, err := dialServer(cfg)
+	conn, err := upstream.Dial(cfg.server, version)
 	if err != nil {
 		t.Fatal(err)
 	}

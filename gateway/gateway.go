@@ -12,20 +12,24 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
 
+	"github.com/penstock/penstock/gateway/admission"
 	"github.com/penstock/penstock/gateway/apierror"
 	"github.com/penstock/penstock/gateway/gen/kfp"
 	"github.com/penstock/penstock/gateway/gen/penstock"
+	"github.com/penstock/penstock/gateway/guard"
 	"github.com/penstock/penstock/gateway/limits"
 	"github.com/penstock/penstock/gateway/marshal"
+	"github.com/penstock/penstock/gateway/metadata"
 	"github.com/penstock/penstock/gateway/request"
 )
 
 // gateway translates HTTP requests into calls of the server. Constant after newGateway; safe for concurrent use.
 type gateway struct {
-	cfg          *config
-	log          *slog.Logger
-	loopbackOnly bool
-	stopping     context.Context // ends when streams must
+	cfg      *config
+	log      *slog.Logger
+	browsers *guard.Browsers
+	headers  *metadata.Headers
+	stopping context.Context // ends when streams must
 
 	health    kfp.HealthzServiceClient
 	pipelines kfp.PipelineServiceClient
@@ -42,15 +46,18 @@ type gateway struct {
 	rpcs        http.Handler // what the protos bind to HTTP
 	calls       http.Handler // both, admitted in bounded number
 	metrics     *gatewayMetrics
-	requests    slots
-	streams     slots
-	largeBodies slots
+	requests    admission.Slots
+	streams     admission.Slots
+	largeBodies admission.Slots
 }
 
 func newGateway(stopping context.Context, cfg *config, log *slog.Logger, address net.Addr,
 	conn *grpc.ClientConn) (*gateway, error) {
 	g := &gateway{
-		cfg: cfg, log: log, loopbackOnly: isLoopback(address), stopping: stopping,
+		cfg: cfg, log: log, stopping: stopping,
+		browsers: &guard.Browsers{LoopbackOnly: isLoopback(address), AllowedHosts: cfg.allowedHosts,
+			TrustedOrigins: cfg.trustedOrigins},
+		headers:     metadata.NewHeaders(cfg.userIDHeader),
 		health:      kfp.NewHealthzServiceClient(conn),
 		pipelines:   kfp.NewPipelineServiceClient(conn),
 		runs:        kfp.NewRunServiceClient(conn),
@@ -60,9 +67,9 @@ func newGateway(stopping context.Context, cfg *config, log *slog.Logger, address
 		artifacts:   penstock.NewArtifactContentServiceClient(conn),
 		exposed:     penstock.NewMetricsExpositionServiceClient(conn),
 		metrics:     newGatewayMetrics(),
-		requests:    make(slots, limits.MaxRequests),
-		streams:     make(slots, limits.MaxStreams),
-		largeBodies: make(slots, limits.MaxLargeBodies),
+		requests:    make(admission.Slots, limits.MaxRequests),
+		streams:     make(admission.Slots, limits.MaxStreams),
+		largeBodies: make(admission.Slots, limits.MaxLargeBodies),
 	}
 	mux, err := g.newRPCMux(conn)
 	if err != nil {
@@ -73,8 +80,8 @@ func newGateway(stopping context.Context, cfg *config, log *slog.Logger, address
 	}
 	g.fixed = g.fixedPaths()
 	g.legacy = g.legacyRoutes()
-	g.rpcs = withRoutingPath(g.withLargeBodySlot(bounded(withClearTags(mux))))
-	g.calls = limited(g.requests, "requests", http.HandlerFunc(g.routeCall))
+	g.rpcs = withRoutingPath(admission.LargeBodies(g.largeBodies, bounded(metadata.WithClearTags(mux))))
+	g.calls = admission.Limited(g.requests, "requests", http.HandlerFunc(g.routeCall))
 	return g, nil
 }
 
@@ -82,7 +89,7 @@ func newGateway(stopping context.Context, cfg *config, log *slog.Logger, address
 func (g *gateway) newRPCMux(conn *grpc.ClientConn) (*runtime.ServeMux, error) {
 	mux := runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, marshal.JSON),
-		runtime.WithIncomingHeaderMatcher(g.forwardedHeader),
+		runtime.WithIncomingHeaderMatcher(g.headers.Key),
 		runtime.WithOutgoingHeaderMatcher(func(string) (string, bool) { return "", false }),
 		runtime.WithOutgoingTrailerMatcher(func(string) (string, bool) { return "", false }),
 		runtime.WithErrorHandler(writeError),
@@ -90,7 +97,7 @@ func (g *gateway) newRPCMux(conn *grpc.ClientConn) (*runtime.ServeMux, error) {
 		runtime.WithDisableHTTPMethodOverride(),
 		runtime.WithWriteContentLength(), // rather than in chunks, which is one more write
 		runtime.WithMiddlewares(noteRoute),
-		runtime.SetQueryParameterParser(&strictQuery{}),
+		runtime.SetQueryParameterParser(&guard.StrictQuery{}),
 	)
 	unparsed := marshal.UnparsedAnswers{ClientConn: conn}
 	ctx := context.Background()
@@ -115,7 +122,7 @@ func noteRoute(next runtime.HandlerFunc) runtime.HandlerFunc {
 		if pattern, ok := runtime.HTTPPattern(r.Context()); ok {
 			request.InfoOf(r.Context()).Route = strings.ReplaceAll(pattern.String(), "=*}", "}")
 		}
-		if err := checkNoQuery(r, request.InfoOf(r.Context()).Route); err != nil {
+		if err := guard.CheckNoQuery(r, request.InfoOf(r.Context()).Route); err != nil {
 			apierror.WriteRPC(w, r, err)
 			return
 		}

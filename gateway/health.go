@@ -21,7 +21,7 @@ type healthReply struct {
 
 // serveHealth tells whether the server, not just the gateway, can work.
 func (g *gateway) serveHealth(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(g.withMetadata(r.Context(), r), limits.HealthTimeout)
+	ctx, cancel := context.WithTimeout(g.headers.Outgoing(r), limits.HealthTimeout)
 	defer cancel()
 	health, err := g.health.GetHealthz(ctx, &emptypb.Empty{})
 	if err != nil {

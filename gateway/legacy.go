@@ -66,7 +66,7 @@ func (g *gateway) serveLegacy(w http.ResponseWriter, r *http.Request) bool {
 			allowed = cmp.Or(allowed, route.method)
 			continue
 		}
-		reply, err := route.answer(g.withMetadata(r.Context(), r), names, r.URL.Query())
+		reply, err := route.answer(g.headers.Outgoing(r), names, r.URL.Query())
 		if err != nil {
 			apierror.WriteRPC(w, r, err)
 			return true

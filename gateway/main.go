@@ -13,6 +13,8 @@ import (
 	"runtime"
 	"runtime/debug"
 	"syscall"
+
+	"github.com/penstock/penstock/gateway/upstream"
 )
 
 // Set by the linker.
@@ -49,7 +51,7 @@ func run(args []string, getenv func(string) string, stdin io.Reader, stdout, std
 		fmt.Fprintln(stderr, "penstock-gateway:", err)
 		return exitUsage
 	}
-	conn, err := dialServer(cfg)
+	conn, err := upstream.Dial(cfg.server, version)
 	if err != nil {
 		fmt.Fprintf(stderr, "penstock-gateway: --server %s: %v\n", cfg.server, err)
 		return exitUsage

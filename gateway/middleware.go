@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -66,69 +64,4 @@ func (g *gateway) record(r *http.Request, rw *responseWriter, info *request.Info
 		attributes = append(attributes, slog.String("error", limits.Shortened(info.Failure)))
 	}
 	g.log.LogAttrs(r.Context(), level, "request", attributes...)
-}
-
-// slots bounds how many requests of a kind are in work.
-type slots chan struct{}
-
-// tryAcquire does not wait.
-func (s slots) tryAcquire() bool {
-	select {
-	case s <- struct{}{}:
-		return true
-	default:
-		return false
-	}
-}
-
-// acquire waits for a slot as long as ctx and the time allow.
-func (s slots) acquire(ctx context.Context, longest time.Duration) bool {
-	if s.tryAcquire() {
-		return true
-	}
-	timer := time.NewTimer(longest)
-	defer timer.Stop()
-	select {
-	case s <- struct{}{}:
-		return true
-	case <-timer.C:
-		return false
-	case <-ctx.Done():
-		return false
-	}
-}
-
-func (s slots) release() { <-s }
-
-func writeBusy(w http.ResponseWriter, r *http.Request, bound int, what string) {
-	apierror.WriteStatus(w, r, http.StatusServiceUnavailable, status.New(codes.Unavailable,
-		fmt.Sprintf("The gateway is busy with %d %s, the most that it serves at once; try again.", bound, what)))
-}
-
-// limited admits at most cap(s) requests at once.
-func limited(s slots, what string, next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !s.tryAcquire() {
-			writeBusy(w, r, cap(s), what)
-			return
-		}
-		defer s.release()
-		next.ServeHTTP(w, r)
-	})
-}
-
-// withLargeBodySlot keeps the memory that bodies take within bounds, as they are held whole while they are translated.
-func (g *gateway) withLargeBodySlot(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ContentLength >= 0 && r.ContentLength <= limits.LargeBodyBytes {
-			next.ServeHTTP(w, r)
-			return
-		}
-		if !g.largeBodies.acquire(r.Context(), limits.LargeBodyWait) {
-			writeBusy(w, r, cap(g.largeBodies), "requests with large bodies")
-			return
-		}
-		defer g.largeBodies.release()
-		next.ServeHTTP(w, r)
-	})
 }

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"context"
 	"net/http"
 	"net/http/httptest"
 	"testing"
-	"time"
 )
 
 func TestPanicIsAnAnswer(t *testing.T) {
@@ -29,24 +27,6 @@ func TestPanicInMidAnswerBreaksItOff(t *testing.T) {
 	})).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
 }
 
-func TestSlots(t *testing.T) {
-	s := make(slots, 1)
-	full := limited(s, "things", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		recorder := httptest.NewRecorder()
-		limited(s, "things", http.NotFoundHandler()).ServeHTTP(recorder, r)
-		reply{recorder.Code, recorder.Header(), recorder.Body.String()}.expect(t, 503, "busy with 1 things")
-		ended, cancel := context.WithCancel(context.Background())
-		cancel()
-		if s.acquire(ended, time.Hour) || s.acquire(context.Background(), 0) {
-			t.Error("more than its bound")
-		}
-	}))
-	full.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
-	if !s.tryAcquire() {
-		t.Error("not released")
-	}
-}
-
 func TestBrowserGuard(t *testing.T) {
 	g, _ := startBoth(t, "--trusted_origins", "https://ui.example.org", "--allowed_hosts", "proxy.example.org")
 	archive := api + "/runs/x:archive"
@@ -60,9 +40,9 @@ func TestBrowserGuard(t *testing.T) {
 		g.do("GET", api+"/runs", "", "Host", host).expect(t, 200)
 	}
 	// On another address names are checked if there are any.
-	g.loopbackOnly = false
+	g.browsers.LoopbackOnly = false
 	g.do("GET", api+"/runs", "", "Host", "any.example.org").expect(t, 403)
-	g.cfg.allowedHosts = nil
+	g.browsers.AllowedHosts = nil
 	g.do("GET", api+"/runs", "", "Host", "any.example.org").expect(t, 200)
 }
 

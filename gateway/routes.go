@@ -7,23 +7,24 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/penstock/penstock/gateway/admission"
 	"github.com/penstock/penstock/gateway/apierror"
 	"github.com/penstock/penstock/gateway/request"
 )
 
 // handler is the whole of the gateway.
 func (g *gateway) handler() http.Handler {
-	return g.observed(g.guardBrowsers(http.HandlerFunc(g.route)))
+	return g.observed(g.browsers.Guard(http.HandlerFunc(g.route)))
 }
 
 // route finds the handler by the path.
 func (g *gateway) route(w http.ResponseWriter, r *http.Request) {
 	if stream, ok := g.streamFor(r); ok {
-		limited(g.streams, "log and artifact streams", stream).ServeHTTP(w, r)
+		admission.Limited(g.streams, "log and artifact streams", stream).ServeHTTP(w, r)
 		return
 	}
 	if strings.HasPrefix(r.URL.Path, "/apis/penstock/") && strings.HasSuffix(r.URL.Path, ":watch") {
-		limited(g.streams, "streams", http.HandlerFunc(g.serveWatch)).ServeHTTP(w, r)
+		admission.Limited(g.streams, "streams", http.HandlerFunc(g.serveWatch)).ServeHTTP(w, r)
 		return
 	}
 	g.calls.ServeHTTP(w, r)

@@ -19,7 +19,7 @@ type byteStream func() ([]byte, error)
 
 // streamContext ends when the client goes, and when the gateway stops: a followed log would hold it up for ever.
 func (g *gateway) streamContext(r *http.Request) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(g.withMetadata(r.Context(), r))
+	ctx, cancel := context.WithCancel(g.headers.Outgoing(r))
 	unregister := context.AfterFunc(g.stopping, cancel)
 	return ctx, func() { unregister(); cancel() }
 }

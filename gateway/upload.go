@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/penstock/penstock/gateway/admission"
 	"github.com/penstock/penstock/gateway/apierror"
 	"github.com/penstock/penstock/gateway/gen/penstock"
 	"github.com/penstock/penstock/gateway/limits"
@@ -60,7 +61,7 @@ func (g *gateway) uploadPipelineVersion(ctx context.Context, file uploadedFile, 
 }
 
 func (g *gateway) serveUpload(call uploadCall) http.HandlerFunc {
-	upload := g.withLargeBodySlot(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	upload := admission.LargeBodies(g.largeBodies, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		reply, err := g.upload(w, r, call)
 		var refused *apierror.Refusal
 		if errors.As(err, &refused) {
@@ -106,7 +107,7 @@ func (g *gateway) upload(w http.ResponseWriter, r *http.Request, call uploadCall
 		}
 		return nil, err
 	}
-	return call(g.withMetadata(r.Context(), r), *file, query, tags)
+	return call(g.headers.Outgoing(r), *file, query, tags)
 }
 
 func (g *gateway) packageTooLarge() *apierror.Refusal {

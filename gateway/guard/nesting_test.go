@@ -1,7 +1,8 @@
-package main
+package guard
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/encoding/protojson"
@@ -9,6 +10,10 @@ import (
 
 	"github.com/penstock/penstock/gateway/gen/kfp"
 )
+
+func nestedObjects(depth int) string {
+	return strings.Repeat(`{"k":`, depth) + `{}` + strings.Repeat(`}`, depth)
+}
 
 // The levels were checked against the C++ library: it reads 100 and refuses 101.
 func TestNesting(t *testing.T) {
@@ -35,14 +40,14 @@ func TestNesting(t *testing.T) {
 		for _, request := range []any{
 			&kfp.CreateRunRequest{Run: &kfp.Run{PipelineSource: &kfp.Run_PipelineSpec{PipelineSpec: spec}}},
 		} {
-			if err := checkNesting(request); (err == nil) != c.fits {
+			if err := CheckNesting(request); (err == nil) != c.fits {
 				t.Errorf("%.20s...: %v", c.spec, err)
 			}
 		}
 	}
 	inMap := &kfp.CreateRunRequest{Run: &kfp.Run{RuntimeConfig: &kfp.RuntimeConfig{
 		Parameters: map[string]*structpb.Value{"p": structpb.NewStringValue("x")}}}}
-	if err := checkNesting(inMap); err != nil {
+	if err := CheckNesting(inMap); err != nil {
 		t.Error(err)
 	}
 }

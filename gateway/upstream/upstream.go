@@ -1,4 +1,5 @@
-package main
+// Package upstream connects to the Penstock server that stands behind the gateway.
+package upstream
 
 import (
 	"context"
@@ -15,12 +16,15 @@ import (
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
 
+	"github.com/penstock/penstock/gateway/guard"
 	"github.com/penstock/penstock/gateway/limits"
 )
 
-// dialServer returns at once; the connection is made, and made again, in the background.
-func dialServer(cfg *config) (*grpc.ClientConn, error) {
-	return grpc.NewClient(cfg.server,
+// Dial returns at once; the connection to the address, host:port or unix:/path, is made, and made again, in the
+// background. Its calls are bounded in size, nesting and time, and say in words for users when the server is away. Fails
+// on an address that cannot be one. The version is what the server is told of its client.
+func Dial(address, version string) (*grpc.ClientConn, error) {
+	return grpc.NewClient(address,
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithNoProxy(),
 		grpc.WithDisableServiceConfig(),
@@ -44,7 +48,7 @@ func dialServer(cfg *config) (*grpc.ClientConn, error) {
 // callUnary checks what the server could not even read, and ends each call that takes too long.
 func callUnary(ctx context.Context, method string, request, reply any, conn *grpc.ClientConn,
 	invoke grpc.UnaryInvoker, options ...grpc.CallOption) error {
-	if err := checkNesting(request); err != nil {
+	if err := guard.CheckNesting(request); err != nil {
 		return err
 	}
 	return explainUnavailable(conn, within(ctx, limits.UnaryTimeout, func(ctx context.Context) error {

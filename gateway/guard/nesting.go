@@ -1,4 +1,4 @@
-package main
+package guard
 
 import (
 	"fmt"
@@ -12,8 +12,9 @@ import (
 	"github.com/penstock/penstock/gateway/limits"
 )
 
-// checkNesting refuses what the server's protobuf library would reject without a word why.
-func checkNesting(request any) error {
+// CheckNesting refuses, with INVALID_ARGUMENT, a message that is nested deeper than limits.MaxMessageNesting, which the
+// server's protobuf library would reject without a word why.
+func CheckNesting(request any) error {
 	message, ok := request.(proto.Message)
 	if !ok || fitsNesting(message.ProtoReflect(), limits.MaxMessageNesting) {
 		return nil

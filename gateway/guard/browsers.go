@@ -1,4 +1,6 @@
-package main
+// Package guard refuses what must not reach the server: requests that web pages of strangers make through a browser,
+// messages that are nested too deeply, and query parameters that a call does not have.
+package guard
 
 import (
 	"net"
@@ -13,16 +15,23 @@ import (
 	"github.com/penstock/penstock/gateway/limits"
 )
 
-// guardBrowsers keeps web pages of strangers from using the API through the browser of someone who can reach it: a run
-// executes code, and a gateway on a loopback address asks for no password.
-func (g *gateway) guardBrowsers(next http.Handler) http.Handler {
+// Browsers keeps web pages of strangers from using the API through the browser of someone who can reach it: a run
+// executes code, and a gateway on a loopback address asks for no password. Constant once it guards.
+type Browsers struct {
+	LoopbackOnly   bool     // only this machine reaches the gateway
+	AllowedHosts   []string // names to answer to besides those of this machine; * is all
+	TrustedOrigins []string // of web pages that may call the API
+}
+
+// Guard passes on what no stranger's page has made, and answers the rest with 403.
+func (b *Browsers) Guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
-		case g.checksHosts() && !g.hostAllowed(r.Host):
+		case b.checksHosts() && !b.hostAllowed(r.Host):
 			apierror.WriteStatus(w, r, http.StatusForbidden, status.New(codes.PermissionDenied,
 				"The Host header "+limits.Shortened(r.Host)+" is not allowed here. "+
 					"If it is a name of this machine or of a proxy, start the gateway with --allowed_hosts."))
-		case g.crossSite(r):
+		case b.crossSite(r):
 			apierror.WriteStatus(w, r, http.StatusForbidden, status.New(codes.PermissionDenied,
 				"A web page of another site may not change anything here. "+
 					"If the page is trusted, start the gateway with --trusted_origins."))
@@ -34,12 +43,12 @@ func (g *gateway) guardBrowsers(next http.Handler) http.Handler {
 
 // checksHosts is true on a loopback address, and on any other if names were given: in a container the address says
 // nothing of who can reach it.
-func (g *gateway) checksHosts() bool {
-	return g.loopbackOnly || len(g.cfg.allowedHosts) > 0
+func (b *Browsers) checksHosts() bool {
+	return b.LoopbackOnly || len(b.AllowedHosts) > 0
 }
 
 // hostAllowed stops DNS rebinding, in which the page's own host name is made to mean this machine.
-func (g *gateway) hostAllowed(host string) bool {
+func (b *Browsers) hostAllowed(host string) bool {
 	name := host
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		name = h
@@ -48,12 +57,12 @@ func (g *gateway) hostAllowed(host string) bool {
 	if name == "" || name == "localhost" || strings.HasSuffix(name, ".localhost") || net.ParseIP(name) != nil {
 		return true
 	}
-	return slices.Contains(g.cfg.allowedHosts, "*") || slices.Contains(g.cfg.allowedHosts, name)
+	return slices.Contains(b.AllowedHosts, "*") || slices.Contains(b.AllowedHosts, name)
 }
 
 // crossSite goes by what browsers say of themselves; other clients do not send the header. A UI behind its own proxy
 // counts as the same site.
-func (g *gateway) crossSite(r *http.Request) bool {
+func (b *Browsers) crossSite(r *http.Request) bool {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions {
 		return false
 	}
@@ -61,5 +70,5 @@ func (g *gateway) crossSite(r *http.Request) bool {
 	case "", "same-origin", "none":
 		return false
 	}
-	return !slices.Contains(g.cfg.trustedOrigins, r.Header.Get("Origin"))
+	return !slices.Contains(b.TrustedOrigins, r.Header.Get("Origin"))
 }

@@ -1,4 +1,4 @@
-package main
+package metadata
 
 import (
 	"bytes"
@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// withClearTags tells the server that the tags in the body of an update are present and empty, which a protobuf map
+// WithClearTags tells the server that the tags in the body of an update are present and empty, which a protobuf map
 // cannot say. Clients of gRPC set the same metadata themselves.
-func withClearTags(next http.Handler) http.Handler {
+func WithClearTags(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if (r.Method == http.MethodPatch || r.Method == http.MethodPut) &&
 			strings.HasPrefix(r.URL.Path, "/apis/v2beta1/pipelines/") {

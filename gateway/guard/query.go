@@ -1,4 +1,4 @@
-package main
+package guard
 
 import (
 	"fmt"
@@ -22,13 +22,14 @@ import (
 
 var ownPackage = penstock.File_penstock_v1_run_operations_proto.Package()
 
-// strictQuery refuses query parameters that a call of our own does not take: a misspelt dry_run or time_zone would
+// StrictQuery refuses query parameters that a call of our own does not take: a misspelt dry_run or time_zone would
 // change what is not meant. KFP's own calls ignore them, as they do there.
-type strictQuery struct {
+type StrictQuery struct {
 	runtime.DefaultQueryParser
 }
 
-func (p *strictQuery) Parse(request proto.Message, values url.Values, filter *utilities.DoubleArray) error {
+// Parse is called by the mux; an error of it is a 400.
+func (p *StrictQuery) Parse(request proto.Message, values url.Values, filter *utilities.DoubleArray) error {
 	if message := request.ProtoReflect().Descriptor(); message.ParentFile().Package() == ownPackage {
 		for name := range values {
 			if !namesField(message, name) {
@@ -84,8 +85,9 @@ func callOf(rule *annotations.HttpRule) string {
 	return http.MethodPost + " " + rule.GetPost()
 }
 
-// checkNoQuery refuses a query where the whole request is the body.
-func checkNoQuery(r *http.Request, route string) error {
+// CheckNoQuery refuses, with INVALID_ARGUMENT, a query where the whole request is the body. The route is the pattern that
+// matched the path.
+func CheckNoQuery(r *http.Request, route string) error {
 	if r.URL.RawQuery == "" || !slices.Contains(bodyOnly, r.Method+" "+route) {
 		return nil
 	}
