@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/emptypb"
 
+	"github.com/penstock/penstock/gateway/config"
 	"github.com/penstock/penstock/gateway/gen/kfp"
 	"github.com/penstock/penstock/gateway/gen/penstock"
 	"github.com/penstock/penstock/gateway/limits"
@@ -132,9 +133,9 @@ type testGateway struct {
 	stop context.CancelFunc // as when the process is told to end: streams end
 }
 
-func testConfig(t *testing.T, arguments ...string) *config {
+func testConfig(t *testing.T, arguments ...string) *config.Config {
 	t.Helper()
-	cfg, err := parseConfig(arguments, func(string) string { return "" }, io.Discard)
+	cfg, err := config.Parse(arguments, func(string) string { return "" }, io.Discard, config.Build{Version: version, Commit: commit})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +145,7 @@ func testConfig(t *testing.T, arguments ...string) *config {
 func newTestGateway(t *testing.T, server string, arguments ...string) *testGateway {
 	t.Helper()
 	cfg := testConfig(t, append([]string{"--server", server}, arguments...)...)
-	conn, err := upstream.Dial(cfg.server, version)
+	conn, err := upstream.Dial(cfg.Server, version)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,21 +14,24 @@ import (
 
 	"github.com/penstock/penstock/gateway/admission"
 	"github.com/penstock/penstock/gateway/apierror"
+	"github.com/penstock/penstock/gateway/config"
 	"github.com/penstock/penstock/gateway/gen/kfp"
 	"github.com/penstock/penstock/gateway/gen/penstock"
 	"github.com/penstock/penstock/gateway/guard"
 	"github.com/penstock/penstock/gateway/limits"
 	"github.com/penstock/penstock/gateway/marshal"
 	"github.com/penstock/penstock/gateway/metadata"
+	"github.com/penstock/penstock/gateway/metrics"
 	"github.com/penstock/penstock/gateway/request"
 )
 
 // gateway translates HTTP requests into calls of the server. Constant after newGateway; safe for concurrent use.
 type gateway struct {
-	cfg      *config
+	cfg      *config.Config
 	log      *slog.Logger
 	browsers *guard.Browsers
 	headers  *metadata.Headers
+	conn     *grpc.ClientConn
 	stopping context.Context // ends when streams must
 
 	health    kfp.HealthzServiceClient
@@ -38,26 +41,25 @@ type gateway struct {
 	uploads   penstock.PackageUploadServiceClient
 	logs      penstock.RunLogServiceClient
 	artifacts penstock.ArtifactContentServiceClient
-	exposed   penstock.MetricsExpositionServiceClient
 
 	fixed       map[string]http.HandlerFunc // what exists only over HTTP, by path
 	legacy      []legacyRoute
 	openAPI     []byte
 	rpcs        http.Handler // what the protos bind to HTTP
 	calls       http.Handler // both, admitted in bounded number
-	metrics     *gatewayMetrics
+	metrics     *metrics.Metrics
 	requests    admission.Slots
 	streams     admission.Slots
 	largeBodies admission.Slots
 }
 
-func newGateway(stopping context.Context, cfg *config, log *slog.Logger, address net.Addr,
+func newGateway(stopping context.Context, cfg *config.Config, log *slog.Logger, address net.Addr,
 	conn *grpc.ClientConn) (*gateway, error) {
 	g := &gateway{
-		cfg: cfg, log: log, stopping: stopping,
-		browsers: &guard.Browsers{LoopbackOnly: isLoopback(address), AllowedHosts: cfg.allowedHosts,
-			TrustedOrigins: cfg.trustedOrigins},
-		headers:     metadata.NewHeaders(cfg.userIDHeader),
+		cfg: cfg, log: log, stopping: stopping, conn: conn,
+		browsers: &guard.Browsers{LoopbackOnly: isLoopback(address), AllowedHosts: cfg.AllowedHosts,
+			TrustedOrigins: cfg.TrustedOrigins},
+		headers:     metadata.NewHeaders(cfg.UserIDHeader),
 		health:      kfp.NewHealthzServiceClient(conn),
 		pipelines:   kfp.NewPipelineServiceClient(conn),
 		runs:        kfp.NewRunServiceClient(conn),
@@ -65,8 +67,7 @@ func newGateway(stopping context.Context, cfg *config, log *slog.Logger, address
 		uploads:     penstock.NewPackageUploadServiceClient(conn),
 		logs:        penstock.NewRunLogServiceClient(conn),
 		artifacts:   penstock.NewArtifactContentServiceClient(conn),
-		exposed:     penstock.NewMetricsExpositionServiceClient(conn),
-		metrics:     newGatewayMetrics(),
+		metrics:     metrics.New(),
 		requests:    make(admission.Slots, limits.MaxRequests),
 		streams:     make(admission.Slots, limits.MaxStreams),
 		largeBodies: make(admission.Slots, limits.MaxLargeBodies),
@@ -75,7 +76,7 @@ func newGateway(stopping context.Context, cfg *config, log *slog.Logger, address
 	if err != nil {
 		return nil, err
 	}
-	if g.openAPI, err = openAPIDocument(cfg.tagName); err != nil {
+	if g.openAPI, err = openAPIDocument(cfg.TagName); err != nil {
 		return nil, err
 	}
 	g.fixed = g.fixedPaths()

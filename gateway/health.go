@@ -28,7 +28,7 @@ func (g *gateway) serveHealth(w http.ResponseWriter, r *http.Request) {
 		apierror.WriteRPC(w, r, err)
 		return
 	}
-	reply := healthReply{CommitSHA: g.cfg.commitSHA, TagName: g.cfg.tagName, MultiUser: health.MultiUser}
+	reply := healthReply{CommitSHA: g.cfg.CommitSHA, TagName: g.cfg.TagName, MultiUser: health.MultiUser}
 	if strings.HasPrefix(r.URL.Path, "/apis/v2beta1/") {
 		reply.PipelineStore = health.PipelineStore
 	}

@@ -26,7 +26,7 @@ func (g *gateway) serveIndex(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	title := "Penstock " + g.cfg.tagName + ": the API of Kubeflow Pipelines (v2beta1)"
+	title := "Penstock " + g.cfg.TagName + ": the API of Kubeflow Pipelines (v2beta1)"
 	usage := "kfp.Client(host='http://" + r.Host + "')"
 	if !strings.Contains(r.Header.Get("Accept"), "text/html") {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")

@@ -9,12 +9,13 @@ import (
 
 	"github.com/penstock/penstock/gateway/admission"
 	"github.com/penstock/penstock/gateway/apierror"
+	"github.com/penstock/penstock/gateway/observe"
 	"github.com/penstock/penstock/gateway/request"
 )
 
 // handler is the whole of the gateway.
 func (g *gateway) handler() http.Handler {
-	return g.observed(g.browsers.Guard(http.HandlerFunc(g.route)))
+	return observe.Handler(g.metrics, g.log, g.browsers.Guard(http.HandlerFunc(g.route)))
 }
 
 // route finds the handler by the path.
@@ -59,7 +60,7 @@ func (g *gateway) routeCall(w http.ResponseWriter, r *http.Request) {
 func (g *gateway) fixedPaths() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
 		"/":                                      g.serveIndex,
-		"/metrics":                               g.serveMetrics,
+		"/metrics":                               g.metrics.Handler(g.conn),
 		"/apis/v2beta1/healthz":                  g.serveHealth,
 		"/apis/v1beta1/healthz":                  g.serveHealth,
 		"/apis/v2beta1/pipelines/upload":         g.serveUpload(g.uploadPipeline),

@@ -86,7 +86,7 @@ func (g *gateway) serveUpload(call uploadCall) http.HandlerFunc {
 }
 
 func (g *gateway) upload(w http.ResponseWriter, r *http.Request, call uploadCall) (any, error) {
-	if failed := request.BoundBody(w, r, g.cfg.maxUploadBytes+limits.UploadEnvelopeBytes); failed != nil {
+	if failed := request.BoundBody(w, r, g.cfg.MaxUploadBytes+limits.UploadEnvelopeBytes); failed != nil {
 		return nil, g.packageTooLarge()
 	}
 	query, err := url.ParseQuery(r.URL.RawQuery)
@@ -111,7 +111,7 @@ func (g *gateway) upload(w http.ResponseWriter, r *http.Request, call uploadCall
 }
 
 func (g *gateway) packageTooLarge() *apierror.Refusal {
-	return apierror.Refuse("The file is larger than %d bytes, the largest pipeline package that is accepted.", g.cfg.maxUploadBytes)
+	return apierror.Refuse("The file is larger than %d bytes, the largest pipeline package that is accepted.", g.cfg.MaxUploadBytes)
 }
 
 // readUploadedFile reads parts as they come until the file, and nothing after it.
@@ -137,13 +137,13 @@ func (g *gateway) readUploadedFile(r *http.Request) (*uploadedFile, error) {
 func (g *gateway) readPart(part *multipart.Part, declared int64) (*uploadedFile, error) {
 	var content bytes.Buffer
 	if declared > 0 {
-		content.Grow(int(min(declared, g.cfg.maxUploadBytes+1)) + bytes.MinRead)
+		content.Grow(int(min(declared, g.cfg.MaxUploadBytes+1)) + bytes.MinRead)
 	}
-	n, err := content.ReadFrom(io.LimitReader(part, g.cfg.maxUploadBytes+1))
+	n, err := content.ReadFrom(io.LimitReader(part, g.cfg.MaxUploadBytes+1))
 	if err != nil {
 		return nil, apierror.Refuse("The file cannot be read: %v.", err)
 	}
-	if n > g.cfg.maxUploadBytes {
+	if n > g.cfg.MaxUploadBytes {
 		return nil, g.packageTooLarge()
 	}
 	return &uploadedFile{name: part.FileName(), content: content.Bytes()}, nil

@@ -1,4 +1,4 @@
-package main
+package httpserver
 
 import (
 	"encoding/json"
@@ -9,21 +9,22 @@ import (
 	"syscall"
 )
 
-// listen takes the port, or the socket that the parent process has opened: then clients can wait in its queue while the
-// gateway is started again, and the parent knows the port.
-func listen(cfg *config) (net.Listener, error) {
-	if cfg.listenFD >= 0 {
-		file := os.NewFile(uintptr(cfg.listenFD), "listen_fd")
+// Listen takes the port of address, or, unless it is negative, the socket fd that the parent process has opened: then
+// clients can wait in its queue while the gateway is started again, and the parent knows the port. Its errors name the
+// flag and what can be done.
+func Listen(address string, fd int) (net.Listener, error) {
+	if fd >= 0 {
+		file := os.NewFile(uintptr(fd), "listen_fd")
 		defer file.Close()
 		listener, err := net.FileListener(file)
 		if err != nil {
-			return nil, fmt.Errorf("--listen_fd %d is not a listening socket: %w", cfg.listenFD, err)
+			return nil, fmt.Errorf("--listen_fd %d is not a listening socket: %w", fd, err)
 		}
 		return listener, nil
 	}
-	listener, err := net.Listen("tcp", cfg.listen)
+	listener, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, explainListenError(cfg.listen, err)
+		return nil, explainListenError(address, err)
 	}
 	return listener, nil
 }
@@ -40,8 +41,8 @@ func explainListenError(address string, err error) error {
 	return fmt.Errorf("cannot listen on %s: %w. Choose another address with --listen host:port", address, err)
 }
 
-// writeReadyFile tells other programs the address, whole or not at all.
-func writeReadyFile(path string, address net.Addr) error {
+// WriteReadyFile tells other programs the address, whole or not at all. An empty path is nobody to tell.
+func WriteReadyFile(path string, address net.Addr) error {
 	if path == "" {
 		return nil
 	}

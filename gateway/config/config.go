@@ -1,4 +1,5 @@
-package main
+// Package config has the settings of the gateway, from flags and the environment.
+package config
 
 import (
 	"cmp"
@@ -12,25 +13,26 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/gateway/limits"
+	"github.com/penstock/penstock/gateway/logging"
 )
 
-// config is constant after parseConfig.
-type config struct {
-	listen         string
-	listenFD       int
-	readyFile      string
-	server         string
-	exitOnStdinEOF bool
-	maxUploadBytes int64
-	shutdownGrace  time.Duration
-	logFormat      string
-	logLevel       string
-	userIDHeader   string
-	trustedOrigins []string
-	allowedHosts   []string
-	commitSHA      string
-	tagName        string
-	showVersion    bool
+// Config is constant after Parse. The help of each flag tells what its field means.
+type Config struct {
+	Listen         string
+	ListenFD       int
+	ReadyFile      string
+	Server         string
+	ExitOnStdinEOF bool
+	MaxUploadBytes int64
+	ShutdownGrace  time.Duration
+	LogFormat      string
+	LogLevel       string
+	UserIDHeader   string
+	TrustedOrigins []string
+	AllowedHosts   []string
+	CommitSHA      string
+	TagName        string
+	ShowVersion    bool
 }
 
 const envPrefix = "PENSTOCK_GATEWAY_"
@@ -43,35 +45,40 @@ Each flag can also be given by environment: --listen is PENSTOCK_GATEWAY_LISTEN,
 
 `
 
-// parseConfig reads flags, then the environment for what the flags leave out. Asked for help, it prints it to out and
-// returns flag.ErrHelp.
-func parseConfig(args []string, getenv func(string) string, out io.Writer) (*config, error) {
-	cfg := &config{}
+// Build says which program this is, where the environment does not.
+type Build struct {
+	Version, Commit string
+}
+
+// Parse reads flags, then the environment for what the flags leave out, and checks what it has. Its errors name the flag
+// or the variable and what would be right. Asked for help, it prints it to out and returns flag.ErrHelp.
+func Parse(args []string, getenv func(string) string, out io.Writer, build Build) (*Config, error) {
+	cfg := &Config{}
 	var trustedOrigins, allowedHosts string
 	fs := flag.NewFlagSet("penstock-gateway", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.Usage = func() {}
-	fs.StringVar(&cfg.listen, "listen", "127.0.0.1:8888", "`address` and port to serve HTTP on; port 0 takes a free one")
-	fs.IntVar(&cfg.listenFD, "listen_fd", -1,
+	fs.StringVar(&cfg.Listen, "listen", "127.0.0.1:8888", "`address` and port to serve HTTP on; port 0 takes a free one")
+	fs.IntVar(&cfg.ListenFD, "listen_fd", -1,
 		"serve on this inherited listening `socket` rather than open --listen; for parent processes")
-	fs.StringVar(&cfg.readyFile, "ready_file", "",
+	fs.StringVar(&cfg.ReadyFile, "ready_file", "",
 		"write http_address, http_port and pid to this `file`, as JSON, once the port is open")
-	fs.StringVar(&cfg.server, "server", "127.0.0.1:8887",
+	fs.StringVar(&cfg.Server, "server", "127.0.0.1:8887",
 		"gRPC `address` of the Penstock server: host:port or unix:/path/to/socket")
-	fs.BoolVar(&cfg.exitOnStdinEOF, "exit_on_stdin_eof", false,
+	fs.BoolVar(&cfg.ExitOnStdinEOF, "exit_on_stdin_eof", false,
 		"stop when standard input closes, as it does when the parent process ends")
-	fs.Int64Var(&cfg.maxUploadBytes, "max_upload_bytes", limits.DefaultMaxUploadBytes, "largest pipeline package, in `bytes`")
-	fs.DurationVar(&cfg.shutdownGrace, "shutdown_grace", limits.DefaultShutdownGrace,
+	fs.Int64Var(&cfg.MaxUploadBytes, "max_upload_bytes", limits.DefaultMaxUploadBytes, "largest pipeline package, in `bytes`")
+	fs.DurationVar(&cfg.ShutdownGrace, "shutdown_grace", limits.DefaultShutdownGrace,
 		"`time` that requests have to finish when the gateway stops")
-	fs.StringVar(&cfg.logFormat, "log_format", "text", "`format` of the log on standard error: text or json")
-	fs.StringVar(&cfg.logLevel, "log_level", "info", "lowest `level` to log: trace, debug (every request), info, warn, error or off")
-	fs.StringVar(&cfg.userIDHeader, "user_id_header", defaultUserIDHeader(getenv),
+	fs.StringVar(&cfg.LogFormat, "log_format", "text", "`format` of the log on standard error: text or json")
+	fs.StringVar(&cfg.LogLevel, "log_level", "info", "lowest `level` to log: trace, debug (every request), info, warn, error or off")
+	fs.StringVar(&cfg.UserIDHeader, "user_id_header", defaultUserIDHeader(getenv),
 		"request `header` that names the user in multi-user mode")
 	fs.StringVar(&trustedOrigins, "trusted_origins", "",
 		"comma-separated `origins` (https://ui.example.org) whose web pages may call this API from a browser")
 	fs.StringVar(&allowedHosts, "allowed_hosts", "",
 		"comma-separated host `names` to answer to besides localhost; empty: checked on a loopback address only; * allows all")
-	fs.BoolVar(&cfg.showVersion, "version", false, "print the version and exit")
+	fs.BoolVar(&cfg.ShowVersion, "version", false, "print the version and exit")
 
 	if err := fs.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -86,10 +93,10 @@ func parseConfig(args []string, getenv func(string) string, out io.Writer) (*con
 	if err := applyEnvironment(fs, getenv); err != nil {
 		return nil, err
 	}
-	cfg.trustedOrigins = splitList(trustedOrigins)
-	cfg.allowedHosts = splitList(allowedHosts)
-	cfg.commitSHA = cmp.Or(getenv("COMMIT_SHA"), commit)
-	cfg.tagName = cmp.Or(getenv("TAG_NAME"), version)
+	cfg.TrustedOrigins = splitList(trustedOrigins)
+	cfg.AllowedHosts = splitList(allowedHosts)
+	cfg.CommitSHA = cmp.Or(getenv("COMMIT_SHA"), build.Commit)
+	cfg.TagName = cmp.Or(getenv("TAG_NAME"), build.Version)
 	return cfg, cfg.validate()
 }
 
@@ -115,26 +122,26 @@ func applyEnvironment(fs *flag.FlagSet, getenv func(string) string) error {
 	return failed
 }
 
-func (c *config) validate() error {
-	if _, _, err := net.SplitHostPort(c.listen); err != nil {
-		return fmt.Errorf("--listen must be host:port, such as 127.0.0.1:8888, not %q", c.listen)
+func (c *Config) validate() error {
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		return fmt.Errorf("--listen must be host:port, such as 127.0.0.1:8888, not %q", c.Listen)
 	}
-	if c.server == "" {
+	if c.Server == "" {
 		return fmt.Errorf("--server must not be empty")
 	}
-	if c.maxUploadBytes < 1 || c.maxUploadBytes > limits.LargestMaxUploadBytes {
-		return fmt.Errorf("--max_upload_bytes must be from 1 to %d, not %d", limits.LargestMaxUploadBytes, c.maxUploadBytes)
+	if c.MaxUploadBytes < 1 || c.MaxUploadBytes > limits.LargestMaxUploadBytes {
+		return fmt.Errorf("--max_upload_bytes must be from 1 to %d, not %d", limits.LargestMaxUploadBytes, c.MaxUploadBytes)
 	}
-	if c.shutdownGrace < 0 {
+	if c.ShutdownGrace < 0 {
 		return fmt.Errorf("--shutdown_grace must not be negative")
 	}
-	if c.logFormat != "text" && c.logFormat != "json" {
-		return fmt.Errorf("--log_format must be text or json, not %q", c.logFormat)
+	if c.LogFormat != "text" && c.LogFormat != "json" {
+		return fmt.Errorf("--log_format must be text or json, not %q", c.LogFormat)
 	}
-	if _, err := parseLevel(c.logLevel); err != nil {
+	if _, err := logging.ParseLevel(c.LogLevel); err != nil {
 		return err
 	}
-	for _, origin := range c.trustedOrigins {
+	for _, origin := range c.TrustedOrigins {
 		u, err := url.Parse(origin)
 		if err != nil || u.Scheme == "" || u.Host == "" || u.Path != "" {
 			return fmt.Errorf("--trusted_origins: %q is not an origin such as https://ui.example.org", origin)

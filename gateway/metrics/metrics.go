@@ -1,4 +1,5 @@
-package main
+// Package metrics counts the gateway's requests, and serves its metrics and the server's on one page.
+package metrics
 
 import (
 	"bytes"
@@ -13,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/common/expfmt"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -21,10 +23,11 @@ import (
 	"github.com/penstock/penstock/gateway/limits"
 )
 
-const metricsPrefix = "penstock_gateway_"
+// Prefix of all metrics of the gateway, so that they can stand beside those of the server.
+const Prefix = "penstock_gateway_"
 
-// gatewayMetrics all have the prefix penstock_gateway_, so that they can stand beside those of the server.
-type gatewayMetrics struct {
+// Metrics are those of one gateway. Safe for concurrent use.
+type Metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
@@ -32,8 +35,9 @@ type gatewayMetrics struct {
 	serverUp prometheus.Gauge
 }
 
-func newGatewayMetrics() *gatewayMetrics {
-	m := &gatewayMetrics{
+// New makes metrics without any request, with those of the Go runtime and of the process.
+func New() *Metrics {
+	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "requests_total", Help: "HTTP requests answered."}, []string{"route", "method", "code"}),
@@ -46,7 +50,7 @@ func newGatewayMetrics() *gatewayMetrics {
 		serverUp: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "server_up", Help: "1 if the server gave its metrics at this scrape, else 0."}),
 	}
-	prometheus.WrapRegistererWithPrefix(metricsPrefix, m.registry).MustRegister(
+	prometheus.WrapRegistererWithPrefix(Prefix, m.registry).MustRegister(
 		m.requests, m.duration, m.inFlight, m.serverUp,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -54,7 +58,14 @@ func newGatewayMetrics() *gatewayMetrics {
 	return m
 }
 
-func (m *gatewayMetrics) observe(route, method string, code int, elapsed time.Duration) {
+// Begin counts a request as in work.
+func (m *Metrics) Begin() { m.inFlight.Inc() }
+
+// End takes it out again.
+func (m *Metrics) End() { m.inFlight.Dec() }
+
+// Observe counts an answered request. The route is a pattern, as it becomes a label.
+func (m *Metrics) Observe(route, method string, code int, elapsed time.Duration) {
 	if !slices.Contains([]string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}, method) {
 		method = "other" // clients must not be able to make series
 	}
@@ -62,39 +73,43 @@ func (m *gatewayMetrics) observe(route, method string, code int, elapsed time.Du
 	m.duration.WithLabelValues(route).Observe(elapsed.Seconds())
 }
 
-// serveMetrics gives the metrics of the server, if it answers, and then those of the gateway.
-func (g *gateway) serveMetrics(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		apierror.WriteWrongMethod(w, r, http.MethodGet)
-		return
+// Handler gives the metrics of the server, if it answers within limits.MetricsTimeout, and then those of the gateway.
+func (m *Metrics) Handler(conn grpc.ClientConnInterface) http.HandlerFunc {
+	exposed := penstock.NewMetricsExpositionServiceClient(conn)
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			apierror.WriteWrongMethod(w, r, http.MethodGet)
+			return
+		}
+		var text bytes.Buffer
+		m.writeServerMetrics(r.Context(), exposed, &text)
+		if err := m.write(&text); err != nil {
+			apierror.WriteStatus(w, r, http.StatusInternalServerError, status.New(codes.Internal, err.Error()))
+			return
+		}
+		w.Header().Set("Content-Type", string(expfmt.NewFormat(expfmt.TypeTextPlain)))
+		_, _ = w.Write(text.Bytes())
 	}
-	var text bytes.Buffer
-	g.writeServerMetrics(r.Context(), &text)
-	if err := g.metrics.write(&text); err != nil {
-		apierror.WriteStatus(w, r, http.StatusInternalServerError, status.New(codes.Internal, err.Error()))
-		return
-	}
-	w.Header().Set("Content-Type", string(expfmt.NewFormat(expfmt.TypeTextPlain)))
-	_, _ = w.Write(text.Bytes())
 }
 
 // writeServerMetrics: a server that is away is itself a measurement, not an error.
-func (g *gateway) writeServerMetrics(ctx context.Context, out *bytes.Buffer) {
+func (m *Metrics) writeServerMetrics(ctx context.Context, exposed penstock.MetricsExpositionServiceClient,
+	out *bytes.Buffer) {
 	ctx, cancel := context.WithTimeout(ctx, limits.MetricsTimeout)
 	defer cancel()
-	reply, err := g.exposed.GetMetrics(ctx, &penstock.GetMetricsRequest{})
+	reply, err := exposed.GetMetrics(ctx, &penstock.GetMetricsRequest{})
 	if err != nil {
-		g.metrics.serverUp.Set(0)
+		m.serverUp.Set(0)
 		return
 	}
-	g.metrics.serverUp.Set(1)
+	m.serverUp.Set(1)
 	out.WriteString(reply.Text)
 	if reply.Text != "" && !strings.HasSuffix(reply.Text, "\n") {
 		out.WriteByte('\n')
 	}
 }
 
-func (m *gatewayMetrics) write(out io.Writer) error {
+func (m *Metrics) write(out io.Writer) error {
 	families, err := m.registry.Gather()
 	if err != nil {
 		return err

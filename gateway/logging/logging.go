@@ -1,4 +1,5 @@
-package main
+// Package logging makes the log of the gateway.
+package logging
 
 import (
 	"fmt"
@@ -13,7 +14,8 @@ var levels = map[string]slog.Level{
 	"error": slog.LevelError, "off": math.MaxInt,
 }
 
-func parseLevel(name string) (slog.Level, error) {
+// ParseLevel knows trace, debug, info, warn, error and off. Its error speaks of the flag --log_level.
+func ParseLevel(name string) (slog.Level, error) {
 	level, ok := levels[name]
 	if !ok {
 		return 0, fmt.Errorf("--log_level must be trace, debug, info, warn, error or off, not %q", name)
@@ -21,10 +23,11 @@ func parseLevel(name string) (slog.Level, error) {
 	return level, nil
 }
 
-func newLogger(cfg *config, out io.Writer) *slog.Logger {
-	level, _ := parseLevel(cfg.logLevel) // checked by config.validate
-	options := &slog.HandlerOptions{Level: level}
-	if cfg.logFormat == "json" {
+// New writes to out from level on, which ParseLevel knows, as JSON if the format is "json" and else as text.
+func New(format, level string, out io.Writer) *slog.Logger {
+	lowest, _ := ParseLevel(level)
+	options := &slog.HandlerOptions{Level: lowest}
+	if format == "json" {
 		return slog.New(slog.NewJSONHandler(out, options))
 	}
 	return slog.New(slog.NewTextHandler(out, options))

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"bytes"
@@ -21,15 +21,15 @@ func env(pairs ...string) func(string) string {
 }
 
 func TestConfigFromFlagsAndEnvironment(t *testing.T) {
-	cfg, err := parseConfig([]string{"--listen", "0.0.0.0:1", "--allowed_hosts=a, b"},
+	cfg, err := Parse([]string{"--listen", "0.0.0.0:1", "--allowed_hosts=a, b"},
 		env("PENSTOCK_GATEWAY_LISTEN", "0.0.0.0:2", "PENSTOCK_GATEWAY_SERVER", "unix:/s",
 			"PENSTOCK_GATEWAY_EXIT_ON_STDIN_EOF", "true", "KUBEFLOW_USERID_HEADER", "kubeflow-userid", "TAG_NAME", "t"),
-		io.Discard)
+		io.Discard, Build{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if cfg.listen != "0.0.0.0:1" || cfg.server != "unix:/s" || !cfg.exitOnStdinEOF || len(cfg.allowedHosts) != 2 ||
-		cfg.userIDHeader != "kubeflow-userid" || cfg.tagName != "t" || cfg.maxUploadBytes != 32<<20 {
+	if cfg.Listen != "0.0.0.0:1" || cfg.Server != "unix:/s" || !cfg.ExitOnStdinEOF || len(cfg.AllowedHosts) != 2 ||
+		cfg.UserIDHeader != "kubeflow-userid" || cfg.TagName != "t" || cfg.MaxUploadBytes != 32<<20 {
 		t.Errorf("%+v", cfg)
 	}
 }
@@ -47,29 +47,19 @@ func TestConfigMistakesAreNamed(t *testing.T) {
 		{"--no_such", "--help"},
 		{"argument", "unexpected argument"},
 	} {
-		if _, err := parseConfig([]string{c.argument}, env(), io.Discard); err == nil || !strings.Contains(err.Error(), c.text) {
+		if _, err := Parse([]string{c.argument}, env(), io.Discard, Build{}); err == nil || !strings.Contains(err.Error(), c.text) {
 			t.Errorf("%s: %v", c.argument, err)
 		}
 	}
-	_, err := parseConfig(nil, env("PENSTOCK_GATEWAY_MAX_UPLOAD_BYTES", "many"), io.Discard)
+	_, err := Parse(nil, env("PENSTOCK_GATEWAY_MAX_UPLOAD_BYTES", "many"), io.Discard, Build{})
 	if err == nil || !strings.Contains(err.Error(), "PENSTOCK_GATEWAY_MAX_UPLOAD_BYTES") {
 		t.Errorf("%v", err)
 	}
 }
 
-func TestLevelsOfTheServer(t *testing.T) {
-	for _, level := range []string{"trace", "debug", "info", "warn", "error", "off"} {
-		var out bytes.Buffer
-		newLogger(testConfig(t, "--log_level", level), &out).Error("written")
-		if (out.Len() == 0) != (level == "off") {
-			t.Errorf("%s: %s", level, out.String())
-		}
-	}
-}
-
 func TestHelp(t *testing.T) {
 	var out bytes.Buffer
-	if _, err := parseConfig([]string{"--help"}, env(), &out); !errors.Is(err, flag.ErrHelp) {
+	if _, err := Parse([]string{"--help"}, env(), &out, Build{}); !errors.Is(err, flag.ErrHelp) {
 		t.Errorf("%v", err)
 	}
 	if !strings.Contains(out.String(), "--listen <address>") {

@@ -1,4 +1,5 @@
-package main
+// Package observe is the outermost layer of the gateway: what it does for every request, whatever becomes of it.
+package observe
 
 import (
 	"log/slog"
@@ -11,22 +12,30 @@ import (
 
 	"github.com/penstock/penstock/gateway/apierror"
 	"github.com/penstock/penstock/gateway/limits"
+	"github.com/penstock/penstock/gateway/metrics"
 	"github.com/penstock/penstock/gateway/request"
 )
 
-// observed is the outermost layer: it gives each request its info, turns a panic into an answer, and logs and counts.
-func (g *gateway) observed(next http.Handler) http.Handler {
+type observer struct {
+	metrics *metrics.Metrics
+	log     *slog.Logger
+}
+
+// Handler gives each request its request.Info, turns a panic into an answer, and logs and counts. An answer that a panic
+// breaks off breaks the connection off, too.
+func Handler(counted *metrics.Metrics, log *slog.Logger, next http.Handler) http.Handler {
+	o := &observer{counted, log}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		info := &request.Info{Start: time.Now(), Route: "other"}
 		rw := newResponseWriter(w)
 		r = r.WithContext(request.WithInfo(r.Context(), info))
-		g.metrics.inFlight.Inc()
+		o.metrics.Begin()
 		defer func() {
-			g.metrics.inFlight.Dec()
+			o.metrics.End()
 			failure := recover()
 			aborted := failure == http.ErrAbortHandler
 			if failure != nil && !aborted {
-				g.log.Error("panic", "route", info.Route, "panic", failure, "stack", string(debug.Stack()))
+				o.log.Error("panic", "route", info.Route, "panic", failure, "stack", string(debug.Stack()))
 				if rw.code == 0 {
 					apierror.WriteStatus(rw, r, http.StatusInternalServerError, status.New(codes.Internal, "Internal Server Error"))
 				} else {
@@ -36,7 +45,7 @@ func (g *gateway) observed(next http.Handler) http.Handler {
 			if rw.code == 0 {
 				rw.code = http.StatusOK
 			}
-			g.record(r, rw, info)
+			o.record(r, rw, info)
 			if aborted {
 				panic(http.ErrAbortHandler)
 			}
@@ -45,14 +54,14 @@ func (g *gateway) observed(next http.Handler) http.Handler {
 	})
 }
 
-func (g *gateway) record(r *http.Request, rw *responseWriter, info *request.Info) {
+func (o *observer) record(r *http.Request, rw *responseWriter, info *request.Info) {
 	elapsed := time.Since(info.Start)
-	g.metrics.observe(info.Route, r.Method, rw.code, elapsed)
+	o.metrics.Observe(info.Route, r.Method, rw.code, elapsed)
 	level := slog.LevelDebug
 	if rw.code >= 500 && rw.code != http.StatusNotImplemented {
 		level = slog.LevelWarn
 	}
-	if !g.log.Enabled(r.Context(), level) {
+	if !o.log.Enabled(r.Context(), level) {
 		return
 	}
 	attributes := []slog.Attr{
@@ -63,5 +72,5 @@ func (g *gateway) record(r *http.Request, rw *responseWriter, info *request.Info
 	if info.Failure != "" {
 		attributes = append(attributes, slog.String("error", limits.Shortened(info.Failure)))
 	}
-	g.log.LogAttrs(r.Context(), level, "request", attributes...)
+	o.log.LogAttrs(r.Context(), level, "request", attributes...)
 }
