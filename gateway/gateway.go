@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"log/slog"
 	"net"
@@ -18,12 +19,21 @@ import (
 	"github.com/penstock/penstock/gateway/gen/kfp"
 	"github.com/penstock/penstock/gateway/gen/penstock"
 	"github.com/penstock/penstock/gateway/guard"
+	"github.com/penstock/penstock/gateway/legacy"
 	"github.com/penstock/penstock/gateway/limits"
 	"github.com/penstock/penstock/gateway/marshal"
 	"github.com/penstock/penstock/gateway/metadata"
 	"github.com/penstock/penstock/gateway/metrics"
+	"github.com/penstock/penstock/gateway/openapi"
 	"github.com/penstock/penstock/gateway/request"
+	"github.com/penstock/penstock/gateway/streams"
+	"github.com/penstock/penstock/gateway/upload"
 )
+
+// What the protos bind to HTTP, as protoc-gen-openapiv2 writes it at build time.
+//
+//go:embed gen/openapi/rpc.swagger.json
+var rpcDocument []byte
 
 // gateway translates HTTP requests into calls of the server. Constant after newGateway; safe for concurrent use.
 type gateway struct {
@@ -34,16 +44,11 @@ type gateway struct {
 	conn     *grpc.ClientConn
 	stopping context.Context // ends when streams must
 
-	health    kfp.HealthzServiceClient
-	pipelines kfp.PipelineServiceClient
-	runs      kfp.RunServiceClient
-	recurring kfp.RecurringRunServiceClient
-	uploads   penstock.PackageUploadServiceClient
-	logs      penstock.RunLogServiceClient
-	artifacts penstock.ArtifactContentServiceClient
+	uploads *upload.Uploads
+	legacy  *legacy.Legacy
+	nodes   *streams.Streams
 
 	fixed       map[string]http.HandlerFunc // what exists only over HTTP, by path
-	legacy      []legacyRoute
 	openAPI     []byte
 	rpcs        http.Handler // what the protos bind to HTTP
 	calls       http.Handler // both, admitted in bounded number
@@ -60,13 +65,6 @@ func newGateway(stopping context.Context, cfg *config.Config, log *slog.Logger, 
 		browsers: &guard.Browsers{LoopbackOnly: isLoopback(address), AllowedHosts: cfg.AllowedHosts,
 			TrustedOrigins: cfg.TrustedOrigins},
 		headers:     metadata.NewHeaders(cfg.UserIDHeader),
-		health:      kfp.NewHealthzServiceClient(conn),
-		pipelines:   kfp.NewPipelineServiceClient(conn),
-		runs:        kfp.NewRunServiceClient(conn),
-		recurring:   kfp.NewRecurringRunServiceClient(conn),
-		uploads:     penstock.NewPackageUploadServiceClient(conn),
-		logs:        penstock.NewRunLogServiceClient(conn),
-		artifacts:   penstock.NewArtifactContentServiceClient(conn),
 		metrics:     metrics.New(),
 		requests:    make(admission.Slots, limits.MaxRequests),
 		streams:     make(admission.Slots, limits.MaxStreams),
@@ -76,11 +74,13 @@ func newGateway(stopping context.Context, cfg *config.Config, log *slog.Logger, 
 	if err != nil {
 		return nil, err
 	}
-	if g.openAPI, err = openAPIDocument(cfg.TagName); err != nil {
+	if g.openAPI, err = openapi.Document(rpcDocument, cfg.TagName); err != nil {
 		return nil, err
 	}
+	g.uploads = upload.New(conn, g.headers, cfg.MaxUploadBytes, g.largeBodies, log)
+	g.legacy = legacy.New(conn, g.headers)
+	g.nodes = streams.New(stopping, conn, g.headers, log)
 	g.fixed = g.fixedPaths()
-	g.legacy = g.legacyRoutes()
 	g.rpcs = withRoutingPath(admission.LargeBodies(g.largeBodies, bounded(metadata.WithClearTags(mux))))
 	g.calls = admission.Limited(g.requests, "requests", http.HandlerFunc(g.routeCall))
 	return g, nil

@@ -109,6 +109,9 @@ func exampleOf(operation apiOperation) (query, body string, headers []string) {
 	return query, body, headers
 }
 
+// A path variable that is bound to a field of a field has the name of the inner one in the document.
+var fieldPath = regexp.MustCompile(`\{[a-z_]+\.([a-z_]+)\}`)
+
 func TestEachRouteIsInTheDocument(t *testing.T) {
 	g, _ := startBoth(t)
 	document := documentOf(t, g)
@@ -125,8 +128,9 @@ func TestEachRouteIsInTheDocument(t *testing.T) {
 		}
 		expect(method, path)
 	}
-	for _, route := range g.legacy {
-		expect(route.method, legacyPrefix+route.path)
+	for _, call := range g.legacy.Calls() {
+		method, path, _ := strings.Cut(call, " ")
+		expect(method, path)
 	}
 	for _, version := range logVersions {
 		expect("GET", "/apis/"+version+"/runs/{run_id}/nodes/{node_id}/log")

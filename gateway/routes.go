@@ -9,8 +9,11 @@ import (
 
 	"github.com/penstock/penstock/gateway/admission"
 	"github.com/penstock/penstock/gateway/apierror"
+	"github.com/penstock/penstock/gateway/health"
 	"github.com/penstock/penstock/gateway/observe"
+	"github.com/penstock/penstock/gateway/openapi"
 	"github.com/penstock/penstock/gateway/request"
+	"github.com/penstock/penstock/gateway/streams"
 )
 
 // handler is the whole of the gateway.
@@ -47,7 +50,7 @@ func (g *gateway) routeCall(w http.ResponseWriter, r *http.Request) {
 		handle(w, r)
 		return
 	}
-	if g.serveLegacy(w, r) {
+	if g.legacy.Serve(w, r) {
 		return
 	}
 	if strings.HasPrefix(path, "/apis/") {
@@ -61,19 +64,14 @@ func (g *gateway) fixedPaths() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
 		"/":                                      g.serveIndex,
 		"/metrics":                               g.metrics.Handler(g.conn),
-		"/apis/v2beta1/healthz":                  g.serveHealth,
-		"/apis/v1beta1/healthz":                  g.serveHealth,
-		"/apis/v2beta1/pipelines/upload":         g.serveUpload(g.uploadPipeline),
-		"/apis/v2beta1/pipelines/upload_version": g.serveUpload(g.uploadPipelineVersion),
-		"/apis/v1beta1/pipelines/upload":         g.serveUpload(g.legacyUpload(g.uploadPipeline)),
-		"/apis/v1beta1/pipelines/upload_version": g.serveUpload(g.legacyUpload(g.uploadPipelineVersion)),
-		"/openapi.json":                          g.serveOpenAPI,
+		"/apis/v2beta1/healthz":                  health.Handler(g.conn, g.headers, g.cfg.CommitSHA, g.cfg.TagName),
+		"/apis/v1beta1/healthz":                  health.Handler(g.conn, g.headers, g.cfg.CommitSHA, g.cfg.TagName),
+		"/apis/v2beta1/pipelines/upload":         g.uploads.Handler(g.uploads.Pipeline),
+		"/apis/v2beta1/pipelines/upload_version": g.uploads.Handler(g.uploads.PipelineVersion),
+		"/apis/v1beta1/pipelines/upload":         g.uploads.Handler(g.legacy.Upload(g.uploads.Pipeline)),
+		"/apis/v1beta1/pipelines/upload_version": g.uploads.Handler(g.legacy.Upload(g.uploads.PipelineVersion)),
+		"/openapi.json":                          openapi.Handler(g.openAPI),
 	}
-}
-
-// nodePath is what the paths of logs and artifacts name.
-type nodePath struct {
-	runID, nodeID, artifact string
 }
 
 // streamFor recognises
@@ -98,17 +96,17 @@ func (g *gateway) streamFor(r *http.Request) (http.Handler, bool) {
 		}
 		parts[i] = unescaped
 	}
-	node := nodePath{runID: parts[2], nodeID: parts[4]}
+	node := streams.Node{RunID: parts[2], NodeID: parts[4]}
 	info := request.InfoOf(r.Context())
 	switch {
 	case len(parts) == 6 && parts[5] == "log" && slices.Contains(logVersions, parts[0]):
 		info.Route = "/apis/" + parts[0] + "/runs/{run_id}/nodes/{node_id}/log"
-		return getOnly(g.serveLog(node)), true
+		return getOnly(g.nodes.Log(node)), true
 	case len(parts) == 7 && parts[5] == "artifacts" && slices.Contains(artifactVersions, parts[0]):
 		name, isRead := strings.CutSuffix(parts[6], ":read")
-		node.artifact = name
+		node.Artifact = name
 		info.Route = "/apis/" + parts[0] + "/runs/{run_id}/nodes/{node_id}/artifacts/{artifact_name}:read"
-		return getOnly(g.serveArtifact(node)), isRead
+		return getOnly(g.nodes.Artifact(node)), isRead
 	}
 	return nil, false
 }

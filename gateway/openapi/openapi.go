@@ -1,4 +1,5 @@
-package main
+// Package openapi makes and serves the OpenAPI 2 document of the HTTP API.
+package openapi
 
 import (
 	_ "embed"
@@ -12,11 +13,6 @@ import (
 	"github.com/penstock/penstock/gateway/apierror"
 )
 
-// What the protos bind to HTTP, as protoc-gen-openapiv2 writes it at build time.
-//
-//go:embed gen/openapi/rpc.swagger.json
-var rpcDocument []byte
-
 // What exists only over HTTP.
 //
 //go:embed openapi_http.json
@@ -25,8 +21,9 @@ var httpDocument []byte
 // fieldPath is a path variable that is bound to a field of a field, such as {pipeline.pipeline_id}.
 var fieldPath = regexp.MustCompile(`\{[a-z_]+\.([a-z_]+)\}`)
 
-// openAPIDocument is the whole HTTP API as an OpenAPI 2 document.
-func openAPIDocument(version string) ([]byte, error) {
+// Document is the whole HTTP API: what the protos bind to HTTP, as protoc-gen-openapiv2 writes it, with what exists only
+// over HTTP. Fails on what is not such a document.
+func Document(rpcDocument []byte, version string) ([]byte, error) {
 	var document, only map[string]any
 	if err := json.Unmarshal(rpcDocument, &document); err != nil {
 		return nil, fmt.Errorf("the document of the RPCs: %w", err)
@@ -68,11 +65,14 @@ func addPath(paths map[string]any, path string, item map[string]any) {
 	paths[path] = item
 }
 
-func (g *gateway) serveOpenAPI(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		apierror.WriteWrongMethod(w, r, http.MethodGet)
-		return
+// Handler serves a document.
+func Handler(document []byte) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			apierror.WriteWrongMethod(w, r, http.MethodGet)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(document)
 	}
-	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(g.openAPI)
 }

@@ -1,4 +1,4 @@
-package main
+package streams
 
 import (
 	"encoding/base64"
@@ -8,16 +8,16 @@ import (
 	"github.com/penstock/penstock/gateway/gen/penstock"
 )
 
-// serveArtifact streams {"data":"<base64>"} without ever holding the whole artifact.
-func (g *gateway) serveArtifact(node nodePath) http.HandlerFunc {
+// Artifact streams {"data":"<base64>"} without ever holding the whole artifact.
+func (s *Streams) Artifact(node Node) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := g.streamContext(r)
+		ctx, cancel := s.streamContext(r)
 		defer cancel()
-		stream, err := g.artifacts.ReadArtifact(ctx, &penstock.ReadArtifactRequest{
-			RunId: node.runID, TaskId: node.nodeID, ArtifactName: node.artifact,
+		stream, err := s.artifacts.ReadArtifact(ctx, &penstock.ReadArtifactRequest{
+			RunId: node.RunID, TaskId: node.NodeID, ArtifactName: node.Artifact,
 		})
 		if err != nil {
-			g.failStream(w, r, err, false)
+			s.failStream(w, r, err, false)
 			return
 		}
 		var encoder io.WriteCloser
@@ -32,7 +32,7 @@ func (g *gateway) serveArtifact(node nodePath) http.HandlerFunc {
 			encoder = base64.NewEncoder(base64.StdEncoding, w)
 			return encoder
 		}
-		g.copyStream(w, r, next, begin, false)
+		s.copyStream(w, r, next, begin, false)
 		if encoder != nil { // the stream ended well
 			_ = encoder.Close()
 			_, _ = io.WriteString(w, `"}`)

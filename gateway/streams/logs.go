@@ -1,4 +1,4 @@
-package main
+package streams
 
 import (
 	"io"
@@ -11,27 +11,27 @@ import (
 	"github.com/penstock/penstock/gateway/limits"
 )
 
-// serveLog streams what a task printed. ?follow=true stays until the task ends, ?attempt=N picks an attempt, and
+// Log streams what a task printed. ?follow=true stays until the task ends, ?attempt=N picks an attempt, and
 // ?offset_bytes=N leaves out a start that the client has already.
-func (g *gateway) serveLog(node nodePath) http.HandlerFunc {
+func (s *Streams) Log(node Node) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		request, refused := parseLogQuery(node, r.URL.RawQuery)
 		if refused != nil {
 			apierror.WriteHTTP(w, r, refused.HTTPCode, refused.Message, "")
 			return
 		}
-		ctx, cancel := g.streamContext(r)
+		ctx, cancel := s.streamContext(r)
 		defer cancel()
-		stream, err := g.logs.ReadTaskLog(ctx, request)
+		stream, err := s.logs.ReadTaskLog(ctx, request)
 		if err != nil {
-			g.failStream(w, r, err, false)
+			s.failStream(w, r, err, false)
 			return
 		}
 		next := func() ([]byte, error) {
 			chunk, err := stream.Recv()
 			return chunk.GetData(), err
 		}
-		g.copyStream(w, r, next, func() io.Writer { return beginLog(w) }, true)
+		s.copyStream(w, r, next, func() io.Writer { return beginLog(w) }, true)
 	}
 }
 
@@ -45,12 +45,12 @@ func beginLog(w http.ResponseWriter) io.Writer {
 	return w
 }
 
-func parseLogQuery(node nodePath, rawQuery string) (*penstock.ReadTaskLogRequest, *apierror.Refusal) {
+func parseLogQuery(node Node, rawQuery string) (*penstock.ReadTaskLogRequest, *apierror.Refusal) {
 	query, err := url.ParseQuery(rawQuery)
 	if err != nil {
 		return nil, apierror.Refuse("The query string is malformed: %v.", err)
 	}
-	request := &penstock.ReadTaskLogRequest{RunId: node.runID, TaskId: node.nodeID}
+	request := &penstock.ReadTaskLogRequest{RunId: node.RunID, TaskId: node.NodeID}
 	if text := query.Get("follow"); text != "" {
 		if request.Follow, err = strconv.ParseBool(text); err != nil {
 			return nil, apierror.Refuse("The query parameter follow must be true or false, not %q.", limits.Shortened(text))
