@@ -144,6 +144,12 @@ func testConfig(t *testing.T, arguments ...string) *config.Config {
 
 func newTestGateway(t *testing.T, server string, arguments ...string) *testGateway {
 	t.Helper()
+	return newTestGatewayAt(t, nil, server, arguments...)
+}
+
+// newTestGatewayAt takes requests as if they came in by the address, unless that is nil.
+func newTestGatewayAt(t *testing.T, address net.Addr, server string, arguments ...string) *testGateway {
+	t.Helper()
 	cfg := testConfig(t, append([]string{"--server", server}, arguments...)...)
 	conn, err := upstream.Dial(cfg.Server, version)
 	if err != nil {
@@ -153,11 +159,14 @@ func newTestGateway(t *testing.T, server string, arguments ...string) *testGatew
 	stopping, stop := context.WithCancel(context.Background())
 	t.Cleanup(stop)
 	listening := httptest.NewUnstartedServer(nil)
-	g, err := newGateway(stopping, cfg, slog.New(slog.DiscardHandler), listening.Listener.Addr(), conn)
+	if address == nil {
+		address = listening.Listener.Addr()
+	}
+	g, err := newGateway(stopping, cfg, slog.New(slog.DiscardHandler), address, conn)
 	if err != nil {
 		t.Fatal(err)
 	}
-	listening.Config.Handler = g.handler()
+	listening.Config.Handler = g.handler
 	listening.Start()
 	t.Cleanup(listening.Close)
 	return &testGateway{g, t, conn, listening.URL, stop}

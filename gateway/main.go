@@ -91,7 +91,7 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, listener n
 		return errors.Join(err, listener.Close())
 	}
 	conn.Connect() // rather than with the first request
-	server := httpserver.Server{Handler: g.handler(), StopStreams: stopStreams, ShutdownGrace: cfg.ShutdownGrace, Log: log}
+	server := httpserver.Server{Handler: g.handler, StopStreams: stopStreams, ShutdownGrace: cfg.ShutdownGrace, Log: log}
 	return server.Serve(ctx, listener)
 }
 

@@ -174,7 +174,7 @@ func TestDeclaredSizeOverTheLimitIsRefusedUnread(t *testing.T) {
 	r := httptest.NewRequest("POST", "http://localhost"+api+"/runs", strings.NewReader("{}"))
 	r.ContentLength = limits.MaxJSONBodyBytes + 1
 	recorder := httptest.NewRecorder()
-	g.handler().ServeHTTP(recorder, r)
+	g.handler.ServeHTTP(recorder, r)
 	reply{recorder.Code, recorder.Header(), recorder.Body.String()}.expect(t, 413, `"code":3`, "67108864 bytes")
 }
 

@@ -1,4 +1,4 @@
-package main
+package routes
 
 import (
 	"fmt"
@@ -20,13 +20,13 @@ var indexLinks = []struct{ path, what string }{
 }
 
 // serveIndex helps whoever opens the address in a browser, or with curl.
-func (g *gateway) serveIndex(w http.ResponseWriter, r *http.Request) {
+func (t *Table) serveIndex(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		apierror.WriteWrongMethod(w, r, http.MethodGet)
 		return
 	}
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	title := "Penstock " + g.cfg.TagName + ": the API of Kubeflow Pipelines (v2beta1)"
+	title := "Penstock " + t.parts.TagName + ": the API of Kubeflow Pipelines (v2beta1)"
 	usage := "kfp.Client(host='http://" + r.Host + "')"
 	if !strings.Contains(r.Header.Get("Accept"), "text/html") {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
