@@ -82,7 +82,8 @@ func (l *Legacy) answerVersions(ctx context.Context, _ []string, query url.Value
 	if size := query.Get("page_size"); size != "" {
 		number, err := strconv.ParseInt(size, 10, 32)
 		if err != nil {
-			return nil, status.Errorf(codes.InvalidArgument, "page_size is %q; it must be a whole number", limits.Shortened(size))
+			return nil, status.Errorf(codes.InvalidArgument, "page_size is %q; it must be a whole number",
+				limits.Shortened(size))
 		}
 		request.PageSize = int32(number)
 	}

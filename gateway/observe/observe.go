@@ -65,7 +65,8 @@ func (o *observer) record(r *http.Request, rw *responseWriter, info *request.Inf
 		return
 	}
 	attributes := []slog.Attr{
-		slog.String("method", r.Method), slog.String("path", limits.Shortened(r.URL.Path)), slog.String("route", info.Route),
+		slog.String("method", r.Method), slog.String("path", limits.Shortened(r.URL.Path)),
+		slog.String("route", info.Route),
 		slog.Int("code", rw.code), slog.Int64("bytes", rw.bytes), slog.Duration("elapsed", elapsed),
 		slog.String("remote", r.RemoteAddr),
 	}

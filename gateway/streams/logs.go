@@ -59,13 +59,15 @@ func parseLogQuery(node Node, rawQuery string) (*penstock.ReadTaskLogRequest, *a
 	if text := query.Get("attempt"); text != "" {
 		attempt, err := strconv.ParseInt(text, 10, 32)
 		if err != nil || attempt < 0 {
-			return nil, apierror.Refuse("The query parameter attempt must be a number from 1, or 0 for the last, not %q.", limits.Shortened(text))
+			return nil, apierror.Refuse("The query parameter attempt must be a number from 1, or 0 for the last, not %q.",
+				limits.Shortened(text))
 		}
 		request.Attempt = int32(attempt)
 	}
 	if text := query.Get("offset_bytes"); text != "" {
 		if request.OffsetBytes, err = strconv.ParseInt(text, 10, 64); err != nil || request.OffsetBytes < 0 {
-			return nil, apierror.Refuse("The query parameter offset_bytes must be a number from 0, not %q.", limits.Shortened(text))
+			return nil, apierror.Refuse("The query parameter offset_bytes must be a number from 0, not %q.",
+				limits.Shortened(text))
 		}
 	}
 	return request, nil

@@ -53,8 +53,7 @@ func New(conn grpc.ClientConnInterface, headers *metadata.Headers, maxBytes int6
 }
 
 // Pipeline is the Call that makes a new pipeline of the package.
-func (u *Uploads) Pipeline(ctx context.Context, file File, query url.Values,
-	tags map[string]string) (any, error) {
+func (u *Uploads) Pipeline(ctx context.Context, file File, query url.Values, tags map[string]string) (any, error) {
 	return u.client.UploadPipeline(ctx, &penstock.UploadPipelineRequest{
 		FileName:      file.Name,
 		Content:       file.Content,
