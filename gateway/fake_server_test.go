@@ -17,8 +17,11 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/emptypb"
 
+	"github.com/penstock/penstock/gateway/config"
 	"github.com/penstock/penstock/gateway/gen/kfp"
 	"github.com/penstock/penstock/gateway/gen/penstock"
+	"github.com/penstock/penstock/gateway/limits"
+	"github.com/penstock/penstock/gateway/upstream"
 )
 
 // fakeServer stands for the Penstock server. It keeps each request with its metadata, and answers with what a test puts
@@ -102,7 +105,7 @@ func (f *fakeServer) startAt(t *testing.T, path string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := grpc.NewServer(grpc.UnaryInterceptor(f.intercept), grpc.MaxRecvMsgSize(maxRPCMessageBytes))
+	server := grpc.NewServer(grpc.UnaryInterceptor(f.intercept), grpc.MaxRecvMsgSize(limits.MaxRPCMessageBytes))
 	kfp.RegisterExperimentServiceServer(server, f)
 	kfp.RegisterPipelineServiceServer(server, f)
 	kfp.RegisterRunServiceServer(server, f)
@@ -130,9 +133,9 @@ type testGateway struct {
 	stop context.CancelFunc // as when the process is told to end: streams end
 }
 
-func testConfig(t *testing.T, arguments ...string) *config {
+func testConfig(t *testing.T, arguments ...string) *config.Config {
 	t.Helper()
-	cfg, err := parseConfig(arguments, func(string) string { return "" }, io.Discard)
+	cfg, err := config.Parse(arguments, func(string) string { return "" }, io.Discard, config.Build{Version: "t", Commit: "c"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,8 +144,14 @@ func testConfig(t *testing.T, arguments ...string) *config {
 
 func newTestGateway(t *testing.T, server string, arguments ...string) *testGateway {
 	t.Helper()
+	return newTestGatewayAt(t, nil, server, arguments...)
+}
+
+// newTestGatewayAt takes requests as if they came in by the address, unless that is nil.
+func newTestGatewayAt(t *testing.T, address net.Addr, server string, arguments ...string) *testGateway {
+	t.Helper()
 	cfg := testConfig(t, append([]string{"--server", server}, arguments...)...)
-	conn, err := dialServer(cfg)
+	conn, err := upstream.Dial(cfg.Server, version)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,11 +159,14 @@ func newTestGateway(t *testing.T, server string, arguments ...string) *testGatew
 	stopping, stop := context.WithCancel(context.Background())
 	t.Cleanup(stop)
 	listening := httptest.NewUnstartedServer(nil)
-	g, err := newGateway(stopping, cfg, slog.New(slog.DiscardHandler), listening.Listener.Addr(), conn)
+	if address == nil {
+		address = listening.Listener.Addr()
+	}
+	g, err := newGateway(stopping, cfg, slog.New(slog.DiscardHandler), address, conn)
 	if err != nil {
 		t.Fatal(err)
 	}
-	listening.Config.Handler = g.handler()
+	listening.Config.Handler = g.handler
 	listening.Start()
 	t.Cleanup(listening.Close)
 	return &testGateway{g, t, conn, listening.URL, stop}

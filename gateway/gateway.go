@@ -2,137 +2,68 @@ package main
 
 import (
 	"context"
-	"errors"
+	_ "embed"
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
-	"strings"
 
-	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
 
-	"github.com/penstock/penstock/gateway/gen/kfp"
-	"github.com/penstock/penstock/gateway/gen/penstock"
+	"github.com/penstock/penstock/gateway/admission"
+	"github.com/penstock/penstock/gateway/config"
+	"github.com/penstock/penstock/gateway/guard"
+	"github.com/penstock/penstock/gateway/health"
+	"github.com/penstock/penstock/gateway/legacy"
+	"github.com/penstock/penstock/gateway/limits"
+	"github.com/penstock/penstock/gateway/metadata"
+	"github.com/penstock/penstock/gateway/metrics"
+	"github.com/penstock/penstock/gateway/observe"
+	"github.com/penstock/penstock/gateway/openapi"
+	"github.com/penstock/penstock/gateway/routes"
+	"github.com/penstock/penstock/gateway/streams"
+	"github.com/penstock/penstock/gateway/upload"
 )
+
+// What the protos bind to HTTP, as protoc-gen-openapiv2 writes it at build time.
+//
+//go:embed gen/openapi/rpc.swagger.json
+var rpcDocument []byte
 
 // gateway translates HTTP requests into calls of the server. Constant after newGateway; safe for concurrent use.
 type gateway struct {
-	cfg          *config
-	log          *slog.Logger
-	loopbackOnly bool
-	stopping     context.Context // ends when streams must
-
-	health    kfp.HealthzServiceClient
-	pipelines kfp.PipelineServiceClient
-	runs      kfp.RunServiceClient
-	recurring kfp.RecurringRunServiceClient
-	uploads   penstock.PackageUploadServiceClient
-	logs      penstock.RunLogServiceClient
-	artifacts penstock.ArtifactContentServiceClient
-	exposed   penstock.MetricsExpositionServiceClient
-
-	fixed       map[string]http.HandlerFunc // what exists only over HTTP, by path
-	legacy      []legacyRoute
-	openAPI     []byte
-	rpcs        http.Handler // what the protos bind to HTTP
-	calls       http.Handler // both, admitted in bounded number
-	metrics     *gatewayMetrics
-	requests    slots
-	streams     slots
-	largeBodies slots
+	routes  *routes.Table
+	handler http.Handler // the whole: the routes behind what is done for each request
 }
 
-func newGateway(stopping context.Context, cfg *config, log *slog.Logger, address net.Addr,
+// newGateway makes all parts, and gives each what it needs. Streams end when stopping does; the address is the one that
+// requests come in by.
+func newGateway(stopping context.Context, cfg *config.Config, log *slog.Logger, address net.Addr,
 	conn *grpc.ClientConn) (*gateway, error) {
-	g := &gateway{
-		cfg: cfg, log: log, loopbackOnly: isLoopback(address), stopping: stopping,
-		health:      kfp.NewHealthzServiceClient(conn),
-		pipelines:   kfp.NewPipelineServiceClient(conn),
-		runs:        kfp.NewRunServiceClient(conn),
-		recurring:   kfp.NewRecurringRunServiceClient(conn),
-		uploads:     penstock.NewPackageUploadServiceClient(conn),
-		logs:        penstock.NewRunLogServiceClient(conn),
-		artifacts:   penstock.NewArtifactContentServiceClient(conn),
-		exposed:     penstock.NewMetricsExpositionServiceClient(conn),
-		metrics:     newGatewayMetrics(),
-		requests:    make(slots, maxRequests),
-		streams:     make(slots, maxStreams),
-		largeBodies: make(slots, maxLargeBodies),
-	}
-	mux, err := g.newRPCMux(conn)
+	document, err := openapi.Document(rpcDocument, cfg.TagName)
 	if err != nil {
 		return nil, err
 	}
-	if g.openAPI, err = openAPIDocument(cfg.tagName); err != nil {
+	headers := metadata.NewHeaders(cfg.UserIDHeader)
+	largeBodies := make(admission.Slots, limits.MaxLargeBodies)
+	rpcs, err := routes.RPCs(conn, headers, largeBodies)
+	if err != nil {
 		return nil, err
 	}
-	g.fixed = g.fixedPaths()
-	g.legacy = g.legacyRoutes()
-	g.rpcs = withRoutingPath(g.withLargeBodySlot(bounded(withClearTags(mux))))
-	g.calls = limited(g.requests, "requests", http.HandlerFunc(g.routeCall))
-	return g, nil
-}
-
-// newRPCMux serves the RPCs that have HTTP bindings in their protos.
-func (g *gateway) newRPCMux(conn *grpc.ClientConn) (*runtime.ServeMux, error) {
-	mux := runtime.NewServeMux(
-		runtime.WithMarshalerOption(runtime.MIMEWildcard, jsonMarshaler),
-		runtime.WithIncomingHeaderMatcher(g.forwardedHeader),
-		runtime.WithOutgoingHeaderMatcher(func(string) (string, bool) { return "", false }),
-		runtime.WithOutgoingTrailerMatcher(func(string) (string, bool) { return "", false }),
-		runtime.WithErrorHandler(handleRPCError),
-		runtime.WithDisablePathLengthFallback(),
-		runtime.WithDisableHTTPMethodOverride(),
-		runtime.WithWriteContentLength(), // rather than in chunks, which is one more write
-		runtime.WithMiddlewares(noteRoute),
-		runtime.SetQueryParameterParser(&strictQuery{}),
-	)
-	unparsed := unparsedAnswers{conn}
-	ctx := context.Background()
-	return mux, errors.Join(
-		kfp.RegisterExperimentServiceHandlerClient(ctx, mux, kfp.NewExperimentServiceClient(unparsed)),
-		kfp.RegisterPipelineServiceHandlerClient(ctx, mux, kfp.NewPipelineServiceClient(unparsed)),
-		kfp.RegisterRecurringRunServiceHandlerClient(ctx, mux, kfp.NewRecurringRunServiceClient(unparsed)),
-		kfp.RegisterReportServiceHandlerClient(ctx, mux, kfp.NewReportServiceClient(unparsed)),
-		kfp.RegisterRunServiceHandlerClient(ctx, mux, kfp.NewRunServiceClient(unparsed)),
-		penstock.RegisterRunOperationsServiceHandlerClient(ctx, mux, penstock.NewRunOperationsServiceClient(unparsed)),
-		penstock.RegisterRunStatusServiceHandlerClient(ctx, mux, penstock.NewRunStatusServiceClient(unparsed)),
-		penstock.RegisterScheduleServiceHandlerClient(ctx, mux, penstock.NewScheduleServiceClient(unparsed)))
-}
-
-func noteRoute(next runtime.HandlerFunc) runtime.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request, params map[string]string) {
-		if pattern, ok := runtime.HTTPPattern(r.Context()); ok {
-			infoOf(r.Context()).route = strings.ReplaceAll(pattern.String(), "=*}", "}")
-		}
-		if err := checkNoQuery(r, infoOf(r.Context()).route); err != nil {
-			handleRPCError(r.Context(), nil, nil, w, r, err)
-			return
-		}
-		for name, value := range params {
-			// Never fails: withRoutingPath has left nothing else that is encoded.
-			params[name], _ = url.PathUnescape(value)
-		}
-		next(w, r, params)
-	}
-}
-
-// bounded limits the body of an RPC.
-func bounded(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if failed := boundBody(w, r, maxJSONBodyBytes); failed != nil {
-			handleRPCError(r.Context(), nil, nil, w, r, failed.status())
-			return
-		}
-		if body := infoOf(r.Context()).body; body != nil {
-			body.values = &jsonValues{}
-		}
-		// Else grpc-gateway tells them the server, which has no use for them.
-		r = r.WithContext(r.Context())
-		r.RemoteAddr, r.Host = "", ""
-		next.ServeHTTP(w, r)
+	counted := metrics.New()
+	table := routes.New(routes.Parts{
+		RPCs:     rpcs,
+		Legacy:   legacy.New(conn, headers),
+		Uploads:  upload.New(conn, headers, cfg.MaxUploadBytes, largeBodies, log),
+		Streams:  streams.New(stopping, conn, headers, log),
+		Health:   health.Handler(conn, headers, cfg.CommitSHA, cfg.TagName),
+		Metrics:  counted.Handler(conn),
+		OpenAPI:  openapi.Handler(document),
+		TagName:  cfg.TagName,
+		Stopping: stopping,
 	})
+	browsers := &guard.Browsers{LoopbackOnly: isLoopback(address), AllowedHosts: cfg.AllowedHosts,
+		TrustedOrigins: cfg.TrustedOrigins}
+	return &gateway{table, observe.Handler(counted, log, browsers.Guard(table))}, nil
 }
 
 func isLoopback(address net.Addr) bool {

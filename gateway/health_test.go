@@ -12,7 +12,6 @@ import (
 
 func TestHealth(t *testing.T) {
 	g, fake := startBoth(t)
-	g.cfg.commitSHA, g.cfg.tagName = "c", "t"
 	fake.answer = func(string, proto.Message) (proto.Message, error) {
 		return &kfp.GetHealthzResponse{PipelineStore: "database"}, nil
 	}

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/penstock/penstock/gateway/gen/kfp"
+	"github.com/penstock/penstock/gateway/legacy"
 )
 
 // answerLegacy knows one pipeline "p" with a version "v", and runs and a recurring run of it.
@@ -79,7 +80,7 @@ func TestLegacyPaths(t *testing.T) {
 			"pipeline_manifest":"{\"root\":{}}"}}`,
 		"auth?namespace=n&resources=VIEWERS&verb=GET": `{}`,
 	} {
-		reply := g.do("GET", legacyPrefix+path, "")
+		reply := g.do("GET", legacy.Prefix+path, "")
 		reply.expect(t, 200)
 		var got, expected any
 		// The encoder of protobuf puts spaces where it likes.
@@ -91,7 +92,7 @@ func TestLegacyPaths(t *testing.T) {
 			t.Errorf("%s: %s", path, reply.body)
 		}
 	}
-	g.do("DELETE", legacyPrefix+"runs/a%2Fb", "").expect(t, 200, "{}")
+	g.do("DELETE", legacy.Prefix+"runs/a%2Fb", "").expect(t, 200, "{}")
 	if _, request, _ := fake.last(); !proto.Equal(request, &kfp.DeleteRunRequest{RunId: "a/b"}) {
 		t.Errorf("deleted %v", request)
 	}
@@ -100,13 +101,13 @@ func TestLegacyPaths(t *testing.T) {
 func TestLegacyRefusals(t *testing.T) {
 	g, fake := startBoth(t)
 	fake.answer = answerLegacy
-	g.do("GET", legacyPrefix+"pipelines/none", "").expect(t, 404, "Pipeline not found")
-	g.do("GET", legacyPrefix+"pipeline_versions", "").expect(t, 400, "resource_key.type")
-	g.do("GET", legacyPrefix+"pipeline_versions?resource_key.type=PIPELINE&page_size=x", "").expect(t, 400, "page_size")
-	g.do("POST", legacyPrefix+"visualizations/n", "{}").expect(t, 501, `"code":12`)
-	g.do("POST", legacyPrefix+"runs/r", "{}").expect(t, 501, `"code":12`)
+	g.do("GET", legacy.Prefix+"pipelines/none", "").expect(t, 404, "Pipeline not found")
+	g.do("GET", legacy.Prefix+"pipeline_versions", "").expect(t, 400, "resource_key.type")
+	g.do("GET", legacy.Prefix+"pipeline_versions?resource_key.type=PIPELINE&page_size=x", "").expect(t, 400, "page_size")
+	g.do("POST", legacy.Prefix+"visualizations/n", "{}").expect(t, 501, `"code":12`)
+	g.do("POST", legacy.Prefix+"runs/r", "{}").expect(t, 501, `"code":12`)
 	for _, path := range []string{"runs", "jobs", "experiments", "runs/", "runs/r/terminate"} {
-		g.do("GET", legacyPrefix+path, "").expect(t, 404, "Not Found")
+		g.do("GET", legacy.Prefix+path, "").expect(t, 404, "Not Found")
 	}
 }
 
@@ -122,7 +123,7 @@ func TestLegacyUploads(t *testing.T) {
 		return answerLegacy(method, request)
 	}
 	query, body, headers := exampleOf(apiOperation{Consumes: []string{"multipart/form-data"}})
-	g.do("POST", legacyPrefix+"pipelines/upload"+query, body, headers...).expect(t, 200, `"id":"p"`, `"default_version":{"id":"v"`)
-	g.do("POST", legacyPrefix+"pipelines/upload_version?pipelineid=p", body, headers...).expect(t, 200, `"id":"v"`)
-	g.do("POST", legacyPrefix+"pipelines/upload_version", body, headers...).expect(t, 400, "pipelineid")
+	g.do("POST", legacy.Prefix+"pipelines/upload"+query, body, headers...).expect(t, 200, `"id":"p"`, `"default_version":{"id":"v"`)
+	g.do("POST", legacy.Prefix+"pipelines/upload_version?pipelineid=p", body, headers...).expect(t, 200, `"id":"v"`)
+	g.do("POST", legacy.Prefix+"pipelines/upload_version", body, headers...).expect(t, 400, "pipelineid")
 }

@@ -8,11 +8,19 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"runtime"
 	"runtime/debug"
 	"syscall"
+
+	"google.golang.org/grpc"
+
+	"github.com/penstock/penstock/gateway/config"
+	"github.com/penstock/penstock/gateway/httpserver"
+	"github.com/penstock/penstock/gateway/logging"
+	"github.com/penstock/penstock/gateway/upstream"
 )
 
 // Set by the linker.
@@ -29,7 +37,7 @@ func main() {
 }
 
 func run(args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
-	cfg, err := parseConfig(args, getenv, stdout)
+	cfg, err := config.Parse(args, getenv, stdout, config.Build{Version: version, Commit: commit})
 	if errors.Is(err, flag.ErrHelp) {
 		return exitOK
 	}
@@ -37,41 +45,54 @@ func run(args []string, getenv func(string) string, stdin io.Reader, stdout, std
 		fmt.Fprintln(stderr, "penstock-gateway:", err)
 		return exitUsage
 	}
-	if cfg.showVersion {
+	if cfg.ShowVersion {
 		fmt.Fprintf(stdout, "penstock-gateway %s (%s)\n", version, commit)
 		return exitOK
 	}
 	tuneRuntime(getenv)
-	log := newLogger(cfg, stderr)
+	log := logging.New(cfg.LogFormat, cfg.LogLevel, stderr)
 
-	listener, err := listen(cfg)
+	listener, err := httpserver.Listen(cfg.Listen, cfg.ListenFD)
 	if err != nil {
 		fmt.Fprintln(stderr, "penstock-gateway:", err)
 		return exitUsage
 	}
-	conn, err := dialServer(cfg)
+	conn, err := upstream.Dial(cfg.Server, version)
 	if err != nil {
-		fmt.Fprintf(stderr, "penstock-gateway: --server %s: %v\n", cfg.server, err)
+		fmt.Fprintf(stderr, "penstock-gateway: --server %s: %v\n", cfg.Server, err)
 		return exitUsage
 	}
 	defer conn.Close()
 
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	if cfg.exitOnStdinEOF {
+	if cfg.ExitOnStdinEOF {
 		ctx = untilEOF(ctx, stdin, log)
 	}
-	if err := writeReadyFile(cfg.readyFile, listener.Addr()); err != nil {
+	if err := httpserver.WriteReadyFile(cfg.ReadyFile, listener.Addr()); err != nil {
 		fmt.Fprintln(stderr, "penstock-gateway: --ready_file:", err)
 		return exitUsage
 	}
-	log.Info("listening", "address", listener.Addr().String(), "server", cfg.server, "version", version)
+	log.Info("listening", "address", listener.Addr().String(), "server", cfg.Server, "version", version)
 	if err := serve(ctx, cfg, log, listener, conn); err != nil {
 		log.Error("stopped", "error", err)
 		return exitError
 	}
 	log.Info("stopped")
 	return exitOK
+}
+
+// serve answers requests until ctx ends. Owns the listener.
+func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, listener net.Listener, conn *grpc.ClientConn) error {
+	stopping, stopStreams := context.WithCancel(context.Background())
+	defer stopStreams()
+	g, err := newGateway(stopping, cfg, log, listener.Addr(), conn)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	conn.Connect() // rather than with the first request
+	server := httpserver.Server{Handler: g.handler, StopStreams: stopStreams, ShutdownGrace: cfg.ShutdownGrace, Log: log}
+	return server.Serve(ctx, listener)
 }
 
 // tuneRuntime fits Go's runtime to a small process beside a server that does the other half of the work; GOGC,

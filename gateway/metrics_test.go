@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/penstock/penstock/gateway/gen/penstock"
+	"github.com/penstock/penstock/gateway/metrics"
 )
 
 func TestMetricsOfBothProcesses(t *testing.T) {
@@ -27,7 +28,7 @@ func TestMetricsOfBothProcesses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name := range families {
-		if name != "penstock_server_x" && !strings.HasPrefix(name, metricsPrefix) {
+		if name != "penstock_server_x" && !strings.HasPrefix(name, metrics.Prefix) {
 			t.Errorf("%s could clash with a metric of the server", name)
 		}
 	}

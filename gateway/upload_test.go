@@ -15,6 +15,7 @@ import (
 
 	"github.com/penstock/penstock/gateway/gen/kfp"
 	"github.com/penstock/penstock/gateway/gen/penstock"
+	"github.com/penstock/penstock/gateway/upload"
 )
 
 // form is a multipart body with one file, after a field that must be skipped.
@@ -34,7 +35,7 @@ func form(t *testing.T, part, fileName, content string) (body, contentType strin
 
 func (g *testGateway) upload(path, fileName, content string) reply {
 	g.t.Helper()
-	body, contentType := form(g.t, uploadPartName, fileName, content)
+	body, contentType := form(g.t, upload.PartName, fileName, content)
 	return g.do("POST", path, body, "Content-Type", contentType, "X-Goog-Authenticated-User-Email", "me")
 }
 
@@ -90,9 +91,9 @@ func TestUploadRefusals(t *testing.T) {
 	g.do("POST", good, "").expect(t, 400, "multipart/form-data")
 	body, contentType := form(t, "otherfile", "f", "x")
 	g.do("POST", good, body, "Content-Type", contentType).expect(t, 400, "no file part named uploadfile")
-	body, contentType = form(t, uploadPartName, "", "x")
+	body, contentType = form(t, upload.PartName, "", "x")
 	g.do("POST", good, body, "Content-Type", contentType).expect(t, 400, "no file part named uploadfile")
-	body, contentType = form(t, uploadPartName, "f", "text")
+	body, contentType = form(t, upload.PartName, "f", "text")
 	g.do("POST", good, body[:len(body)-30], "Content-Type", contentType).expect(t, 400, "cannot be read")
 	g.do("GET", good, "").expect(t, 501, "POST")
 	if after, request, _ := fake.last(); after != before || len(request.(*penstock.UploadPipelineRequest).Content) != 100 {

@@ -11,6 +11,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 
 import check_clock  # noqa: E402
 import check_format  # noqa: E402
+import check_gateway_layers  # noqa: E402
 import check_layers  # noqa: E402
 import check_names  # noqa: E402
 import check_proofs  # noqa: E402
@@ -20,11 +21,12 @@ import check_tests_listed  # noqa: E402
 import check_words  # noqa: E402
 import project  # noqa: E402
 
-CHECKS = [check_clock, check_format, check_layers, check_names, check_proofs, check_scripts, check_size,
-          check_tests_listed, check_words]
+CHECKS = [check_clock, check_format, check_gateway_layers, check_layers, check_names, check_proofs, check_scripts,
+          check_size, check_tests_listed, check_words]
 LONG_BODY = '  x();\n' * 120
 PROVEN = '| what | | shown by |\n|---|---|---|\n| a feature | {} | {} |\n'
 PYTHON_TEST = {'tests/e2e/conformance/test_a.py': 'def test_a():\n    pass\n'}
+GO_IMPORT = 'package a\n\nimport (\n\t"fmt"\n\n\t{}"github.com/penstock/penstock/gateway{}"\n)\n'
 CPP_TEST = {'common/plum_test.cc': 'TEST_P(PlumTest, IsBlue) {}\n'}
 
 # The smallest tree that each check refuses, and a word of what it says.
@@ -47,6 +49,13 @@ REFUSED = [
     (check_layers, {'scheduler/engine.cc': '#include <sqlite3.h>\n'}, 'may be included only in storage/sqlite/'),
     (check_layers, {'common/a.cc': '#include <grpcpp/grpcpp.h>\n'}, 'may be included only in server/'),
     (check_layers, {'elsewhere/a.cc': '#include "common/clock.h"\n'}, 'no rule'),
+    (check_gateway_layers, {'gateway/upload/a.go': GO_IMPORT.format('', '/legacy')}, 'a.go:6: import of legacy points'),
+    (check_gateway_layers, {'gateway/streams/a.go': GO_IMPORT.format('', '/upload')}, 'wrong way'),
+    (check_gateway_layers, {'gateway/guard/a.go': GO_IMPORT.format('settings ', '/config')}, 'wrong way'),
+    (check_gateway_layers, {'gateway/limits/a_test.go': GO_IMPORT.format('', '/elsewhere')}, 'wrong way'),
+    (check_gateway_layers, {'gateway/legacy/a.go': 'package a\n\nimport "github.com/penstock/penstock/gateway"\n'},
+     'import of . points the wrong way'),
+    (check_gateway_layers, {'gateway/elsewhere/a.go': 'package a\n'}, 'no row of LAYERS'),
     (check_format, {'common/a.cc': 'int  main( ){return 0 ;}\n'}, 'clang-format -i common/a.cc'),
     (check_format, {'gateway/a.go': 'package main\nfunc  main( ) {}\n'}, 'gofmt -w gateway/a.go'),
     (check_size, {'common/a.cc': 'int x;\n' * 601}, '601 lines'),
@@ -102,6 +111,11 @@ ACCEPTED = [
         'storage/a_test.cc': '#include "common/clock.h"\n#include "tests/fakes/simulated_clock.h"\n',
         'server/main.cc': '#include "scheduler/engine.h"\n#include "kubeflow/pipelines/v2beta1/run.grpc.pb.h"\n',
         'tests/api/a.cc': '#include "server/server.h"\n#include "scheduler/engine.h"\n'}),
+    (check_gateway_layers, {
+        'gateway/main.go': GO_IMPORT.format('', '/config'),
+        'gateway/limits/a.go': GO_IMPORT.format('_ ', '/gen/kfp'),
+        'gateway/apierror/a.go': 'package a\n\n// import "github.com/penstock/penstock/gateway/routes"\n',
+        'gateway/gen/kfp/a.go': GO_IMPORT.format('', '/gen/penstock')}),
     (check_size, {
         'common/a.h': 'namespace n {\n' + 'class A {\n  void B();\n};\n' * 30 + '}\n',
         'common/b.cc': 'const int kTable[] = {\n' + '  1,\n' * 100 + '};\nvoid F() {\n  char c = \'{\';\n}\n',

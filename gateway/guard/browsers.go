@@ -1,0 +1,74 @@
+// Package guard refuses what must not reach the server: requests that web pages of strangers make through a browser,
+// messages that are nested too deeply, and query parameters that a call does not have.
+package guard
+
+import (
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/penstock/penstock/gateway/apierror"
+	"github.com/penstock/penstock/gateway/limits"
+)
+
+// Browsers keeps web pages of strangers from using the API through the browser of someone who can reach it: a run
+// executes code, and a gateway on a loopback address asks for no password. Constant once it guards.
+type Browsers struct {
+	LoopbackOnly   bool     // only this machine reaches the gateway
+	AllowedHosts   []string // names to answer to besides those of this machine; * is all
+	TrustedOrigins []string // of web pages that may call the API
+}
+
+// Guard passes on what no stranger's page has made, and answers the rest with 403.
+func (b *Browsers) Guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case b.checksHosts() && !b.hostAllowed(r.Host):
+			apierror.WriteStatus(w, r, http.StatusForbidden, status.New(codes.PermissionDenied,
+				"The Host header "+limits.Shortened(r.Host)+" is not allowed here. "+
+					"If it is a name of this machine or of a proxy, start the gateway with --allowed_hosts."))
+		case b.crossSite(r):
+			apierror.WriteStatus(w, r, http.StatusForbidden, status.New(codes.PermissionDenied,
+				"A web page of another site may not change anything here. "+
+					"If the page is trusted, start the gateway with --trusted_origins."))
+		default:
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+// checksHosts is true on a loopback address, and on any other if names were given: in a container the address says
+// nothing of who can reach it.
+func (b *Browsers) checksHosts() bool {
+	return b.LoopbackOnly || len(b.AllowedHosts) > 0
+}
+
+// hostAllowed stops DNS rebinding, in which the page's own host name is made to mean this machine.
+func (b *Browsers) hostAllowed(host string) bool {
+	name := host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		name = h
+	}
+	name = strings.ToLower(strings.Trim(name, "[]"))
+	if name == "" || name == "localhost" || strings.HasSuffix(name, ".localhost") || net.ParseIP(name) != nil {
+		return true
+	}
+	return slices.Contains(b.AllowedHosts, "*") || slices.Contains(b.AllowedHosts, name)
+}
+
+// crossSite goes by what browsers say of themselves; other clients do not send the header. A UI behind its own proxy
+// counts as the same site.
+func (b *Browsers) crossSite(r *http.Request) bool {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions {
+		return false
+	}
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "", "same-origin", "none":
+		return false
+	}
+	return !slices.Contains(b.TrustedOrigins, r.Header.Get("Origin"))
+}

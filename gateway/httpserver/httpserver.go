@@ -1,0 +1,49 @@
+// Package httpserver takes the port and serves HTTP on it, within bounds, until it is told to stop.
+package httpserver
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"golang.org/x/net/netutil"
+
+	"github.com/penstock/penstock/gateway/limits"
+)
+
+// Server serves a Handler.
+type Server struct {
+	Handler       http.Handler
+	StopStreams   func()        // called before the grace period: streams may have no end of their own
+	ShutdownGrace time.Duration // that requests in work have to finish
+	Log           *slog.Logger
+}
+
+// Serve answers requests until ctx ends, then lets those in work finish within the grace period. Owns the listener.
+// Fails only if the listener does, or if connections that are cut off cannot be closed.
+func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
+	server := &http.Server{
+		Handler:           s.Handler,
+		ReadHeaderTimeout: limits.ReadHeaderTimeout,
+		IdleTimeout:       limits.IdleTimeout,
+		MaxHeaderBytes:    limits.MaxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug), // clients that break off, mostly
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(netutil.LimitListener(listener, limits.MaxConnections)) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	s.StopStreams()
+	grace, cancel := context.WithTimeout(context.Background(), s.ShutdownGrace)
+	defer cancel()
+	if err := server.Shutdown(grace); err != nil {
+		s.Log.Warn("requests were cut off", "shutdown_grace", s.ShutdownGrace)
+		return server.Close()
+	}
+	return nil
+}

@@ -1,0 +1,52 @@
+// Package limits holds every bound of the gateway, so that one place tells what it accepts.
+package limits
+
+import "time"
+
+// Every bound of the gateway. Sizes are inclusive.
+const (
+	MaxRPCMessageBytes     = 64 << 20 // what the server accepts and sends in one message
+	StreamWindowBytes      = 1 << 20  // what the server may send of an answer before it is taken in
+	ConnectionWindowBytes  = 8 << 20  // and of all answers
+	MaxJSONBodyBytes       = 64 << 20 // a package of the largest size as JSON fits
+	DefaultMaxUploadBytes  = 32 << 20 // Kubeflow Pipelines' own bound
+	LargestMaxUploadBytes  = 60 << 20 // leaves room for the other fields of the message
+	UploadEnvelopeBytes    = 1 << 20  // boundaries, part headers and small fields around the uploaded file
+	MaxHeaderBytes         = 256 << 10
+	MaxJSONDepth           = 100       // values nested in a JSON body
+	MaxJSONValues          = 1_000_000 // in a JSON body; the server takes no larger pipeline
+	MaxMessageNesting      = 100       // what the protobuf library of the server can read
+	LargeBodyBytes         = 1 << 20   // bodies above this, or of unknown size, share MaxLargeBodies slots
+	MaxDrainBytes          = 256 << 20 // of a refused body
+	DrainTimeout           = time.Minute
+	ResponseSliceBytes     = 256 << 10
+	MaxConnections         = 2048
+	MaxRequests            = 512 // in work at once, streams not counted
+	MaxStreams             = 128 // logs and artifacts
+	MaxLargeBodies         = 4
+	LargeBodyWait          = 30 * time.Second
+	ReadHeaderTimeout      = 10 * time.Second
+	BodyProgressTimeout    = 30 * time.Second // between two reads of a body
+	BodyTimeout            = 10 * time.Minute // for all of a body
+	ResponseSliceTimeout   = time.Minute      // for a client to take one slice of the answer
+	IdleTimeout            = 2 * time.Minute
+	UnaryTimeout           = 2 * time.Minute
+	HealthTimeout          = 5 * time.Second
+	MetricsTimeout         = 3 * time.Second
+	DefaultShutdownGrace   = 5 * time.Second
+	ConnectTimeout         = 2 * time.Second
+	ReconnectDelayLongest  = time.Second
+	ReconnectDelayShortest = 100 * time.Millisecond
+	// The server's gRPC library hangs up on clients that ping more often than every five minutes.
+	KeepaliveInterval = 6 * time.Minute
+	KeepaliveTimeout  = 20 * time.Second
+	MaxQuotedBytes    = 512 // of a text from a client, in an error or a log line
+)
+
+// Shortened is text up to MaxQuotedBytes, and what follows is "..." if there was more.
+func Shortened(text string) string {
+	if len(text) > MaxQuotedBytes {
+		return text[:MaxQuotedBytes] + "..."
+	}
+	return text
+}

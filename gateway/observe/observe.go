@@ -1,0 +1,77 @@
+// Package observe is the outermost layer of the gateway: what it does for every request, whatever becomes of it.
+package observe
+
+import (
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/penstock/penstock/gateway/apierror"
+	"github.com/penstock/penstock/gateway/limits"
+	"github.com/penstock/penstock/gateway/metrics"
+	"github.com/penstock/penstock/gateway/request"
+)
+
+type observer struct {
+	metrics *metrics.Metrics
+	log     *slog.Logger
+}
+
+// Handler gives each request its request.Info, turns a panic into an answer, and logs and counts. An answer that a panic
+// breaks off breaks the connection off, too.
+func Handler(counted *metrics.Metrics, log *slog.Logger, next http.Handler) http.Handler {
+	o := &observer{counted, log}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		info := &request.Info{Start: time.Now(), Route: "other"}
+		rw := newResponseWriter(w)
+		r = r.WithContext(request.WithInfo(r.Context(), info))
+		o.metrics.Begin()
+		defer func() {
+			o.metrics.End()
+			failure := recover()
+			aborted := failure == http.ErrAbortHandler
+			if failure != nil && !aborted {
+				o.log.Error("panic", "route", info.Route, "panic", failure, "stack", string(debug.Stack()))
+				if rw.code == 0 {
+					apierror.WriteStatus(rw, r, http.StatusInternalServerError, status.New(codes.Internal, "Internal Server Error"))
+				} else {
+					aborted = true // a truncated answer must not look whole
+				}
+			}
+			if rw.code == 0 {
+				rw.code = http.StatusOK
+			}
+			o.record(r, rw, info)
+			if aborted {
+				panic(http.ErrAbortHandler)
+			}
+		}()
+		next.ServeHTTP(rw, r)
+	})
+}
+
+func (o *observer) record(r *http.Request, rw *responseWriter, info *request.Info) {
+	elapsed := time.Since(info.Start)
+	o.metrics.Observe(info.Route, r.Method, rw.code, elapsed)
+	level := slog.LevelDebug
+	if rw.code >= 500 && rw.code != http.StatusNotImplemented {
+		level = slog.LevelWarn
+	}
+	if !o.log.Enabled(r.Context(), level) {
+		return
+	}
+	attributes := []slog.Attr{
+		slog.String("method", r.Method), slog.String("path", limits.Shortened(r.URL.Path)),
+		slog.String("route", info.Route),
+		slog.Int("code", rw.code), slog.Int64("bytes", rw.bytes), slog.Duration("elapsed", elapsed),
+		slog.String("remote", r.RemoteAddr),
+	}
+	if info.Failure != "" {
+		attributes = append(attributes, slog.String("error", limits.Shortened(info.Failure)))
+	}
+	o.log.LogAttrs(r.Context(), level, "request", attributes...)
+}

@@ -1,0 +1,68 @@
+package request
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+)
+
+func bounded10(t *testing.T, body io.Reader) (*http.Request, *Info) {
+	t.Helper()
+	info := &Info{}
+	r := httptest.NewRequest("POST", "/", body)
+	r.ContentLength = -1
+	r = r.WithContext(WithInfo(r.Context(), info))
+	if failed := BoundBody(httptest.NewRecorder(), r, 10); failed != nil {
+		t.Fatal(failed)
+	}
+	return r, info
+}
+
+func TestBodyOfExactlyTheLimit(t *testing.T) {
+	r, info := bounded10(t, strings.NewReader("0123456789"))
+	got, err := io.ReadAll(r.Body)
+	if string(got) != "0123456789" || err != nil || info.BodyError() != nil {
+		t.Errorf("%q %v", got, err)
+	}
+}
+
+func TestBodyOverTheLimit(t *testing.T) {
+	r, info := bounded10(t, strings.NewReader("0123456789x"))
+	got, err := io.ReadAll(r.Body)
+	if string(got) != "0123456789" || err == nil || info.BodyError().HTTPCode != http.StatusRequestEntityTooLarge {
+		t.Errorf("%q %v", got, err)
+	}
+	if _, again := r.Body.Read(make([]byte, 1)); !errors.Is(again, err) {
+		t.Errorf("then %v", again)
+	}
+}
+
+type failingReader struct{ err error }
+
+func (r failingReader) Read([]byte) (int, error) { return 0, r.err }
+
+func TestBodyThatDoesNotArrive(t *testing.T) {
+	r, info := bounded10(t, failingReader{os.ErrDeadlineExceeded})
+	if _, err := io.ReadAll(r.Body); err == nil || info.BodyError().HTTPCode != http.StatusRequestTimeout {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestJSONValues(t *testing.T) {
+	for text, want := range map[string]int{
+		`{}`: 1, `{"a":[1,2,{}]}`: 5, `"a,b\\",["`: 2, `"\\\",["`: 0, `"[{,"`: 0,
+	} {
+		for _, cut := range []int{0, 1, len(text) / 2} { // a read may end anywhere
+			values := &jsonValues{}
+			values.add([]byte(text[:cut]))
+			values.add([]byte(text[cut:]))
+			if values.count != want {
+				t.Errorf("%s cut at %d: %d, want %d", text, cut, values.count, want)
+			}
+		}
+	}
+}

@@ -1,0 +1,184 @@
+// Package routes tells by its path who answers a request.
+package routes
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/penstock/penstock/gateway/admission"
+	"github.com/penstock/penstock/gateway/apierror"
+	"github.com/penstock/penstock/gateway/legacy"
+	"github.com/penstock/penstock/gateway/limits"
+	"github.com/penstock/penstock/gateway/request"
+	"github.com/penstock/penstock/gateway/streams"
+	"github.com/penstock/penstock/gateway/upload"
+)
+
+// Parts answer what the routes lead to.
+type Parts struct {
+	RPCs                     http.Handler // see RPCs
+	Legacy                   *legacy.Legacy
+	Uploads                  *upload.Uploads
+	Streams                  *streams.Streams
+	Health, Metrics, OpenAPI http.HandlerFunc
+	TagName                  string          // the version that the index page names
+	Stopping                 context.Context // watches end when it does
+}
+
+// Table finds the part that answers a request, and admits requests and streams in bounded number: limits.MaxRequests
+// and limits.MaxStreams. Constant after New; safe for concurrent use.
+type Table struct {
+	parts   Parts
+	fixed   map[string]fixedRoute // what exists only over HTTP, by path
+	calls   http.Handler          // all but streams
+	streams admission.Slots
+}
+
+// fixedRoute is a path without variables.
+type fixedRoute struct {
+	method string // in the OpenAPI document; the handler refuses others itself
+	handle http.HandlerFunc
+}
+
+// New makes the table of the parts.
+func New(parts Parts) *Table {
+	t := &Table{parts: parts, streams: make(admission.Slots, limits.MaxStreams)}
+	t.fixed = t.fixedPaths()
+	t.calls = admission.Limited(make(admission.Slots, limits.MaxRequests), "requests", http.HandlerFunc(t.routeCall))
+	return t
+}
+
+// Calls lists what exists only over HTTP, as "GET /apis/v1beta1/runs/{run_id}", in no order. The OpenAPI document has
+// each of them.
+func (t *Table) Calls() []string {
+	calls := t.parts.Legacy.Calls()
+	for path, route := range t.fixed {
+		calls = append(calls, route.method+" "+path)
+	}
+	for _, version := range logVersions {
+		calls = append(calls, "GET "+logRoute(version))
+	}
+	for _, version := range artifactVersions {
+		calls = append(calls, "GET "+artifactRoute(version))
+	}
+	return calls
+}
+
+// ServeHTTP finds the handler by the path.
+func (t *Table) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if stream, ok := t.streamFor(r); ok {
+		admission.Limited(t.streams, "log and artifact streams", stream).ServeHTTP(w, r)
+		return
+	}
+	if strings.HasPrefix(r.URL.Path, "/apis/penstock/") && strings.HasSuffix(r.URL.Path, ":watch") {
+		admission.Limited(t.streams, "streams", http.HandlerFunc(t.serveWatch)).ServeHTTP(w, r)
+		return
+	}
+	t.calls.ServeHTTP(w, r)
+}
+
+// serveWatch takes no slot of the short requests, and ends when the gateway stops.
+func (t *Table) serveWatch(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(t.parts.Stopping, cancel)()
+	t.parts.RPCs.ServeHTTP(w, r.WithContext(ctx))
+}
+
+// routeCall looks at what exists only over HTTP first, as paths of RPCs match there too.
+func (t *Table) routeCall(w http.ResponseWriter, r *http.Request) {
+	path := r.URL.Path
+	if route, ok := t.fixed[path]; ok {
+		request.InfoOf(r.Context()).Route = path
+		route.handle(w, r)
+		return
+	}
+	if t.parts.Legacy.Serve(w, r) {
+		return
+	}
+	if strings.HasPrefix(path, "/apis/") {
+		t.parts.RPCs.ServeHTTP(w, r)
+		return
+	}
+	apierror.WriteNotFound(w, r)
+}
+
+func (t *Table) fixedPaths() map[string]fixedRoute {
+	uploads, legacy := t.parts.Uploads, t.parts.Legacy
+	get, post := http.MethodGet, http.MethodPost
+	return map[string]fixedRoute{
+		"/":                                      {get, t.serveIndex},
+		"/metrics":                               {get, t.parts.Metrics},
+		"/apis/v2beta1/healthz":                  {get, t.parts.Health},
+		"/apis/v1beta1/healthz":                  {get, t.parts.Health},
+		"/apis/v2beta1/pipelines/upload":         {post, uploads.Handler(uploads.Pipeline)},
+		"/apis/v2beta1/pipelines/upload_version": {post, uploads.Handler(uploads.PipelineVersion)},
+		"/apis/v1beta1/pipelines/upload":         {post, uploads.Handler(legacy.Upload(uploads.Pipeline))},
+		"/apis/v1beta1/pipelines/upload_version": {post, uploads.Handler(legacy.Upload(uploads.PipelineVersion))},
+		"/openapi.json":                          {get, t.parts.OpenAPI},
+	}
+}
+
+// streamFor recognises
+//
+//	/apis/{version}/runs/{run_id}/nodes/{node_id}/log
+//	/apis/{version}/runs/{run_id}/nodes/{node_id}/artifacts/{artifact_name}:read
+//
+// with percent-encoded slashes inside the names.
+func (t *Table) streamFor(r *http.Request) (http.Handler, bool) {
+	escaped, ok := strings.CutPrefix(r.URL.EscapedPath(), "/apis/")
+	if !ok {
+		return nil, false
+	}
+	parts := strings.Split(escaped, "/")
+	if len(parts) < 6 || parts[1] != "runs" || parts[3] != "nodes" {
+		return nil, false
+	}
+	for i, part := range parts {
+		unescaped, err := url.PathUnescape(part)
+		if err != nil {
+			return nil, false
+		}
+		parts[i] = unescaped
+	}
+	node := streams.Node{RunID: parts[2], NodeID: parts[4]}
+	info := request.InfoOf(r.Context())
+	switch {
+	case len(parts) == 6 && parts[5] == "log" && slices.Contains(logVersions, parts[0]):
+		info.Route = logRoute(parts[0])
+		return getOnly(t.parts.Streams.Log(node)), true
+	case len(parts) == 7 && parts[5] == "artifacts" && slices.Contains(artifactVersions, parts[0]):
+		name, isRead := strings.CutSuffix(parts[6], ":read")
+		node.Artifact = name
+		info.Route = artifactRoute(parts[0])
+		return getOnly(t.parts.Streams.Artifact(node)), isRead
+	}
+	return nil, false
+}
+
+// Kubeflow Pipelines documents one version, and its web UI asks for others.
+var (
+	logVersions      = []string{"v1alpha1", "v1beta1", "v2beta1"}
+	artifactVersions = []string{"v1beta1", "v2beta1"}
+)
+
+func logRoute(version string) string {
+	return "/apis/" + version + "/runs/{run_id}/nodes/{node_id}/log"
+}
+
+func artifactRoute(version string) string {
+	return "/apis/" + version + "/runs/{run_id}/nodes/{node_id}/artifacts/{artifact_name}:read"
+}
+
+func getOnly(next http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet {
+			apierror.WriteWrongMethod(w, r, http.MethodGet)
+			return
+		}
+		next(w, r)
+	})
+}

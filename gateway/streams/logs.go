@@ -1,0 +1,74 @@
+package streams
+
+import (
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/penstock/penstock/gateway/apierror"
+	"github.com/penstock/penstock/gateway/gen/penstock"
+	"github.com/penstock/penstock/gateway/limits"
+)
+
+// Log streams what a task printed. ?follow=true stays until the task ends, ?attempt=N picks an attempt, and
+// ?offset_bytes=N leaves out a start that the client has already.
+func (s *Streams) Log(node Node) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		request, refused := parseLogQuery(node, r.URL.RawQuery)
+		if refused != nil {
+			apierror.WriteHTTP(w, r, refused.HTTPCode, refused.Message, "")
+			return
+		}
+		ctx, cancel := s.streamContext(r)
+		defer cancel()
+		stream, err := s.logs.ReadTaskLog(ctx, request)
+		if err != nil {
+			s.failStream(w, r, err, false)
+			return
+		}
+		next := func() ([]byte, error) {
+			chunk, err := stream.Recv()
+			return chunk.GetData(), err
+		}
+		s.copyStream(w, r, next, func() io.Writer { return beginLog(w) }, true)
+	}
+}
+
+func beginLog(w http.ResponseWriter) io.Writer {
+	header := w.Header()
+	header.Set("Content-Type", "text/plain; charset=utf-8")
+	header.Set("X-Content-Type-Options", "nosniff") // a log is never a web page
+	header.Set("Cache-Control", "no-cache, private")
+	header.Set("X-Accel-Buffering", "no") // proxies must pass each line on
+	w.WriteHeader(http.StatusOK)
+	return w
+}
+
+func parseLogQuery(node Node, rawQuery string) (*penstock.ReadTaskLogRequest, *apierror.Refusal) {
+	query, err := url.ParseQuery(rawQuery)
+	if err != nil {
+		return nil, apierror.Refuse("The query string is malformed: %v.", err)
+	}
+	request := &penstock.ReadTaskLogRequest{RunId: node.RunID, TaskId: node.NodeID}
+	if text := query.Get("follow"); text != "" {
+		if request.Follow, err = strconv.ParseBool(text); err != nil {
+			return nil, apierror.Refuse("The query parameter follow must be true or false, not %q.", limits.Shortened(text))
+		}
+	}
+	if text := query.Get("attempt"); text != "" {
+		attempt, err := strconv.ParseInt(text, 10, 32)
+		if err != nil || attempt < 0 {
+			return nil, apierror.Refuse("The query parameter attempt must be a number from 1, or 0 for the last, not %q.",
+				limits.Shortened(text))
+		}
+		request.Attempt = int32(attempt)
+	}
+	if text := query.Get("offset_bytes"); text != "" {
+		if request.OffsetBytes, err = strconv.ParseInt(text, 10, 64); err != nil || request.OffsetBytes < 0 {
+			return nil, apierror.Refuse("The query parameter offset_bytes must be a number from 0, not %q.",
+				limits.Shortened(text))
+		}
+	}
+	return request, nil
+}
