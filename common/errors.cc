@@ -4,6 +4,10 @@
 
 namespace penstock::error {
 
+bool IsTransient(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsResourceExhausted(status) || absl::IsAborted(status);
+}
+
 using absl::StrCat;
 
 absl::Status FieldRequired(absl::string_view field, absl::string_view what_to_do) {
@@ -96,6 +100,35 @@ absl::Status TaskNotFound(absl::string_view run_id, absl::string_view task) {
 }
 absl::Status TaskMoved(absl::string_view task_id) {
   return absl::AbortedError(StrCat("Task ", task_id, " was changed by someone else at the same moment"));
+}
+
+absl::Status ArtifactNotFound(absl::string_view run_id, absl::string_view task, absl::string_view artifact) {
+  return absl::NotFoundError(
+      absl::StrCat("Task '", task, "' of run ", run_id, " has no output artifact '", artifact, "'"));
+}
+
+absl::Status ArtifactElsewhere(absl::string_view artifact, absl::string_view uri) {
+  return absl::FailedPreconditionError(
+      absl::StrCat("Artifact '", artifact, "' lies at ", uri, ", where this server does not read"));
+}
+
+absl::Status ArtifactNoFile(absl::string_view artifact, absl::string_view uri) {
+  return absl::FailedPreconditionError(
+      absl::StrCat("Artifact '", artifact, "' is no single file; it lies at ", uri));
+}
+
+absl::Status TaskWithoutCommand(absl::string_view task) {
+  return absl::InvalidArgumentError(absl::StrCat(
+      "Task '", task,
+      "' gives no command: an image's own entry point cannot run on this machine. Name the program in the "
+      "component's command"));
+}
+
+absl::Status ImportWithoutWorkspace(absl::string_view task) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("task '", task,
+                   "' is to bring its artifact to the workspace, and the run has none: set "
+                   "dsl.PipelineConfig(workspace=dsl.WorkspaceConfig(size=...))"));
 }
 
 absl::Status RecurringRunNotFound(absl::string_view recurring_run_id) {

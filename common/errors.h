@@ -8,6 +8,9 @@
 
 namespace penstock::error {
 
+// Whether the same thing may work later: the database is away or full, or somebody else was faster.
+bool IsTransient(const absl::Status& status);
+
 // --- Anything ---
 absl::Status FieldRequired(absl::string_view field, absl::string_view what_to_do);
 absl::Status FieldTooLong(absl::string_view field, int64_t bytes, int64_t limit_bytes);
@@ -39,6 +42,11 @@ absl::Status RunExperimentArchived(absl::string_view run_id, absl::string_view e
 absl::Status RunWithoutPipeline();
 absl::Status TaskNotFound(absl::string_view run_id, absl::string_view task);
 absl::Status TaskMoved(absl::string_view task_id);
+absl::Status ArtifactNotFound(absl::string_view run_id, absl::string_view task, absl::string_view artifact);
+absl::Status ArtifactElsewhere(absl::string_view artifact, absl::string_view uri);
+absl::Status ArtifactNoFile(absl::string_view artifact, absl::string_view uri);
+absl::Status TaskWithoutCommand(absl::string_view task);
+absl::Status ImportWithoutWorkspace(absl::string_view task);
 
 // --- Recurring runs ---
 absl::Status RecurringRunNotFound(absl::string_view recurring_run_id);

@@ -1,4 +1,4 @@
-#include "executor/posix/files.h"
+#include "common/files.h"
 
 #include <dirent.h>
 #include <fcntl.h>

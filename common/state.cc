@@ -24,12 +24,15 @@ constexpr std::array<NameRow<TaskState>, 7> kTaskNames = {{{TaskState::kPending,
                                                            {TaskState::kCanceling, "CANCELING"},
                                                            {TaskState::kCanceled, "CANCELED"}}};
 
-constexpr std::array<NameRow<WaitReason>, 5> kReasonNames = {
+constexpr std::array<NameRow<WaitReason>, 8> kReasonNames = {
     {{WaitReason::kNone, ""},
      {WaitReason::kUpstream, "WAITING_FOR_UPSTREAM"},
      {WaitReason::kCapacity, "WAITING_FOR_CAPACITY"},
      {WaitReason::kScheduler, "WAITING_FOR_SCHEDULER"},
-     {WaitReason::kRetry, "WAITING_FOR_RETRY"}}};
+     {WaitReason::kRetry, "WAITING_FOR_RETRY"},
+     {WaitReason::kImage, "WAITING_FOR_IMAGE"},
+     {WaitReason::kUnschedulable, "WAITING_FOR_NODE"},
+     {WaitReason::kEnvironment, "WAITING_FOR_ENVIRONMENT"}}};
 
 constexpr std::array<NameRow<StorageState>, 2> kStorageNames = {
     {{StorageState::kAvailable, "AVAILABLE"}, {StorageState::kArchived, "ARCHIVED"}}};

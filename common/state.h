@@ -11,7 +11,16 @@ enum class RunState { kPending, kRunning, kSucceeded, kFailed, kCanceling, kCanc
 enum class TaskState { kPending, kRunning, kSucceeded, kSkipped, kFailed, kCanceling, kCanceled };
 
 // Why something that is not running waits; kept in the row, shown to users.
-enum class WaitReason { kNone, kUpstream, kCapacity, kScheduler, kRetry };
+enum class WaitReason {
+  kNone,
+  kUpstream,
+  kCapacity,
+  kScheduler,
+  kRetry,
+  kImage,          // its image is being brought
+  kUnschedulable,  // nothing that it may run on has room for it
+  kEnvironment,    // its Python environment is being built
+};
 
 // "PENDING" and so on: the text in SQL and on the wire.
 absl::string_view Name(RunState state);

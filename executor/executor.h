@@ -3,6 +3,14 @@
 // An executor knows neither storage nor the plan. The engine commits an attempt's id before it calls Start,
 // and that id is the idempotency key: an executor never runs the same attempt id twice, not even across a
 // restart of the server.
+//
+// An attempt's life, as its executor tells it:
+//
+//   Start ──▶ AttemptWaiting* ──▶ AttemptStarted ──▶ AttemptFinished
+//   Reattach ──▶ AttemptNeverStarted, or what is left of the above
+//
+// Every verb returns at once: it looks at memory only. Whatever takes a disk, a process or a network happens
+// in the executor's own threads, and its outcome is an event.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +27,7 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "content/content.h"
+#include "executor/task_world.h"
 
 namespace penstock {
 
@@ -28,14 +37,33 @@ struct ResourceRequest {
   int64_t memory_bytes = 0;
 };
 
-// A file in which the task leaves one output parameter, or a file or folder for an output artifact.
-struct OutputFile {
-  std::string name;  // of the output
-  std::string path;  // absolute
+// What one attempt may use at most. Zero: no bound.
+struct ResourceLimits {
+  int64_t cpu_millicores = 0;
+  int64_t memory_bytes = 0;
 };
 
-// The content of an input artifact that lies outside the data directory. Before the command starts, the
-// attempt itself brings it, or looks whether it is there.
+// Devices that one attempt asks for.
+struct Accelerator {
+  std::string type;  // such as "nvidia.com/gpu"
+  int64_t count = 0;
+};
+
+// A file in which the task leaves one output parameter.
+struct OutputFile {
+  std::string name;  // of the output
+  std::string path;  // as the task sees it
+};
+
+// A file or folder in which the task leaves an output artifact.
+struct OutputArtifact {
+  std::string name;  // of the output
+  std::string uri;   // what storage keeps: where the content is to be found afterwards
+  std::string path;  // as the task sees it
+};
+
+// The content of an input artifact that is not the executor's own. Before the command starts, the attempt
+// itself brings it, or looks whether it is there.
 struct InputContent {
   enum class Need {
     kFetched,   // the content behind `uri`, which may be a path, is put at `path`, or the attempt fails
@@ -48,26 +76,31 @@ struct InputContent {
   Need need = Need::kPresumed;
 };
 
-// Everything an executor needs to run one attempt. Plain data; paths are absolute.
+// Everything an executor needs to run one attempt. Plain data; paths are absolute, and as the task sees them
+// (TaskWorld).
 struct LaunchSpec {
   std::string attempt_id;  // idempotency key, a UUID
   std::string run_id;
   std::string task_id;
   std::string task_name;  // key of the task in its DAG
   int attempt_number = 1;
-  std::string image;  // container image; the local executor records it only
+  std::string image;  // container image
   std::vector<std::string> argv;
   std::vector<std::pair<std::string, std::string>> env;
   std::string work_dir;  // the attempt's own directory, made by the executor; also the working directory
-  std::string log_path;  // standard output and error of the attempt
+  std::string log_uri;   // where standard output and error of the attempt are to be found
   std::vector<std::string> directories;  // made before the start (parents of output files and artifacts)
   std::string executor_output_path;      // JSON the kfp executor leaves; may stay absent
   std::vector<OutputFile> parameter_files;
   std::vector<InputContent> inputs;
-  std::string shared_dir;             // that attempts of the run share, made by the executor; empty: none
-  std::vector<OutputFile> artifacts;  // whose content is to be told apart; none if nobody asks
-  absl::Duration timeout = absl::InfiniteDuration();
+  std::string workspace;                  // that attempts of the run share, made by the executor; empty: none
+  std::vector<OutputArtifact> artifacts;  // whose content is to be told apart; none if nobody asks
   ResourceRequest resources;
+  absl::Duration timeout = absl::InfiniteDuration();  // of the attempt, from its start
+  // What follows has an effect only where the executor's world says so.
+  ResourceLimits limits;
+  std::vector<Accelerator> accelerators;
+  std::map<std::string, std::string> platforms;  // settings of this task, JSON, by platform ("kubernetes")
 };
 
 // What the task left behind, read by the executor with the bounds of common/limits.h.
@@ -76,17 +109,37 @@ struct AttemptOutputs {
   std::map<std::string, std::string>
       parameter_files;  // output parameter name -> content; absent files are left out
   // LaunchSpec::artifacts, by path, as they lay there after the task had ended; read up to
-  // limits::kContentBytes.
+  // limits::kContentBytes in all.
   std::map<std::string, Content> artifacts;
   // Set when an output could not be taken (too large, not a regular file, outside the work directory); the
   // task fails with it.
   absl::Status status;
 };
 
-// The first instruction of the attempt's process ran.
+// Why an attempt that was given to Start does not run yet.
+enum class AttemptWait {
+  kImage,          // its image is being brought
+  kUnschedulable,  // nothing that it may run on has room for it
+  kEnvironment,    // its Python environment is being built, by itself or by another attempt
+};
+
+// The attempt waits; told again when the reason changes.
+struct AttemptWaiting {
+  std::string attempt_id;
+  AttemptWait reason = AttemptWait::kUnschedulable;
+  std::string message;  // one sentence for the user: what it waits for
+};
+
+// The attempt waits for nothing any more: its command runs, or is about to. May come again after Reattach.
 struct AttemptStarted {
   std::string attempt_id;
   absl::Time at;
+};
+
+// The answer to Reattach for an attempt that this executor was never given: it has no process, keeps the
+// resources that Reattach took, and may be given to Start.
+struct AttemptNeverStarted {
+  std::string attempt_id;
 };
 
 enum class AttemptOutcome {
@@ -114,54 +167,50 @@ struct AttemptFinished {
   AttemptOutputs outputs;
 };
 
-using ExecutorEvent = std::variant<AttemptStarted, AttemptFinished>;
+using ExecutorEvent = std::variant<AttemptWaiting, AttemptStarted, AttemptNeverStarted, AttemptFinished>;
 
-// Thread-safe. Events are delivered from the executor's own thread to the sink, which must not block or call
-// back into the executor.
+// Thread-safe. Events are delivered from the executor's own threads to the sink, which must not block or call
+// back into the executor. Events of one attempt come in their order.
 class Executor {
  public:
   using EventSink = std::function<void(ExecutorEvent)>;
 
   virtual ~Executor() = default;
 
-  // Starts delivering events. Called once, before anything else. UNAVAILABLE if the executor cannot work
-  // here.
+  // How its tasks see the world. Constant; may be asked before Open.
+  virtual const TaskWorld& world() const = 0;
+
+  // Starts delivering events. Called once, before anything else below; may take its time. UNAVAILABLE if the
+  // executor cannot work here.
   virtual absl::Status Open(EventSink sink) = 0;
 
-  // Whether an attempt with these requests may start now. A request larger than the whole capacity fits when
-  // nothing runs.
-  virtual bool Fits(const ResourceRequest& request) const = 0;
-
   // Sets the resources of an attempt aside while its id is being committed; false, and nothing changes, if
-  // they are not free now. Start takes them over, Unreserve gives them back if the commit failed.
+  // they are not free now. A request larger than the whole capacity fits when nothing runs. Start takes them
+  // over, Unreserve gives them back if the commit failed.
   virtual bool Reserve(absl::string_view attempt_id, const ResourceRequest& request) = 0;
   virtual void Unreserve(absl::string_view attempt_id) = 0;
 
   // Takes the attempt's resources and starts it. Whatever goes wrong later, also a program that does not
   // exist, comes as an AttemptFinished. ALREADY_EXISTS if this id was started before: nothing is done, its
-  // events still come. RESOURCE_EXHAUSTED if it does not fit now. UNAVAILABLE if the executor cannot be
-  // reached: not started.
+  // events still come. RESOURCE_EXHAUSTED if it does not fit now. UNAVAILABLE if the executor takes nothing
+  // just now: not started.
   virtual absl::Status Start(const LaunchSpec& spec) = 0;
 
   // Asks the attempt to end: politely, then hard after the grace period. Its AttemptFinished says kCancelled
   // unless it ended by itself before. NOT_FOUND if the id is unknown or already finished.
   virtual absl::Status Cancel(absl::string_view attempt_id) = 0;
 
-  // After a restart: the attempts that storage believes are running. Takes their resources again. Each gives
-  // exactly one AttemptFinished sooner or later; attempts that this executor never started are returned
-  // instead, and may be given to Start with the same id.
-  virtual std::vector<std::string> Reattach(absl::Span<const LaunchSpec> specs) = 0;
+  // After a restart: the attempts that storage believes are running. Takes their resources again, at once and
+  // whether they are free or not. Each gives exactly one AttemptFinished sooner or later, or an
+  // AttemptNeverStarted.
+  virtual void Reattach(absl::Span<const LaunchSpec> specs) = 0;
 
   // The engine has committed the end of this attempt: the executor may forget it and remove its work
   // directory.
   virtual void Forget(absl::string_view attempt_id) = 0;
 
-  // The run is gone: the directory that its attempts shared (LaunchSpec::shared_dir) may be removed, in the
-  // background. Nothing if there is none.
-  virtual void RemoveShared(const std::string&) {}
-
-  // The directories in `parent` that attempts share, whatever became of their runs.
-  virtual std::vector<std::string> SharedIn(const std::string&) const { return {}; }
+  // The run is gone: the workspace that its attempts shared may be removed. Nothing if there is none.
+  virtual void RemoveWorkspace(absl::string_view run_id) = 0;
 };
 
 }  // namespace penstock

@@ -1,4 +1,4 @@
-#include "content/content.h"
+#include "content/local/file_content.h"
 
 #include <gtest/gtest.h>
 

@@ -7,9 +7,9 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/files.h"
 #include "common/limits.h"
 #include "common/status_macros.h"
-#include "executor/posix/files.h"
 
 namespace penstock {
 namespace {
@@ -30,14 +30,14 @@ std::string SignalMessage(int64_t signal) {
 
 }  // namespace
 
-absl::Status CheckSpec(const LaunchSpec& spec) {
+absl::Status CheckSpec(const LaunchSpec& spec, const std::string& log_path) {
   const std::string& id = spec.attempt_id;
   if (id.empty() || id.size() > static_cast<size_t>(limits::kIdBytes) ||
       !std::all_of(id.begin(), id.end(), [](char c) { return c > ' ' && c < 0x7f; })) {
     return absl::InvalidArgumentError(absl::StrCat("not an attempt id: ", id));
   }
   RETURN_IF_ERROR(CheckAbsolute("work_dir", spec.work_dir));
-  RETURN_IF_ERROR(CheckAbsolute("log_path", spec.log_path));
+  RETURN_IF_ERROR(CheckAbsolute("log_uri", log_path));
   for (const std::string& directory : spec.directories) {
     RETURN_IF_ERROR(CheckAbsolute("directories", directory));
   }
@@ -85,11 +85,14 @@ absl::Status CheckCommand(const std::vector<std::string>& argv, const std::vecto
   return absl::OkStatus();
 }
 
-absl::Status MakeDeclaredDirectories(const LaunchSpec& spec) {
+absl::Status MakeDeclaredDirectories(const LaunchSpec& spec, const std::string& log_path) {
   for (const std::string& directory : spec.directories) {
     RETURN_IF_ERROR(MakeDirectories(directory));
   }
-  return MakeDirectories(std::string(ParentOf(spec.log_path)));
+  if (!spec.workspace.empty()) {
+    RETURN_IF_ERROR(MakeDirectories(spec.workspace));
+  }
+  return MakeDirectories(std::string(ParentOf(log_path)));
 }
 
 int64_t TimeoutMillis(absl::Duration timeout) {

@@ -10,10 +10,10 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/files.h"
 #include "common/status_macros.h"
 #include "executor/local/fetch_request.h"
 #include "executor/local/launch.h"
-#include "executor/posix/files.h"
 #include "spdlog/spdlog.h"
 
 namespace penstock {
@@ -35,6 +35,15 @@ Slots MakeSlots(const LocalExecutorOptions& options) {
     cpu = Slots::kDefaultCpuMillicores * options.max_parallel_tasks;
   }
   return Slots(cpu, options.memory_bytes > 0 ? options.memory_bytes : MachineMemoryBytes());
+}
+
+TaskWorld WorldOf(const LocalExecutorOptions& options, const LocalMounts& mounts) {
+  TaskWorld world;
+  world.artifacts = mounts.artifacts;
+  world.workspaces = mounts.workspaces;
+  world.logs_uri = mounts.logs.uri;
+  world.work_root = options.data_dir + "/work/runs";
+  return world;
 }
 
 PythonEnvironments::Options PythonOptions(const LocalExecutorOptions& options, std::string search_path) {
@@ -126,6 +135,8 @@ absl::Status Validate(const LocalExecutorOptions& options) {
 LocalExecutor::LocalExecutor(LocalExecutorOptions options, const Clock& clock)
     : options_(std::move(options)),
       clock_(clock),
+      mounts_(LocalMounts::Of(options_.data_dir)),
+      world_(WorldOf(options_, mounts_)),
       runner_dir_(options_.data_dir + "/work/runner"),
       environment_(options_.base_env),
       python_(PythonOptions(options_, environment_.search_path())),
@@ -153,11 +164,19 @@ absl::Status LocalExecutor::Open(EventSink sink) {
       std::make_unique<WorkDirs>(options_.data_dir + "/work", options_.keep_work_dirs,
                                  [this](std::vector<std::string> ids) { SendForgets(std::move(ids)); });
   io_thread_ = std::thread([this] { Run(); });
+  prepare_thread_ = std::thread([this] { RunPreparer(); });
   warm_thread_ = std::thread([this] { python_.Warm(); });
   return absl::OkStatus();
 }
 
 LocalExecutor::~LocalExecutor() {
+  {
+    absl::MutexLock lock(&mutex_);
+    closing_ = true;
+  }
+  if (prepare_thread_.joinable()) {
+    prepare_thread_.join();
+  }
   if (warm_thread_.joinable()) {
     warm_thread_.join();
   }
@@ -184,11 +203,6 @@ bool LocalExecutor::AnythingRuns() const {
                      }) ||
          std::any_of(unclaimed_.begin(), unclaimed_.end(),
                      [](const auto& entry) { return std::holds_alternative<wire::Started>(entry.second); });
-}
-
-bool LocalExecutor::Fits(const ResourceRequest& request) const {
-  absl::MutexLock lock(&mutex_);
-  return slots_.Fits(slots_.Charge(request));
 }
 
 bool LocalExecutor::Reserve(absl::string_view attempt_id, const ResourceRequest& request) {
@@ -222,21 +236,24 @@ bool LocalExecutor::ReleaseReservation(const std::string& attempt_id) {
   return true;
 }
 
-absl::Status LocalExecutor::Start(const LaunchSpec& spec) {
-  RETURN_IF_ERROR(Begin(spec));
-  return Launch(spec, Prepare(spec));
+std::string LocalExecutor::LogPathOf(const LaunchSpec& spec) const {
+  return mounts_.PathOf(spec.log_uri).value_or("");
 }
 
-// Makes the attempt ours: from here on no other Start with its id does anything.
-absl::Status LocalExecutor::Begin(const LaunchSpec& spec) {
+// The attempt, if its events are for us to tell.
+LocalExecutor::Attempt* LocalExecutor::Known(const std::string& attempt_id) {
+  const auto it = attempts_.find(attempt_id);
+  return it == attempts_.end() || it->second.phase == Phase::kReattaching ? nullptr : &it->second;
+}
+
+absl::Status LocalExecutor::Start(const LaunchSpec& spec) {
   absl::MutexLock lock(&mutex_);
   const bool reserved = ReleaseReservation(spec.attempt_id);
-  RETURN_IF_ERROR(CheckSpec(spec));
+  const std::string log_path = LogPathOf(spec);
+  RETURN_IF_ERROR(CheckSpec(spec, log_path));
+  // From here on no other Start with its id does anything.
   if (attempts_.count(spec.attempt_id) > 0 || Claim(spec, {})) {
     return absl::AlreadyExistsError(absl::StrCat("attempt ", spec.attempt_id, " was started before"));
-  }
-  if (link_ == nullptr) {
-    return absl::UnavailableError("the supervisor of local tasks is being started again");
   }
   const ResourceRequest charge = slots_.Charge(spec.resources);
   if (!reserved && !slots_.Fits(charge)) {
@@ -250,18 +267,52 @@ absl::Status LocalExecutor::Begin(const LaunchSpec& spec) {
   Attempt& attempt = attempts_[spec.attempt_id];
   attempt.charge = charge;
   attempt.work_dir = spec.work_dir;
-  attempt.log_path = spec.log_path;
+  attempt.log_path = log_path;
   attempt.timeout = spec.timeout;
+  jobs_.push_back({Job::Kind::kStart, spec});
   return absl::OkStatus();
+}
+
+void LocalExecutor::RunPreparer() {
+  std::deque<Job> jobs;
+  const auto something = [this]()
+                             ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return closing_ || !jobs_.empty(); };
+  while (true) {
+    {
+      absl::MutexLock lock(&mutex_);
+      mutex_.Await(absl::Condition(&something));
+      if (jobs_.empty()) {
+        return;
+      }
+      jobs.swap(jobs_);
+    }
+    for (const Job& job : jobs) {
+      if (job.kind == Job::Kind::kStart) {
+        PrepareAndLaunch(job.spec);
+      } else {
+        FindAgain(job.spec);
+      }
+    }
+    jobs.clear();
+  }
+}
+
+void LocalExecutor::PrepareAndLaunch(const LaunchSpec& spec) {
+  absl::StatusOr<Prepared> prepared = Prepare(spec);
+  if (prepared.ok() && !prepared->awaited_env.empty()) {
+    sink_(AttemptWaiting{
+        .attempt_id = spec.attempt_id,
+        .reason = AttemptWait::kEnvironment,
+        .message = absl::StrCat("Its Python environment is being built: ", prepared->awaited_packages)});
+  }
+  Launch(spec, std::move(prepared));
 }
 
 absl::StatusOr<LocalExecutor::Prepared> LocalExecutor::Prepare(const LaunchSpec& spec) const {
   RETURN_IF_ERROR(work_dirs_->Make(spec.work_dir));
-  RETURN_IF_ERROR(MakeDeclaredDirectories(spec));
-  if (!spec.shared_dir.empty()) {
-    RETURN_IF_ERROR(MakeDirectories(spec.shared_dir));
-  }
-  ASSIGN_OR_RETURN(const PythonEnvironments::Choice python, python_.Choose(spec));
+  const std::string log_path = LogPathOf(spec);
+  RETURN_IF_ERROR(MakeDeclaredDirectories(spec, log_path));
+  ASSIGN_OR_RETURN(PythonEnvironments::Choice python, python_.Choose(spec));
   wire::StartRequest request;
   request.env = environment_.For(spec, python);
   RETURN_IF_ERROR(CheckCommand(spec.argv, request.env));
@@ -269,39 +320,41 @@ absl::StatusOr<LocalExecutor::Prepared> LocalExecutor::Prepare(const LaunchSpec&
   RETURN_IF_ERROR(CheckCommand(request.argv, request.env));
   request.id = spec.attempt_id;
   request.work_dir = spec.work_dir;
-  request.log_path = spec.log_path;
+  request.log_path = log_path;
   request.timeout_ms = TimeoutMillis(spec.timeout);
   request.grace_ms = absl::ToInt64Milliseconds(options_.cancel_grace);
   request.log_limit_bytes = options_.task_log_bytes;
   Prepared prepared;
   wire::Append(std::move(request), &prepared.frame);
   prepared.outputs = PlanOutputs(spec);
+  prepared.awaited_env = std::move(python.awaited_env);
+  prepared.awaited_packages = std::move(python.awaited_packages);
   return prepared;
 }
 
-absl::Status LocalExecutor::Launch(const LaunchSpec& spec, absl::StatusOr<Prepared> prepared) {
+void LocalExecutor::Launch(const LaunchSpec& spec, absl::StatusOr<Prepared> prepared) {
   absl::MutexLock lock(&mutex_);
   Attempt& attempt = attempts_.at(spec.attempt_id);
   if (!prepared.ok()) {
     QueueEnd(spec.attempt_id, wire::Ending::kNotStarted, prepared.status().message());
-    return absl::OkStatus();
-  }
-  if (link_ == nullptr) {
-    slots_.Release(attempt.charge);
-    attempts_.erase(spec.attempt_id);
-    return absl::UnavailableError("the supervisor of local tasks is being started again");
+    return;
   }
   attempt.frame = std::move(prepared->frame);
   attempt.outputs = std::move(prepared->outputs);
   attempt.phase = Phase::kSent;
+  if (!prepared->awaited_env.empty()) {
+    awaiting_env_[spec.attempt_id] = std::move(prepared->awaited_env);
+  }
+  if (link_ == nullptr) {
+    return;  // Adopt sends it
+  }
   link_->Send(attempt.frame);
   if (attempt.cancel_requested) {
     link_->Send(wire::CancelRequest{.id = spec.attempt_id});
   }
-  if (link_->has_unsent()) {
+  if (link_->has_unsent() || !awaiting_env_.empty()) {
     Wake();
   }
-  return absl::OkStatus();
 }
 
 absl::Status LocalExecutor::Cancel(absl::string_view attempt_id) {
@@ -311,37 +364,61 @@ absl::Status LocalExecutor::Cancel(absl::string_view attempt_id) {
     return absl::NotFoundError(absl::StrCat("attempt ", attempt_id, " does not run"));
   }
   it->second.cancel_requested = true;
-  if (it->second.phase != Phase::kPreparing && link_ != nullptr) {
+  if (it->second.phase != Phase::kPreparing && it->second.phase != Phase::kReattaching && link_ != nullptr) {
     link_->Send(wire::CancelRequest{.id = it->first});
   }
   return absl::OkStatus();
 }
 
-std::vector<std::string> LocalExecutor::Reattach(absl::Span<const LaunchSpec> specs) {
-  std::vector<OutputPlan> plans;
-  std::transform(specs.begin(), specs.end(), std::back_inserter(plans), PlanOutputs);
-  std::vector<std::string> never_started;
+void LocalExecutor::Reattach(absl::Span<const LaunchSpec> specs) {
   absl::MutexLock lock(&mutex_);
-  const auto connected = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return link_ != nullptr; };
-  const bool reachable = mutex_.AwaitWithTimeout(absl::Condition(&connected), kReattachPatience);
-  for (size_t i = 0; i < specs.size(); ++i) {
-    const LaunchSpec& spec = specs[i];
+  for (const LaunchSpec& spec : specs) {
     ReleaseReservation(spec.attempt_id);
-    if (attempts_.count(spec.attempt_id) > 0 || Claim(spec, std::move(plans[i]))) {
+    const auto [attempt, fresh] = attempts_.try_emplace(spec.attempt_id);
+    if (!fresh) {
       continue;
     }
-    if (reachable && !MayHaveRun(spec.attempt_id)) {
-      never_started.push_back(spec.attempt_id);
-      continue;
-    }
-    attempts_[spec.attempt_id].work_dir = spec.work_dir;
-    QueueEnd(
-        spec.attempt_id, wire::Ending::kLost,
-        welcome_.records_begin == wire::RecordsBegin::kRestart
-            ? "The machine was restarted; whether it ran, and how it ended, is not known."
-            : "The supervisor's records do not have it; whether it ran, and how it ended, is not known.");
+    attempt->second.phase = Phase::kReattaching;
+    attempt->second.work_dir = spec.work_dir;
+    attempt->second.charge = slots_.Charge(spec.resources);
+    slots_.Take(attempt->second.charge);
+    jobs_.push_back({Job::Kind::kReattach, spec});
   }
-  return never_started;
+}
+
+// Finds out what became of an attempt that was given to an executor before us.
+void LocalExecutor::FindAgain(const LaunchSpec& spec) {
+  OutputPlan outputs = PlanOutputs(spec);
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto settled = [this]()
+                             ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return link_ != nullptr || closing_; };
+    mutex_.AwaitWithTimeout(absl::Condition(&settled), kReattachPatience);
+    const bool reachable = link_ != nullptr;
+    if (!reachable && closing_) {
+      return;  // the next server asks again
+    }
+    if (Claim(spec, std::move(outputs))) {
+      return;
+    }
+    Attempt& attempt = attempts_.at(spec.attempt_id);
+    attempt.phase = Phase::kReserved;
+    if (!reachable || MayHaveRun(spec.attempt_id)) {
+      attempt.phase = Phase::kRunning;
+      QueueEnd(
+          spec.attempt_id, wire::Ending::kLost,
+          welcome_.records_begin == wire::RecordsBegin::kRestart
+              ? "The machine was restarted; whether it ran, and how it ended, is not known."
+              : "The supervisor's records do not have it; whether it ran, and how it ended, is not known.");
+      return;
+    }
+    if (attempt.cancel_requested) {
+      attempt.phase = Phase::kRunning;
+      QueueEnd(spec.attempt_id, wire::Ending::kCancelled, "");
+      return;
+    }
+  }
+  sink_(AttemptNeverStarted{.attempt_id = spec.attempt_id});
 }
 
 // Takes over an attempt that the supervisor knows from before. False if it does not.
@@ -351,13 +428,18 @@ bool LocalExecutor::Claim(const LaunchSpec& spec, OutputPlan outputs) {
     return false;
   }
   Attempt& attempt = attempts_[spec.attempt_id];
+  if (attempt.phase != Phase::kReattaching) {
+    attempt.charge = slots_.Charge(spec.resources);
+    slots_.Take(attempt.charge);
+  }
   attempt.phase = Phase::kRunning;
-  attempt.charge = slots_.Charge(spec.resources);
   attempt.work_dir = spec.work_dir;
-  attempt.log_path = spec.log_path;
+  attempt.log_path = LogPathOf(spec);
   attempt.timeout = spec.timeout;
   attempt.outputs = std::move(outputs);
-  slots_.Take(attempt.charge);
+  if (attempt.cancel_requested && link_ != nullptr) {
+    link_->Send(wire::CancelRequest{.id = spec.attempt_id});
+  }
   queued_.push_back(std::move(it->second));
   unclaimed_.erase(it);
   Wake();
@@ -405,14 +487,8 @@ void LocalExecutor::Forget(absl::string_view attempt_id) {
   work_dirs_->Remove(std::string(attempt_id), std::move(work_dir));
 }
 
-void LocalExecutor::RemoveShared(const std::string& directory) {
-  if (access(directory.c_str(), F_OK) == 0) {
-    work_dirs_->Remove("", directory);
-  }
-}
-
-std::vector<std::string> LocalExecutor::SharedIn(const std::string& parent) const {
-  return DirectoriesIn(parent);
+void LocalExecutor::RemoveWorkspace(absl::string_view run_id) {
+  work_dirs_->Remove("", world_.WorkspaceOf(run_id));
 }
 
 int64_t LocalExecutor::RunnerPid() const {

@@ -6,12 +6,17 @@
 // connected.
 //
 //   server dies or is destroyed   attempts run on; a new LocalExecutor finds them with Reattach
-//   supervisor dies               what it ran is killed and becomes kLost; a new supervisor is started; the
-//   server goes on machine restarts              attempts that may have run become kLost
+//   supervisor dies               what it ran is killed and becomes kLost; a new supervisor is started, and the
+//                                 server goes on
+//   machine restarts              attempts that may have run become kLost
+//
+// Threads: the caller's, which never waits; one that prepares attempts; one for the supervisor's events, which
+// also reads outputs; one that removes work directories (WorkDirs).
 #pragma once
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -28,6 +33,7 @@
 #include "absl/types/span.h"
 #include "common/clock.h"
 #include "common/limits.h"
+#include "content/local/local_content_store.h"
 #include "executor/executor.h"
 #include "executor/local/outputs.h"
 #include "executor/local/runner/wire.h"
@@ -74,19 +80,20 @@ class LocalExecutor final : public Executor {
 
   // INVALID_ARGUMENT for options that make no sense, UNAVAILABLE if no supervisor can be had.
   absl::Status Open(EventSink sink) override;
-  bool Fits(const ResourceRequest& request) const override;
+  const TaskWorld& world() const override { return world_; }
 
   // Nothing is taken, and the answer is true, for an id that was reserved or started before.
   bool Reserve(absl::string_view attempt_id, const ResourceRequest& request) override;
   void Unreserve(absl::string_view attempt_id) override;
-  void RemoveShared(const std::string& directory) override;
-  std::vector<std::string> SharedIn(const std::string& parent) const override;
+  void RemoveWorkspace(absl::string_view run_id) override;
   // Uses the reservation up whatever the answer is. Also INVALID_ARGUMENT for a malformed id or a path that
-  // is not absolute, and RESOURCE_EXHAUSTED when too many attempts have ended and were not forgotten.
+  // is not absolute, and RESOURCE_EXHAUSTED when too many attempts have ended and were not forgotten. Never
+  // UNAVAILABLE: what is started while the supervisor is away is sent to the next one.
   absl::Status Start(const LaunchSpec& spec) override;
   absl::Status Cancel(absl::string_view attempt_id) override;
-  // Attempts that ended while no server was there give their event at once.
-  std::vector<std::string> Reattach(absl::Span<const LaunchSpec> specs) override;
+  // Attempts that ended while no server was there give their event at once. All are lost if no supervisor can
+  // be had for 30 s.
+  void Reattach(absl::Span<const LaunchSpec> specs) override;
   void Forget(absl::string_view attempt_id) override;
 
   // Process id of the connected supervisor, 0 if there is none.
@@ -94,11 +101,12 @@ class LocalExecutor final : public Executor {
 
  private:
   enum class Phase {
-    kReserved,   // Reserve took its resources
-    kPreparing,  // Start is at work in its thread
-    kSent,       // the supervisor was told; `frame` tells it again if it dies before it answers
-    kRunning,    // seen by the supervisor
-    kFinished,   // its end is told or about to be
+    kReattaching,  // Reattach took its resources; whether it ever ran is being found out
+    kReserved,     // its resources are taken, and nothing else
+    kPreparing,    // what it needs is being made
+    kSent,         // the supervisor was told; `frame` tells it again if it dies before it answers
+    kRunning,      // seen by the supervisor
+    kFinished,     // its end is told or about to be
   };
 
   struct Attempt {
@@ -118,13 +126,26 @@ class LocalExecutor final : public Executor {
   struct Prepared {
     std::string frame;
     OutputPlan outputs;
+    std::string awaited_env;  // shared environment that it builds or waits for
+    std::string awaited_packages;
   };
 
-  // Start, step by step.
-  absl::Status Begin(const LaunchSpec& spec) ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::StatusOr<Prepared> Prepare(const LaunchSpec& spec) const;
-  absl::Status Launch(const LaunchSpec& spec, absl::StatusOr<Prepared> prepared) ABSL_LOCKS_EXCLUDED(mutex_);
+  // What Start and Reattach leave to the preparing thread.
+  struct Job {
+    enum class Kind { kStart, kReattach };
+    Kind kind;
+    LaunchSpec spec;
+  };
 
+  // The preparing thread: what takes a disk or asks an interpreter, one attempt after the other.
+  void RunPreparer();
+  void PrepareAndLaunch(const LaunchSpec& spec) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<Prepared> Prepare(const LaunchSpec& spec) const;
+  void Launch(const LaunchSpec& spec, absl::StatusOr<Prepared> prepared) ABSL_LOCKS_EXCLUDED(mutex_);
+  void FindAgain(const LaunchSpec& spec) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  std::string LogPathOf(const LaunchSpec& spec) const;
+  Attempt* Known(const std::string& attempt_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool ReleaseReservation(const std::string& attempt_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool Claim(const LaunchSpec& spec, OutputPlan outputs) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool MayHaveRun(absl::string_view attempt_id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -139,6 +160,7 @@ class LocalExecutor final : public Executor {
   void Reconnect(int* failures);
   void Adopt(std::unique_ptr<RunnerLink> link, const RunnerSnapshot& snapshot) ABSL_LOCKS_EXCLUDED(mutex_);
   void Handle(wire::Event event) ABSL_LOCKS_EXCLUDED(mutex_);
+  void TellBuiltEnvironments() ABSL_LOCKS_EXCLUDED(mutex_);
   void HandleStarted(const wire::Started& started) ABSL_LOCKS_EXCLUDED(mutex_);
   void HandleFinished(wire::Finished finished) ABSL_LOCKS_EXCLUDED(mutex_);
   void NameEnvironment(const std::string& work_dir, AttemptFinished* event) const;
@@ -146,6 +168,8 @@ class LocalExecutor final : public Executor {
 
   const LocalExecutorOptions options_;
   const Clock& clock_;
+  const LocalMounts mounts_;
+  const TaskWorld world_;
   const std::string runner_dir_;
   const TaskEnvironment environment_;
   mutable PythonEnvironments python_;
@@ -162,9 +186,14 @@ class LocalExecutor final : public Executor {
   // the lock.
   std::unique_ptr<RunnerLink> link_ ABSL_GUARDED_BY(mutex_);
   wire::Welcome welcome_ ABSL_GUARDED_BY(mutex_);
+  // Attempts that have a process and wait for a shared environment, by id, with its key.
+  std::map<std::string, std::string> awaiting_env_ ABSL_GUARDED_BY(mutex_);
+  std::deque<Job> jobs_ ABSL_GUARDED_BY(mutex_);
+  bool closing_ ABSL_GUARDED_BY(mutex_) = false;  // the preparing thread ends once it has nothing to do
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
 
   std::unique_ptr<WorkDirs> work_dirs_;  // constant after Open
+  std::thread prepare_thread_;
   std::thread io_thread_;
   std::thread warm_thread_;  // asks the Python interpreter about itself, and ends
 };

@@ -20,6 +20,7 @@ namespace {
 
 constexpr int kFirstRetryMs = 50;
 constexpr int kMaxRetryMs = 5'000;
+constexpr int kLookForEnvironmentsMs = 100;
 
 bool IsEnvKey(const std::string& text) {
   return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
@@ -46,6 +47,7 @@ void LocalExecutor::Run() {
       Handle(std::move(event));
     }
     events.clear();
+    TellBuiltEnvironments();
     if (link == nullptr) {
       Reconnect(&failures);
     } else if (WaitForInput(link) && !link->Read(&events)) {
@@ -59,14 +61,18 @@ void LocalExecutor::Run() {
 // Waits for the supervisor or for Wake. True if the supervisor has something to say.
 bool LocalExecutor::WaitForInput(RunnerLink* link) {
   pollfd waiting[2] = {{.fd = link->fd(), .events = POLLIN}, {.fd = wake_.get(), .events = POLLIN}};
+  int patience_ms = -1;
   {
     absl::MutexLock lock(&mutex_);
+    if (!awaiting_env_.empty()) {
+      patience_ms = kLookForEnvironmentsMs;
+    }
     link->Flush();
     if (link->has_unsent()) {
       waiting[0].events |= POLLOUT;
     }
   }
-  if (poll(waiting, 2, -1) <= 0) {
+  if (poll(waiting, 2, patience_ms) <= 0) {
     return false;
   }
   if (waiting[1].revents != 0) {
@@ -112,7 +118,7 @@ void LocalExecutor::Adopt(std::unique_ptr<RunnerLink> link, const RunnerSnapshot
   }
   unclaimed_.clear();
   for (const auto& [id, event] : known) {
-    if (attempts_.count(id) == 0) {
+    if (Known(id) == nullptr) {
       unclaimed_.emplace(id, *event);
     } else {
       queued_.push_back(*event);
@@ -146,18 +152,45 @@ void LocalExecutor::Handle(wire::Event event) {
 void LocalExecutor::HandleStarted(const wire::Started& started) {
   {
     absl::MutexLock lock(&mutex_);
-    const auto it = attempts_.find(started.id);
-    if (it == attempts_.end()) {
+    Attempt* const attempt = Known(started.id);
+    if (attempt == nullptr) {
       unclaimed_.emplace(started.id, started);
       return;
     }
-    if (it->second.phase == Phase::kFinished) {
+    if (attempt->phase == Phase::kFinished) {
       return;
     }
-    it->second.phase = Phase::kRunning;
-    it->second.frame = {};
+    attempt->phase = Phase::kRunning;
+    attempt->frame = {};
+    if (awaiting_env_.count(started.id) > 0) {
+      return;  // it runs penstock-env; TellBuiltEnvironments says when its command begins
+    }
   }
   sink_(AttemptStarted{.attempt_id = started.id, .at = absl::FromUnixMicros(started.at_us)});
+}
+
+// An environment says by its record that it is there: whoever waited for it goes on by itself.
+void LocalExecutor::TellBuiltEnvironments() {
+  std::map<std::string, std::string> awaiting;
+  {
+    absl::MutexLock lock(&mutex_);
+    for (const auto& [id, key] : awaiting_env_) {
+      const Attempt* const attempt = Known(id);
+      if (attempt != nullptr && attempt->phase == Phase::kRunning) {
+        awaiting.emplace(id, key);
+      }
+    }
+  }
+  for (const auto& [id, key] : awaiting) {
+    if (!python_.IsBuilt(key)) {
+      continue;
+    }
+    {
+      absl::MutexLock lock(&mutex_);
+      awaiting_env_.erase(id);
+    }
+    sink_(AttemptStarted{.attempt_id = id, .at = clock_.Now()});
+  }
 }
 
 void LocalExecutor::HandleFinished(wire::Finished finished) {
@@ -167,13 +200,14 @@ void LocalExecutor::HandleFinished(wire::Finished finished) {
   absl::Duration timeout;
   {
     absl::MutexLock lock(&mutex_);
-    const auto it = attempts_.find(finished.id);
-    if (it == attempts_.end()) {
+    Attempt* const known = Known(finished.id);
+    if (known == nullptr) {
       std::string id = finished.id;
       unclaimed_.insert_or_assign(std::move(id), std::move(finished));
       return;
     }
-    Attempt& attempt = it->second;
+    Attempt& attempt = *known;
+    awaiting_env_.erase(finished.id);
     if (attempt.phase == Phase::kFinished) {
       return;
     }

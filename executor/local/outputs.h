@@ -15,7 +15,7 @@ namespace penstock {
 struct OutputPlan {
   std::string executor_output_path;
   std::vector<OutputFile> parameter_files;
-  std::vector<OutputFile> artifacts;
+  std::vector<OutputArtifact> artifacts;
   std::vector<std::string> roots;  // without symbolic links
 
   bool empty() const { return executor_output_path.empty() && parameter_files.empty() && artifacts.empty(); }

@@ -8,13 +8,13 @@
 #include <iterator>
 
 #include "absl/strings/str_cat.h"
+#include "common/files.h"
 #include "common/limits.h"
 #include "executor/local/launch.h"
 #include "executor/local/outputs.h"
 #include "executor/local/runner/log_sink.h"
 #include "executor/local/task_environment.h"
 #include "executor/local/work_dirs.h"
-#include "executor/posix/files.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -208,17 +208,18 @@ TEST_F(TaskFilesTest, CommandsThatNoSystemWouldStartAreRefused) {
 TEST_F(TaskFilesTest, SpecsWithRelativePathsOrBadIdsAreRefused) {
   LaunchSpec good;
   good.attempt_id = "id";
-  good.work_dir = good.log_path = "/x";
-  EXPECT_TRUE(CheckSpec(good).ok());
+  good.work_dir = "/x";
+  EXPECT_TRUE(CheckSpec(good, "/x").ok());
+  EXPECT_FALSE(CheckSpec(good, "").ok());
   for (const std::string& id :
        {std::string(), std::string("a b"), std::string("a\nb"), std::string(65, 'x')}) {
     LaunchSpec spec = good;
     spec.attempt_id = id;
-    EXPECT_FALSE(CheckSpec(spec).ok()) << id;
+    EXPECT_FALSE(CheckSpec(spec, "/x").ok()) << id;
   }
   LaunchSpec spec = good;
   spec.directories = {"relative"};
-  EXPECT_FALSE(CheckSpec(spec).ok());
+  EXPECT_FALSE(CheckSpec(spec, "/x").ok());
 }
 
 // --- Outputs ---

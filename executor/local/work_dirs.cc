@@ -15,7 +15,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
-#include "executor/posix/files.h"
+#include "common/files.h"
 #include "spdlog/spdlog.h"
 
 namespace penstock {

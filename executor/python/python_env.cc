@@ -15,17 +15,19 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "common/files.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"
 #include "executor/posix/capture.h"
-#include "executor/posix/files.h"
 #include "executor/python/env_request.h"
+#include "executor/python/env_store.h"
 #include "nlohmann/json.hpp"
 
 namespace penstock {
 namespace {
 
 constexpr absl::Duration kProbePatience = absl::Seconds(30);
+constexpr size_t kPackagesNamedBytes = 200;
 
 constexpr char kProbe[] = R"(
 import hashlib, importlib.util, json, os, site, sys, sysconfig
@@ -300,6 +302,10 @@ absl::StatusOr<PythonEnvironments::Choice> PythonEnvironments::Choose(const Laun
   return choice;
 }
 
+bool PythonEnvironments::IsBuilt(const std::string& key) const {
+  return EnvStore(options_.envs_dir).IsComplete(key);
+}
+
 // The attempt begins as penstock-env.
 void PythonEnvironments::Share(const LaunchSpec& spec, const Bootstrap& bootstrap, const BasePython& base,
                                const std::vector<PipInstall>& missing, Choice* choice) const {
@@ -317,6 +323,10 @@ void PythonEnvironments::Share(const LaunchSpec& spec, const Bootstrap& bootstra
                    std::back_inserter(request.requirements), Redacted);
   }
   request.command = bootstrap.command;
+  if (!IsBuilt(request.key)) {
+    choice->awaited_env = request.key;
+    choice->awaited_packages = Summary(request.requirements, kPackagesNamedBytes);
+  }
   choice->argv = ToArguments(request);
   choice->argv.insert(choice->argv.begin(), options_.env_program);
   // Programs of the packages lie in the shared environment.

@@ -60,12 +60,19 @@ class PythonEnvironments {
     std::vector<std::string> argv;                         // what the attempt starts as
     std::vector<std::string> path_prefix;                  // directories for the front of PATH, in order
     std::vector<std::pair<std::string, std::string>> env;  // further variables
+    // The shared environment that has to be built before the command begins, and what is in it, in a few words
+    // for the user; empty if it is there, or none is needed.
+    std::string awaited_env;
+    std::string awaited_packages;
   };
 
   // Chooses for `spec`, whose work directory exists, and makes an environment there if one is needed now.
   // Asks the base interpreter about itself when the first attempt uses pip, and again when the base has
   // changed. UNAVAILABLE if it does not answer; an error of the file system if an environment cannot be made.
   absl::StatusOr<Choice> Choose(const LaunchSpec& spec);
+
+  // Whether a shared environment is there.
+  bool IsBuilt(const std::string& key) const;
 
   // Asks the base interpreter now, if one was named, so that the first attempt need not wait for its answer.
   void Warm();

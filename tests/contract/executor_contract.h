@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <ostream>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,12 @@ class EventLog {
   AttemptFinished AwaitFinished(const std::string& attempt_id);
   // Waits until the attempt was reported as started.
   bool AwaitStarted(const std::string& attempt_id);
+  // Waits until the attempt was reported to wait, and returns why; a test failure if it does not come.
+  AttemptWaiting AwaitWaiting(const std::string& attempt_id);
+  // Waits until there are more events of an attempt than `count`. Whether it was never started.
+  bool AwaitAnswer(const std::string& attempt_id, int count);
+  // How many events of an attempt were reported so far.
+  int Count(const std::string& attempt_id) const;
   // How many ends were reported for an attempt so far.
   int FinishedCount(const std::string& attempt_id) const;
 
@@ -45,9 +52,19 @@ class EventLog {
   void Add(ExecutorEvent event);
 
   mutable absl::Mutex mutex_;
+  std::map<std::string, int> events_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, int> started_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, AttemptWaiting> waiting_ ABSL_GUARDED_BY(mutex_);
+  std::set<std::string> never_started_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, std::vector<AttemptFinished>> finished_ ABSL_GUARDED_BY(mutex_);
 };
+
+// Whether an attempt with these requests may start now.
+bool Fits(Executor& executor, const ResourceRequest& request);
+
+// Reattaches attempts of before a restart, waits for the answer to each, and returns those never started.
+std::vector<std::string> Reattached(Executor& executor, EventLog& events,
+                                    const std::vector<LaunchSpec>& specs);
 
 struct HarnessOptions {
   int slots = 4;  // attempts without requests that fit at once
@@ -67,6 +84,9 @@ class ExecutorHarness {
 
   // A description with a new id and directories of its own, which the test may complete.
   virtual LaunchSpec NewSpec(std::vector<std::string> argv) = 0;
+
+  // What the executor measures of its attempts: their processor time and memory.
+  virtual bool MeasuresUsage() const = 0;
 
   // The whole log of an attempt; empty if it wrote nothing.
   virtual std::string ReadLog(const LaunchSpec& spec) = 0;

@@ -25,7 +25,12 @@ Executor::EventSink EventLog::Sink() {
 
 void EventLog::Add(ExecutorEvent event) {
   absl::MutexLock lock(&mutex_);
-  if (const auto* started = std::get_if<AttemptStarted>(&event)) {
+  ++events_[std::visit([](const auto& any) { return any.attempt_id; }, event)];
+  if (const auto* never = std::get_if<AttemptNeverStarted>(&event)) {
+    never_started_.insert(never->attempt_id);
+  } else if (const auto* waiting = std::get_if<AttemptWaiting>(&event)) {
+    waiting_[waiting->attempt_id] = *waiting;
+  } else if (const auto* started = std::get_if<AttemptStarted>(&event)) {
     ++started_[started->attempt_id];
   } else if (auto* finished = std::get_if<AttemptFinished>(&event)) {
     finished_[finished->attempt_id].push_back(std::move(*finished));
@@ -50,6 +55,56 @@ bool EventLog::AwaitStarted(const std::string& attempt_id) {
     return started_.count(attempt_id) > 0;
   };
   return mutex_.AwaitWithTimeout(absl::Condition(&has_started), kContractPatience);
+}
+
+AttemptWaiting EventLog::AwaitWaiting(const std::string& attempt_id) {
+  absl::MutexLock lock(&mutex_);
+  const auto waits = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return waiting_.count(attempt_id) > 0; };
+  if (!mutex_.AwaitWithTimeout(absl::Condition(&waits), kContractPatience)) {
+    ADD_FAILURE() << "attempt " << attempt_id << " does not say that it waits";
+    return {};
+  }
+  return waiting_[attempt_id];
+}
+
+bool EventLog::AwaitAnswer(const std::string& attempt_id, int count) {
+  absl::MutexLock lock(&mutex_);
+  const auto answered = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return events_[attempt_id] > count; };
+  if (!mutex_.AwaitWithTimeout(absl::Condition(&answered), kContractPatience)) {
+    ADD_FAILURE() << "no answer about attempt " << attempt_id;
+  }
+  return never_started_.count(attempt_id) > 0;
+}
+
+int EventLog::Count(const std::string& attempt_id) const {
+  absl::MutexLock lock(&mutex_);
+  const auto it = events_.find(attempt_id);
+  return it == events_.end() ? 0 : it->second;
+}
+
+bool Fits(Executor& executor, const ResourceRequest& request) {
+  constexpr char kProbe[] = "probe";
+  const bool fits = executor.Reserve(kProbe, request);
+  if (fits) {
+    executor.Unreserve(kProbe);
+  }
+  return fits;
+}
+
+std::vector<std::string> Reattached(Executor& executor, EventLog& events,
+                                    const std::vector<LaunchSpec>& specs) {
+  std::vector<int> counts;
+  for (const LaunchSpec& spec : specs) {
+    counts.push_back(events.Count(spec.attempt_id));
+  }
+  executor.Reattach(specs);
+  std::vector<std::string> never_started;
+  for (size_t i = 0; i < specs.size(); ++i) {
+    if (events.AwaitAnswer(specs[i].attempt_id, counts[i])) {
+      never_started.push_back(specs[i].attempt_id);
+    }
+  }
+  return never_started;
 }
 
 int EventLog::FinishedCount(const std::string& attempt_id) const {

@@ -144,16 +144,16 @@ TEST_F(LocalExecutorTest, ContentThatIsPresumedIsMissedOnlyWhenTheAttemptFails) 
   }
 }
 
-TEST_F(LocalExecutorTest, SharedDirectoriesAreMadeAndRemoved) {
+TEST_F(LocalExecutorTest, WorkspacesAreMadeAndRemoved) {
   Open();
   const std::string shared = harness_.options().data_dir + "/workspaces/run-1";
-  EXPECT_THAT(executor_->SharedIn(harness_.options().data_dir + "/workspaces"), IsEmpty());
+  EXPECT_EQ(executor_->world().WorkspaceOf("run-1"), shared);
   LaunchSpec spec = harness_.NewSpec({"touch", shared + "/file"});
-  spec.shared_dir = shared;
+  spec.workspace = shared;
   ASSERT_TRUE(executor_->Start(spec).ok());
   EXPECT_EQ(events_.AwaitFinished(spec.attempt_id).outcome, AttemptOutcome::kSucceeded);
-  EXPECT_THAT(executor_->SharedIn(harness_.options().data_dir + "/workspaces"), ElementsAre("run-1"));
-  executor_->RemoveShared(shared);
+  EXPECT_TRUE(harness_.FileExists(shared + "/file"));
+  executor_->RemoveWorkspace("run-1");
   EXPECT_TRUE(Eventually([&] { return !harness_.FileExists(shared); }));
 }
 
@@ -221,7 +221,7 @@ TEST_F(LocalExecutorTest, ADirectoryThatCannotBeMadeFailsTheAttempt) {
   const AttemptFinished finished = events_.AwaitFinished(spec.attempt_id);
   EXPECT_EQ(finished.outcome, AttemptOutcome::kFailed);
   EXPECT_THAT(finished.message, HasSubstr("/proc/no"));
-  EXPECT_TRUE(executor_->Fits({}));
+  EXPECT_TRUE(Fits(*executor_, {}));
 }
 
 TEST_F(LocalExecutorTest, WorkDirectoriesCanBeKept) {
@@ -266,7 +266,7 @@ TEST_F(LocalExecutorTest, AnAbandonedSupervisorEndsWhenIdle) {
   EXPECT_TRUE(AllGone({runner}));
   Open();
   EXPECT_NE(executor_->RunnerPid(), runner);
-  EXPECT_THAT(executor_->Reattach({spec}), IsEmpty());
+  EXPECT_THAT(Reattached(*executor_, events_, {spec}), IsEmpty());
   EXPECT_EQ(events_.AwaitFinished(spec.attempt_id).exit_code, 9) << "the next supervisor knows how it ended";
 }
 
@@ -321,7 +321,7 @@ TEST_F(LocalExecutorTest, DeathOfTheSupervisorDuringManyTasksEndsEachOnce) {
   for (const std::string& id : ids) {
     EXPECT_EQ(events_.FinishedCount(id), 1);
   }
-  EXPECT_TRUE(executor_->Fits({.cpu_millicores = 8000})) << "every slot came back";
+  EXPECT_TRUE(Fits(*executor_, {.cpu_millicores = 8000})) << "every slot came back";
 }
 
 TEST_F(LocalExecutorTest, ASupervisorToldToStopEndsItsAttempts) {
@@ -343,7 +343,7 @@ TEST_F(LocalExecutorTest, ATornRecordDoesNoHarm) {
   std::ofstream(Journal(), std::ios::app) << "0badcafe F torn";
   Open();
   const LaunchSpec never = harness_.NewSpec({"true"});
-  EXPECT_THAT(executor_->Reattach({spec, never}), ElementsAre(never.attempt_id));
+  EXPECT_THAT(Reattached(*executor_, events_, {spec, never}), ElementsAre(never.attempt_id));
   ASSERT_TRUE(Eventually([&] { return events_.FinishedCount(spec.attempt_id) == 2; }));
 }
 
@@ -358,13 +358,13 @@ TEST_F(LocalExecutorTest, AfterARestartOfTheMachineWhatMayHaveRunIsLost) {
   ASSERT_THAT(records, HasSubstr(running.attempt_id));
   std::ofstream(Journal()) << std::string(records.size(), '\0');  // as a power cut may leave a file
   Open();
-  EXPECT_THAT(executor_->Reattach({running, unrecorded}), IsEmpty());
+  EXPECT_THAT(Reattached(*executor_, events_, {running, unrecorded}), IsEmpty());
   for (const LaunchSpec& spec : {running, unrecorded}) {
     EXPECT_EQ(events_.AwaitFinished(spec.attempt_id).outcome, AttemptOutcome::kLost);
     EXPECT_EQ(executor_->Start(spec).code(), absl::StatusCode::kAlreadyExists);
   }
   const LaunchSpec later = harness_.NewSpec({"true"});
-  EXPECT_THAT(executor_->Reattach({later}), ElementsAre(later.attempt_id));
+  EXPECT_THAT(Reattached(*executor_, events_, {later}), ElementsAre(later.attempt_id));
   EXPECT_TRUE(executor_->Start(later).ok());
   EXPECT_EQ(events_.AwaitFinished(later.attempt_id).outcome, AttemptOutcome::kSucceeded);
 }
@@ -376,7 +376,7 @@ TEST_F(LocalExecutorTest, AnIdThatStorageOnlyKnowsIsReattachedWithoutItsDescript
   Open();
   LaunchSpec bare;
   bare.attempt_id = spec.attempt_id;
-  EXPECT_THAT(executor_->Reattach({bare}), IsEmpty());
+  EXPECT_THAT(Reattached(*executor_, events_, {bare}), IsEmpty());
   ASSERT_TRUE(Eventually([&] { return events_.FinishedCount(spec.attempt_id) == 2; }));
   executor_->Forget(spec.attempt_id);
 }
@@ -455,7 +455,7 @@ TEST_F(LocalExecutorTest, TwoServersMeetOneSupervisor) {
   const std::unique_ptr<Executor> other = harness_.MakeExecutor({});
   ASSERT_TRUE(other->Open(other_events.Sink()).ok());
   EXPECT_EQ(static_cast<LocalExecutor&>(*other).RunnerPid(), executor_->RunnerPid());
-  EXPECT_THAT(other->Reattach({spec}), IsEmpty());
+  EXPECT_THAT(Reattached(*other, other_events, {spec}), IsEmpty());
   EXPECT_TRUE(other->Cancel(spec.attempt_id).ok());
   EXPECT_EQ(other_events.AwaitFinished(spec.attempt_id).outcome, AttemptOutcome::kCancelled);
   EXPECT_EQ(events_.AwaitFinished(spec.attempt_id).outcome, AttemptOutcome::kCancelled);

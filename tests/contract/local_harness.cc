@@ -11,7 +11,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/clock.h"
-#include "executor/posix/files.h"
+#include "common/files.h"
+#include "content/local/local_content_store.h"
 
 namespace penstock {
 
@@ -43,11 +44,13 @@ LaunchSpec LocalHarness::NewSpec(std::vector<std::string> argv) {
   spec.task_name = "print-text";
   spec.argv = std::move(argv);
   spec.work_dir = absl::StrCat(data_dir_, "/work/run/", spec.attempt_id);
-  spec.log_path = absl::StrCat(data_dir_, "/logs/run/", spec.attempt_id, ".log");
+  spec.log_uri = absl::StrCat(kLogsUri, "/run/", spec.attempt_id, ".log");
   return spec;
 }
 
-std::string LocalHarness::ReadLog(const LaunchSpec& spec) { return ReadFileText(spec.log_path); }
+std::string LocalHarness::ReadLog(const LaunchSpec& spec) {
+  return ReadFileText(*LocalMounts::Of(data_dir_).PathOf(spec.log_uri));
+}
 
 bool LocalHarness::FileExists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
 

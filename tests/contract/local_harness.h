@@ -19,6 +19,7 @@ class LocalHarness final : public ExecutorHarness {
 
   std::unique_ptr<Executor> MakeExecutor(const HarnessOptions& options) override;
   LaunchSpec NewSpec(std::vector<std::string> argv) override;
+  bool MeasuresUsage() const override { return true; }
   std::string ReadLog(const LaunchSpec& spec) override;
   bool FileExists(const std::string& path) override;
 

@@ -229,7 +229,7 @@ TEST_F(LocalPythonTest, APackageThatDoesNotExistIsNamed) {
   EXPECT_EQ(finished.outcome, AttemptOutcome::kFailed);
   EXPECT_THAT(finished.message, HasSubstr("No matching distribution found for no_such_package"));
   EXPECT_THAT(finished.log_tail, HasSubstr("no_such_package"));
-  EXPECT_TRUE(executor_->Fits({.cpu_millicores = 4000})) << "its slot came back";
+  EXPECT_TRUE(Fits(*executor_, {.cpu_millicores = 4000})) << "its slot came back";
 }
 
 TEST_F(LocalPythonTest, CancelAndTimeOutWorkDuringABuild) {
@@ -239,7 +239,7 @@ TEST_F(LocalPythonTest, CancelAndTimeOutWorkDuringABuild) {
   EXPECT_EQ(Finish(timed).outcome, AttemptOutcome::kTimedOut);
   const LaunchSpec cancelled = Start("pkg_b", "pass", /*gated=*/true);
   ASSERT_TRUE(AwaitBuildOf("pkg_b"));
-  EXPECT_FALSE(executor_->Fits({.cpu_millicores = 4000})) << "a build holds the slot";
+  EXPECT_FALSE(Fits(*executor_, {.cpu_millicores = 4000})) << "a build holds the slot";
   EXPECT_TRUE(executor_->Cancel(cancelled.attempt_id).ok());
   EXPECT_EQ(Finish(cancelled).outcome, AttemptOutcome::kCancelled);
   EXPECT_THAT(CompleteKeys(), IsEmpty());
@@ -254,7 +254,7 @@ TEST_F(LocalPythonTest, ABuildOutlivesTheServer) {
   OpenGate("");
   ASSERT_TRUE(Eventually([&] { return CompleteKeys().size() == 1; }));
   Open();
-  EXPECT_THAT(executor_->Reattach({spec}), IsEmpty());
+  EXPECT_THAT(Reattached(*executor_, events_, {spec}), IsEmpty());
   Succeeds(spec);
 }
 

@@ -1,0 +1,73 @@
+// Bytes by URI, wherever they lie: the one door to artifacts, logs and workspaces.
+//
+// A store serves some URIs and none else; see content/uri.h for those of Penstock's own. Calls may wait for a
+// disk or a network, so they are not for threads that others wait for.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+
+namespace penstock {
+
+enum class ContentKind { kFile, kFolder, kOther };
+
+struct ContentInfo {
+  ContentKind kind = ContentKind::kOther;
+  int64_t size_bytes = 0;  // of a file
+  // Two equal ones mean that nothing was changed in between. Empty if that cannot be said: it is not readable,
+  // neither file nor folder, or a folder of more than limits::kContentEntries.
+  std::string version;
+};
+
+struct ContentEntry {
+  std::string name;  // without the folder's
+  ContentKind kind = ContentKind::kOther;
+
+  bool operator==(const ContentEntry&) const = default;
+};
+
+// One file, as it was when it was opened, or with what was appended since. Not thread-safe.
+class ContentReader {
+ public:
+  virtual ~ContentReader() = default;
+
+  // Reads up to buffer.size() bytes from `offset_bytes` on into `buffer` and returns them; none at the end.
+  // UNAVAILABLE if it cannot be read now.
+  virtual absl::StatusOr<absl::string_view> Read(int64_t offset_bytes, absl::Span<char> buffer) = 0;
+};
+
+// Thread-safe. All but Serves answer INVALID_ARGUMENT for a URI that the store does not serve, and UNAVAILABLE
+// where what holds the bytes does not answer or refuses.
+class ContentStore {
+ public:
+  virtual ~ContentStore() = default;
+
+  virtual bool Serves(absl::string_view uri) const = 0;
+
+  // NOT_FOUND if nothing is there.
+  virtual absl::StatusOr<ContentInfo> Stat(absl::string_view uri) const = 0;
+
+  // NOT_FOUND if nothing is there, FAILED_PRECONDITION if it is no single file.
+  virtual absl::StatusOr<std::unique_ptr<ContentReader>> Open(absl::string_view uri) const = 0;
+
+  // Puts a file there, in place of what may be there: whole, or not at all.
+  virtual absl::Status Write(absl::string_view uri, absl::string_view bytes) = 0;
+
+  // Removes a file, or a folder with all that is in it. What is not there is removed already.
+  virtual absl::Status Remove(absl::string_view uri) = 0;
+
+  // What lies directly in a folder, in the order of names; nothing if there is no such folder.
+  virtual absl::StatusOr<std::vector<ContentEntry>> List(absl::string_view uri) const = 0;
+};
+
+// The version of what is behind `uri`: kNoContent if nothing is there, empty if that cannot be said.
+std::string ContentVersion(const ContentStore& store, absl::string_view uri);
+
+}  // namespace penstock

@@ -1,0 +1,164 @@
+#include "content/local/local_content_store.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <utility>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "common/files.h"
+#include "common/status_macros.h"
+#include "content/content.h"
+#include "content/local/file_content.h"
+
+namespace penstock {
+namespace {
+
+absl::Status Unavailable(absl::string_view what, absl::string_view path, int error) {
+  return absl::UnavailableError(absl::StrCat(path, " cannot be ", what, ": ", std::strerror(error)));
+}
+
+absl::Status NotFound(absl::string_view path) {
+  return absl::NotFoundError(absl::StrCat("nothing is at ", path));
+}
+
+ContentKind KindOf(mode_t mode) {
+  if (S_ISREG(mode)) return ContentKind::kFile;
+  return S_ISDIR(mode) ? ContentKind::kFolder : ContentKind::kOther;
+}
+
+class FileReader final : public ContentReader {
+ public:
+  FileReader(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+  ~FileReader() override { close(fd_); }
+  FileReader(const FileReader&) = delete;
+  FileReader& operator=(const FileReader&) = delete;
+
+  absl::StatusOr<absl::string_view> Read(int64_t offset_bytes, absl::Span<char> buffer) override {
+    while (true) {
+      const ssize_t size = pread(fd_, buffer.data(), buffer.size(), offset_bytes);
+      if (size >= 0) return absl::string_view(buffer.data(), size);
+      if (errno != EINTR) return Unavailable("read", path_, errno);
+    }
+  }
+
+ private:
+  const std::string path_;
+  const int fd_;
+};
+
+// Writes all of it. 0 or an errno.
+int WriteAll(int fd, absl::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t size = write(fd, bytes.data(), bytes.size());
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0) return errno;
+    bytes.remove_prefix(size);
+  }
+  return 0;
+}
+
+}  // namespace
+
+LocalMounts LocalMounts::Of(absl::string_view data_dir) {
+  return {{std::string(kArtifactsUri), absl::StrCat(data_dir, "/artifacts")},
+          {std::string(kLogsUri), absl::StrCat(data_dir, "/logs")},
+          {std::string(kWorkspacesUri), absl::StrCat(data_dir, "/workspaces")}};
+}
+
+std::optional<std::string> LocalMounts::PathOf(absl::string_view uri) const {
+  for (const UriMount* mount : {&artifacts, &logs, &workspaces}) {
+    if (auto path = penstock::PathOf(*mount, uri)) return path;
+  }
+  return std::nullopt;
+}
+
+absl::StatusOr<std::string> LocalContentStore::ServedPath(absl::string_view uri) const {
+  if (auto path = mounts_.PathOf(uri)) return *std::move(path);
+  return absl::InvalidArgumentError(absl::StrCat(uri, " is not content of the data directory"));
+}
+
+absl::StatusOr<ContentInfo> LocalContentStore::Stat(absl::string_view uri) const {
+  std::string path;
+  if (absl::StartsWith(uri, "/")) {
+    path = std::string(uri);
+  } else if (auto of_file_uri = PathOfFileUri(uri)) {
+    path = *std::move(of_file_uri);
+  } else {
+    ASSIGN_OR_RETURN(path, ServedPath(uri));
+  }
+  ContentInfo info;
+  struct stat found = {};
+  if (lstat(path.c_str(), &found) == 0) {
+    info.kind = KindOf(found.st_mode);
+    if (info.kind == ContentKind::kFile) info.size_bytes = found.st_size;
+  }
+  info.version = ContentStat(path);
+  if (info.version == kNoContent) return NotFound(path);
+  return info;
+}
+
+absl::StatusOr<std::unique_ptr<ContentReader>> LocalContentStore::Open(absl::string_view uri) const {
+  ASSIGN_OR_RETURN(std::string path, ServedPath(uri));
+  // Without O_NONBLOCK a named pipe would wait for its writer.
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (fd < 0 && errno == ENOENT) return NotFound(path);
+  auto close_fd = absl::MakeCleanup([fd] {
+    if (fd >= 0) close(fd);
+  });
+  struct stat info = {};
+  if (fd < 0 || fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+    return absl::FailedPreconditionError(absl::StrCat(uri, " is no single file"));
+  }
+  std::move(close_fd).Cancel();
+  return std::make_unique<FileReader>(std::move(path), fd);
+}
+
+absl::Status LocalContentStore::Write(absl::string_view uri, absl::string_view bytes) {
+  ASSIGN_OR_RETURN(const std::string path, ServedPath(uri));
+  RETURN_IF_ERROR(MakeDirectories(std::string(ParentOf(path))));
+  std::string draft = absl::StrCat(path, ".XXXXXX");
+  const int fd = mkostemp(draft.data(), O_CLOEXEC);
+  if (fd < 0) return Unavailable("written", path, errno);
+  int error = WriteAll(fd, bytes);
+  if (error == 0 && fsync(fd) != 0) error = errno;
+  if (close(fd) != 0 && error == 0) error = errno;
+  if (error == 0 && std::rename(draft.c_str(), path.c_str()) != 0) error = errno;
+  if (error == 0) return absl::OkStatus();
+  unlink(draft.c_str());
+  return Unavailable("written", path, error);
+}
+
+absl::Status LocalContentStore::Remove(absl::string_view uri) {
+  ASSIGN_OR_RETURN(const std::string path, ServedPath(uri));
+  return RemoveTree(path);
+}
+
+absl::StatusOr<std::vector<ContentEntry>> LocalContentStore::List(absl::string_view uri) const {
+  ASSIGN_OR_RETURN(const std::string path, ServedPath(uri));
+  std::vector<ContentEntry> entries;
+  DIR* const folder = opendir(path.c_str());
+  if (folder == nullptr && (errno == ENOENT || errno == ENOTDIR)) return entries;
+  if (folder == nullptr) return Unavailable("listed", path, errno);
+  const auto close_folder = absl::MakeCleanup([folder] { closedir(folder); });
+  while (const dirent* found = readdir(folder)) {
+    if (std::strcmp(found->d_name, ".") == 0 || std::strcmp(found->d_name, "..") == 0) continue;
+    struct stat info = {};
+    if (fstatat(dirfd(folder), found->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) continue;  // gone meanwhile
+    entries.push_back({found->d_name, KindOf(info.st_mode)});
+  }
+  std::sort(entries.begin(), entries.end(),
+            [](const ContentEntry& a, const ContentEntry& b) { return a.name < b.name; });
+  return entries;
+}
+
+}  // namespace penstock

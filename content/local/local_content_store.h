@@ -1,0 +1,47 @@
+// Content in a data directory: artifacts/, logs/ and workspaces/ of it, each behind the URI of its name.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "content/content_store.h"
+#include "content/uri.h"
+
+namespace penstock {
+
+// Where the content of a data directory lies. Constant.
+struct LocalMounts {
+  UriMount artifacts;
+  UriMount logs;
+  UriMount workspaces;
+
+  // `data_dir` is absolute and free of symbolic links.
+  static LocalMounts Of(absl::string_view data_dir);
+
+  // The path of what a URI behind one of them names.
+  std::optional<std::string> PathOf(absl::string_view uri) const;
+};
+
+// Thread-safe. Stat also tells of absolute paths and file: URIs, because tasks may name files of their machine
+// as artifacts; nothing else of these is served.
+class LocalContentStore final : public ContentStore {
+ public:
+  explicit LocalContentStore(absl::string_view data_dir) : mounts_(LocalMounts::Of(data_dir)) {}
+
+  bool Serves(absl::string_view uri) const override { return mounts_.PathOf(uri).has_value(); }
+  absl::StatusOr<ContentInfo> Stat(absl::string_view uri) const override;
+  // Symbolic links are not followed: FAILED_PRECONDITION.
+  absl::StatusOr<std::unique_ptr<ContentReader>> Open(absl::string_view uri) const override;
+  absl::Status Write(absl::string_view uri, absl::string_view bytes) override;
+  absl::Status Remove(absl::string_view uri) override;
+  absl::StatusOr<std::vector<ContentEntry>> List(absl::string_view uri) const override;
+
+ private:
+  absl::StatusOr<std::string> ServedPath(absl::string_view uri) const;
+
+  const LocalMounts mounts_;
+};
+
+}  // namespace penstock

@@ -1,0 +1,50 @@
+// The URIs of Penstock's own content, and the directories where those who see them find what is behind them.
+// Pure.
+//
+// Storage keeps logical URIs (penstock://artifacts/<pipeline>/<run>/<task>/<attempt>/<output>), so that the data
+// directory may move. Tasks receive plain absolute paths instead, which every KFP program can open; also of
+// file:// URIs. Other URIs (gs://, s3://, ...) and other paths pass unchanged both ways.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+namespace penstock {
+
+inline constexpr absl::string_view kUriScheme = "penstock://";
+inline constexpr absl::string_view kArtifactsUri = "penstock://artifacts";    // what tasks put out
+inline constexpr absl::string_view kLogsUri = "penstock://logs";              // what attempts printed
+inline constexpr absl::string_view kWorkspacesUri = "penstock://workspaces";  // what tasks of a run share
+
+// A URI, and the directory that holds what is behind it. Both without a slash at the end; the directory is
+// absolute and free of symbolic links, "." and "..".
+struct UriMount {
+  std::string uri;
+  std::string directory;
+};
+
+// The path of what `uri` names; nothing if it is not behind the mount's URI. A URI with "." or ".." in it is
+// not ours, so that no path leaves the directory.
+std::optional<std::string> PathOf(const UriMount& mount, absl::string_view uri);
+
+// The same, or `uri` unchanged.
+std::string LocalUri(const UriMount& mount, absl::string_view uri);
+
+// The reverse, for what a task reports: an absolute path in the directory as a URI, anything else unchanged.
+std::string LogicalUri(const UriMount& mount, absl::string_view path);
+
+// The path that a file: URI names on this machine; nothing for anything else.
+std::optional<std::string> PathOfFileUri(absl::string_view uri);
+
+// A URI as records of logs keep it: without penstock://, which those of Penstock's own content begin with. And
+// the URI again.
+std::string WithoutScheme(absl::string_view uri);
+std::string WithScheme(absl::string_view kept);
+
+// `name` as one component of a path: letters, digits, "_", "-" and inner "." stay, other bytes become %XX, and
+// a very long name ends in a hash. Different names give different components.
+std::string PathComponent(absl::string_view name);
+
+}  // namespace penstock

@@ -1,0 +1,34 @@
+// How the tasks of an executor see the world: where they find their files, and what has an effect on them. The
+// planner asks it, so that it knows no place itself. Plain data, constant while the executor lives.
+#pragma once
+
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "content/uri.h"
+
+namespace penstock {
+
+struct TaskWorld {
+  // Artifacts: their URIs, and the directory in which tasks see what is behind them.
+  UriMount artifacts;
+  // Workspaces: the parent of the directories that the tasks of a run share.
+  UriMount workspaces;
+  // The URI below which the logs of attempts are to be found.
+  std::string logs_uri;
+  // The parent of the work directories, as tasks see it.
+  std::string work_root;
+  // Whether a task may leave its program to its image. Where it may not, a task without a command fails.
+  bool runs_entry_points = false;
+  // Whether what a pipeline asks for of these has an effect. Where it has none, the run's status says so.
+  bool heeds_limits = false;
+  bool heeds_accelerators = false;
+  bool heeds_platforms = false;
+
+  // The work directory of an attempt; of no two attempts the same.
+  std::string WorkDirOf(absl::string_view run_id, absl::string_view attempt_id) const;
+  // The directory that the tasks of a run share.
+  std::string WorkspaceOf(absl::string_view run_id) const;
+};
+
+}  // namespace penstock

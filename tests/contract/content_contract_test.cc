@@ -1,0 +1,162 @@
+// What every content store must do, wherever it keeps the bytes: the promises of content/content_store.h as tests.
+#include <stdlib.h>
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <ostream>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "content/content.h"
+#include "content/local/local_content_store.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace penstock {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+// An empty store, and a URI below which all is its own.
+struct ContentWorld {
+  virtual ~ContentWorld() = default;
+  virtual ContentStore& store() = 0;
+  std::string root;
+};
+
+class LocalContentWorld final : public ContentWorld {
+ public:
+  LocalContentWorld() {
+    std::string name = testing::TempDir() + "penstock_content_XXXXXX";
+    directory_ = mkdtemp(name.data());
+    store_ = std::make_unique<LocalContentStore>(directory_);
+    root = std::string(kArtifactsUri);
+  }
+  ~LocalContentWorld() override { std::filesystem::remove_all(directory_); }
+  ContentStore& store() override { return *store_; }
+
+ private:
+  std::string directory_;
+  std::unique_ptr<LocalContentStore> store_;
+};
+
+struct ContentContractParam {
+  std::string name;
+  std::function<std::unique_ptr<ContentWorld>()> make;
+};
+void PrintTo(const ContentContractParam& param, std::ostream* out) { *out << param.name; }
+
+class ContentContract : public testing::TestWithParam<ContentContractParam> {
+ protected:
+  std::string Uri(absl::string_view path) const { return absl::StrCat(world_->root, "/", path); }
+  ContentStore& store() { return world_->store(); }
+  absl::StatusOr<std::string> Text(absl::string_view path, int64_t offset = 0, size_t size = 4) {
+    auto reader = store().Open(Uri(path));
+    if (!reader.ok()) return reader.status();
+    std::string text;
+    std::string buffer(size, '\0');
+    while (true) {
+      const auto read = (*reader)->Read(offset, absl::MakeSpan(buffer));
+      if (!read.ok()) return read.status();
+      if (read->empty()) return text;
+      absl::StrAppend(&text, *read);
+      offset += static_cast<int64_t>(read->size());
+    }
+  }
+  std::string Version(absl::string_view path) { return ContentVersion(store(), Uri(path)); }
+
+  std::unique_ptr<ContentWorld> world_ = GetParam().make();
+};
+INSTANTIATE_TEST_SUITE_P(Stores, ContentContract,
+                         testing::Values(ContentContractParam{
+                             "local", [] { return std::make_unique<LocalContentWorld>(); }}));
+
+TEST_P(ContentContract, WhatWasWrittenIsRead) {
+  ASSERT_TRUE(store().Write(Uri("run/a/b.txt"), "0123456789").ok());
+  EXPECT_EQ(Text("run/a/b.txt").value_or(""), "0123456789");
+  EXPECT_EQ(Text("run/a/b.txt", 7).value_or(""), "789");
+  EXPECT_EQ(Text("run/a/b.txt", 99).value_or("x"), "");
+  ASSERT_TRUE(store().Write(Uri("run/a/b.txt"), "").ok());
+  EXPECT_EQ(Text("run/a/b.txt").value_or("x"), "");
+}
+
+TEST_P(ContentContract, StatTellsKindSizeAndChange) {
+  ASSERT_TRUE(store().Write(Uri("run/a"), "12345").ok());
+  const auto file = store().Stat(Uri("run/a"));
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_EQ(file->kind, ContentKind::kFile);
+  EXPECT_EQ(file->size_bytes, 5);
+  EXPECT_FALSE(file->version.empty());
+  EXPECT_EQ(Version("run/a"), file->version) << "nothing was changed";
+  const auto folder = store().Stat(Uri("run"));
+  ASSERT_TRUE(folder.ok()) << folder.status();
+  EXPECT_EQ(folder->kind, ContentKind::kFolder);
+  ASSERT_TRUE(store().Write(Uri("run/a"), "54321").ok());
+  EXPECT_NE(Version("run/a"), file->version);
+  EXPECT_NE(Version("run"), folder->version) << "something in it was changed";
+}
+
+TEST_P(ContentContract, WhatIsNotThereIsNotFound) {
+  EXPECT_TRUE(absl::IsNotFound(store().Stat(Uri("none")).status()));
+  EXPECT_TRUE(absl::IsNotFound(store().Open(Uri("none")).status()));
+  EXPECT_EQ(Version("none"), kNoContent);
+  EXPECT_THAT(store().List(Uri("none")).value(), IsEmpty());
+  EXPECT_TRUE(store().Remove(Uri("none")).ok());
+}
+
+TEST_P(ContentContract, AFolderIsListedAndIsNoFile) {
+  for (const char* path : {"run/b", "run/a/x", "run/c"}) ASSERT_TRUE(store().Write(Uri(path), "1").ok());
+  const auto listed = store().List(Uri("run"));
+  ASSERT_TRUE(listed.ok()) << listed.status();
+  EXPECT_THAT(*listed,
+              ElementsAre(ContentEntry{"a", ContentKind::kFolder}, ContentEntry{"b", ContentKind::kFile},
+                          ContentEntry{"c", ContentKind::kFile}));
+  EXPECT_TRUE(absl::IsFailedPrecondition(store().Open(Uri("run/a")).status()));
+}
+
+TEST_P(ContentContract, WhatIsRemovedIsGoneWithAllThatIsInIt) {
+  for (const char* path : {"run/a/x", "run/a/y/z", "run/b"}) ASSERT_TRUE(store().Write(Uri(path), "1").ok());
+  ASSERT_TRUE(store().Remove(Uri("run/a")).ok());
+  EXPECT_EQ(Version("run/a"), kNoContent);
+  EXPECT_EQ(Text("run/b").value_or(""), "1");
+  ASSERT_TRUE(store().Remove(Uri("run/b")).ok());
+  EXPECT_TRUE(absl::IsNotFound(store().Open(Uri("run/b")).status()));
+}
+
+TEST_P(ContentContract, AReaderKeepsTheFileThatItOpened) {
+  ASSERT_TRUE(store().Write(Uri("run/a"), "one").ok());
+  auto reader = store().Open(Uri("run/a"));
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  ASSERT_TRUE(store().Write(Uri("run/a"), "another").ok());
+  std::string buffer(16, '\0');
+  EXPECT_EQ((*reader)->Read(0, absl::MakeSpan(buffer)).value_or(""), "one") << "as it was opened";
+}
+
+TEST_P(ContentContract, OtherUrisAreRefused) {
+  for (const std::string uri : {std::string("gs://bucket/key"), std::string("penstock://elsewhere/x"),
+                                Uri("../secret"), Uri("a/../../secret"), Uri("./x")}) {
+    EXPECT_FALSE(store().Serves(uri)) << uri;
+    EXPECT_TRUE(absl::IsInvalidArgument(store().Open(uri).status())) << uri;
+    EXPECT_TRUE(absl::IsInvalidArgument(store().Write(uri, "x"))) << uri;
+    EXPECT_TRUE(absl::IsInvalidArgument(store().Remove(uri))) << uri;
+    EXPECT_TRUE(absl::IsInvalidArgument(store().List(uri).status())) << uri;
+  }
+  EXPECT_TRUE(store().Serves(Uri("a")));
+}
+
+// --- The data directory alone ---
+
+TEST(LocalContentStoreTest, TellsOfFilesOfItsMachineAndServesNoneOfThem) {
+  LocalContentWorld world;
+  EXPECT_TRUE(world.store().Stat("/etc/passwd").ok());
+  EXPECT_EQ(world.store().Stat("file:///etc/passwd")->version, world.store().Stat("/etc/passwd")->version);
+  for (const char* uri : {"/etc/passwd", "file:///etc/passwd"}) {
+    EXPECT_FALSE(world.store().Serves(uri));
+    EXPECT_TRUE(absl::IsInvalidArgument(world.store().Open(uri).status()));
+  }
+}
+
+}  // namespace
+}  // namespace penstock
