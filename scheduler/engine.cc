@@ -1,19 +1,14 @@
 #include "scheduler/engine.h"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
+#include "common/errors.h"
+#include "common/limits.h"
 #include "common/log.h"
 #include "common/status_macros.h"
-#include "scheduler/engine_parts.h"
-#include "scheduler/plan/plan.h"
-#include "storage/lease_store.h"
 
 namespace penstock {
-
-using engine_internal::IsTransient;
-
 namespace {
 
 constexpr absl::Duration kSayAgain = absl::Minutes(1);
@@ -21,33 +16,29 @@ constexpr absl::Duration kErrorPause = absl::Milliseconds(500);
 
 }  // namespace
 
-Engine::Engine(Store& store, Executor& executor, DocumentCache& documents, const Clock& clock,
-               IdGenerator& ids, Metrics& metrics, EngineOptions options)
-    : store_(store),
-      executor_(executor),
-      documents_(documents),
-      clock_(clock),
-      ids_(ids),
-      metrics_(metrics),
+Engine::Engine(EngineParts parts, EngineOptions options)
+    : parts_(std::move(parts)),
       options_(std::move(options)),
-      places_(Places::Of(options_.data_dir)) {}
-
-Engine::~Engine() {
-  store_.notifier().StopListening(Topic::kRuns);
-  if (lease_.has_value()) {
-    (void)store_.Write([&](db::Tx& tx) { return LeaseRelease(tx, kSchedulerLease, options_.holder); });
+      inbox_(std::make_shared<Inbox>()),
+      cache_(parts_.store, parts_.content, parts_.metrics),
+      artifact_ids_(parts_.store),
+      importer_(parts_.store, artifact_ids_, parts_.ids) {
+  for (int place = 0; place < parts_.executors.size(); ++place) {
+    dispatchers_.emplace_back(place,
+                              [this, place](ActiveRun& run) { return StartNext(run, place, pass_at_); });
   }
 }
 
+Engine::~Engine() { parts_.store.notifier().StopListening(Topic::kRuns); }
+
 absl::Status Engine::Open() {
-  store_.notifier().Listen(Topic::kRuns, [this](absl::string_view run_id) {
-    absl::MutexLock lock(&mutex_);
-    inbox_.changed_runs.emplace(run_id);
-  });
-  return executor_.Open([this](ExecutorEvent event) {
-    absl::MutexLock lock(&mutex_);
-    inbox_.events.push_back(std::move(event));
-  });
+  parts_.store.notifier().Listen(
+      Topic::kRuns, [inbox = inbox_](absl::string_view run_id) { inbox->AddChangedRun(run_id); });
+  for (int place = 0; place < parts_.executors.size(); ++place) {
+    RETURN_IF_ERROR(parts_.executors[place].Open(
+        [inbox = inbox_](ExecutorEvent event) { inbox->Add(std::move(event)); }));
+  }
+  return absl::OkStatus();
 }
 
 void Engine::Run() {
@@ -55,7 +46,7 @@ void Engine::Run() {
     const auto result = RunOnce();
     absl::Duration pause = options_.poll_interval;
     if (!result.ok()) {
-      metrics_.engine_errors.Increment();
+      parts_.metrics.engine_errors.Increment();
       if (!absl::IsAborted(result.status())) SayFailure(result.status());
       pause = absl::IsAborted(result.status()) ? absl::ZeroDuration() : kErrorPause;
     }
@@ -64,17 +55,8 @@ void Engine::Run() {
       said_failure_ = absl::OkStatus();
     }
     if (result.ok() && result->more) pause = absl::ZeroDuration();
-    if (result.ok()) pause = std::clamp(NextWake() - clock_.Now(), absl::ZeroDuration(), pause);
-    absl::MutexLock lock(&mutex_);
-    const auto something = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-      return stop_ || !inbox_.events.empty() || !inbox_.changed_runs.empty();
-    };
-    if (result.ok()) {
-      mutex_.AwaitWithTimeout(absl::Condition(&something), pause);
-    } else {
-      mutex_.AwaitWithTimeout(absl::Condition(&stop_), pause);
-    }
-    if (!stop_) continue;
+    if (result.ok()) pause = std::clamp(NextWake() - parts_.clock.Now(), absl::ZeroDuration(), pause);
+    if (!inbox_->Await(pause, /*only_stop=*/!result.ok())) continue;
     if (!attempts_.empty()) {
       spdlog::info("tasks go on under the supervisor and are found again at the next start tasks={}",
                    attempts_.size());
@@ -85,137 +67,150 @@ void Engine::Run() {
 
 // A database that is away fails two passes a second: the same error is said again only after a while.
 void Engine::SayFailure(const absl::Status& status) {
-  const absl::Time now = clock_.Now();
+  const absl::Time now = parts_.clock.Now();
   if (status == said_failure_ && now < said_failure_at_ + kSayAgain) return;
   spdlog::error("engine pass failed: {}", LogValue(status.ToString()));
   said_failure_ = status;
   said_failure_at_ = now;
 }
 
-void Engine::Stop() {
-  absl::MutexLock lock(&mutex_);
-  stop_ = true;
-}
+void Engine::Stop() { inbox_->Stop(); }
 
 absl::StatusOr<Engine::PassResult> Engine::RunOnce() {
-  const absl::Time now = clock_.Now();
+  const absl::Time now = pass_at_ = parts_.clock.Now();
   PassResult result;
-  ASSIGN_OR_RETURN(const bool leading, HoldLease(now));
+  ASSIGN_OR_RETURN(const bool leading, Lead(now));
   if (!leading) return result;
-  {
-    absl::MutexLock lock(&mutex_);
-    std::move(inbox_.events.begin(), inbox_.events.end(), std::back_inserter(taken_.events));
-    inbox_.events.clear();
-    taken_.changed_runs.merge(inbox_.changed_runs);
-    inbox_.changed_runs.clear();
-  }
-  absl::Status status = HearHints(now, result);
-  if (status.ok()) status = HearEvents(now, result);
-  if (status.ok()) {
-    WakeTasks(now);
-    status = ImportReady(now, result);
-  }
-  if (status.ok()) {
-    status = ServeFromCache(now, result);
-  }
-  if (status.ok()) {
-    StartReady(now, result);
-    status = Commit(now);
-  }
+  news_.Append(inbox_->Take());
+  absl::Status status = Decide(now, result);
+  if (status.ok()) status = Commit(now);
+  importer_.EndPass();
   if (!status.ok()) {
     AbandonPass();
     return status;
   }
-  taken_ = {};
-  imports_.clear();
+  news_ = {};
   Command(result);
-  metrics_.runs_active.Set(static_cast<double>(runs_.size()));
-  metrics_.attempts_running.Set(static_cast<double>(attempts_.size()));
+  parts_.metrics.runs_active.Set(static_cast<double>(runs_.size()));
+  parts_.metrics.attempts_running.Set(static_cast<double>(attempts_.size()));
   return result;
 }
 
-absl::StatusOr<bool> Engine::HoldLease(absl::Time now) {
-  if (lease_.has_value() && now < lease_renewed_at_ + options_.lease_ttl / 3) return true;
-  LeaseRow lease;
-  RETURN_IF_ERROR(store_.Write([&](db::Tx& tx) -> absl::Status {
-    ASSIGN_OR_RETURN(lease,
-                     LeaseAcquire(tx, kSchedulerLease, options_.holder, now, now + options_.lease_ttl));
-    return absl::OkStatus();
-  }));
-  const bool mine = lease.holder == options_.holder;
-  const bool fresh = mine && (!lease_.has_value() || lease_->fence != lease.fence);
-  if (!mine) {
-    if (lease_.has_value())
-      spdlog::warn("another scheduler has taken the runs over holder={}", LogValue(lease.holder));
-    lease_.reset();
+// Whether the runs are ours to drive. If they are anew, takes them up.
+absl::StatusOr<bool> Engine::Lead(absl::Time now) {
+  ASSIGN_OR_RETURN(const std::optional<int64_t> fence, parts_.lease.Hold(now));
+  if (!fence.has_value()) {
+    fence_.reset();
     runs_.clear();
     attempts_.clear();
     return false;
   }
-  lease_renewed_at_ = now;
-  if (fresh) RETURN_IF_ERROR(Recover());
-  lease_ = lease;
+  if (fence != fence_) {
+    fence_.reset();
+    RETURN_IF_ERROR(Recover());
+    fence_ = fence;
+  }
   return true;
 }
 
-void Engine::Decide(ActiveRun& run, const PlanEvent& event, absl::Time now) {
-  Decision decision = Step(run.snapshot, event, now, ids_);
-  for (const int task : decision.ready) Enqueue(run, task);
-  run.newly_waiting.insert(run.newly_waiting.end(), decision.waiting.begin(), decision.waiting.end());
-  for (const int task : decision.cancel) run.cancel.push_back(run.snapshot.tasks[task].attempt_id);
-  if (run.snapshot.state != RunState::kRunning) {
-    run.ready.clear();
-    run.imports.clear();
-    run.looking_up.clear();
-    run.next_launch.reset();
-    run.refused_since = absl::InfiniteFuture();
+absl::Status Engine::Decide(absl::Time now, PassResult& result) {
+  RETURN_IF_ERROR(HearHints(now, result));
+  RETURN_IF_ERROR(HearEvents(now, result));
+  WakeTasks(now);
+  RETURN_IF_ERROR(ImportReady(now, result));
+  RETURN_IF_ERROR(ServeFromCache(now, result));
+  for (Dispatcher& dispatcher : dispatchers_) result.started += dispatcher.StartReady(runs_, now);
+  for (auto& [run_id, run] : runs_) run.NoteWaiting();
+  return absl::OkStatus();
+}
+
+// Completes ready imports, one of each run in turn, as many as one transaction should hold.
+absl::Status Engine::ImportReady(absl::Time now, PassResult& result) {
+  int left = limits::kImportsPerPass;
+  for (bool more = true; more && left > 0;) {
+    more = false;
+    for (auto& [run_id, run] : runs_) {
+      if (left == 0) break;
+      const std::optional<int> task = run.TakeImport();
+      if (!task.has_value()) continue;
+      RETURN_IF_ERROR(importer_.Import(run, *task, now));
+      --left;
+      ++result.started;
+      more = true;
+    }
   }
-  run.commit.Add(decision);
-  touched_.insert(run.snapshot.run_id);
+  return absl::OkStatus();
+}
+
+// Makes the tasks ready whose time has come.
+void Engine::WakeTasks(absl::Time now) {
+  for (auto& [run_id, run] : runs_) {
+    const auto& waking = run.snapshot().waking;
+    if (!waking.empty() && waking.begin()->first <= now) run.Decide(TimePassed{}, now);
+  }
+}
+
+absl::Time Engine::NextWake() const {
+  absl::Time next = absl::InfiniteFuture();
+  for (const auto& [run_id, run] : runs_) {
+    if (run.has_imports()) return absl::InfinitePast();  // more than one pass takes
+    const auto& waking = run.snapshot().waking;
+    if (!waking.empty()) next = std::min(next, waking.begin()->first);
+  }
+  return next;
 }
 
 absl::Status Engine::Commit(absl::Time now) {
-  if (touched_.empty()) return absl::OkStatus();
+  std::vector<ActiveRun*> touched;
+  for (auto& [run_id, run] : runs_) {
+    if (run.touched()) touched.push_back(&run);
+  }
+  if (touched.empty()) return absl::OkStatus();
   std::string current;
-  const absl::Status status = store_.Write([&](db::Tx& tx) -> absl::Status {
+  const absl::Status status = parts_.store.Write([&](db::Tx& tx) -> absl::Status {
     current.clear();
-    RETURN_IF_ERROR(LeaseCheck(tx, kSchedulerLease, options_.holder, lease_->fence));
-    for (const std::string& run_id : touched_) {
-      const auto run = runs_.find(run_id);
-      if (run == runs_.end() || run->second.commit.empty()) continue;
-      current = run_id;
-      RETURN_IF_ERROR(WriteRunCommit(tx, run->second.snapshot, run->second.commit, now));
+    RETURN_IF_ERROR(parts_.lease.Check(tx, *fence_));
+    for (ActiveRun* run : touched) {
+      if (run->commit().empty()) continue;
+      current = run->run_id();
+      RETURN_IF_ERROR(WriteRunCommit(tx, run->snapshot(), run->commit(), now));
     }
     current.clear();
     return absl::OkStatus();
   });
   // What reading afresh cannot solve is a bug: it ends this run and not the others.
-  if (!status.ok() && !current.empty() && !IsTransient(status) && !absl::IsNotFound(status))
+  if (!status.ok() && !current.empty() && !error::IsTransient(status) && !absl::IsNotFound(status)) {
     FailRun(current, status);
+  }
   return status;
 }
 
 void Engine::Command(PassResult& result) {
-  for (LaunchSpec& spec : std::exchange(unstarted_, {})) Start(std::move(spec));
-  for (LaunchSpec& spec : std::exchange(starting_, {})) Start(std::move(spec));
-  for (const std::string& run_id : touched_) {
-    const auto active = runs_.find(run_id);
-    if (active == runs_.end()) continue;
-    ActiveRun& run = active->second;
-    for (const std::string& attempt_id : run.cancel) Cancel(attempt_id);
-    run.cancel.clear();
-    run.commit = {};
-    if (!IsFinal(run.snapshot.state)) continue;
-    spdlog::info("run ended run={} state={}", run_id, std::string(Name(run.snapshot.state)));
-    metrics_.runs_finished.Increment();
+  for (Launch& launch : std::exchange(unstarted_, {})) Start(std::move(launch));
+  for (Launch& launch : std::exchange(starting_, {})) Start(std::move(launch));
+  for (auto it = runs_.begin(); it != runs_.end();) {
+    ActiveRun& run = it->second;
+    if (!run.touched()) {
+      ++it;
+      continue;
+    }
+    for (const std::string& attempt_id : run.Committed()) Cancel(attempt_id);
+    if (!IsFinal(run.snapshot().state)) {
+      ++it;
+      continue;
+    }
+    spdlog::info("run ended run={} state={}", run.run_id(), std::string(Name(run.snapshot().state)));
+    parts_.metrics.runs_finished.Increment();
     ++result.runs_finished;
-    if (!run.recurring_run_id.empty()) store_.notifier().Notify(Topic::kRecurringRuns, run.recurring_run_id);
-    runs_.erase(active);
+    if (!run.recurring_run_id().empty()) {
+      parts_.store.notifier().Notify(Topic::kRecurringRuns, run.recurring_run_id());
+    }
+    it = runs_.erase(it);
   }
-  touched_.clear();
-  for (const std::string& attempt_id : forgotten_) executor_.Forget(attempt_id);
-  forgotten_.clear();
-  metrics_.runs_taken.Increment(result.runs_taken);
+  for (const auto& [place, attempt_id] : std::exchange(forgotten_, {})) {
+    parts_.executors[place].Forget(attempt_id);
+  }
+  parts_.metrics.runs_taken.Increment(result.runs_taken);
 }
 
 }  // namespace penstock

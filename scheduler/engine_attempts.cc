@@ -3,242 +3,212 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/errors.h"
 #include "common/log.h"
 #include "common/status_macros.h"
+#include "scheduler/attempt_rows.h"
 #include "scheduler/engine.h"
-#include "scheduler/engine_parts.h"
 #include "scheduler/plan/run_tree.h"
-#include "storage/task_store.h"
 
 namespace penstock {
-namespace engine_internal {
-
-absl::string_view OutcomeName(AttemptOutcome outcome) {
-  switch (outcome) {
-    case AttemptOutcome::kSucceeded:
-      return "SUCCEEDED";
-    case AttemptOutcome::kFailed:
-      return "FAILED";
-    case AttemptOutcome::kTimedOut:
-      return "TIMED_OUT";
-    case AttemptOutcome::kCancelled:
-      return "CANCELED";
-    case AttemptOutcome::kLost:
-      return "LOST";
-  }
-  return "LOST";
-}
-
-}  // namespace engine_internal
-
-using engine_internal::IsTransient;
-using engine_internal::OutcomeName;
-
 namespace {
 
-constexpr int64_t kArtifactIdBlock = 256;
-constexpr absl::Duration kStarvationPatience = absl::Seconds(30);
+WaitReason ToWaitReason(AttemptWait reason) {
+  switch (reason) {
+    case AttemptWait::kImage:
+      return WaitReason::kImage;
+    case AttemptWait::kUnschedulable:
+      return WaitReason::kUnschedulable;
+    case AttemptWait::kEnvironment:
+      return WaitReason::kEnvironment;
+  }
+  return WaitReason::kNone;
+}
 
-absl::Time OrEpoch(absl::Time time) { return time == absl::InfinitePast() ? absl::UnixEpoch() : time; }
+// What the user reads of an attempt's end.
+std::string EndMessage(const RunSnapshot& run, int task, int number, const AttemptFinished& event) {
+  std::string message = event.message;
+  if (const RetryPolicy* policy = RetryPolicyOf(run, task)) {
+    message = absl::StrCat("Attempt ", number, " of ", policy->max_retry_count() + 1, ": ", message);
+  }
+  if (!event.log_tail.empty()) absl::StrAppend(&message, "\nLast lines of its log:\n", event.log_tail);
+  return message;
+}
+
+AttemptResult ResultOf(AttemptOutcome outcome) {
+  if (outcome == AttemptOutcome::kSucceeded) return AttemptResult::kSucceeded;
+  return outcome == AttemptOutcome::kCancelled ? AttemptResult::kCanceled : AttemptResult::kFailed;
+}
 
 }  // namespace
 
 absl::Status Engine::HearEvents(absl::Time now, PassResult& result) {
-  for (const ExecutorEvent& event : taken_.events) {
-    const auto* finished = std::get_if<AttemptFinished>(&event);
-    if (finished == nullptr) continue;
-    RETURN_IF_ERROR(OnAttemptFinished(*finished, now));
+  for (ExecutorEvent& event : news_.events) {
+    if (auto* finished = std::get_if<AttemptFinished>(&event)) {
+      RETURN_IF_ERROR(HearEnd(*finished, now));
+      ++result.events;
+    } else if (const auto* waiting = std::get_if<AttemptWaiting>(&event)) {
+      HearWait(waiting->attempt_id, ToWaitReason(waiting->reason));
+    } else if (const auto* started = std::get_if<AttemptStarted>(&event)) {
+      asked_for_.erase(started->attempt_id);
+      HearWait(started->attempt_id, WaitReason::kNone);
+    } else if (const auto* never = std::get_if<AttemptNeverStarted>(&event)) {
+      HearNeverStarted(never->attempt_id);
+    }
+  }
+  for (AttemptEnd& end : news_.ends) {
+    RETURN_IF_ERROR(OnEnd(end, now));
     ++result.events;
   }
   return absl::OkStatus();
 }
 
-absl::Status Engine::OnAttemptFinished(const AttemptFinished& event, absl::Time now) {
-  forgotten_.push_back(event.attempt_id);
-  const auto found = attempts_.find(event.attempt_id);
-  if (found == attempts_.end()) return absl::OkStatus();  // of a run that was deleted
-  const auto active = runs_.find(found->second.run_id);
-  if (active == runs_.end()) return absl::OkStatus();
-  ActiveRun& run = active->second;
-  const int task = found->second.task;
+// The run and the attempt of that id; nullptr if they are not, or no longer, driven here.
+ActiveRun* Engine::RunOf(const std::string& attempt_id, const Attempt** attempt) {
+  const auto found = attempts_.find(attempt_id);
+  if (found == attempts_.end()) return nullptr;
+  *attempt = &found->second;
+  const auto run = runs_.find(found->second.run_id);
+  return run == runs_.end() ? nullptr : &run->second;
+}
 
-  AttemptEnded ended{task, event.attempt_id, AttemptResult::kFailed, event.message, {}};
-  if (const RetryPolicy* policy = RetryPolicyOf(run.snapshot, task)) {
-    ended.message = absl::StrCat("Attempt ", found->second.number, " of ", policy->max_retry_count() + 1,
-                                 ": ", event.message);
+void Engine::HearWait(const std::string& attempt_id, WaitReason reason) {
+  const Attempt* attempt = nullptr;
+  if (ActiveRun* run = RunOf(attempt_id, &attempt)) run->NoteAttemptWait(attempt->task, reason);
+}
+
+// Its id was committed, its process was never made.
+void Engine::HearNeverStarted(const std::string& attempt_id) {
+  const auto asked = asked_for_.find(attempt_id);
+  if (asked == asked_for_.end()) return;  // heard before, by a pass that failed
+  Launch launch = std::move(asked->second);
+  asked_for_.erase(asked);
+  if (attempts_.contains(attempt_id)) {
+    unstarted_.push_back(std::move(launch));
+  } else {
+    parts_.executors[launch.place].Unreserve(attempt_id);
   }
-  if (!event.log_tail.empty()) absl::StrAppend(&ended.message, "\nLast lines of its log:\n", event.log_tail);
-  TaskAttemptRow row;
-  row.message = event.message;
-  if (event.outcome == AttemptOutcome::kCancelled) ended.result = AttemptResult::kCanceled;
-  if (event.outcome == AttemptOutcome::kSucceeded) {
-    auto outputs = TaskOutputsOf(places_, run.snapshot, task, event.attempt_id, event.outputs);
-    if (outputs.ok()) {
-      ended.result = AttemptResult::kSucceeded;
-      RETURN_IF_ERROR(GiveArtifactIds(*outputs));
-      NoteContents(run, event.outputs, *outputs);
-      KeepInCache(run, task, *outputs, now);
-      ended.outputs = std::make_shared<const TaskOutputs>(*std::move(outputs));
-      run.commit.outputs.emplace_back(task, ended.outputs);
-    } else {
-      ended.message = row.message = std::string(outputs.status().message());
+}
+
+// If content has to be looked at first, the end comes back with what was seen.
+absl::Status Engine::HearEnd(AttemptFinished& event, absl::Time now) {
+  asked_for_.erase(event.attempt_id);
+  const Attempt* attempt = nullptr;
+  ActiveRun* const run = RunOf(event.attempt_id, &attempt);
+  AttemptEnd end;
+  std::vector<std::string> unknown;
+  if (run != nullptr && event.outcome == AttemptOutcome::kSucceeded) {
+    const TaskWorld& world = parts_.executors.world(attempt->place);
+    const int task = attempt->task;
+    end.outputs = TaskOutputsOf(
+        world, run->snapshot(), task, [&] { return run->InputsOf(task); }, event.attempt_id, event.outputs);
+    if (end.outputs.ok()) {
+      unknown = cache_.UnknownAtEnd(*run, task, world, event.outputs, *end.outputs);
     }
   }
-  row.run_id = run.snapshot.run_id;
-  row.task_id = run.snapshot.tasks[task].task_id;
-  row.number = found->second.number;
-  row.attempt_id = event.attempt_id;
-  row.outcome =
-      std::string(ended.result == AttemptResult::kFailed && event.outcome == AttemptOutcome::kSucceeded
-                      ? "FAILED"
-                      : OutcomeName(event.outcome));
-  row.exit_code = event.exit_code;
-  row.signal = event.signal;
-  row.log_tail = event.log_tail;
-  row.cpu_time = event.cpu_time;
-  row.max_rss_bytes = event.max_rss_bytes;
-  row.environment = event.environment;
-  row.packages = event.packages;
-  row.started_at = OrEpoch(event.started_at);
-  row.finished_at = OrEpoch(event.finished_at);
-  run.commit.attempts_ended.push_back(std::move(row));
-  attempts_.erase(found);
-  metrics_.tasks_ended.Increment();
-  Decide(run, ended, now);
+  if (unknown.empty()) {
+    end.event = event;
+    return OnEnd(end, now);
+  }
+  end.event = std::move(event);
+  event = {};  // of no attempt: a pass that fails does not post it again
+  parts_.worker.Post([inbox = inbox_, &content = parts_.content, uris = std::move(unknown),
+                      end = std::make_shared<AttemptEnd>(std::move(end))] {
+    for (const std::string& uri : uris) end->versions[uri] = ContentVersion(content, uri);
+    inbox->Add(std::move(*end));
+  });
   return absl::OkStatus();
 }
 
-absl::Status Engine::GiveArtifactIds(TaskOutputs& outputs) {
-  for (auto& [name, list] : outputs.artifacts) {
-    for (ArtifactRecord& artifact : list) {
-      if (!artifact.artifact_id.empty()) continue;
-      if (artifact_ids_left_ == 0) {
-        RETURN_IF_ERROR(store_.Write([&](db::Tx& tx) -> absl::Status {
-          ASSIGN_OR_RETURN(next_artifact_id_, ArtifactIdReserve(tx, kArtifactIdBlock));
-          return absl::OkStatus();
-        }));
-        artifact_ids_left_ = kArtifactIdBlock;
-      }
-      artifact.artifact_id = absl::StrCat(next_artifact_id_++);
-      --artifact_ids_left_;
-    }
+absl::Status Engine::OnEnd(AttemptEnd& end, absl::Time now) {
+  const AttemptFinished& event = end.event;
+  if (event.attempt_id.empty()) return absl::OkStatus();
+  const Attempt* attempt = nullptr;
+  ActiveRun* const run = RunOf(event.attempt_id, &attempt);
+  if (run == nullptr) {  // of a run that was deleted
+    for (int place = 0; place < parts_.executors.size(); ++place)
+      forgotten_.emplace_back(place, event.attempt_id);
+    return absl::OkStatus();
   }
+  forgotten_.emplace_back(attempt->place, event.attempt_id);
+  const int task = attempt->task;
+  AttemptEnded ended{task, event.attempt_id, ResultOf(event.outcome),
+                     EndMessage(run->snapshot(), task, attempt->number, event), nullptr};
+  if (ended.result == AttemptResult::kSucceeded && !end.outputs.ok()) {
+    ended.result = AttemptResult::kFailed;
+    ended.message = std::string(end.outputs.status().message());
+  }
+  if (ended.result == AttemptResult::kSucceeded) {
+    TaskOutputs outputs = *end.outputs;
+    RETURN_IF_ERROR(artifact_ids_.Give(outputs));
+    cache_.NoteContents(*run, parts_.executors.world(attempt->place), event.outputs, end.versions, outputs);
+    cache_.Keep(*run, task, end.versions, outputs, now);
+    ended.outputs = std::make_shared<const TaskOutputs>(std::move(outputs));
+    run->commit().outputs.emplace_back(task, ended.outputs);
+  }
+  TaskAttemptRow row = EndedAttempt(event, end.outputs.ok() ? "" : end.outputs.status().message());
+  row.run_id = run->run_id();
+  row.task_id = run->snapshot().tasks[task].task_id;
+  row.number = attempt->number;
+  run->commit().attempts_ended.push_back(std::move(row));
+  attempts_.erase(event.attempt_id);
+  parts_.metrics.tasks_ended.Increment();
+  run->Decide(ended, now);
   return absl::OkStatus();
-}
-
-// Makes the tasks ready whose time has come.
-void Engine::WakeTasks(absl::Time now) {
-  for (auto& [run_id, run] : runs_) {
-    const auto& waking = run.snapshot.waking;
-    if (!waking.empty() && waking.begin()->first <= now) Decide(run, TimePassed{}, now);
-  }
-}
-
-absl::Time Engine::NextWake() const {
-  absl::Time next = absl::InfiniteFuture();
-  for (const auto& [run_id, run] : runs_) {
-    if (!run.imports.empty()) return absl::InfinitePast();  // more than one pass takes
-    if (!run.snapshot.waking.empty()) next = std::min(next, run.snapshot.waking.begin()->first);
-  }
-  return next;
-}
-
-// Whether others may start: no run's next task has been waiting for room for too long, or all that have were
-// started. Else small tasks that keep coming would never let a large one in.
-bool Engine::ServeStarved(absl::Time now, PassResult& result) {
-  while (true) {
-    ActiveRun* starved = nullptr;
-    for (auto& [run_id, run] : runs_) {
-      if (run.ready.empty() || run.refused_since + kStarvationPatience > now) continue;
-      if (starved == nullptr || run.refused_since < starved->refused_since) starved = &run;
-    }
-    if (starved == nullptr) return true;
-    if (!StartNext(*starved, now)) return false;
-    ++result.started;
-  }
-}
-
-// Starts ready tasks, one of each run in turn, until nothing more fits. The next pass begins behind the run
-// that was served last.
-void Engine::StartReady(absl::Time now, PassResult& result) {
-  bool started = ServeStarved(now, result) && !runs_.empty();
-  while (started) {
-    started = false;
-    auto it = runs_.upper_bound(last_served_run_);
-    for (size_t i = 0; i < runs_.size(); ++i, ++it) {
-      if (it == runs_.end()) it = runs_.begin();
-      if (it->second.ready.empty() || !StartNext(it->second, now)) continue;
-      last_served_run_ = it->first;
-      started = true;
-      ++result.started;
-    }
-  }
-  for (const std::string& run_id : touched_) {
-    if (const auto run = runs_.find(run_id); run != runs_.end()) NoteWaiting(run->second);
-  }
 }
 
 // Whether a task of the run was started (or found unstartable, which frees the way for the next).
-bool Engine::StartNext(ActiveRun& run, absl::Time now) {
-  const int task = run.ready.front();
-  if (!run.next_launch.has_value()) {
-    auto launch =
-        PlanTaskLaunch(places_, run.snapshot, task, run.snapshot.tasks[task].attempts + 1, ids_.NewId());
-    if (!launch.ok()) {
-      run.ready.pop_front();
-      run.refused_since = absl::InfiniteFuture();
-      StoreDecision(run, task);
-      Decide(run, TaskUnstartable{task, launch.status()}, now);
+bool Engine::StartNext(ActiveRun& run, int place, absl::Time now) {
+  StartQueue& queue = run.queue(place);
+  const int task = queue.tasks.front();
+  if (!queue.next.has_value()) {
+    absl::StatusOr<TaskLaunchPlan> plan = absl::UnknownError("");
+    if (auto inputs = run.InputsOf(task); inputs.ok()) {
+      plan = PlanTaskLaunch(parts_.executors.world(place), run.snapshot(), task, *std::move(inputs),
+                            run.snapshot().tasks[task].attempts + 1, parts_.ids.NewId());
+    } else {
+      plan = inputs.status();
+    }
+    if (!plan.ok()) {
+      queue.tasks.pop_front();
+      queue.refused_since = absl::InfiniteFuture();
+      run.StoreCacheDecision(task);
+      run.Decide(TaskUnstartable{task, plan.status()}, now);
       return true;
     }
-    run.next_launch = *std::move(launch);
-    if (!run.caches) run.next_launch->spec.artifacts.clear();
+    queue.next = *std::move(plan);
+    if (!run.cache().in_use()) queue.next->spec.artifacts.clear();
   }
-  TaskLaunchPlan& launch = *run.next_launch;
-  if (!executor_.Reserve(launch.spec.attempt_id, launch.spec.resources)) {
-    run.refused_since = std::min(run.refused_since, now);
+  const std::string attempt_id = queue.next->spec.attempt_id;
+  if (!parts_.executors[place].Reserve(attempt_id, queue.next->spec.resources)) {
+    queue.refused_since = std::min(queue.refused_since, now);
     return false;
   }
-  run.ready.pop_front();
-  run.refused_since = absl::InfiniteFuture();
-  StoreDecision(run, task);
-  TaskAttemptRow attempt;
-  attempt.run_id = run.snapshot.run_id;
-  attempt.task_id = launch.spec.task_id;
-  attempt.number = launch.spec.attempt_number;
-  attempt.attempt_id = launch.spec.attempt_id;
-  attempt.log_path = launch.log_path;
-  attempt.holder = options_.holder;
-  attempt.created_at = now;
-  run.commit.attempts_begun.push_back(std::move(attempt));
-  const bool first = launch.spec.attempt_number == run.snapshot.tasks[task].attempts_before + 1;
-  if (first) run.commit.inputs.emplace_back(task, std::move(launch.inputs));
-  attempts_[launch.spec.attempt_id] = {run.snapshot.run_id, task, launch.spec.attempt_number};
-  Decide(run, TaskStarting{task, launch.spec.attempt_id}, now);
-  starting_.push_back(std::move(launch.spec));
-  run.next_launch.reset();
+  TaskLaunchPlan plan = *std::exchange(queue.next, std::nullopt);
+  queue.tasks.pop_front();
+  queue.refused_since = absl::InfiniteFuture();
+  run.StoreCacheDecision(task);
+  run.commit().attempts_begun.push_back(BegunAttempt(plan.spec, parts_.executors.name(place), now));
+  const bool first = plan.spec.attempt_number == run.snapshot().tasks[task].attempts_before + 1;
+  if (first) run.commit().inputs.emplace_back(task, std::move(plan.inputs));
+  attempts_[attempt_id] = {run.run_id(), task, plan.spec.attempt_number, place};
+  run.Decide(TaskStarting{task, attempt_id}, now);
+  starting_.push_back({place, std::move(plan.spec)});
   return true;
 }
 
-// Says of the tasks that became ready in this pass and found no room what they wait for now.
-void Engine::NoteWaiting(ActiveRun& run) {
-  for (const int task : run.newly_waiting) {
-    if (run.snapshot.tasks[task].ready) run.commit.waiting.emplace_back(task, WaitReason::kCapacity);
-  }
-  run.newly_waiting.clear();
-}
-
-// Starts the attempt, or keeps it for the next pass when the executor cannot take it just now.
-void Engine::Start(LaunchSpec spec) {
-  const absl::Status status = executor_.Start(spec);
+// Starts the attempt, or keeps it for the next pass when the executor takes nothing just now.
+void Engine::Start(Launch launch) {
+  const LaunchSpec& spec = launch.spec;
+  const absl::Status status = parts_.executors[launch.place].Start(spec);
   if (status.ok() || absl::IsAlreadyExists(status)) {
-    metrics_.tasks_started.Increment();
+    parts_.metrics.tasks_started.Increment();
     return;
   }
   spdlog::warn("task cannot be started run={} task={} attempt={} error={}", spec.run_id,
                LogValue(spec.task_name), spec.attempt_id, LogValue(status.ToString()));
-  if (IsTransient(status)) {
-    unstarted_.push_back(std::move(spec));
+  if (error::IsTransient(status)) {
+    unstarted_.push_back(std::move(launch));
     return;
   }
   EndUnstarted(spec.attempt_id, AttemptOutcome::kFailed,
@@ -251,20 +221,21 @@ void Engine::EndUnstarted(const std::string& attempt_id, AttemptOutcome outcome,
   finished.attempt_id = attempt_id;
   finished.outcome = outcome;
   finished.message = std::move(message);
-  finished.finished_at = clock_.Now();
-  absl::MutexLock lock(&mutex_);
-  inbox_.events.push_back(std::move(finished));
+  finished.finished_at = parts_.clock.Now();
+  inbox_->Add(std::move(finished));
 }
 
 void Engine::Cancel(const std::string& attempt_id) {
-  const auto unstarted = std::find_if(unstarted_.begin(), unstarted_.end(),
-                                      [&](const LaunchSpec& spec) { return spec.attempt_id == attempt_id; });
-  if (unstarted == unstarted_.end()) {
-    (void)executor_.Cancel(attempt_id);
+  const auto unstarted = std::find_if(unstarted_.begin(), unstarted_.end(), [&](const Launch& launch) {
+    return launch.spec.attempt_id == attempt_id;
+  });
+  if (unstarted != unstarted_.end()) {
+    unstarted_.erase(unstarted);
+    EndUnstarted(attempt_id, AttemptOutcome::kCancelled, "The run was terminated before this task started");
     return;
   }
-  unstarted_.erase(unstarted);
-  EndUnstarted(attempt_id, AttemptOutcome::kCancelled, "The run was terminated before this task started");
+  const auto attempt = attempts_.find(attempt_id);
+  if (attempt != attempts_.end()) (void)parts_.executors[attempt->second.place].Cancel(attempt_id);
 }
 
 }  // namespace penstock

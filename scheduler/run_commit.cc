@@ -7,6 +7,7 @@
 #include "common/json.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"
+#include "scheduler/attempt_rows.h"
 #include "scheduler/plan/run_tree.h"
 #include "scheduler/plan/values/import_artifact.h"
 #include "storage/cache_store.h"
@@ -139,7 +140,9 @@ void RunCommit::Add(Decision& decision) {
   std::move(decision.tasks.begin(), decision.tasks.end(), std::back_inserter(tasks));
   std::move(decision.run.begin(), decision.run.end(), std::back_inserter(run));
   std::move(decision.removed.begin(), decision.removed.end(), std::back_inserter(removed));
-  std::move(decision.inputs.begin(), decision.inputs.end(), std::back_inserter(inputs));
+  for (auto& [task, of_task] : decision.inputs) {
+    inputs.emplace_back(task, std::make_shared<const TaskInputs>(std::move(of_task)));
+  }
   std::move(decision.outputs.begin(), decision.outputs.end(), std::back_inserter(outputs));
 }
 
@@ -162,14 +165,37 @@ absl::Status WriteRunCommit(db::Tx& tx, const RunSnapshot& run, const RunCommit&
   for (const TaskAttemptRow& attempt : commit.attempts_begun) RETURN_IF_ERROR(TaskAttemptInsert(tx, attempt));
   for (const TaskAttemptRow& attempt : commit.attempts_ended) RETURN_IF_ERROR(TaskAttemptFinish(tx, attempt));
   for (const auto& [task, inputs] : commit.inputs) {
-    RETURN_IF_ERROR(WriteParameters(tx, run, task, Direction::kInput, inputs.parameters));
-    RETURN_IF_ERROR(WriteLinks(tx, run, task, Direction::kInput, inputs.artifacts));
+    RETURN_IF_ERROR(WriteParameters(tx, run, task, Direction::kInput, inputs->parameters));
+    RETURN_IF_ERROR(WriteLinks(tx, run, task, Direction::kInput, inputs->artifacts));
   }
   for (const RunChange& change : commit.run) {
     RETURN_IF_ERROR(RunSetState(tx, run.run_id, change.from,
                                 {change.to, change.at, change.error_code, change.error_message}));
   }
   return absl::OkStatus();
+}
+
+absl::Status WriteRunFailure(db::Tx& tx, const std::string& run_id, const absl::Status& why, absl::Time now) {
+  ASSIGN_OR_RETURN(const RunRow row, RunGet(tx, run_id));
+  ASSIGN_OR_RETURN(std::vector<TaskRow> tasks, TaskList(tx, run_id));
+  for (TaskRow& task : tasks) {
+    if (IsFinal(task.state)) continue;
+    const TaskState from = task.state;
+    task.state = TaskState::kCanceled;
+    task.wait_reason = WaitReason::kNone;
+    task.error_message = "Ended because the run could not be driven any further";
+    task.finished_at = now;
+    RETURN_IF_ERROR(TaskSetState(tx, from, task, now));
+  }
+  ASSIGN_OR_RETURN(std::vector<TaskAttemptRow> attempts, TaskAttemptList(tx, run_id));
+  for (TaskAttemptRow& attempt : attempts) {
+    if (!attempt.outcome.empty()) continue;
+    attempt.outcome = std::string(OutcomeName(AttemptOutcome::kLost));
+    attempt.finished_at = now;
+    RETURN_IF_ERROR(TaskAttemptFinish(tx, attempt));
+  }
+  return RunSetState(tx, run_id, row.state,
+                     {RunState::kFailed, now, static_cast<int>(why.code()), std::string(why.message())});
 }
 
 }  // namespace penstock

@@ -20,7 +20,7 @@ struct RunCommit {
   std::vector<std::string> removed;  // ids of tasks
   std::vector<TaskAttemptRow> attempts_begun;
   std::vector<TaskAttemptRow> attempts_ended;
-  std::vector<std::pair<int, TaskInputs>> inputs;                           // of started tasks
+  std::vector<std::pair<int, std::shared_ptr<const TaskInputs>>> inputs;    // of started tasks
   std::vector<std::pair<int, std::shared_ptr<const TaskOutputs>>> outputs;  // of succeeded tasks
   std::vector<std::pair<int, std::shared_ptr<const TaskOutputs>>> reused;   // of tasks found in the cache
   std::vector<CacheEntryRow> cache_entries;                                 // of succeeded tasks
@@ -42,5 +42,9 @@ std::string ImportKey(const ArtifactRecord& artifact);
 // deleted an artifact that was to be taken from the cache, NOT_FOUND if the run was deleted: reload it and
 // decide again.
 absl::Status WriteRunCommit(db::Tx& tx, const RunSnapshot& run, const RunCommit& commit, absl::Time now);
+
+// Ends a run that cannot be driven any further: its open tasks are CANCELED, its open attempts LOST, and it FAILED
+// with `why`. NOT_FOUND if it was deleted.
+absl::Status WriteRunFailure(db::Tx& tx, const std::string& run_id, const absl::Status& why, absl::Time now);
 
 }  // namespace penstock

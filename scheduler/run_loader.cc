@@ -58,17 +58,17 @@ absl::StatusOr<std::shared_ptr<const PipelineDocument>> Document(DocumentCache& 
   return document;
 }
 
-RunFacts Facts(const StoredRun& stored, const RunPlan& plan, const Places& places) {
+RunFacts Facts(const StoredRun& stored, const RunPlan& plan, const TaskWorld& world) {
   RunFacts facts;
   facts.run_id = stored.row.run_id;
   facts.run_display_name = stored.row.display_name;
   facts.run_resource_name = absl::StrCat(plan.pipeline_name(), "-", stored.row.run_id);
   facts.pipeline_name = plan.pipeline_name();
-  facts.pipeline_root =
-      stored.config.pipeline_root.empty() ? places.artifacts.local_root : stored.config.pipeline_root;
+  facts.has_default_root = stored.config.pipeline_root.empty();
+  facts.pipeline_root = facts.has_default_root ? world.artifacts.directory : stored.config.pipeline_root;
   facts.created_at = absl::FormatTime(kUtcSeconds, stored.row.created_at, absl::UTCTimeZone());
   facts.scheduled_at = absl::FormatTime(kUtcSeconds, stored.row.scheduled_at, absl::UTCTimeZone());
-  if (DeclaresWorkspace(plan.document())) facts.workspace_path = places.WorkspaceOf(facts.run_id);
+  if (DeclaresWorkspace(plan.document())) facts.workspace_path = world.WorkspaceOf(facts.run_id);
   return facts;
 }
 
@@ -284,7 +284,7 @@ absl::StatusOr<ArtifactRecord> RecordOf(const ArtifactRow& row) {
   return record;
 }
 
-absl::StatusOr<LoadedRun> LoadRun(Store& store, DocumentCache& documents, const Places& places,
+absl::StatusOr<LoadedRun> LoadRun(Store& store, DocumentCache& documents, const TaskWorld& world,
                                   absl::string_view run_id) {
   StoredRun stored;
   RETURN_IF_ERROR(store.Read([&](db::Tx& tx) { return ReadStored(tx, documents, run_id, stored); }));
@@ -297,7 +297,7 @@ absl::StatusOr<LoadedRun> LoadRun(Store& store, DocumentCache& documents, const 
   loaded.cache_enabled = stored.config.cache_enabled;
   loaded.cache_max_age = stored.config.cache_max_age;
   run.state = stored.row.state;
-  run.facts = Facts(stored, *run.plan, places);
+  run.facts = Facts(stored, *run.plan, world);
   loaded.recurring_run_id = stored.row.recurring_run_id;
   ASSIGN_OR_RETURN(Json parameters, ParseJson(stored.config.parameters));
   ReplaceMacros(parameters, Macros(stored.row));

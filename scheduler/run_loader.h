@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "executor/task_world.h"
 #include "pipeline/spec/document_cache.h"
 #include "scheduler/plan/types.h"
-#include "scheduler/task_launch.h"
 #include "storage/model.h"
 #include "storage/store.h"
 
@@ -35,9 +35,8 @@ struct LoadedRun {
 // read.
 absl::StatusOr<ArtifactRecord> RecordOf(const ArtifactRow& row);
 
-// `places.artifacts.local_root` is the pipeline root of a run that gives none. NOT_FOUND if there is no such
-// run. DATA_LOSS or another error if what is stored of it cannot be read.
-absl::StatusOr<LoadedRun> LoadRun(Store& store, DocumentCache& documents, const Places& places,
+// `world` is that of tasks which are placed on no executor of their own. NOT_FOUND if there is no such run. DATA_LOSS or another error if what is stored of it cannot be read.
+absl::StatusOr<LoadedRun> LoadRun(Store& store, DocumentCache& documents, const TaskWorld& world,
                                   absl::string_view run_id);
 
 }  // namespace penstock

@@ -1,13 +1,16 @@
 #include "scheduler/task_launch.h"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "common/errors.h"
+#include "common/json.h"
 #include "common/status_macros.h"
-#include "content/artifact_uri.h"
 #include "scheduler/plan/run_tree.h"
 #include "scheduler/plan/values/collect_outputs.h"
 #include "scheduler/plan/values/import_artifact.h"
@@ -20,18 +23,24 @@ namespace {
 // Which attempt it is, from 0, for the program of a task that is tried again; as in KFP.
 constexpr char kRetryIndex[] = "KFP_RETRY_INDEX";
 
-TaskPaths PathsOf(const Places& places, const RunSnapshot& run, int task, absl::string_view attempt_id) {
-  const std::string work_dir =
-      absl::StrCat(places.data_dir, "/work/runs/", PathComponent(run.run_id), "/", attempt_id);
-  return MakeTaskPaths(places.artifacts, run.plan->pipeline_name(), run.run_id, PlannedOf(run, task).name,
-                       attempt_id, work_dir);
+TaskPaths PathsOf(const TaskWorld& world, const RunSnapshot& run, int task, absl::string_view attempt_id) {
+  return MakeTaskPaths(world.artifacts, run.plan->pipeline_name(), run.run_id, PlannedOf(run, task).name,
+                       attempt_id, world.WorkDirOf(run.run_id, attempt_id));
 }
 
-// Relative to the data directory. Only the names of the root's tasks are unique in a run.
-std::string LogPath(const RunSnapshot& run, int task, int attempt_number) {
+// The facts as a task on that executor sees them.
+RunFacts FactsIn(const TaskWorld& world, const RunSnapshot& run, int task) {
+  RunFacts facts = FactsOf(run, task);
+  if (facts.has_default_root) facts.pipeline_root = world.artifacts.directory;
+  if (!facts.workspace_path.empty()) facts.workspace_path = world.WorkspaceOf(run.run_id);
+  return facts;
+}
+
+// Only the names of the root's tasks are unique in a run.
+std::string LogUri(const TaskWorld& world, const RunSnapshot& run, int task, int attempt_number) {
   std::string name = PathComponent(PlannedOf(run, task).name);
   if (ParentOf(run, task) >= 0) absl::StrAppend(&name, "-", run.tasks[task].task_id);
-  return absl::StrCat("logs/", PathComponent(run.run_id), "/", name, "-", attempt_number, ".log");
+  return absl::StrCat(world.logs_uri, "/", PathComponent(run.run_id), "/", name, "-", attempt_number, ".log");
 }
 
 InputContent::Need ToNeed(TaskInputContent::Need need) {
@@ -48,17 +57,18 @@ InputContent::Need ToNeed(TaskInputContent::Need need) {
 
 // A task may put out what it was given, by its path. What was fetched for the attempt goes with it, so what
 // is kept is the URI that it was fetched from.
-absl::Status RestoreFetched(const RunSnapshot& run, int task, const TaskPaths& paths,
-                            const ArtifactPathMap& map, TaskOutputs* outputs) {
+absl::Status RestoreFetched(const PlannedTask& planned, const TaskPaths& paths, const UriMount& artifacts,
+                            InputsSource inputs_source, TaskOutputs* outputs) {
   const std::string fetched_dir = absl::StrCat(paths.work_dir, "/inputs/");
   std::map<std::string, std::string> uri_of;
-  for (auto& [name, artifacts] : outputs->artifacts) {
-    for (ArtifactRecord& artifact : artifacts) {
+  for (auto& [name, list] : outputs->artifacts) {
+    for (ArtifactRecord& artifact : list) {
       if (!absl::StartsWith(artifact.uri, fetched_dir)) continue;
       if (uri_of.empty()) {
-        ASSIGN_OR_RETURN(TaskInputs inputs, InputsOf(run, task));
+        ASSIGN_OR_RETURN(const auto inputs, inputs_source());
+        TaskInputs placed = *inputs;
         for (TaskInputContent& content :
-             PlanInputContent(PlannedOf(run, task).executor->container(), paths, map, &inputs)) {
+             PlanInputContent(planned.executor->container(), paths, artifacts, &placed)) {
           uri_of[content.path] = std::move(content.uri);
         }
       }
@@ -72,86 +82,99 @@ absl::Status RestoreFetched(const RunSnapshot& run, int task, const TaskPaths& p
 }
 
 // Of this attempt, of what does not depend on what it runs.
-LaunchSpec SpecOf(const Places& places, const RunSnapshot& run, int task, int attempt_number,
-                  absl::string_view attempt_id, absl::string_view log_path) {
+LaunchSpec SpecOf(const TaskWorld& world, const RunSnapshot& run, int task, int attempt_number,
+                  absl::string_view attempt_id) {
   LaunchSpec spec;
   spec.attempt_id = std::string(attempt_id);
   spec.run_id = run.run_id;
   spec.task_id = run.tasks[task].task_id;
   spec.task_name = PlannedOf(run, task).name;
   spec.attempt_number = attempt_number;
-  spec.work_dir = PathsOf(places, run, task, attempt_id).work_dir;
-  spec.log_path = absl::StrCat(places.data_dir, "/", log_path);
-  spec.shared_dir = run.facts.workspace_path;
+  spec.work_dir = world.WorkDirOf(run.run_id, attempt_id);
+  spec.log_uri = LogUri(world, run, task, attempt_number);
+  if (!run.facts.workspace_path.empty()) spec.workspace = world.WorkspaceOf(run.run_id);
   return spec;
 }
 
 // What an importer puts out that brings the content to the workspace: where no other import puts it.
-absl::StatusOr<TaskOutputs> WorkspaceOutputs(const RunSnapshot& run, int task, const TaskInputs& inputs) {
+absl::StatusOr<TaskOutputs> WorkspaceOutputs(const TaskWorld& world, const RunSnapshot& run, int task,
+                                             const TaskInputs& inputs) {
   const PlannedTask& planned = PlannedOf(run, task);
-  ASSIGN_OR_RETURN(TaskOutputs outputs, ImportedOutputs(planned.executor->importer(), *planned.component,
-                                                        inputs, FactsOf(run, task)));
-  if (run.facts.workspace_path.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("task '", planned.name,
-                     "' is to bring its artifact to the workspace, and the run has none: set "
-                     "dsl.PipelineConfig(workspace=dsl.WorkspaceConfig(size=...))"));
-  }
+  const RunFacts facts = FactsIn(world, run, task);
+  ASSIGN_OR_RETURN(TaskOutputs outputs,
+                   ImportedOutputs(planned.executor->importer(), *planned.component, inputs, facts));
+  if (facts.workspace_path.empty()) return error::ImportWithoutWorkspace(planned.name);
   ArtifactRecord& artifact = outputs.artifacts.begin()->second.front();
-  artifact.custom_path = absl::StrCat(run.facts.workspace_path, "/.artifacts/", run.tasks[task].task_id, "/",
+  artifact.custom_path = absl::StrCat(facts.workspace_path, "/.artifacts/", run.tasks[task].task_id, "/",
                                       ContentFileName(artifact.uri));
   return outputs;
 }
 
 // An importer with an attempt, which does nothing but bring the content.
-absl::StatusOr<TaskLaunchPlan> PlanImportLaunch(const Places& places, const RunSnapshot& run, int task,
-                                                int attempt_number, absl::string_view attempt_id) {
+absl::StatusOr<TaskLaunchPlan> PlanImportLaunch(const TaskWorld& world, const RunSnapshot& run, int task,
+                                                std::shared_ptr<const TaskInputs> inputs, int attempt_number,
+                                                absl::string_view attempt_id) {
   TaskLaunchPlan plan;
-  ASSIGN_OR_RETURN(plan.inputs, InputsOf(run, task));
-  ASSIGN_OR_RETURN(const TaskOutputs outputs, WorkspaceOutputs(run, task, plan.inputs));
+  plan.inputs = std::move(inputs);
+  ASSIGN_OR_RETURN(const TaskOutputs outputs, WorkspaceOutputs(world, run, task, *plan.inputs));
   const auto& [name, artifacts] = *outputs.artifacts.begin();
   ArtifactRecord source = artifacts.front();
   source.custom_path.reset();
-  plan.log_path = LogPath(run, task, attempt_number);
-  plan.spec = SpecOf(places, run, task, attempt_number, attempt_id, plan.log_path);
+  plan.spec = SpecOf(world, run, task, attempt_number, attempt_id);
   plan.spec.argv = {"true"};
-  plan.spec.inputs = {{name, TaskUri(places.artifacts, source), *artifacts.front().custom_path,
-                       InputContent::Need::kFetched}};
+  plan.spec.inputs = {
+      {name, TaskUri(world.artifacts, source), *artifacts.front().custom_path, InputContent::Need::kFetched}};
   return plan;
+}
+
+// The time-out that kfp-kubernetes gives a task (set_timeout): int64, hence text in JSON; zero is none.
+absl::Duration TimeoutOf(const PlannedTask& planned) {
+  const auto settings = planned.platforms.find("kubernetes");
+  if (settings == planned.platforms.end()) return absl::InfiniteDuration();
+  const auto& fields = settings->second->fields();
+  const auto given = fields.find("activeDeadlineSeconds");
+  if (given == fields.end()) return absl::InfiniteDuration();
+  int64_t seconds = 0;
+  if (given->second.has_number_value()) {
+    seconds = static_cast<int64_t>(std::clamp(given->second.number_value(), 0.0, 1e15));
+  } else if (!absl::SimpleAtoi(given->second.string_value(), &seconds)) {
+    seconds = 0;
+  }
+  return seconds > 0 ? absl::Seconds(seconds) : absl::InfiniteDuration();
+}
+
+// What the executor may heed of the machine and the platform that the task asks for.
+absl::Status SetSurroundings(const PlannedTask& planned, const TaskResources& resources, LaunchSpec& spec) {
+  spec.resources = {resources.cpu_request_millicores, resources.memory_request_bytes};
+  spec.limits = {resources.cpu_limit_millicores, resources.memory_limit_bytes};
+  if (resources.accelerator_count > 0) {
+    spec.accelerators = {{resources.accelerator_type, resources.accelerator_count}};
+  }
+  for (const auto& [platform, settings] : planned.platforms) {
+    ASSIGN_OR_RETURN(const Json json, JsonFromStruct(*settings));
+    spec.platforms[platform] = DumpJson(json);
+  }
+  spec.timeout = TimeoutOf(planned);
+  return absl::OkStatus();
 }
 
 }  // namespace
 
-Places Places::Of(absl::string_view data_dir) {
-  return {std::string(data_dir),
-          {std::string(kArtifactUriPrefix), absl::StrCat(data_dir, "/artifacts")},
-          absl::StrCat(data_dir, "/workspaces")};
-}
-
-std::string Places::WorkspaceOf(absl::string_view run_id) const {
-  return absl::StrCat(workspaces, "/", PathComponent(run_id));
-}
-
-absl::StatusOr<TaskLaunchPlan> PlanTaskLaunch(const Places& places, const RunSnapshot& run, int task,
-                                              int attempt_number, absl::string_view attempt_id) {
+absl::StatusOr<TaskLaunchPlan> PlanTaskLaunch(const TaskWorld& world, const RunSnapshot& run, int task,
+                                              std::shared_ptr<const TaskInputs> inputs, int attempt_number,
+                                              absl::string_view attempt_id) {
   const PlannedTask& planned = PlannedOf(run, task);
   if (planned.executor->has_importer()) {
-    return PlanImportLaunch(places, run, task, attempt_number, attempt_id);
+    return PlanImportLaunch(world, run, task, std::move(inputs), attempt_number, attempt_id);
   }
-  const RunFacts facts = FactsOf(run, task);
   TaskLaunchPlan plan;
-  ASSIGN_OR_RETURN(plan.inputs, InputsOf(run, task));
-  const TaskPaths paths = PathsOf(places, run, task, attempt_id);
-  ASSIGN_OR_RETURN(TaskLaunch launch, BuildLaunch(planned.executor->container(), *planned.component,
-                                                  plan.inputs, paths, places.artifacts, facts));
-  if (launch.command_size == 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("Task '", planned.name,
-                     "' gives no command: an image's own entry point cannot run on this "
-                     "machine. Name the program in the component's command"));
-  }
-  plan.log_path = LogPath(run, task, attempt_number);
-  LaunchSpec& spec = plan.spec = SpecOf(places, run, task, attempt_number, attempt_id, plan.log_path);
+  plan.inputs = std::move(inputs);
+  const TaskPaths paths = PathsOf(world, run, task, attempt_id);
+  ASSIGN_OR_RETURN(TaskLaunch launch,
+                   BuildLaunch(planned.executor->container(), *planned.component, *plan.inputs, paths,
+                               world.artifacts, FactsIn(world, run, task)));
+  if (launch.command_size == 0 && !world.runs_entry_points) return error::TaskWithoutCommand(planned.name);
+  LaunchSpec& spec = plan.spec = SpecOf(world, run, task, attempt_number, attempt_id);
   spec.image = std::move(launch.image);
   spec.argv = std::move(launch.argv);
   spec.env = std::move(launch.env);
@@ -166,25 +189,26 @@ absl::StatusOr<TaskLaunchPlan> PlanTaskLaunch(const Places& places, const RunSna
         {std::move(content.input), std::move(content.uri), std::move(content.path), ToNeed(content.need)});
   }
   for (const auto& [name, list] : launch.output_artifacts) {
-    spec.artifacts.push_back({name, TaskPath(places.artifacts, list.front())});
+    spec.artifacts.push_back({name, list.front().uri, TaskPath(world.artifacts, list.front())});
   }
-  spec.resources = {launch.resources.cpu_request_millicores, launch.resources.memory_request_bytes};
+  RETURN_IF_ERROR(SetSurroundings(planned, launch.resources, spec));
   return plan;
 }
 
-absl::StatusOr<TaskOutputs> TaskOutputsOf(const Places& places, const RunSnapshot& run, int task,
-                                          absl::string_view attempt_id, const AttemptOutputs& left) {
+absl::StatusOr<TaskOutputs> TaskOutputsOf(const TaskWorld& world, const RunSnapshot& run, int task,
+                                          InputsSource inputs_source, absl::string_view attempt_id,
+                                          const AttemptOutputs& left) {
   RETURN_IF_ERROR(left.status);
   const PlannedTask& planned = PlannedOf(run, task);
   if (planned.executor->has_importer()) {
-    ASSIGN_OR_RETURN(const TaskInputs inputs, InputsOf(run, task));
-    return WorkspaceOutputs(run, task, inputs);
+    ASSIGN_OR_RETURN(const auto inputs, inputs_source());
+    return WorkspaceOutputs(world, run, task, *inputs);
   }
-  const TaskPaths paths = PathsOf(places, run, task, attempt_id);
+  const TaskPaths paths = PathsOf(world, run, task, attempt_id);
   ASSIGN_OR_RETURN(TaskOutputs outputs,
-                   CollectOutputs(*planned.component, planned.name, paths, places.artifacts,
+                   CollectOutputs(*planned.component, planned.name, paths, world.artifacts,
                                   left.executor_output, left.parameter_files));
-  RETURN_IF_ERROR(RestoreFetched(run, task, paths, places.artifacts, &outputs));
+  RETURN_IF_ERROR(RestoreFetched(planned, paths, world.artifacts, inputs_source, &outputs));
   return outputs;
 }
 
@@ -194,13 +218,9 @@ bool IsImport(const RunSnapshot& run, int task) {
   return executor.has_importer() && !executor.importer().download_to_workspace();
 }
 
-absl::StatusOr<TaskImportPlan> PlanTaskImport(const RunSnapshot& run, int task) {
+absl::StatusOr<TaskOutputs> PlanTaskImport(const RunSnapshot& run, int task, const TaskInputs& inputs) {
   const PlannedTask& planned = PlannedOf(run, task);
-  TaskImportPlan plan;
-  ASSIGN_OR_RETURN(plan.inputs, InputsOf(run, task));
-  ASSIGN_OR_RETURN(plan.outputs, ImportedOutputs(planned.executor->importer(), *planned.component,
-                                                 plan.inputs, FactsOf(run, task)));
-  return plan;
+  return ImportedOutputs(planned.executor->importer(), *planned.component, inputs, FactsOf(run, task));
 }
 
 }  // namespace penstock

@@ -13,6 +13,7 @@ void Stepper::End(int task, TaskState to, int error_code, std::string error_mess
     --run_.ready;
   }
   StopWaiting(task);
+  DropInputs(run_, task);
   std::string().swap(snapshot.attempt_id);  // a run may have very many tasks that have ended
   snapshot.error_code = error_code;
   snapshot.error_message = std::move(error_message);

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/limits.h"
+#include "common/status_macros.h"
 #include "scheduler/plan/stepper.h"
 
 namespace penstock::plan_internal {
@@ -42,14 +43,13 @@ void Stepper::Start(int task) {
   const bool is_graph = planned.dag >= 0 && !is_loop;
   // The condition of a loop is that of the loop as a whole.
   const bool conditional = planned.condition.has_value() && run_.tasks[task].iteration < 0;
-  std::optional<TaskInputs> inputs;
-  if (is_graph || conditional) {
-    absl::StatusOr<TaskInputs> resolved = InputsOf(run_, task);
-    if (!resolved.ok()) return EndWith(task, resolved.status());
-    inputs = *std::move(resolved);
+  absl::StatusOr<TaskInputs> inputs = TaskInputs();  // of a graph
+  if (is_graph) {
+    inputs = InputsOf(run_, task);
+    if (!inputs.ok()) return EndWith(task, inputs.status());
   }
   if (conditional) {
-    const absl::StatusOr<bool> holds = ConditionHolds(run_, task, *inputs);
+    const absl::StatusOr<bool> holds = is_graph ? penstock::ConditionHolds(run_, task, *inputs) : ConditionHolds(task);
     if (!holds.ok()) return EndWith(task, holds.status());
     if (!*holds) {
       return End(task, TaskState::kSkipped, 0,
@@ -63,6 +63,13 @@ void Stepper::Start(int task) {
   } else {
     MakeReady(task);
   }
+}
+
+// Of a task with attempts, or of a loop; the former's inputs are kept for its start.
+absl::StatusOr<bool> Stepper::ConditionHolds(int task) {
+  ASSIGN_OR_RETURN(const std::shared_ptr<const TaskInputs> inputs, KeptInputs(run_, task));
+  if (!HasAttempts(run_, task)) DropInputs(run_, task);
+  return penstock::ConditionHolds(run_, task, *inputs);
 }
 
 bool Stepper::HasRoom(int tasks) const {

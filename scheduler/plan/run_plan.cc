@@ -77,6 +77,12 @@ absl::Status RunPlan::AddTasks(int dag) {
       return absl::InvalidArgumentError(absl::StrCat("task ", task.name, ": its executor is not there"));
     }
     task.executor = &executor->second;
+    if (document_->platform.has_value()) {
+      for (const auto& [platform, config] : document_->platform->platforms()) {
+        const auto settings = config.deployment_spec().executors().find(executor->first);
+        if (settings != config.deployment_spec().executors().end()) task.platforms[platform] = &settings->second;
+      }
+    }
   }
   dags_[dag].tasks = std::move(tasks);
   return absl::OkStatus();

@@ -1,6 +1,7 @@
 // The constant part of a run: the graphs of its pipeline, their tasks and what each waits for.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,6 +22,8 @@ struct PlannedTask {
   const ml_pipelines::PipelineTaskSpec* spec;
   const ml_pipelines::ComponentSpec* component;
   const ml_pipelines::PipelineDeploymentConfig::ExecutorSpec* executor = nullptr;  // null for a graph
+  // What each platform ("kubernetes") is to do for the executor, by platform; none for a graph.
+  std::map<std::string, const google::protobuf::Struct*> platforms;
   int dag = -1;  // of RunPlan::dags, if its component is a graph
   bool is_loop = false;
   bool reads_items = true;              // whether a task in the loop takes the list that the loop goes over

@@ -4,6 +4,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/limits.h"
 #include "common/status_macros.h"
 #include "common/text.h"
 #include "scheduler/plan/values/loop_items.h"
@@ -146,6 +147,22 @@ absl::StatusOr<TaskInputs> InputsOf(const RunSnapshot& run, int task) {
   const auto outputs_of = [&](absl::string_view producer) { return OutputsIn(run, scope, producer); };
   return ResolveInputs(*planned.spec, *planned.component, *outer, outputs_of, FactsOf(run, task),
                        planned.selectors, FinalStatuses(run, scope, planned));
+}
+
+absl::StatusOr<std::shared_ptr<const TaskInputs>> KeptInputs(RunSnapshot& run, int task) {
+  TaskSnapshot& snapshot = run.tasks[task];
+  if (snapshot.inputs != nullptr) return snapshot.inputs;
+  ASSIGN_OR_RETURN(TaskInputs resolved, InputsOf(run, task));
+  auto inputs = std::make_shared<const TaskInputs>(std::move(resolved));
+  if (run.inputs_kept < limits::kInputsKept) {
+    snapshot.inputs = inputs;
+    ++run.inputs_kept;
+  }
+  return inputs;
+}
+
+void DropInputs(RunSnapshot& run, int task) {
+  if (std::exchange(run.tasks[task].inputs, nullptr) != nullptr) --run.inputs_kept;
 }
 
 absl::StatusOr<bool> ConditionHolds(const RunSnapshot& run, int task, const TaskInputs& inputs) {

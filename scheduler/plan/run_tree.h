@@ -29,6 +29,11 @@ RunFacts FactsOf(const RunSnapshot& run, int task);
 // INVALID_ARGUMENT with a sentence for the user if they do not resolve.
 absl::StatusOr<TaskInputs> InputsOf(const RunSnapshot& run, int task);
 
+// The same of a task with attempts, resolved once: kept until the task has ended, of up to limits::kInputsKept
+// tasks at a time.
+absl::StatusOr<std::shared_ptr<const TaskInputs>> KeptInputs(RunSnapshot& run, int task);
+void DropInputs(RunSnapshot& run, int task);
+
 // Whether the condition of a task that waits for nothing any more holds; it has one. `inputs` are the task's.
 // FAILED_PRECONDITION with a sentence for the user, which shows the condition, if it has no value.
 absl::StatusOr<bool> ConditionHolds(const RunSnapshot& run, int task, const TaskInputs& inputs);

@@ -40,6 +40,7 @@ class Stepper {
   void Create(int task);
   void CreateScope(int dag, int owner);
   void Start(int task);
+  absl::StatusOr<bool> ConditionHolds(int task);
   bool HasRoom(int tasks) const;
   static absl::Status NoRoom();
   void StartGraph(int task, TaskInputs inputs);

@@ -45,6 +45,8 @@ struct TaskSnapshot {
   absl::Time finished_at = absl::UnixEpoch();
   // Once it has succeeded, until the scope that it belongs to has ended.
   std::shared_ptr<const TaskOutputs> outputs;
+  // Once somebody has asked for them, until it has ended; see KeptInputs.
+  std::shared_ptr<const TaskInputs> inputs;
 };
 
 struct ScopeSnapshot {
@@ -89,6 +91,7 @@ struct RunSnapshot {
   int open_in_loops = 0;                        // tasks of loops whose end has not been taken into account
   int running = 0;                              // tasks with an attempt that has not ended
   int ready = 0;                                // tasks that are ready
+  int inputs_kept = 0;                          // tasks with TaskSnapshot::inputs
   std::set<std::pair<absl::Time, int>> waking;  // tasks that wait for a time
   // Of a run that is retried, until it is taken: tasks that are open again with the state in which they had
   // ended, and the ids of those that come into being anew.

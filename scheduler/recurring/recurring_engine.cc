@@ -8,14 +8,13 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "common/errors.h"
 #include "common/ids.h"
 #include "common/limits.h"
 #include "common/log.h"
 #include "common/status_macros.h"
 #include "pipeline/schedule/macros.h"
 #include "pipeline/schedule/run_name.h"
-#include "scheduler/engine_parts.h"
-#include "storage/lease_store.h"
 #include "storage/pipeline_store.h"
 #include "storage/run_store.h"
 #include "storage/schedule_tick_store.h"
@@ -41,13 +40,14 @@ Refusal RefusalOf(TickReason reason, const absl::Status& status) {
 }
 
 // Whether it is an answer about the schedule, not a database that is away.
-bool IsAnswer(const absl::Status& status) { return !engine_internal::IsTransient(status); }
+bool IsAnswer(const absl::Status& status) { return !error::IsTransient(status); }
 
 }  // namespace
 
-RecurringEngine::RecurringEngine(Store& store, DocumentCache& documents, const Clock& clock, Metrics& metrics,
-                                 RecurringEngineOptions options)
+RecurringEngine::RecurringEngine(Store& store, const Lease& lease, DocumentCache& documents,
+                                 const Clock& clock, Metrics& metrics, RecurringEngineOptions options)
     : store_(store),
+      lease_(lease),
       documents_(documents),
       clock_(clock),
       metrics_(metrics),
@@ -92,10 +92,14 @@ void RecurringEngine::Run() {
 absl::StatusOr<RecurringEngine::PassResult> RecurringEngine::RunOnce() {
   const absl::Time now = clock_.Now();
   PassResult result;
+  const std::optional<int64_t> fence = lease_.fence();
+  if (!fence.has_value()) return result;
   std::vector<DueRecurringRun> due;
   RETURN_IF_ERROR(store_.Read([&](db::Tx& tx) -> absl::Status {
-    ASSIGN_OR_RETURN(result.leads, LeaseIsHeldBy(tx, kSchedulerLease, options_.holder));
-    if (!result.leads) return absl::OkStatus();
+    const absl::Status ours = lease_.Check(tx, *fence);
+    result.leads = ours.ok();
+    if (absl::IsAborted(ours)) return absl::OkStatus();
+    RETURN_IF_ERROR(ours);
     ASSIGN_OR_RETURN(due, RecurringRunsDue(tx, now, options_.schedules_per_pass));
     return absl::OkStatus();
   }));
@@ -108,7 +112,7 @@ absl::StatusOr<RecurringEngine::PassResult> RecurringEngine::RunOnce() {
   }
   if (!plans.empty()) {
     Written written;
-    RETURN_IF_ERROR(store_.Write([&](db::Tx& tx) { return WriteAll(tx, plans, now, written); }));
+    RETURN_IF_ERROR(store_.Write([&](db::Tx& tx) { return WriteAll(tx, *fence, plans, now, written); }));
     result.ticks = written.ticks;
     result.fired = static_cast<int>(written.runs.size());
     metrics_.ticks_decided.Increment(result.ticks);
@@ -198,11 +202,10 @@ absl::StatusOr<RecurringEngine::Planned> RecurringEngine::Plan(const DueRecurrin
   return plan;
 }
 
-absl::Status RecurringEngine::WriteAll(db::Tx& tx, const std::vector<Planned>& plans, absl::Time now,
-                                       Written& written) {
+absl::Status RecurringEngine::WriteAll(db::Tx& tx, int64_t fence, const std::vector<Planned>& plans,
+                                       absl::Time now, Written& written) {
   written = {};
-  ASSIGN_OR_RETURN(const bool leads, LeaseIsHeldBy(tx, kSchedulerLease, options_.holder));
-  if (!leads) return absl::AbortedError("another scheduler has taken the lease over");
+  RETURN_IF_ERROR(lease_.Check(tx, fence));
   std::vector<const Planned*> together;
   size_t bytes = 0;
   for (const Planned& plan : plans) {

@@ -18,6 +18,7 @@
 #include "common/clock.h"
 #include "common/metrics.h"
 #include "pipeline/spec/document_cache.h"
+#include "scheduler/lease.h"
 #include "scheduler/recurring/decide.h"
 #include "storage/recurring_run_store.h"
 #include "storage/store.h"
@@ -25,15 +26,15 @@
 namespace penstock {
 
 struct RecurringEngineOptions {
-  std::string holder;  // of the lease, as EngineOptions has it
   int schedules_per_pass = 1000;
   absl::Duration poll_interval = absl::Seconds(1);  // also how soon a clock that was set is noticed
 };
 
 class RecurringEngine {
  public:
-  RecurringEngine(Store& store, DocumentCache& documents, const Clock& clock, Metrics& metrics,
-                  RecurringEngineOptions options);
+  // All outlive it. The lease is held by somebody else of this process; its fence is checked here.
+  RecurringEngine(Store& store, const Lease& lease, DocumentCache& documents, const Clock& clock,
+                  Metrics& metrics, RecurringEngineOptions options);
   ~RecurringEngine();
   RecurringEngine(const RecurringEngine&) = delete;
   RecurringEngine& operator=(const RecurringEngine&) = delete;
@@ -85,7 +86,8 @@ class RecurringEngine {
   absl::StatusOr<Source> SourceOf(const DueRecurringRun& due, std::map<std::string, Source>& latest);
   absl::StatusOr<Planned> Plan(const DueRecurringRun& due, absl::Time now,
                                std::map<std::string, Source>& latest);
-  absl::Status WriteAll(db::Tx& tx, const std::vector<Planned>& plans, absl::Time now, Written& written);
+  absl::Status WriteAll(db::Tx& tx, int64_t fence, const std::vector<Planned>& plans, absl::Time now,
+                        Written& written);
   absl::Status WriteTogether(db::Tx& tx, Plans plans, Written& written);
   absl::Status WriteTicks(db::Tx& tx, Plans plans, Written& written);
   static RecurringRunMove MoveOf(const Planned& plan);
@@ -93,6 +95,7 @@ class RecurringEngine {
   bool TimeToTrim(const std::string& recurring_run_id, size_t ticks);
 
   Store& store_;
+  const Lease& lease_;
   DocumentCache& documents_;
   const Clock& clock_;
   Metrics& metrics_;

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "content/local/local_content_store.h"
 #include "executor/executor.h"
 
 namespace penstock {
@@ -19,17 +20,24 @@ class ScriptedExecutor final : public Executor {
  public:
   explicit ScriptedExecutor(int slots) : slots_(slots) {}
 
+  // Its tasks see the data directory as it is.
+  void SetDataDir(const std::string& data_dir) {
+    const LocalMounts mounts = LocalMounts::Of(data_dir);
+    world_.artifacts = mounts.artifacts;
+    world_.workspaces = mounts.workspaces;
+    world_.logs_uri = mounts.logs.uri;
+    world_.work_root = data_dir + "/work/runs";
+  }
+  const TaskWorld& world() const override { return world_; }
+
   absl::Status Open(EventSink sink) override {
     sink_ = std::move(sink);
     return absl::OkStatus();
   }
-  bool Fits(const ResourceRequest& request) const override {
-    int64_t slots = SlotsOf(request);
-    for (const auto& [attempt_id, taken] : taken_) slots += taken;
-    return slots <= slots_;
-  }
   bool Reserve(absl::string_view attempt_id, const ResourceRequest& request) override {
-    if (!Fits(request)) return false;
+    int64_t slots = SlotsOf(request);
+    for (const auto& [id, taken] : taken_) slots += taken;
+    if (slots > slots_) return false;
     taken_.emplace(attempt_id, SlotsOf(request));
     return true;
   }
@@ -49,21 +57,30 @@ class ScriptedExecutor final : public Executor {
     cancelled.emplace(attempt_id);
     return absl::OkStatus();
   }
-  std::vector<std::string> Reattach(absl::Span<const LaunchSpec> attempts) override {
-    std::vector<std::string> never;
+  void Reattach(absl::Span<const LaunchSpec> attempts) override {
     taken_.clear();
     for (const LaunchSpec& spec : attempts) {
-      if (starts.count(spec.attempt_id) == 0) {
-        never.push_back(spec.attempt_id);
-      } else if (const auto end = ended_.find(spec.attempt_id); end != ended_.end()) {
+      if (const auto end = ended_.find(spec.attempt_id); end != ended_.end()) {
         sink_(end->second);
+        continue;
+      }
+      taken_.emplace(spec.attempt_id, SlotsOf(spec.resources));
+      if (starts.count(spec.attempt_id) == 0) {
+        sink_(AttemptNeverStarted{spec.attempt_id});
       } else {
-        taken_.emplace(spec.attempt_id, SlotsOf(spec.resources));
+        sink_(AttemptStarted{spec.attempt_id, absl::UnixEpoch()});
       }
     }
-    return never;
   }
   void Forget(absl::string_view attempt_id) override { ended_.erase(std::string(attempt_id)); }
+  void RemoveWorkspace(absl::string_view run_id) override { removed_workspaces.emplace(run_id); }
+
+  // The attempt says why it does not run yet.
+  void Wait(const std::string& attempt_id, AttemptWait reason) {
+    sink_(AttemptWaiting{attempt_id, reason, "scripted"});
+  }
+  // It waits for nothing any more.
+  void Begin(const std::string& attempt_id) { sink_(AttemptStarted{attempt_id, absl::UnixEpoch()}); }
 
   // The attempt ends and leaves `outputs`; told again after a restart until it is forgotten.
   void Finish(const std::string& attempt_id, AttemptOutcome outcome, bool tell = true,
@@ -87,6 +104,7 @@ class ScriptedExecutor final : public Executor {
   std::map<std::string, LaunchSpec> specs;                 // likewise
   std::set<std::string> running;
   std::set<std::string> cancelled;
+  std::set<std::string> removed_workspaces;  // of runs
 
  private:
   int64_t SlotsOf(const ResourceRequest& request) const {
@@ -94,6 +112,7 @@ class ScriptedExecutor final : public Executor {
   }
 
   const int slots_;
+  TaskWorld world_;
   EventSink sink_;
   std::map<std::string, int64_t> taken_;  // slots by attempt
   std::map<std::string, AttemptFinished> ended_;

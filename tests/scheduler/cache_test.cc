@@ -3,6 +3,7 @@
 #include <fstream>
 
 #include "common/limits.h"
+#include "content/local/file_content.h"
 #include "scheduler/run_commit.h"
 #include "storage/cache_store.h"
 #include "tests/scheduler/engine_fixture.h"
@@ -59,7 +60,7 @@ class EngineCache : public EngineTest {
     executor_.leave = [this](const LaunchSpec& spec) {
       AttemptOutputs outputs;
       for (const OutputFile& file : spec.parameter_files) outputs.parameter_files[file.name] = "3";
-      for (const OutputFile& artifact : spec.artifacts) {
+      for (const OutputArtifact& artifact : spec.artifacts) {
         std::filesystem::create_directories(std::filesystem::path(artifact.path).parent_path());
         std::ofstream(artifact.path) << data_;
         last_path_ = artifact.path;

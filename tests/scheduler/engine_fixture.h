@@ -7,8 +7,10 @@
 #include "common/log.h"
 #include "common/metrics.h"
 #include "common/status_macros.h"
+#include "content/local/local_content_store.h"
 #include "scheduler/engine.h"
 #include "storage/task_store.h"
+#include "tests/fakes/inline_worker.h"
 #include "tests/fakes/scripted_executor.h"
 #include "tests/support/pipelines.h"
 #include "tests/support/store_fixture.h"
@@ -22,20 +24,29 @@ class EngineTest : public StoreTest {
     if (store_ == nullptr) return;  // skipped
     spdlog::set_level(spdlog::level::off);
     AddBasics();
+    executor_.SetDataDir(directory_.string());
+    content_ = std::make_unique<LocalContentStore>(directory_.string());
     Restart();
   }
   void TearDown() override {
     engine_.reset();
+    lease_.reset();
     StoreTest::TearDown();
   }
 
   // The server dies and a new one comes up; the executor lives on.
   void Restart() {
     engine_.reset();
-    EngineOptions options{directory_.string(), "engine"};
+    lease_.reset();
+    lease_ = std::make_unique<Lease>(*store_, "engine");
+    EngineOptions options;
     options.cache = cache_;
-    engine_ = std::make_unique<Engine>(*store_, executor_, documents_, clock_, ids_, metrics_, options);
+    engine_ = std::make_unique<Engine>(PartsOf(*lease_, Executors()), options);
     ASSERT_TRUE(engine_->Open().ok());
+  }
+  virtual ExecutorSet Executors() { return ExecutorSet({{"engine", &executor_}}); }
+  EngineParts PartsOf(Lease& lease, ExecutorSet executors) {
+    return {*store_, std::move(executors), *content_, worker_, lease, documents_, clock_, ids_, metrics_};
   }
 
   Engine::PassResult Pass() {
@@ -132,6 +143,9 @@ class EngineTest : public StoreTest {
   DocumentCache documents_{16};
   ScriptedExecutor executor_{2};
   CacheSettings cache_;  // of the next engine
+  InlineWorker worker_;
+  std::unique_ptr<LocalContentStore> content_;
+  std::unique_ptr<Lease> lease_;
   std::unique_ptr<Engine> engine_;
 };
 

@@ -205,6 +205,72 @@ TEST_P(EngineTest, TerminatingEndsAnAttemptThatTheExecutorNeverTook) {
   EXPECT_EQ(StateOf(run), RunState::kCanceled);
 }
 
+TEST_P(EngineTest, WhatAnAttemptWaitsForIsStoredUntilItStarts) {
+  const std::string run = CreateRun({{"a", {}}});
+  Pass();
+  const auto reason = [&] { return TasksOf(run)["a"].wait_reason; };
+  EXPECT_EQ(reason(), WaitReason::kNone);
+  for (const auto& [told, stored] : {std::pair(AttemptWait::kImage, WaitReason::kImage),
+                                     std::pair(AttemptWait::kUnschedulable, WaitReason::kUnschedulable),
+                                     std::pair(AttemptWait::kEnvironment, WaitReason::kEnvironment)}) {
+    executor_.Wait(RunningAttempt("a"), told);
+    Pass();
+    EXPECT_EQ(reason(), stored);
+  }
+  Restart();
+  Pass();  // the executor tells that it has started
+  Pass();
+  EXPECT_EQ(reason(), WaitReason::kNone);
+  executor_.Wait(RunningAttempt("a"), AttemptWait::kImage);
+  Pass();
+  Finish("a");
+  Settle();
+  EXPECT_EQ(reason(), WaitReason::kNone);
+  EXPECT_EQ(StateOf(run), RunState::kSucceeded);
+}
+
+// One executor is full, the other has room; each attempt is found again by the executor that has it.
+TEST_P(EngineTest, ARunMayMixExecutors) {
+  ScriptedExecutor other(1);
+  other.SetDataDir(directory_.string() + "/elsewhere");
+  const auto drive = [&] {
+    engine_.reset();
+    lease_ = nullptr;
+    lease_ = std::make_unique<Lease>(*store_, "engine");
+    const auto placement = [](const PlannedTask& task) { return task.name[0] == 'o' ? 1 : 0; };
+    engine_ = std::make_unique<Engine>(
+        PartsOf(*lease_, ExecutorSet({{"engine", &executor_}, {"other:1", &other}}, placement)),
+        EngineOptions{});
+    ASSERT_TRUE(engine_->Open().ok());
+  };
+  drive();
+  const std::string run =
+      CreateRun({{"a", {}}, {"b", {}}, {"c", {}}, {"o1", {}}, {"o2", {"a"}}, {"d", {"o1"}}});
+  Pass();
+  EXPECT_THAT(executor_.running, SizeIs(2)) << "c waits for room";
+  ASSERT_THAT(other.running, SizeIs(1)) << "and does not keep o1 waiting";
+  const std::string on_other = *other.running.begin();
+  EXPECT_EQ(other.specs[on_other].task_name, "o1");
+  EXPECT_EQ(other.specs[on_other].work_dir,
+            absl::StrCat(directory_.string(), "/elsewhere/work/runs/", run, "/", on_other));
+  drive();
+  Settle();
+  EXPECT_THAT(other.starts, SizeIs(1)) << "found again";
+  EXPECT_THAT(executor_.starts, SizeIs(2));
+  Finish("a");
+  Settle();
+  EXPECT_EQ(TasksOf(run)["o2"].state, TaskState::kPending) << "its executor is full";
+  other.Finish(on_other, AttemptOutcome::kSucceeded);
+  Settle();
+  ASSERT_THAT(other.running, SizeIs(1));
+  other.Finish(*other.running.begin(), AttemptOutcome::kSucceeded);
+  for (const char* task : {"b", "c", "d"}) {
+    Finish(task);
+    Settle();
+  }
+  EXPECT_EQ(StateOf(run), RunState::kSucceeded);
+}
+
 TEST_P(EngineTest, ARunThatCannotBeReadFailsAndHoldsNobodyUp) {
   RunRow row = NewRun("broken");
   ASSERT_TRUE(AddRun(row).ok());  // its spec is "{}"
@@ -220,8 +286,9 @@ TEST_P(EngineTest, ARunThatCannotBeReadFailsAndHoldsNobodyUp) {
 TEST_P(EngineTest, OnlyOneEngineDrivesTheRuns) {
   Pass();
   ScriptedExecutor other_executor(2);
-  Engine other(*store_, other_executor, documents_, clock_, ids_, metrics_,
-               EngineOptions{directory_.string(), "another"});
+  other_executor.SetDataDir(directory_.string());
+  Lease other_lease(*store_, "another");
+  Engine other(PartsOf(other_lease, ExecutorSet({{"another", &other_executor}})), {});
   ASSERT_TRUE(other.Open().ok());
   CreateRun({{"a", {}}});
   EXPECT_TRUE(other.RunOnce()->idle());
@@ -239,8 +306,9 @@ TEST_P(EngineTest, WhatAnotherServerStartedIsLostAndNotStartedAgain) {
   Pass();
   ASSERT_THAT(executor_.starts, SizeIs(1));
   ScriptedExecutor other_executor(2);
-  Engine other(*store_, other_executor, documents_, clock_, ids_, metrics_,
-               EngineOptions{directory_.string(), "another"});
+  other_executor.SetDataDir(directory_.string());
+  Lease other_lease(*store_, "another");
+  Engine other(PartsOf(other_lease, ExecutorSet({{"another", &other_executor}})), {});
   ASSERT_TRUE(other.Open().ok());
   for (int i = 0; i < 3; ++i) {
     clock_.Advance(absl::Minutes(1));

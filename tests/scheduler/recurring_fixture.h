@@ -25,11 +25,11 @@ class RecurringEngineTest : public StoreTest {
     if (store_ == nullptr) return;  // skipped
     spdlog::set_level(spdlog::level::off);
     AddBasics();
-    TakeLease("engine");
     Restart();
   }
   void TearDown() override {
     engine_.reset();
+    lease_.reset();
     StoreTest::TearDown();
   }
 
@@ -45,10 +45,12 @@ class RecurringEngineTest : public StoreTest {
   // The server dies and a new one comes up.
   void Restart(int schedules_per_pass = 16) {
     engine_.reset();
+    lease_.reset();
+    lease_ = std::make_unique<Lease>(*store_, "engine", absl::Hours(1));
+    ASSERT_TRUE(lease_->Hold(clock_.Now()).ok());
     RecurringEngineOptions options;
-    options.holder = "engine";
     options.schedules_per_pass = schedules_per_pass;
-    engine_ = std::make_unique<RecurringEngine>(*store_, documents_, clock_, metrics_, options);
+    engine_ = std::make_unique<RecurringEngine>(*store_, *lease_, documents_, clock_, metrics_, options);
   }
   RecurringEngine::PassResult Pass() {
     const auto result = engine_->RunOnce();
@@ -170,6 +172,7 @@ class RecurringEngineTest : public StoreTest {
 
   Metrics metrics_;
   DocumentCache documents_{16};
+  std::unique_ptr<Lease> lease_;
   std::unique_ptr<RecurringEngine> engine_;
 };
 

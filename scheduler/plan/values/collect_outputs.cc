@@ -47,7 +47,7 @@ absl::StatusOr<std::string> TextMember(const Json& object, absl::string_view cam
 class OutputCollector {
  public:
   OutputCollector(const ComponentSpec& component, absl::string_view task_name, const TaskPaths& paths,
-                  const ArtifactPathMap& map)
+                  const UriMount& map)
       : component_(component), task_name_(task_name), paths_(paths), map_(map) {}
 
   absl::StatusOr<TaskOutputs> Run(const std::optional<std::string>& executor_output_text,
@@ -206,7 +206,7 @@ class OutputCollector {
   const ComponentSpec& component_;
   const absl::string_view task_name_;
   const TaskPaths& paths_;
-  const ArtifactPathMap& map_;
+  const UriMount& map_;
   Json executor_output_;
   const Json* reported_parameters_ = nullptr;  // into executor_output_
   const Json* reported_artifacts_ = nullptr;
@@ -216,7 +216,7 @@ class OutputCollector {
 }  // namespace
 
 absl::StatusOr<TaskOutputs> CollectOutputs(const ComponentSpec& component, absl::string_view task_name,
-                                           const TaskPaths& paths, const ArtifactPathMap& map,
+                                           const TaskPaths& paths, const UriMount& map,
                                            const std::optional<std::string>& executor_output_text,
                                            const std::map<std::string, std::string>& parameter_files) {
   return OutputCollector(component, task_name, paths, map).Run(executor_output_text, parameter_files);

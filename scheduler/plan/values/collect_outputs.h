@@ -31,7 +31,7 @@ namespace penstock {
 // Returns INVALID_ARGUMENT with a sentence that names the task and the output.
 absl::StatusOr<TaskOutputs> CollectOutputs(const ml_pipelines::ComponentSpec& component,
                                            absl::string_view task_name, const TaskPaths& paths,
-                                           const ArtifactPathMap& map,
+                                           const UriMount& map,
                                            const std::optional<std::string>& executor_output_text,
                                            const std::map<std::string, std::string>& parameter_files);
 

@@ -28,7 +28,7 @@ ArtifactMap DeclaredOutputArtifacts(const ml_pipelines::ComponentSpec& component
   return out;
 }
 
-Json ArtifactJson(const ArtifactPathMap& map, const ArtifactRecord& artifact) {
+Json ArtifactJson(const UriMount& map, const ArtifactRecord& artifact) {
   Json type = Json::object();
   if (artifact.schema_title.empty()) {
     type["instanceSchema"] = "";  // the SDK then goes by the annotation of the function
@@ -48,7 +48,7 @@ Json ArtifactJson(const ArtifactPathMap& map, const ArtifactRecord& artifact) {
   return out;
 }
 
-Json ArtifactListJson(const ArtifactPathMap& map, const std::vector<ArtifactRecord>& artifacts) {
+Json ArtifactListJson(const UriMount& map, const std::vector<ArtifactRecord>& artifacts) {
   Json list = Json::array();
   for (const ArtifactRecord& artifact : artifacts) {
     list.push_back(ArtifactJson(map, artifact));
@@ -57,7 +57,7 @@ Json ArtifactListJson(const ArtifactPathMap& map, const std::vector<ArtifactReco
 }
 
 Json BuildExecutorInput(const ml_pipelines::ComponentSpec& component, const TaskInputs& inputs,
-                        const TaskPaths& paths, const ArtifactPathMap& map) {
+                        const TaskPaths& paths, const UriMount& map) {
   Json parameter_values = Json::object();
   for (const auto& [name, value] : inputs.parameters) {
     if (!value.is_null()) {

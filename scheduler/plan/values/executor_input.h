@@ -23,14 +23,14 @@ ArtifactMap DeclaredOutputArtifacts(const ml_pipelines::ComponentSpec& component
 
 // One artifact as the SDK reads it: name, type, uri, metadata, and customPath if it has one. The uri is the
 // task's.
-Json ArtifactJson(const ArtifactPathMap& map, const ArtifactRecord& artifact);
+Json ArtifactJson(const UriMount& map, const ArtifactRecord& artifact);
 
 // A list of them.
-Json ArtifactListJson(const ArtifactPathMap& map, const std::vector<ArtifactRecord>& artifacts);
+Json ArtifactListJson(const UriMount& map, const std::vector<ArtifactRecord>& artifacts);
 
 // The message in its JSON form, camelCase. All maps are there even if empty. Parameters that are null are
 // left out: to a program they are absent.
 Json BuildExecutorInput(const ml_pipelines::ComponentSpec& component, const TaskInputs& inputs,
-                        const TaskPaths& paths, const ArtifactPathMap& map);
+                        const TaskPaths& paths, const UriMount& map);
 
 }  // namespace penstock

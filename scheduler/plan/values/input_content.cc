@@ -65,7 +65,7 @@ std::string ContentFileName(absl::string_view uri) {
 }
 
 std::vector<TaskInputContent> PlanInputContent(const ContainerSpec& container, const TaskPaths& paths,
-                                               const ArtifactPathMap& map, TaskInputs* inputs) {
+                                               const UriMount& map, TaskInputs* inputs) {
   std::vector<TaskInputContent> contents;
   std::optional<ContentUse> use;  // most tasks read nothing that was imported
   for (auto& [name, artifacts] : inputs->artifacts) {

@@ -32,6 +32,6 @@ std::string ContentFileName(absl::string_view uri);
 // (ArtifactRecord::content_path): under `paths.work_dir`, with the name that the URL ends in.
 std::vector<TaskInputContent> PlanInputContent(
     const ml_pipelines::PipelineDeploymentConfig::PipelineContainerSpec& container, const TaskPaths& paths,
-    const ArtifactPathMap& map, TaskInputs* inputs);
+    const UriMount& map, TaskInputs* inputs);
 
 }  // namespace penstock

@@ -44,7 +44,7 @@ struct PlaceholderSources {
   const ml_pipelines::ComponentSpec& component;
   const TaskInputs& inputs;
   const TaskPaths& paths;
-  const ArtifactPathMap& map;
+  const UriMount& map;
   const RunFacts& facts;
   absl::string_view executor_input;
 };

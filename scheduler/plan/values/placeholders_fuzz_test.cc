@@ -91,7 +91,7 @@ class FuzzTest : public ::testing::Test {
       Component(R"({"outputDefinitions": {"parameters": {"o": {"parameterType": "STRING"}}}})");
   TaskInputs inputs_;
   const TaskPaths paths_ = TestPaths();
-  const ArtifactPathMap map_ = TestMap();
+  const UriMount map_ = TestMap();
   const RunFacts facts_ = TestFacts();
 };
 

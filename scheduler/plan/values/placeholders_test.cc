@@ -57,7 +57,7 @@ class PlaceholdersTest : public ::testing::Test {
                                 "metadata": {"framework": "tf"}}}}})");
   TaskInputs inputs_;
   const TaskPaths paths_ = TestPaths();
-  const ArtifactPathMap map_ = TestMap();
+  const UriMount map_ = TestMap();
   RunFacts facts_ = TestFacts();
 };
 

@@ -31,7 +31,7 @@ inline ml_pipelines::PipelineTaskSpec Task(absl::string_view json) {
   return FromJson<ml_pipelines::PipelineTaskSpec>(json);
 }
 
-inline ArtifactPathMap TestMap() { return {"penstock://artifacts", "/data/artifacts"}; }
+inline UriMount TestMap() { return {"penstock://artifacts", "/data/artifacts"}; }
 
 inline TaskPaths TestPaths() {
   return MakeTaskPaths(TestMap(), "pipe", "run-1", "train", "a1", "/data/work/a1");

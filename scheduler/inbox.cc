@@ -1,0 +1,69 @@
+#include "scheduler/inbox.h"
+
+#include <iterator>
+#include <utility>
+
+namespace penstock {
+namespace {
+
+template <typename T>
+void Move(std::vector<T>& from, std::vector<T>& to) {
+  std::move(from.begin(), from.end(), std::back_inserter(to));
+}
+
+}  // namespace
+
+void News::Append(News more) {
+  Move(more.events, events);
+  Move(more.ends, ends);
+  Move(more.lookups, lookups);
+  changed_runs.merge(more.changed_runs);
+}
+
+void Inbox::Add(ExecutorEvent event) {
+  absl::MutexLock lock(&mutex_);
+  news_.events.push_back(std::move(event));
+}
+
+void Inbox::Add(AttemptEnd end) {
+  absl::MutexLock lock(&mutex_);
+  news_.ends.push_back(std::move(end));
+}
+
+void Inbox::Add(CacheLookups lookups) {
+  absl::MutexLock lock(&mutex_);
+  Move(lookups, news_.lookups);
+}
+
+void Inbox::AddChangedRun(absl::string_view run_id) {
+  absl::MutexLock lock(&mutex_);
+  news_.changed_runs.emplace(run_id);
+}
+
+News Inbox::Take() {
+  absl::MutexLock lock(&mutex_);
+  return std::exchange(news_, {});
+}
+
+CacheLookups Inbox::TakeLookups() {
+  absl::MutexLock lock(&mutex_);
+  return std::exchange(news_.lookups, {});
+}
+
+bool Inbox::Await(absl::Duration pause, bool only_stop) {
+  absl::MutexLock lock(&mutex_);
+  const auto something = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stop_ || !news_.empty(); };
+  if (only_stop) {
+    mutex_.AwaitWithTimeout(absl::Condition(&stop_), pause);
+  } else {
+    mutex_.AwaitWithTimeout(absl::Condition(&something), pause);
+  }
+  return stop_;
+}
+
+void Inbox::Stop() {
+  absl::MutexLock lock(&mutex_);
+  stop_ = true;
+}
+
+}  // namespace penstock
