@@ -9,6 +9,7 @@
 #include "common/ids.h"
 #include "common/lru_cache.h"
 #include "common/metrics.h"
+#include "content/content_store.h"
 #include "pipeline/spec/document_cache.h"
 #include "server/package_fetch.h"
 #include "storage/model.h"
@@ -24,7 +25,7 @@ struct Deps {
   const Clock& clock;
   IdGenerator& ids;
   Metrics& metrics;
-  std::string data_dir;               // absolute
+  const ContentStore& content;        // logs and artifacts
   std::string default_experiment_id;  // takes the runs that name none
   PackageUrlOptions package_urls;     // from where packages are fetched
   // Versions that runs were made of lately, by id, without tags. What they are made of never changes; they

@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "common/metrics.h"
 #include "common/status_macros.h"
+#include "content/local/local_content_store.h"
 #include "executor/local/local_executor.h"
 #include "executor/python/env_commands.h"
 #include "scheduler/engine.h"
@@ -84,10 +85,8 @@ PackageUrlOptions PackageUrls(const Config& config) {
           config.package_url_timeout};
 }
 
-EngineOptions EngineOptionsOf(const Config& config, const DataDir& data_dir) {
+EngineOptions EngineOptionsOf(const Config& config) {
   EngineOptions options;
-  options.data_dir = data_dir.path();
-  options.holder = absl::StrCat("local:", data_dir.id());
   options.active_runs_max = static_cast<int>(config.active_runs_max);
   options.cache = {config.cache, config.cache_max_age};
   return options;
@@ -96,18 +95,19 @@ EngineOptions EngineOptionsOf(const Config& config, const DataDir& data_dir) {
 // The scheduler half: engine and executor on a thread of its own, and recurring runs on another.
 class Scheduler {
  public:
-  Scheduler(const Config& config, const DataDir& data_dir, Store& store, DocumentCache& documents,
-            const Clock& clock, IdGenerator& ids, Metrics& metrics)
+  Scheduler(const Config& config, const DataDir& data_dir, Store& store, const ContentStore& content,
+            DocumentCache& documents, const Clock& clock, IdGenerator& ids, Metrics& metrics)
       : executor_(std::make_unique<LocalExecutor>(ExecutorOptions(config, data_dir.path()), clock)),
-        engine_(store, *executor_, documents, clock, ids, metrics, EngineOptionsOf(config, data_dir)),
-        recurring_(store, documents, clock, metrics,
-                   RecurringEngineOptions{absl::StrCat("local:", data_dir.id())}) {}
+        lease_(store, absl::StrCat("local:", data_dir.id())),
+        engine_({store, ExecutorSet({{lease_.holder(), executor_.get()}}), content, worker_, lease_,
+                 documents, clock, ids, metrics},
+                EngineOptionsOf(config)),
+        recurring_(store, lease_, documents, clock, metrics, {}) {}
   ~Scheduler() {
     recurring_.Stop();
     if (recurring_thread_.joinable()) recurring_thread_.join();
     engine_.Stop();
     if (thread_.joinable()) thread_.join();
-    executor_.reset();  // before the engine, which its events go to
   }
 
   absl::Status Start() {
@@ -119,6 +119,8 @@ class Scheduler {
 
  private:
   std::unique_ptr<LocalExecutor> executor_;
+  Lease lease_;
+  ThreadWorker worker_;
   Engine engine_;
   RecurringEngine recurring_;
   std::thread thread_;
@@ -136,13 +138,14 @@ absl::Status Serve(const Config& config) {
   spdlog::info("database is open migrations_applied={} database={}", store->migrations_applied(),
                LogValue(store->description()));
   DocumentCache documents(kCachedDocuments);
+  const LocalContentStore content(data_dir->path());
   ASSIGN_OR_RETURN(const std::string default_experiment_id, EnsureDefaultExperiment(*store, clock, ids));
-  Deps deps{
-      *store, documents, clock, ids, metrics, data_dir->path(), default_experiment_id, PackageUrls(config)};
+  Deps deps{*store, documents, clock, ids, metrics, content, default_experiment_id, PackageUrls(config)};
 
   std::unique_ptr<Scheduler> scheduler;
   if (config.run_scheduler) {
-    scheduler = std::make_unique<Scheduler>(config, *data_dir, *store, documents, clock, ids, metrics);
+    scheduler =
+        std::make_unique<Scheduler>(config, *data_dir, *store, content, documents, clock, ids, metrics);
     RETURN_IF_ERROR(scheduler->Start());
   }
   std::unique_ptr<Server> server;

@@ -118,6 +118,14 @@ std::string WaitMessage(const v1::Wait& wait) {
     return absl::StrCat("Its last attempt failed; the next one begins at ",
                         absl::FormatTime(absl::RFC3339_sec, TimeFrom(wait.until()), absl::UTCTimeZone()));
   }
+  if (wait.reason() == Name(WaitReason::kEnvironment)) {
+    return "The Python packages that it asks for are being installed, for all tasks that ask for the same; its "
+           "log has what pip says";
+  }
+  if (wait.reason() == Name(WaitReason::kImage)) return "Its image is being brought";
+  if (wait.reason() == Name(WaitReason::kUnschedulable)) {
+    return "Nothing that it may run on has room for it at the moment";
+  }
   if (wait.reason() != Name(WaitReason::kUpstream)) return "";
   std::vector<std::string> names;
   for (const v1::TaskReference& task : wait.tasks()) names.push_back(task.name());

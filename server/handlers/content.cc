@@ -1,22 +1,16 @@
 #include "server/handlers/content.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <atomic>
-#include <cerrno>
-#include <cstring>
+#include <memory>
+#include <optional>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
-#include "absl/strings/strip.h"
 #include "common/errors.h"
 #include "common/limits.h"
 #include "common/status_macros.h"
-#include "content/artifact_uri.h"
+#include "content/uri.h"
 #include "storage/run_store.h"
 #include "storage/task_store.h"
 
@@ -27,15 +21,13 @@ constexpr size_t kChunkBytes = 64 << 10;
 constexpr absl::Duration kFollowInterval = absl::Milliseconds(200);
 
 // Sends what the file holds from `offset` on and moves it. False when the reader has gone.
-absl::StatusOr<bool> SendRest(int fd, int64_t& offset, const ChunkSink& sink) {
+absl::StatusOr<bool> SendRest(ContentReader& reader, int64_t& offset, const ChunkSink& sink) {
   std::string buffer(kChunkBytes, '\0');
   while (true) {
-    const ssize_t size = pread(fd, buffer.data(), buffer.size(), offset);
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0) return absl::UnavailableError(absl::StrCat("reading failed: ", std::strerror(errno)));
-    if (size == 0) return true;
-    if (!sink(absl::string_view(buffer.data(), size))) return false;
-    offset += size;
+    ASSIGN_OR_RETURN(const absl::string_view chunk, reader.Read(offset, absl::MakeSpan(buffer)));
+    if (chunk.empty()) return true;
+    if (!sink(chunk)) return false;
+    offset += static_cast<int64_t>(chunk.size());
   }
 }
 
@@ -49,16 +41,10 @@ absl::StatusOr<TaskAttemptRow> FindAttempt(Deps& deps, const penstock::v1::ReadT
   return attempt;
 }
 
-// The path behind an artifact's URI or custom path; nothing if it is not on this machine.
-std::optional<std::string> LocalPath(const std::string& data_dir, absl::string_view uri) {
-  absl::string_view rest = uri;
-  if (absl::ConsumePrefix(&rest, kArtifactUriPrefix) && absl::StartsWith(rest, "/")) {
-    for (const absl::string_view part : absl::StrSplit(rest, '/')) {
-      if (part == "..") return std::nullopt;
-    }
-    return absl::StrCat(data_dir, "/artifacts", rest);
-  }
-  return std::nullopt;
+// Logs and workspaces are content too, and no artifacts.
+bool IsServedArtifact(const ContentStore& content, absl::string_view uri) {
+  return content.Serves(uri) &&
+         (!absl::StartsWith(uri, kUriScheme) || absl::StartsWith(uri, absl::StrCat(kArtifactsUri, "/")));
 }
 
 absl::StatusOr<ArtifactRow> FindArtifact(Deps& deps, const penstock::v1::ReadArtifactRequest& request) {
@@ -80,8 +66,7 @@ absl::StatusOr<ArtifactRow> FindArtifact(Deps& deps, const penstock::v1::ReadArt
     return absl::OkStatus();
   }));
   if (found.has_value()) return *std::move(found);
-  return absl::NotFoundError(absl::StrCat("Task '", request.task_id(), "' of run ", request.run_id(),
-                                          " has no output artifact '", request.artifact_name(), "'"));
+  return error::ArtifactNotFound(request.run_id(), request.task_id(), request.artifact_name());
 }
 
 }  // namespace
@@ -92,11 +77,8 @@ absl::Status TaskLogRead(Deps& deps, const penstock::v1::ReadTaskLogRequest& req
     return absl::InvalidArgumentError("attempt and offset_bytes must not be negative");
   }
   ASSIGN_OR_RETURN(TaskAttemptRow attempt, FindAttempt(deps, request));
-  const std::string path = absl::StrCat(deps.data_dir, "/", attempt.log_path);
-  int fd = -1;
-  const auto close_fd = absl::MakeCleanup([&fd] {
-    if (fd >= 0) close(fd);
-  });
+  const std::string uri = WithScheme(attempt.log_path);
+  std::unique_ptr<ContentReader> reader;
   int64_t offset = request.offset_bytes();
   static std::atomic<int> followers{0};
   const auto leave = absl::MakeCleanup([&request] {
@@ -111,10 +93,14 @@ absl::Status TaskLogRead(Deps& deps, const penstock::v1::ReadTaskLogRequest& req
   while (true) {
     // What was running before the read has nothing more to write after it has ended.
     const bool running = attempt.outcome.empty();
-    if (fd < 0) fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    // A task that wrote nothing left no file.
-    if (fd >= 0) {
-      ASSIGN_OR_RETURN(const bool wanted, SendRest(fd, offset, sink));
+    if (reader == nullptr) {
+      auto opened = deps.content.Open(uri);
+      // A task that wrote nothing left no log.
+      if (!opened.ok() && !absl::IsNotFound(opened.status())) return opened.status();
+      if (opened.ok()) reader = *std::move(opened);
+    }
+    if (reader != nullptr) {
+      ASSIGN_OR_RETURN(const bool wanted, SendRest(*reader, offset, sink));
       if (!wanted) return absl::OkStatus();
     }
     if (!running || !request.follow() || gone()) return absl::OkStatus();
@@ -132,26 +118,16 @@ absl::Status ArtifactRead(Deps& deps, const penstock::v1::ReadArtifactRequest& r
                           const ChunkSink& sink) {
   ASSIGN_OR_RETURN(const ArtifactRow artifact, FindArtifact(deps, request));
   const std::string& uri = artifact.custom_path.empty() ? artifact.uri : artifact.custom_path;
-  const std::optional<std::string> path = LocalPath(deps.data_dir, uri);
-  if (!path.has_value()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("Artifact '", artifact.name, "' lies at ", uri, ", where this server does not read"));
-  }
-  const int fd = open(path->c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-  const auto close_fd = absl::MakeCleanup([fd] {
-    if (fd >= 0) close(fd);
-  });
-  if (fd < 0 && errno == ENOENT) {  // metrics, for example, are metadata alone
+  if (!IsServedArtifact(deps.content, uri)) return error::ArtifactElsewhere(artifact.name, uri);
+  auto reader = deps.content.Open(uri);
+  if (absl::IsNotFound(reader.status())) {  // metrics, for example, are metadata alone
     (void)sink(artifact.metadata);
     return absl::OkStatus();
   }
-  struct stat info {};
-  if (fd < 0 || fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("Artifact '", artifact.name, "' is no single file; it lies at ", uri));
-  }
+  if (absl::IsFailedPrecondition(reader.status())) return error::ArtifactNoFile(artifact.name, uri);
+  RETURN_IF_ERROR(reader.status());
   int64_t offset = 0;
-  return SendRest(fd, offset, sink).status();
+  return SendRest(**reader, offset, sink).status();
 }
 
 }  // namespace penstock

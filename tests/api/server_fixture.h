@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "common/metrics.h"
+#include "content/local/local_content_store.h"
 #include "google/rpc/status.pb.h"
 #include "kubeflow/pipelines/v2beta1/experiment.grpc.pb.h"
 #include "kubeflow/pipelines/v2beta1/healthz.grpc.pb.h"
@@ -32,7 +33,8 @@ class ServerTest : public StoreTest {
     if (store_ == nullptr) return;  // skipped
     const auto default_experiment = EnsureDefaultExperiment(*store_, clock_, ids_);
     ASSERT_TRUE(default_experiment.ok()) << default_experiment.status();
-    deps_.reset(new Deps{*store_, documents_, RealClock::Instance(), ids_, metrics_, directory_.string(),
+    content_ = std::make_unique<LocalContentStore>(directory_.string());
+    deps_.reset(new Deps{*store_, documents_, RealClock::Instance(), ids_, metrics_, *content_,
                          *default_experiment});
     auto server = Server::Start(*deps_, "127.0.0.1:0", (directory_ / "api.sock").string());
     ASSERT_TRUE(server.ok()) << server.status();
@@ -88,6 +90,7 @@ class ServerTest : public StoreTest {
   Uuid7Generator ids_{clock_};
   Metrics metrics_;
   DocumentCache documents_{16};
+  std::unique_ptr<LocalContentStore> content_;
   std::unique_ptr<Deps> deps_;
   std::unique_ptr<Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
