@@ -10,8 +10,8 @@
 
 #include "absl/time/time.h"
 #include "common/state.h"
-#include "pipeline/schedule/tick.h"
-#include "pipeline/schedule/trigger.h"
+#include "common/tick.h"
+#include "common/trigger_spec.h"
 
 namespace penstock {
 

@@ -32,6 +32,7 @@ REFUSED = [
     (check_layers, {'common/a.h': '#include "storage/run_store.h"\n'}, 'wrong way'),
     (check_layers, {'common/a.h': '#include "kubeflow/pipelines/v2beta1/run.pb.h"\n'}, 'may not use the API protos'),
     (check_layers, {'storage/a.cc': '#include "scheduler/engine.h"\n'}, 'wrong way'),
+    (check_layers, {'storage/a.cc': '#include "pipeline/schedule/cron.h"\n'}, 'wrong way'),
     (check_layers, {'storage/a.cc': '#include "ml_pipelines/pipeline_spec.pb.h"\n'}, 'may not use the pipeline format'),
     (check_layers, {'scheduler/plan/a.cc': '#include "storage/model.h"\n'}, 'wrong way'),
     (check_layers, {'executor/local/a.cc': '#include "scheduler/plan/plan.h"\n'}, 'wrong way'),
