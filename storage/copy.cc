@@ -1,6 +1,7 @@
 #include "storage/copy.h"
 
 #include <algorithm>
+#include <optional>
 #include <variant>
 
 #include "absl/strings/str_cat.h"
@@ -8,6 +9,7 @@
 #include "common/json.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"
+#include "storage/copy_progress.h"
 #include "storage/migrator.h"
 #include "storage/schema.h"
 #include "storage/setting_store.h"
@@ -20,23 +22,6 @@ constexpr int kBatchRowsMax = 500;
 constexpr int kBatchValuesMax = 30'000;
 constexpr int64_t kBatchBytesMax = int64_t{8} << 20;
 constexpr char kVersionTable[] = "schema_migrations";  // each database's own
-
-constexpr char kProgressTable[] = "penstock_copy";
-constexpr char kCreateProgress[] = R"sql(
-  CREATE TABLE IF NOT EXISTS penstock_copy (
-    table_name TEXT   NOT NULL PRIMARY KEY,
-    source     TEXT   NOT NULL,
-    row_count  BIGINT NOT NULL,
-    sha256     TEXT   NOT NULL,
-    last_key   TEXT   NOT NULL
-  ))sql";
-constexpr char kSelectProgress[] =
-    "SELECT source, row_count, sha256, last_key FROM penstock_copy WHERE table_name = $1";
-constexpr char kUpsertProgress[] =
-    "INSERT INTO penstock_copy (table_name, source, row_count, sha256, last_key) VALUES ($1, $2, $3, $4, $5) "
-    "ON CONFLICT (table_name) DO UPDATE SET row_count = excluded.row_count, sha256 = excluded.sha256, "
-    "last_key = excluded.last_key";
-constexpr char kDropProgress[] = "DROP TABLE penstock_copy";
 
 // One value that outlives its row.
 using Value = std::variant<std::monostate, int64_t, std::string>;
@@ -187,7 +172,7 @@ absl::Status CheckSchema(Store& store, absl::string_view which) {
 // Makes the table of progress in an empty target, or leaves the one that an interrupted copy made.
 absl::Status BeginTarget(Store& target, const std::vector<TableInfo>& tables) {
   return target.Write([&](db::Tx& tx) -> absl::Status {
-    ASSIGN_OR_RETURN(const bool resumed, TableExists(tx, target.database().kind(), kProgressTable));
+    ASSIGN_OR_RETURN(const bool resumed, CopyProgressExists(tx, target.database().kind()));
     if (resumed) return absl::OkStatus();
     for (const TableInfo& table : tables) {
       if (table.name == kVersionTable) continue;
@@ -201,26 +186,27 @@ absl::Status BeginTarget(Store& target, const std::vector<TableInfo>& tables) {
       return absl::FailedPreconditionError(absl::StrCat("the target is not empty: its table ", table.name,
                                                         " has rows. Copy into a new database or file"));
     }
-    return tx.Execute(kCreateProgress, {}).status();
+    return CopyProgressCreate(tx);
   });
 }
 
 absl::StatusOr<Progress> ReadProgress(Store& target, const std::string& table, const std::string& source) {
-  Progress progress;
-  RETURN_IF_ERROR(target.Read([&](db::Tx& tx) {
-    return tx.Query(kSelectProgress, {table}, [&](const db::Row& row) -> absl::Status {
-      if (row.Text(0) != source) {
-        return absl::FailedPreconditionError(
-            "the target holds an unfinished copy of another source: finish that one, or copy into a new "
-            "database");
-      }
-      progress.done.rows = row.Int64(1);
-      progress.done.sha256 = row.String(2);
-      ASSIGN_OR_RETURN(progress.last_key, KeyFromText(row.Text(3)));
-      return absl::OkStatus();
-    });
+  std::optional<CopyProgressRow> row;
+  RETURN_IF_ERROR(target.Read([&](db::Tx& tx) -> absl::Status {
+    ASSIGN_OR_RETURN(row, CopyProgressGet(tx, table));
+    return absl::OkStatus();
   }));
+  Progress progress;
   progress.done.table = table;
+  if (!row.has_value()) return progress;
+  if (row->source != source) {
+    return absl::FailedPreconditionError(
+        "the target holds an unfinished copy of another source: finish that one, or copy into a new "
+        "database");
+  }
+  progress.done.rows = row->row_count;
+  progress.done.sha256 = row->sha256;
+  ASSIGN_OR_RETURN(progress.last_key, KeyFromText(row->last_key));
   return progress;
 }
 
@@ -250,10 +236,8 @@ absl::StatusOr<CopiedTable> CopyTable(db::Tx& from, Store& target, const TableCo
       for (const RowValues& row : rows) table.Advance(row, progress);
       RETURN_IF_ERROR(target.Write([&](db::Tx& tx) -> absl::Status {
         RETURN_IF_ERROR(table.Insert(tx, rows));
-        return tx
-            .Execute(kUpsertProgress, {table.name(), source, progress.done.rows, progress.done.sha256,
-                                       KeyText(progress.last_key)})
-            .status();
+        return CopyProgressPut(
+            tx, {table.name(), source, progress.done.rows, progress.done.sha256, KeyText(progress.last_key)});
       }));
       if (options.on_progress) RETURN_IF_ERROR(options.on_progress(progress.done));
     }
@@ -301,19 +285,8 @@ absl::StatusOr<std::vector<CopiedTable>> CopyStore(Store& source, Store& target,
     }
     return absl::OkStatus();
   }));
-  RETURN_IF_ERROR(target.Write([](db::Tx& tx) { return tx.Execute(kDropProgress, {}).status(); }));
+  RETURN_IF_ERROR(target.Write(CopyProgressDrop));
   return copied;
-}
-
-absl::Status CheckNoUnfinishedCopy(db::Database& database) {
-  return database.Read([&](db::Tx& tx) -> absl::Status {
-    ASSIGN_OR_RETURN(const bool unfinished, TableExists(tx, database.kind(), kProgressTable));
-    if (!unfinished) return absl::OkStatus();
-    return absl::FailedPreconditionError(
-        "a copy into this database was begun and not finished: run the same penstock copy again, or use "
-        "another "
-        "database");
-  });
 }
 
 }  // namespace penstock

@@ -3,8 +3,6 @@
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
 #include "common/status_macros.h"
-#include "storage/recurring_run_store.h"
-#include "storage/run_store.h"
 #include "storage/setting_store.h"
 
 namespace penstock {
@@ -48,11 +46,6 @@ ExperimentRow Read(const db::Row& row) {
           row.Time(6)};
 }
 
-absl::Status SetStorageState(db::Tx& tx, absl::string_view experiment_id, StorageState state) {
-  ASSIGN_OR_RETURN(const int64_t changed, tx.Execute(kSetStorageState, {experiment_id, Name(state)}));
-  return changed == 0 ? error::ExperimentNotFound(experiment_id) : absl::OkStatus();
-}
-
 }  // namespace
 
 const ListResource& ExperimentResource() {
@@ -92,14 +85,9 @@ absl::Status ExperimentList(db::Tx& tx, const ListQuery& query, Page<ExperimentR
   return query.Run(tx, kColumns, kColumnCount, kCounter, Read, page);
 }
 
-absl::Status ExperimentArchive(db::Tx& tx, absl::string_view experiment_id, absl::Time now) {
-  RETURN_IF_ERROR(SetStorageState(tx, experiment_id, StorageState::kArchived));
-  RETURN_IF_ERROR(RecurringRunsDisable(tx, experiment_id, now));
-  return RunsArchive(tx, experiment_id);
-}
-
-absl::Status ExperimentUnarchive(db::Tx& tx, absl::string_view experiment_id) {
-  return SetStorageState(tx, experiment_id, StorageState::kAvailable);
+absl::Status ExperimentSetStorageState(db::Tx& tx, absl::string_view experiment_id, StorageState to) {
+  ASSIGN_OR_RETURN(const int64_t changed, tx.Execute(kSetStorageState, {experiment_id, Name(to)}));
+  return changed == 0 ? error::ExperimentNotFound(experiment_id) : absl::OkStatus();
 }
 
 absl::Status ExperimentDelete(db::Tx& tx, absl::string_view experiment_id) {

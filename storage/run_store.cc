@@ -13,7 +13,6 @@
 #include "storage/db/rows.h"
 #include "storage/recurring_run_store.h"
 #include "storage/run_counts.h"
-#include "storage/setting_store.h"
 #include "storage/spec_store.h"
 #include "storage/tag_store.h"
 

@@ -7,7 +7,7 @@
 #include "absl/strings/strip.h"
 #include "common/ids.h"
 #include "common/status_macros.h"
-#include "storage/copy.h"
+#include "storage/copy_progress.h"
 #include "storage/migrator.h"
 #include "storage/postgres/database.h"
 #include "storage/postgres/notifier.h"

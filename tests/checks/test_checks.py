@@ -10,6 +10,7 @@ import pytest
 sys.path.insert(0, os.path.dirname(__file__))
 
 import check_clock  # noqa: E402
+import check_cycles  # noqa: E402
 import check_format  # noqa: E402
 import check_layers  # noqa: E402
 import check_names  # noqa: E402
@@ -20,8 +21,8 @@ import check_tests_listed  # noqa: E402
 import check_words  # noqa: E402
 import project  # noqa: E402
 
-CHECKS = [check_clock, check_format, check_layers, check_names, check_proofs, check_scripts, check_size,
-          check_tests_listed, check_words]
+CHECKS = [check_clock, check_cycles, check_format, check_layers, check_names, check_proofs, check_scripts,
+          check_size, check_tests_listed, check_words]
 LONG_BODY = '  x();\n' * 120
 PROVEN = '| what | | shown by |\n|---|---|---|\n| a feature | {} | {} |\n'
 PYTHON_TEST = {'tests/e2e/conformance/test_a.py': 'def test_a():\n    pass\n'}
@@ -48,6 +49,11 @@ REFUSED = [
     (check_layers, {'scheduler/engine.cc': '#include <sqlite3.h>\n'}, 'may be included only in storage/sqlite/'),
     (check_layers, {'common/a.cc': '#include <grpcpp/grpcpp.h>\n'}, 'may be included only in server/'),
     (check_layers, {'elsewhere/a.cc': '#include "common/clock.h"\n'}, 'no rule'),
+    (check_cycles, {'storage/a.h': '#include "storage/b.h"\n', 'storage/b.h': '#include "storage/a.h"\n'},
+     'these include each other: storage/a storage/b;'),
+    (check_cycles, {'storage/a.h': '', 'storage/a.cc': '#include "storage/a.h"\n#include "storage/b.h"\n',
+                    'storage/b.h': '', 'storage/b.cc': '#include "storage/c.h"\n',
+                    'storage/c.h': '#include "storage/a.h"\n'}, 'storage/a storage/b storage/c;'),
     (check_format, {'common/a.cc': 'int  main( ){return 0 ;}\n'}, 'clang-format -i common/a.cc'),
     (check_format, {'gateway/a.go': 'package main\nfunc  main( ) {}\n'}, 'gofmt -w gateway/a.go'),
     (check_size, {'common/a.cc': 'int x;\n' * 601}, '601 lines'),
@@ -103,6 +109,10 @@ ACCEPTED = [
         'storage/a_test.cc': '#include "common/clock.h"\n#include "tests/fakes/simulated_clock.h"\n',
         'server/main.cc': '#include "scheduler/engine.h"\n#include "kubeflow/pipelines/v2beta1/run.grpc.pb.h"\n',
         'tests/api/a.cc': '#include "server/server.h"\n#include "scheduler/engine.h"\n'}),
+    (check_cycles, {
+        'storage/a.h': '#include "storage/c.h"\n', 'storage/a.cc': '#include "storage/a.h"\n#include "storage/b.h"\n',
+        'storage/b.h': '#include "storage/c.h"\n', 'storage/c.h': '#include <vector>\n#include "absl/time/time.h"\n',
+        'storage/c_test.cc': '#include "storage/a.h"\n#include "storage/c.h"\n'}),
     (check_size, {
         'common/a.h': 'namespace n {\n' + 'class A {\n  void B();\n};\n' * 30 + '}\n',
         'common/b.cc': 'const int kTable[] = {\n' + '  1,\n' * 100 + '};\nvoid F() {\n  char c = \'{\';\n}\n',

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "common/status_macros.h"
+#include "storage/experiment_archive.h"
 #include "storage/lease_store.h"
 #include "storage/pipeline_store.h"
 #include "storage/setting_store.h"
