@@ -12,6 +12,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "storage/db/columns.h"
 #include "storage/db/database.h"
 #include "storage/list_plan.h"
 #include "storage/list_resource.h"
@@ -43,18 +44,19 @@ class ListQuery {
                                           std::optional<ListScope> scope, absl::string_view token_key,
                                           const ListBounds& bounds = {});
 
-  // Runs the page: `columns` are selected and each row is given to `read`. Fills all of `page` but the rows.
-  // `counter` names the counter that holds the size of the unfiltered scope; unused where the resource has
-  // cells. FAILED_PRECONDITION, naming the bound, if the filter would look at too many rows to fill the page.
-  template <typename Row, typename Reader>
-  absl::Status Run(db::Tx& tx, absl::string_view columns, int column_count, absl::string_view counter,
-                   Reader read, Page<Row>& page) const {
+  // Reads the page: `columns` of each of its rows. `counter` names the counter that holds the size of the unfiltered
+  // scope; unused where the resource has cells. FAILED_PRECONDITION, naming the bound, if the filter would look at
+  // too many rows to fill the page.
+  template <typename Row, typename... Fields>
+  absl::Status Run(db::Tx& tx, const db::ColumnList<Row, Fields...>& columns, absl::string_view counter,
+                   Page<Row>& page) const {
     page = {};
     const auto on_row = [&](const db::Row& row) -> absl::Status {
-      page.rows.push_back(read(row));
+      page.rows.push_back(columns.Read(row));
       return absl::OkStatus();
     };
-    return RunPage(tx, columns, column_count, counter, on_row, page.next_page_token, page.total_size);
+    return RunPage(tx, columns.names(), static_cast<int>(columns.size()), counter, on_row,
+                   page.next_page_token, page.total_size);
   }
 
   int page_size() const { return page_size_; }
