@@ -97,6 +97,18 @@ absl::Status TaskNotFound(absl::string_view run_id, absl::string_view task) {
 absl::Status TaskMoved(absl::string_view task_id) {
   return absl::AbortedError(StrCat("Task ", task_id, " was changed by someone else at the same moment"));
 }
+absl::Status TaskNotStarted(absl::string_view task) {
+  return absl::NotFoundError(StrCat("Task '", task, "' has not been started"));
+}
+absl::Status TaskDidNotRun(absl::string_view task) {
+  return absl::NotFoundError(StrCat("Task '", task, "' was taken from the cache: it did not run"));
+}
+absl::Status TaskAttemptNotFound(absl::string_view task, int number) {
+  return absl::NotFoundError(StrCat("Task '", task, "' has no attempt ", number));
+}
+absl::Status TaskAttemptEnded(absl::string_view attempt_id) {
+  return absl::AbortedError(StrCat("attempt ", attempt_id, " has ended already"));
+}
 
 absl::Status RecurringRunNotFound(absl::string_view recurring_run_id) {
   return absl::NotFoundError(StrCat("Recurring run ", recurring_run_id, " not found"));

@@ -39,6 +39,10 @@ absl::Status RunExperimentArchived(absl::string_view run_id, absl::string_view e
 absl::Status RunWithoutPipeline();
 absl::Status TaskNotFound(absl::string_view run_id, absl::string_view task);
 absl::Status TaskMoved(absl::string_view task_id);
+absl::Status TaskNotStarted(absl::string_view task);
+absl::Status TaskDidNotRun(absl::string_view task);
+absl::Status TaskAttemptNotFound(absl::string_view task, int number);
+absl::Status TaskAttemptEnded(absl::string_view attempt_id);
 
 // --- Recurring runs ---
 absl::Status RecurringRunNotFound(absl::string_view recurring_run_id);

@@ -8,7 +8,7 @@
 #include "scheduler/engine.h"
 #include "scheduler/engine_parts.h"
 #include "scheduler/plan/run_tree.h"
-#include "storage/task_store.h"
+#include "storage/artifact_store.h"
 
 namespace penstock {
 namespace engine_internal {

@@ -7,7 +7,7 @@
 #include "common/status_macros.h"
 #include "scheduler/engine.h"
 #include "scheduler/plan/run_tree.h"
-#include "storage/task_store.h"
+#include "storage/artifact_store.h"
 
 namespace penstock {
 

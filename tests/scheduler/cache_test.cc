@@ -4,7 +4,10 @@
 
 #include "common/limits.h"
 #include "scheduler/run_commit.h"
+#include "storage/artifact_store.h"
 #include "storage/cache_store.h"
+#include "storage/task_attempt_store.h"
+#include "storage/task_store.h"
 #include "tests/scheduler/engine_fixture.h"
 
 namespace penstock {
