@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "common/errors.h"
 #include "common/json.h"
 #include "common/status_macros.h"
 #include "storage/db/query.h"
@@ -90,13 +91,12 @@ std::string CacheDecisionText(const CacheDecision& decision) {
 
 absl::StatusOr<CacheDecision> CacheDecisionFromText(absl::string_view text) {
   const absl::StatusOr<Json> json = ParseJson(text);
-  const auto wrong = [] { return absl::DataLossError("a stored cache decision cannot be read"); };
-  if (!json.ok() || !json->is_object()) return wrong();
+  if (!json.ok() || !json->is_object()) return error::CacheDecisionDamaged();
   CacheDecision decision;
   const auto result_text = json->value("result", std::string());
   const auto* result = std::find_if(std::begin(kResults), std::end(kResults),
                                     [&](const auto& known) { return known.second == result_text; });
-  if (result == std::end(kResults)) return wrong();
+  if (result == std::end(kResults)) return error::CacheDecisionDamaged();
   decision.result = result->first;
   decision.reason = json->value("reason", std::string());
   decision.field = json->value("field", std::string());

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/errors.h"
 #include "common/json.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"
@@ -103,7 +104,9 @@ class TableCopy {
     return tx.Execute(sql, db::Params(params)).status();
   }
 
-  // Counts `row` in and moves on behind it.
+  // Counts `row` in and moves on behind it. The checksum so far goes into the next, so that one text is
+  // enough to go on with after an interruption. Sizes stand before texts: no two different rows give the same
+  // bytes.
   void Advance(const RowValues& row, Progress& progress) const {
     std::string bytes = progress.done.sha256;
     for (const Value& value : row) {
@@ -164,9 +167,7 @@ absl::Status CheckSchema(Store& store, absl::string_view which) {
   ASSIGN_OR_RETURN(const auto plan,
                    Migrator(store.database(), store.known_migrations(), RealClock::Instance()).Plan());
   if (plan.empty()) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat("the ", which, " has not this program's schema: ", plan.size(),
-                   " migrations are to be applied; run penstock migrate first"));
+  return error::CopySchemaOther(which, plan.size());
 }
 
 // Makes the table of progress in an empty target, or leaves the one that an interrupted copy made.
@@ -183,8 +184,7 @@ absl::Status BeginTarget(Store& target, const std::vector<TableInfo>& tables) {
             return absl::OkStatus();
           }));
       if (empty) continue;
-      return absl::FailedPreconditionError(absl::StrCat("the target is not empty: its table ", table.name,
-                                                        " has rows. Copy into a new database or file"));
+      return error::CopyTargetNotEmpty(table.name);
     }
     return CopyProgressCreate(tx);
   });
@@ -200,9 +200,7 @@ absl::StatusOr<Progress> ReadProgress(Store& target, const std::string& table, c
   progress.done.table = table;
   if (!row.has_value()) return progress;
   if (row->source != source) {
-    return absl::FailedPreconditionError(
-        "the target holds an unfinished copy of another source: finish that one, or copy into a new "
-        "database");
+    return error::CopyOfAnotherSource();
   }
   progress.done.rows = row->row_count;
   progress.done.sha256 = row->sha256;
@@ -252,10 +250,7 @@ absl::Status CompareTable(db::Tx& tx, const TableCopy& table, const CopiedTable&
     for (const RowValues& row : batch) table.Advance(row, found);
   }
   if (found.done.rows == expected.rows && found.done.sha256 == expected.sha256) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat(
-      "the table ", table.name(), " of the target has ", found.done.rows, " rows with checksum ",
-      found.done.sha256, ", the source ", expected.rows, " with ", expected.sha256,
-      ": somebody wrote to one of them meanwhile. Stop the servers and copy into a new database"));
+  return error::CopyDiffers(table.name(), found.done.rows, found.done.sha256, expected.rows, expected.sha256);
 }
 
 }  // namespace
@@ -263,7 +258,7 @@ absl::Status CompareTable(db::Tx& tx, const TableCopy& table, const CopiedTable&
 absl::StatusOr<std::vector<CopiedTable>> CopyStore(Store& source, Store& target, const CopyOptions& options) {
   RETURN_IF_ERROR(CheckSchema(source, "source"));
   RETURN_IF_ERROR(CheckSchema(target, "target"));
-  RETURN_IF_ERROR(CheckNoUnfinishedCopy(source.database()));
+  RETURN_IF_ERROR(CheckNoUnfinishedCopy(source.database()));  // half a store, with valid rows
   std::vector<TableInfo> tables;
   std::vector<CopiedTable> copied;
   RETURN_IF_ERROR(source.Read([&](db::Tx& from) -> absl::Status {

@@ -1,5 +1,6 @@
 #include "storage/copy_progress.h"
 
+#include "common/errors.h"
 #include "common/status_macros.h"
 #include "storage/schema.h"
 
@@ -50,11 +51,7 @@ absl::Status CopyProgressPut(db::Tx& tx, const CopyProgressRow& row) {
 absl::Status CheckNoUnfinishedCopy(db::Database& database) {
   return database.Read([&](db::Tx& tx) -> absl::Status {
     ASSIGN_OR_RETURN(const bool unfinished, CopyProgressExists(tx, database.kind()));
-    if (!unfinished) return absl::OkStatus();
-    return absl::FailedPreconditionError(
-        "a copy into this database was begun and not finished: run the same penstock copy again, or use "
-        "another "
-        "database");
+    return unfinished ? error::CopyUnfinished() : absl::OkStatus();
   });
 }
 
