@@ -47,6 +47,12 @@ absl::StatusOr<std::optional<T>> QueryValue(Tx& tx, absl::string_view sql, Param
   return found;
 }
 
+// The number that a query such as SELECT COUNT(*) gives.
+inline absl::StatusOr<int64_t> QueryNumber(Tx& tx, absl::string_view sql, Params params) {
+  ASSIGN_OR_RETURN(const std::optional<int64_t> number, QueryValue<int64_t>(tx, sql, params));
+  return number.value_or(0);
+}
+
 // Whether the query gives a row.
 inline absl::StatusOr<bool> Exists(Tx& tx, absl::string_view sql, Params params) {
   bool exists = false;
