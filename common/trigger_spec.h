@@ -1,4 +1,5 @@
-// When a recurring run is due, as the user asks for it and as it is stored; pipeline/schedule/trigger.h finds its slots.
+// When a recurring run is due, as the user asks for it and as it is stored; pipeline/schedule/trigger.h finds
+// its slots.
 #pragma once
 
 #include <cstdint>

@@ -26,7 +26,8 @@ constexpr char kFindImported[] =
     "SELECT artifact_id FROM artifacts WHERE import_key = $1 AND import_key <> '' ORDER BY artifact_id DESC "
     "LIMIT 1";
 constexpr char kExists[] = "SELECT 1 FROM artifacts WHERE artifact_id = $1";
-// By the tasks of the run and not by artifacts.run_id, so that those whose rows belong to other runs are there.
+// By the tasks of the run and not by artifacts.run_id, so that those whose rows belong to other runs are
+// there.
 constexpr db::SqlText kList = kColumns.Sql(R"sql(
   SELECT $columns FROM artifacts
   WHERE artifact_id IN (SELECT artifact_id FROM artifact_tasks WHERE run_id = $1) ORDER BY artifact_id)sql");

@@ -14,8 +14,8 @@
 
 namespace penstock {
 
-// Artifact ids are numbers, as on KFP's wire, below 2^53 so that JavaScript can hold them. Reserves `count` of them
-// and returns the first.
+// Artifact ids are numbers, as on KFP's wire, below 2^53 so that JavaScript can hold them. Reserves `count`
+// of them and returns the first.
 absl::StatusOr<int64_t> ArtifactIdReserve(db::Tx& tx, int64_t count);
 
 // Of an imported artifact whose id is there already nothing changes.

@@ -1,4 +1,5 @@
-// How far a copy into a database has come: rows of a table that the target has only until the copy is finished.
+// How far a copy into a database has come: rows of a table that the target has only until the copy is
+// finished.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// Archiving an experiment with what belongs to it. Apart from experiment_store, which runs and recurring runs use.
+// Archiving an experiment with what belongs to it. Apart from experiment_store, which runs and recurring runs
+// use.
 #pragma once
 
 #include "absl/status/status.h"

@@ -139,6 +139,7 @@ absl::Status PipelineDelete(db::Tx& tx, absl::string_view pipeline_id, bool casc
     return absl::OkStatus();
   }));
   if (!specs.empty() && !cascade) return error::PipelineHasVersions(pipeline_id);
+  // Tags first, which are found through the versions; specs last, which are kept while a version names them.
   RETURN_IF_ERROR(tx.Execute(kVersionTagsDelete, {pipeline_id}).status());
   RETURN_IF_ERROR(tx.Execute(kVersionsDelete, {pipeline_id}).status());
   for (const std::string& spec : specs) RETURN_IF_ERROR(SpecDeleteUnused(tx, spec));

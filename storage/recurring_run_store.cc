@@ -65,6 +65,7 @@ constexpr char kDisableAll[] = R"sql(
   UPDATE recurring_runs SET enabled = 0, wake_at_us = NULL, updated_at_us = $2, revision = revision + 1
   WHERE experiment_id = $1 AND enabled = 1)sql";
 constexpr char kDelete[] = "DELETE FROM recurring_runs WHERE recurring_run_id = $1";
+// Pages by place in the index, behind the last one that was read. `<> ''` lets a partial index of runs serve.
 constexpr db::SqlText kDue = kColumns.Sql(R"sql(
   SELECT $columns,
     (SELECT COUNT(*) FROM runs u
@@ -95,6 +96,7 @@ constexpr char kFail[] = R"sql(
   UPDATE recurring_runs
   SET enabled = 0, wake_at_us = NULL, updated_at_us = $2, revision = revision + 1, error_code = $3, error_message = $4
   WHERE recurring_run_id = $1)sql";
+// One that is enabled, has a slot and no time to look at it is one that waits for a run.
 constexpr char kRelease[] = R"sql(
   UPDATE recurring_runs SET wake_at_us = next_due_at_us
   WHERE recurring_run_id = (SELECT recurring_run_id FROM runs WHERE run_id = $1)
@@ -120,7 +122,8 @@ db::Param OrNull(const std::optional<absl::Time>& time) {
   return db::Stored<std::optional<absl::Time>>::Write(time);
 }
 
-// The row as it is stored when it was made or edited: it is looked at when its next slot is due, if it is enabled.
+// The row as it is stored when it was made or edited: it is looked at when its next slot is due, if it is
+// enabled.
 RecurringRunRow WithWake(RecurringRunRow row) {
   row.wake_at = row.enabled ? row.next_due_at : std::nullopt;
   return row;
@@ -135,8 +138,11 @@ const ListResource& RecurringRunResource() {
 
 absl::Status RecurringRunInsert(db::Tx& tx, const RecurringRunRow& row) {
   RETURN_IF_ERROR(ExperimentGet(tx, row.experiment_id).status());
-  if (!row.pipeline_version_id.empty())
+  // No foreign keys: a schedule outlives its experiment and its pipeline, and its ticks then say why nothing
+  // runs.
+  if (!row.pipeline_version_id.empty()) {
     RETURN_IF_ERROR(PipelineVersionGetWithoutTags(tx, row.pipeline_version_id).status());
+  }
   RETURN_IF_ERROR(tx.Execute(kInsert, kColumns.Params(WithWake(row))).status());
   return CountersAdd(tx, kCounter, ExperimentCounter(row.experiment_id), 1);
 }

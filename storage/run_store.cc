@@ -167,6 +167,7 @@ absl::Status TouchExperiments(db::Tx& tx, absl::Span<const RunToInsert> runs,
                                     }));
   }
   RETURN_IF_ERROR(tx.Flush());
+  // Nothing was touched: the experiment or the version is missing. Asked only then, to say which.
   for (auto& [key, touch] : touches) {
     if (touch.touched > 0) continue;
     RETURN_IF_ERROR(
@@ -189,8 +190,7 @@ absl::Status InsertRows(db::Tx& tx, absl::Span<const RunToInsert> runs, std::vec
   static const db::RowsStatement insert(kInsert, kColumns.size());
   std::vector<db::Param> params;
   for (size_t i = 0; i < runs.size(); ++i) {
-    if (!outcomes[i].ok()) continue;
-    kColumns.AppendParams(runs[i].row, params);
+    if (outcomes[i].ok()) kColumns.AppendParams(runs[i].row, params);
   }
   absl::flat_hash_set<std::string> inserted;
   RETURN_IF_ERROR(insert.Query(tx, params, [&](const db::Row& row) {
@@ -199,8 +199,9 @@ absl::Status InsertRows(db::Tx& tx, absl::Span<const RunToInsert> runs, std::vec
   }));
   for (size_t i = 0; i < runs.size(); ++i) {
     // Of two runs with one id the first is inserted.
-    if (outcomes[i].ok() && inserted.erase(runs[i].row.run_id) == 0)
+    if (outcomes[i].ok() && inserted.erase(runs[i].row.run_id) == 0) {
       outcomes[i] = error::RunIdTaken(runs[i].row.run_id);
+    }
   }
   return absl::OkStatus();
 }
@@ -342,7 +343,7 @@ absl::Status RunSetStorageState(db::Tx& tx, absl::string_view run_id, StorageSta
     moved->state = db::Get<RunState>(row, 2);
     return absl::OkStatus();
   }));
-  if (!moved.has_value()) return RunGet(tx, run_id).status();
+  if (!moved.has_value()) return RunGet(tx, run_id).status();  // it was in `to` already, or is not there
   const StorageState from =
       to == StorageState::kArchived ? StorageState::kAvailable : StorageState::kArchived;
   return RunCountsMove(tx, {moved->experiment_id, moved->namespace_, from, moved->state}, to, moved->state,
@@ -371,9 +372,11 @@ absl::Status RunSetDescription(db::Tx& tx, absl::string_view run_id, absl::strin
 absl::Status RunDelete(db::Tx& tx, absl::string_view run_id) {
   ASSIGN_OR_RETURN(const RunRow row, RunGet(tx, run_id));
   ASSIGN_OR_RETURN(const RunConfigRow config, RunConfigGet(tx, run_id));
+  // Both look the run up, and the artifacts would go with it.
   RETURN_IF_ERROR(tx.Execute(kGiveSharedArtifacts, {run_id}).status());
   RETURN_IF_ERROR(RecurringRunRelease(tx, run_id));
   RETURN_IF_ERROR(tx.Execute(kDelete, {run_id}).status());
+  // No foreign key takes these along: tags have owners of several kinds, and specs are shared.
   RETURN_IF_ERROR(TagsDelete(tx, run_id));
   RETURN_IF_ERROR(SpecDeleteUnused(tx, config.spec_sha256));
   return RunCountsAdd(tx, {row.experiment_id, row.namespace_, row.storage_state, row.state}, -1);

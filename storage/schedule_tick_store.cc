@@ -29,6 +29,7 @@ constexpr db::SqlText kPut = kColumns.Sql(R"sql(
 constexpr char kGiveUp[] =
     "UPDATE schedule_ticks SET decision = 'SKIPPED', reason = $2, decided_at_us = $3 "
     "WHERE recurring_run_id = $1 AND decision = 'OVERLAPPED'";
+// $2 is one less than what is kept: the tick at this offset is the oldest that stays.
 constexpr char kKeep[] = R"sql(
   DELETE FROM schedule_ticks WHERE recurring_run_id = $1 AND due_at_us <
     (SELECT due_at_us FROM schedule_ticks WHERE recurring_run_id = $1 ORDER BY due_at_us DESC LIMIT 1 OFFSET $2))sql";
@@ -58,8 +59,9 @@ absl::Status ScheduleTicksPut(db::Tx& tx, absl::Span<const ScheduleTickRow> rows
     return absl::OkStatus();
   }));
   stored.clear();
-  for (const ScheduleTickRow& row : rows)
+  for (const ScheduleTickRow& row : rows) {
     stored.push_back(slots.contains({row.recurring_run_id, absl::ToUnixMicros(row.due_at)}));
+  }
   return absl::OkStatus();
 }
 

@@ -1,5 +1,5 @@
-// How states and other names stand in columns: as text. A name that this program does not know, which only a newer
-// one can have written, is read as the least that may be concluded from it.
+// How states and other names stand in columns: as text. A name that this program does not know, which only a
+// newer one can have written, is read as the least that may be concluded from it.
 #pragma once
 
 #include "absl/strings/string_view.h"

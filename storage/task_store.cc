@@ -1,7 +1,5 @@
 #include "storage/task_store.h"
 
-#include <utility>
-
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "common/errors.h"

@@ -1,5 +1,5 @@
-// The columns of a table, named once: the text of its statements, their parameters and the reading of its rows all
-// come from one list, so that they cannot disagree.
+// The columns of a table, named once: the text of its statements, their parameters and the reading of its
+// rows all come from one list, so that they cannot disagree.
 //
 //   constexpr auto kColumns = db::Columns(db::Key("name", &LeaseRow::name),
 //                                         db::Column("expires_at_us", &LeaseRow::expires_at));
@@ -15,7 +15,6 @@
 #include <array>
 #include <concepts>
 #include <cstddef>
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -27,8 +26,9 @@
 
 namespace penstock::db {
 
-// How a value of a type stands in a column: `Write` gives its parameter, which borrows what `value` holds, and
-// `Read` sets it from a row. Other types have their own beside what they are: see storage/state_columns.h.
+// How a value of a type stands in a column: `Write` gives its parameter, which borrows what `value` holds,
+// and `Read` sets it from a row. Other types have their own beside what they are: see
+// storage/state_columns.h.
 template <typename T>
 struct Stored;
 
