@@ -72,7 +72,9 @@ absl::StatusOr<NamedArtifacts> ArtifactOutputList(db::Tx& tx, absl::string_view 
                                                   absl::string_view task_id) {
   NamedArtifacts artifacts;
   RETURN_IF_ERROR(tx.Query(kListOutputs, {run_id, task_id}, [&](const db::Row& row) {
-    artifacts.emplace_back(row.String(0), kColumns.Read(row, 1));
+    auto& [name, artifact] = artifacts.emplace_back();
+    name = row.String(0);
+    kColumns.ReadInto(row, artifact, 1);
     return absl::OkStatus();
   }));
   return artifacts;

@@ -55,8 +55,9 @@ class ListQuery {
   absl::Status Run(db::Tx& tx, const db::ColumnList<Row, Fields...>& columns, absl::string_view counter,
                    Page<Row>& page) const {
     page = {};
+    page.rows.reserve(page_size_);
     const auto on_row = [&](const db::Row& row) -> absl::Status {
-      page.rows.push_back(columns.Read(row));
+      columns.ReadInto(row, page.rows.emplace_back());
       return absl::OkStatus();
     };
     const ListColumns of_row = {columns.names(), static_cast<int>(columns.size())};

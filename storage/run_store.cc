@@ -279,7 +279,7 @@ absl::StatusOr<RunConfigRows> RunConfigs(db::Tx& tx, const std::vector<std::stri
 
 absl::Status RunConfigsLater(db::Tx& tx, const std::vector<std::string>& run_ids, RunConfigRows& configs) {
   return QueryRunsLater(tx, kSelectConfigs, run_ids, [&configs](const db::Row& row) {
-    configs[row.String(0)] = kConfigColumns.Read(row, 1);
+    kConfigColumns.ReadInto(row, configs[row.String(0)], 1);
     return absl::OkStatus();
   });
 }

@@ -235,13 +235,17 @@ class ColumnList {
   // a new T.
   T Read(const Row& row, int first = 0) const {
     T read;
+    ReadInto(row, read, first);
+    return read;
+  }
+  // The same into a new T where it is to stay, which spares moving it there.
+  void ReadInto(const Row& row, T& read, int first = 0) const {
     std::apply(
         [&](const Fields&... column) {
           int position = first;
           (column.Read(row, position++, read), ...);
         },
         columns_);
-    return read;
   }
 
   constexpr const std::tuple<Fields...>& columns() const { return columns_; }

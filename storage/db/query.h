@@ -18,7 +18,7 @@ absl::StatusOr<std::optional<T>> QueryRow(Tx& tx, absl::string_view sql, Params 
                                           const ColumnList<T, Fields...>& columns) {
   std::optional<T> found;
   RETURN_IF_ERROR(tx.Query(sql, params, [&](const Row& row) {
-    found = columns.Read(row);
+    columns.ReadInto(row, found.emplace());
     return absl::OkStatus();
   }));
   return found;
@@ -30,7 +30,7 @@ absl::StatusOr<std::vector<T>> QueryRows(Tx& tx, absl::string_view sql, Params p
                                          const ColumnList<T, Fields...>& columns) {
   std::vector<T> rows;
   RETURN_IF_ERROR(tx.Query(sql, params, [&](const Row& row) {
-    rows.push_back(columns.Read(row));
+    columns.ReadInto(row, rows.emplace_back());
     return absl::OkStatus();
   }));
   return rows;
