@@ -3,6 +3,8 @@
 // INTERNAL = our bug, logged as one.
 #pragma once
 
+#include <cstdint>
+
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 
@@ -47,10 +49,76 @@ absl::Status ArtifactElsewhere(absl::string_view artifact, absl::string_view uri
 absl::Status ArtifactNoFile(absl::string_view artifact, absl::string_view uri);
 absl::Status TaskWithoutCommand(absl::string_view task);
 absl::Status ImportWithoutWorkspace(absl::string_view task);
+absl::Status TaskNotStarted(absl::string_view task);
+absl::Status TaskDidNotRun(absl::string_view task);
+absl::Status TaskAttemptNotFound(absl::string_view task, int number);
+absl::Status TaskAttemptEnded(absl::string_view attempt_id);
 
 // --- Recurring runs ---
 absl::Status RecurringRunNotFound(absl::string_view recurring_run_id);
 absl::Status RecurringRunMoved(absl::string_view recurring_run_id);
+
+// --- Lists and their filters ---
+absl::Status PageSizeNegative(int64_t page_size);
+absl::Status PageTokenWrong();
+absl::Status SortKeyUnknown(absl::string_view resource, absl::string_view key, absl::string_view known_keys);
+absl::Status SortByWrong(absl::string_view sort_by);
+absl::Status ListTooManyRows(int64_t rows, absl::string_view resource);
+absl::Status FilterTooLong(int64_t bytes, int64_t limit_bytes);
+absl::Status FilterNotJson(absl::string_view reason);
+absl::Status FilterNotObject();
+absl::Status FilterFieldUnknown(absl::string_view name);
+absl::Status FilterPredicatesNotList();
+absl::Status FilterTooManyPredicates(int64_t count, int64_t limit);
+// What is wrong with one of its predicates, which one of the functions below says.
+absl::Status InFilterPredicate(int64_t index, const absl::Status& wrong);
+absl::Status PredicateNotObject();
+absl::Status PredicateFieldUnknown(absl::string_view name);
+absl::Status PredicateOperationUnknown();
+absl::Status PredicateWithoutOperation();
+absl::Status PredicateKeyNotText();
+absl::Status PredicateWithoutKey();
+absl::Status PredicateKeyUnknown(absl::string_view key, absl::string_view resource,
+                                 absl::string_view known_keys);
+absl::Status PredicateWithoutValue();
+absl::Status PredicateHasTwoValues();
+absl::Status PredicateValueNotInteger(absl::string_view field);
+absl::Status PredicateValueNotText(absl::string_view field);
+absl::Status PredicateValueNotTime(absl::string_view field, absl::string_view reason);
+absl::Status PredicateValuesNotList(absl::string_view field);
+absl::Status PredicateHasTooManyValues(absl::string_view field, int64_t count, int64_t limit);
+absl::Status PredicateListWithoutIn();
+absl::Status PredicateInWithoutList();
+absl::Status PredicateSubstringNotText();
+absl::Status PredicateSubstringOfTime();
+absl::Status PredicateOfTagWrong();
+// What is wrong with the value of a key, likewise.
+absl::Status InPredicateValue(absl::string_view key, const absl::Status& wrong);
+absl::Status ValueIsText();
+absl::Status ValueHasNul();
+absl::Status ValueIsNoTime(absl::string_view text);
+absl::Status ValueTimeOutOfRange();
+
+// --- The database ---
+absl::Status DatabaseUrlNotServed(absl::string_view url);
+absl::Status DatabaseServerTooOld(absl::string_view server, int major_min);
+absl::Status DatabaseNotUtf8(absl::string_view encoding);
+absl::Status DatabaseBusy();
+absl::Status CommitUnknown();
+absl::Status SchemaNewer(int version, absl::string_view name, int64_t known);
+absl::Status SchemaOther(int version, absl::string_view name);
+absl::Status NoMigrationToRevert();
+absl::Status LeaseTakenOver(absl::string_view name);
+absl::Status CopySchemaOther(absl::string_view which, int64_t migrations);
+absl::Status CopyTargetNotEmpty(absl::string_view table);
+absl::Status CopyOfAnotherSource();
+absl::Status CopyUnfinished();
+absl::Status CopyDiffers(absl::string_view table, int64_t target_rows, absl::string_view target_sha256,
+                         int64_t source_rows, absl::string_view source_sha256);
+absl::Status SpecNotFound(absl::string_view spec_sha256);
+absl::Status SpecDamaged(absl::string_view spec_sha256);
+absl::Status SpecSizeWrong();
+absl::Status CacheDecisionDamaged();
 
 // --- What is not there yet ---
 absl::Status NotServed(absl::string_view what);

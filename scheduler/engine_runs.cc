@@ -10,6 +10,7 @@
 #include "scheduler/plan/run_tree.h"
 #include "storage/run_store.h"
 #include "storage/setting_store.h"
+#include "storage/task_attempt_store.h"
 #include "storage/task_store.h"
 
 namespace penstock {

@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 #include "scheduler/plan/run_tree.h"
-#include "storage/task_store.h"
+#include "storage/artifact_store.h"
 
 namespace penstock {
 

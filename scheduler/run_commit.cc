@@ -10,8 +10,10 @@
 #include "scheduler/attempt_rows.h"
 #include "scheduler/plan/run_tree.h"
 #include "scheduler/plan/values/import_artifact.h"
+#include "storage/artifact_store.h"
 #include "storage/cache_store.h"
 #include "storage/run_store.h"
+#include "storage/task_attempt_store.h"
 #include "storage/task_store.h"
 
 namespace penstock {

@@ -12,8 +12,10 @@
 #include "scheduler/plan/plan_retry.h"
 #include "scheduler/plan/run_tree.h"
 #include "scheduler/plan/values/resolve_inputs.h"
+#include "storage/artifact_store.h"
 #include "storage/run_store.h"
 #include "storage/spec_store.h"
+#include "storage/task_attempt_store.h"
 #include "storage/task_store.h"
 
 namespace penstock {

@@ -5,8 +5,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "common/errors.h"
 #include "common/json.h"
 #include "common/status_macros.h"
+#include "storage/db/query.h"
 
 namespace penstock {
 namespace {
@@ -14,35 +16,27 @@ namespace {
 // Looked up by one statement. A list that is shorter is filled up, so that there are two texts to prepare.
 constexpr size_t kBatch = 64;
 
-constexpr char kPut[] = R"sql(
-  INSERT INTO cache_entries
-    (namespace, fingerprint, cache_group, run_id, task_id, fields, output_parameters, output_artifacts, created_at_us)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-  ON CONFLICT (namespace, fingerprint) DO UPDATE
-  SET cache_group = excluded.cache_group, run_id = excluded.run_id, task_id = excluded.task_id,
-    fields = excluded.fields, output_parameters = excluded.output_parameters,
-    output_artifacts = excluded.output_artifacts, created_at_us = excluded.created_at_us)sql";
-constexpr char kFind[] = R"sql(
-  SELECT namespace, fingerprint, cache_group, run_id, task_id, '', output_parameters, output_artifacts, created_at_us
-  FROM cache_entries WHERE namespace = $1 AND fingerprint IN ($list))sql";
-constexpr char kOfGroup[] = R"sql(
-  SELECT namespace, fingerprint, cache_group, run_id, task_id, fields, output_parameters, output_artifacts, created_at_us
-  FROM cache_entries WHERE namespace = $1 AND cache_group = $2 ORDER BY created_at_us DESC LIMIT $3)sql";
+constexpr auto kColumnsButFields = db::Columns(
+    db::Key("namespace", &CacheEntryRow::namespace_), db::Key("fingerprint", &CacheEntryRow::fingerprint),
+    db::Column("cache_group", &CacheEntryRow::cache_group), db::Column("run_id", &CacheEntryRow::run_id),
+    db::Column("task_id", &CacheEntryRow::task_id),
+    db::Column("output_parameters", &CacheEntryRow::output_parameters),
+    db::Column("output_artifacts", &CacheEntryRow::output_artifacts),
+    db::Column("created_at_us", &CacheEntryRow::created_at));
+constexpr auto kColumns =
+    db::Join(kColumnsButFields, db::Columns(db::Column("fields", &CacheEntryRow::fields)));
+constexpr db::SqlText kPut = kColumns.Sql(R"sql(
+  INSERT INTO cache_entries ($columns) VALUES ($values)
+  ON CONFLICT (namespace, fingerprint) DO UPDATE SET $excluded)sql");
+// Without the fields, which are long and tell only what a miss differs in.
+constexpr db::SqlText kFind = kColumnsButFields.Sql(
+    "SELECT $columns FROM cache_entries WHERE namespace = $1 AND fingerprint IN ($list)");
+constexpr db::SqlText kOfGroup = kColumns.Sql(R"sql(
+  SELECT $columns FROM cache_entries WHERE namespace = $1 AND cache_group = $2
+  ORDER BY created_at_us DESC LIMIT $3)sql");
 
 constexpr std::pair<CacheResult, absl::string_view> kResults[] = {
     {CacheResult::kHit, "HIT"}, {CacheResult::kMiss, "MISS"}, {CacheResult::kNotAsked, "NOT_ASKED"}};
-
-CacheEntryRow Read(const db::Row& row) {
-  return {row.String(0),
-          row.String(1),
-          row.String(2),
-          row.String(3),
-          row.String(4),
-          row.String(5),
-          static_cast<int>(row.Int64(6)),
-          static_cast<int>(row.Int64(7)),
-          row.Time(8)};
-}
 
 std::string FindText(size_t count) {
   std::vector<std::string> numbers;
@@ -53,10 +47,7 @@ std::string FindText(size_t count) {
 }  // namespace
 
 absl::Status CacheEntryPut(db::Tx& tx, const CacheEntryRow& row) {
-  return tx
-      .Execute(kPut, {row.namespace_, row.fingerprint, row.cache_group, row.run_id, row.task_id, row.fields,
-                      row.output_parameters, row.output_artifacts, row.created_at})
-      .status();
+  return tx.Execute(kPut, kColumns.Params(row)).status();
 }
 
 absl::StatusOr<std::map<std::string, CacheEntryRow>> CacheEntries(
@@ -70,7 +61,7 @@ absl::StatusOr<std::map<std::string, CacheEntryRow>> CacheEntries(
     params.insert(params.end(), fingerprints.begin() + begin, fingerprints.begin() + begin + count);
     if (count > 1) params.resize(kBatch + 1, params.back());
     RETURN_IF_ERROR(tx.Query(count > 1 ? many : one, db::Params(params), [&](const db::Row& row) {
-      CacheEntryRow entry = Read(row);
+      CacheEntryRow entry = kColumnsButFields.Read(row);
       std::string fingerprint = entry.fingerprint;
       found.emplace(std::move(fingerprint), std::move(entry));
       return absl::OkStatus();
@@ -81,12 +72,7 @@ absl::StatusOr<std::map<std::string, CacheEntryRow>> CacheEntries(
 
 absl::StatusOr<std::vector<CacheEntryRow>> CacheEntriesOfGroup(db::Tx& tx, absl::string_view namespace_,
                                                                absl::string_view group, int limit) {
-  std::vector<CacheEntryRow> rows;
-  RETURN_IF_ERROR(tx.Query(kOfGroup, {namespace_, group, limit}, [&](const db::Row& row) {
-    rows.push_back(Read(row));
-    return absl::OkStatus();
-  }));
-  return rows;
+  return db::QueryRows(tx, kOfGroup, {namespace_, group, limit}, kColumns);
 }
 
 std::string CacheDecisionText(const CacheDecision& decision) {
@@ -105,13 +91,12 @@ std::string CacheDecisionText(const CacheDecision& decision) {
 
 absl::StatusOr<CacheDecision> CacheDecisionFromText(absl::string_view text) {
   const absl::StatusOr<Json> json = ParseJson(text);
-  const auto wrong = [] { return absl::DataLossError("a stored cache decision cannot be read"); };
-  if (!json.ok() || !json->is_object()) return wrong();
+  if (!json.ok() || !json->is_object()) return error::CacheDecisionDamaged();
   CacheDecision decision;
   const auto result_text = json->value("result", std::string());
   const auto* result = std::find_if(std::begin(kResults), std::end(kResults),
                                     [&](const auto& known) { return known.second == result_text; });
-  if (result == std::end(kResults)) return wrong();
+  if (result == std::end(kResults)) return error::CacheDecisionDamaged();
   decision.result = result->first;
   decision.reason = json->value("reason", std::string());
   decision.field = json->value("field", std::string());

@@ -1,13 +1,16 @@
 #include "storage/copy.h"
 
 #include <algorithm>
+#include <optional>
 #include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/errors.h"
 #include "common/json.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"
+#include "storage/copy_progress.h"
 #include "storage/migrator.h"
 #include "storage/schema.h"
 #include "storage/setting_store.h"
@@ -20,23 +23,6 @@ constexpr int kBatchRowsMax = 500;
 constexpr int kBatchValuesMax = 30'000;
 constexpr int64_t kBatchBytesMax = int64_t{8} << 20;
 constexpr char kVersionTable[] = "schema_migrations";  // each database's own
-
-constexpr char kProgressTable[] = "penstock_copy";
-constexpr char kCreateProgress[] = R"sql(
-  CREATE TABLE IF NOT EXISTS penstock_copy (
-    table_name TEXT   NOT NULL PRIMARY KEY,
-    source     TEXT   NOT NULL,
-    row_count  BIGINT NOT NULL,
-    sha256     TEXT   NOT NULL,
-    last_key   TEXT   NOT NULL
-  ))sql";
-constexpr char kSelectProgress[] =
-    "SELECT source, row_count, sha256, last_key FROM penstock_copy WHERE table_name = $1";
-constexpr char kUpsertProgress[] =
-    "INSERT INTO penstock_copy (table_name, source, row_count, sha256, last_key) VALUES ($1, $2, $3, $4, $5) "
-    "ON CONFLICT (table_name) DO UPDATE SET row_count = excluded.row_count, sha256 = excluded.sha256, "
-    "last_key = excluded.last_key";
-constexpr char kDropProgress[] = "DROP TABLE penstock_copy";
 
 // One value that outlives its row.
 using Value = std::variant<std::monostate, int64_t, std::string>;
@@ -118,7 +104,9 @@ class TableCopy {
     return tx.Execute(sql, db::Params(params)).status();
   }
 
-  // Counts `row` in and moves on behind it.
+  // Counts `row` in and moves on behind it. The checksum so far goes into the next, so that one text is
+  // enough to go on with after an interruption. Sizes stand before texts: no two different rows give the same
+  // bytes.
   void Advance(const RowValues& row, Progress& progress) const {
     std::string bytes = progress.done.sha256;
     for (const Value& value : row) {
@@ -179,15 +167,13 @@ absl::Status CheckSchema(Store& store, absl::string_view which) {
   ASSIGN_OR_RETURN(const auto plan,
                    Migrator(store.database(), store.known_migrations(), RealClock::Instance()).Plan());
   if (plan.empty()) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat("the ", which, " has not this program's schema: ", plan.size(),
-                   " migrations are to be applied; run penstock migrate first"));
+  return error::CopySchemaOther(which, plan.size());
 }
 
 // Makes the table of progress in an empty target, or leaves the one that an interrupted copy made.
 absl::Status BeginTarget(Store& target, const std::vector<TableInfo>& tables) {
   return target.Write([&](db::Tx& tx) -> absl::Status {
-    ASSIGN_OR_RETURN(const bool resumed, TableExists(tx, target.database().kind(), kProgressTable));
+    ASSIGN_OR_RETURN(const bool resumed, CopyProgressExists(tx, target.database().kind()));
     if (resumed) return absl::OkStatus();
     for (const TableInfo& table : tables) {
       if (table.name == kVersionTable) continue;
@@ -198,29 +184,27 @@ absl::Status BeginTarget(Store& target, const std::vector<TableInfo>& tables) {
             return absl::OkStatus();
           }));
       if (empty) continue;
-      return absl::FailedPreconditionError(absl::StrCat("the target is not empty: its table ", table.name,
-                                                        " has rows. Copy into a new database or file"));
+      return error::CopyTargetNotEmpty(table.name);
     }
-    return tx.Execute(kCreateProgress, {}).status();
+    return CopyProgressCreate(tx);
   });
 }
 
 absl::StatusOr<Progress> ReadProgress(Store& target, const std::string& table, const std::string& source) {
-  Progress progress;
-  RETURN_IF_ERROR(target.Read([&](db::Tx& tx) {
-    return tx.Query(kSelectProgress, {table}, [&](const db::Row& row) -> absl::Status {
-      if (row.Text(0) != source) {
-        return absl::FailedPreconditionError(
-            "the target holds an unfinished copy of another source: finish that one, or copy into a new "
-            "database");
-      }
-      progress.done.rows = row.Int64(1);
-      progress.done.sha256 = row.String(2);
-      ASSIGN_OR_RETURN(progress.last_key, KeyFromText(row.Text(3)));
-      return absl::OkStatus();
-    });
+  std::optional<CopyProgressRow> row;
+  RETURN_IF_ERROR(target.Read([&](db::Tx& tx) -> absl::Status {
+    ASSIGN_OR_RETURN(row, CopyProgressGet(tx, table));
+    return absl::OkStatus();
   }));
+  Progress progress;
   progress.done.table = table;
+  if (!row.has_value()) return progress;
+  if (row->source != source) {
+    return error::CopyOfAnotherSource();
+  }
+  progress.done.rows = row->row_count;
+  progress.done.sha256 = row->sha256;
+  ASSIGN_OR_RETURN(progress.last_key, KeyFromText(row->last_key));
   return progress;
 }
 
@@ -250,10 +234,8 @@ absl::StatusOr<CopiedTable> CopyTable(db::Tx& from, Store& target, const TableCo
       for (const RowValues& row : rows) table.Advance(row, progress);
       RETURN_IF_ERROR(target.Write([&](db::Tx& tx) -> absl::Status {
         RETURN_IF_ERROR(table.Insert(tx, rows));
-        return tx
-            .Execute(kUpsertProgress, {table.name(), source, progress.done.rows, progress.done.sha256,
-                                       KeyText(progress.last_key)})
-            .status();
+        return CopyProgressPut(
+            tx, {table.name(), source, progress.done.rows, progress.done.sha256, KeyText(progress.last_key)});
       }));
       if (options.on_progress) RETURN_IF_ERROR(options.on_progress(progress.done));
     }
@@ -268,10 +250,7 @@ absl::Status CompareTable(db::Tx& tx, const TableCopy& table, const CopiedTable&
     for (const RowValues& row : batch) table.Advance(row, found);
   }
   if (found.done.rows == expected.rows && found.done.sha256 == expected.sha256) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat(
-      "the table ", table.name(), " of the target has ", found.done.rows, " rows with checksum ",
-      found.done.sha256, ", the source ", expected.rows, " with ", expected.sha256,
-      ": somebody wrote to one of them meanwhile. Stop the servers and copy into a new database"));
+  return error::CopyDiffers(table.name(), found.done.rows, found.done.sha256, expected.rows, expected.sha256);
 }
 
 }  // namespace
@@ -279,7 +258,7 @@ absl::Status CompareTable(db::Tx& tx, const TableCopy& table, const CopiedTable&
 absl::StatusOr<std::vector<CopiedTable>> CopyStore(Store& source, Store& target, const CopyOptions& options) {
   RETURN_IF_ERROR(CheckSchema(source, "source"));
   RETURN_IF_ERROR(CheckSchema(target, "target"));
-  RETURN_IF_ERROR(CheckNoUnfinishedCopy(source.database()));
+  RETURN_IF_ERROR(CheckNoUnfinishedCopy(source.database()));  // half a store, with valid rows
   std::vector<TableInfo> tables;
   std::vector<CopiedTable> copied;
   RETURN_IF_ERROR(source.Read([&](db::Tx& from) -> absl::Status {
@@ -301,19 +280,8 @@ absl::StatusOr<std::vector<CopiedTable>> CopyStore(Store& source, Store& target,
     }
     return absl::OkStatus();
   }));
-  RETURN_IF_ERROR(target.Write([](db::Tx& tx) { return tx.Execute(kDropProgress, {}).status(); }));
+  RETURN_IF_ERROR(target.Write(CopyProgressDrop));
   return copied;
-}
-
-absl::Status CheckNoUnfinishedCopy(db::Database& database) {
-  return database.Read([&](db::Tx& tx) -> absl::Status {
-    ASSIGN_OR_RETURN(const bool unfinished, TableExists(tx, database.kind(), kProgressTable));
-    if (!unfinished) return absl::OkStatus();
-    return absl::FailedPreconditionError(
-        "a copy into this database was begun and not finished: run the same penstock copy again, or use "
-        "another "
-        "database");
-  });
 }
 
 }  // namespace penstock

@@ -13,8 +13,8 @@ namespace penstock {
 struct CopiedTable {
   std::string table;
   int64_t rows = 0;
-  std::string
-      sha256;  // of all rows in the order of the key; equal for equal content in every kind of database
+  // Of all rows in the order of the key; equal for equal content in every kind of database.
+  std::string sha256;
 };
 
 struct CopyOptions {
@@ -29,8 +29,5 @@ struct CopyOptions {
 // if it holds a copy of another source, or if what it holds is not what was read; or an error of the
 // databases.
 absl::StatusOr<std::vector<CopiedTable>> CopyStore(Store& source, Store& target, const CopyOptions& options);
-
-// FAILED_PRECONDITION if a copy into this database was begun and not finished.
-absl::Status CheckNoUnfinishedCopy(db::Database& database);
 
 }  // namespace penstock

@@ -1,26 +1,29 @@
 #include "storage/experiment_store.h"
 
-#include "absl/strings/str_cat.h"
+#include <utility>
+
 #include "common/errors.h"
 #include "common/status_macros.h"
-#include "storage/recurring_run_store.h"
-#include "storage/run_store.h"
+#include "storage/db/query.h"
 #include "storage/setting_store.h"
+#include "storage/state_columns.h"
 
 namespace penstock {
 namespace {
 
-constexpr char kColumns[] =
-    "experiment_id, namespace, name, description, storage_state, created_at_us, last_run_created_at_us";
-constexpr int kColumnCount = 7;
-constexpr char kInsert[] = R"sql(
-  INSERT INTO experiments
-    (experiment_id, namespace, name, description, storage_state, created_at_us, last_run_created_at_us)
-  VALUES ($1, $2, $3, $4, $5, $6, $7))sql";
+constexpr auto kColumns =
+    db::Columns(db::Key("experiment_id", &ExperimentRow::experiment_id),
+                db::Column("namespace", &ExperimentRow::namespace_), db::Column("name", &ExperimentRow::name),
+                db::Column("description", &ExperimentRow::description),
+                db::Column("storage_state", &ExperimentRow::storage_state),
+                db::Column("created_at_us", &ExperimentRow::created_at),
+                db::Column("last_run_created_at_us", &ExperimentRow::last_run_created_at));
+constexpr db::SqlText kInsert = kColumns.Sql("INSERT INTO experiments ($columns) VALUES ($values)");
+constexpr db::SqlText kGet = kColumns.Sql("SELECT $columns FROM experiments WHERE experiment_id = $1");
 constexpr char kSetStorageState[] = "UPDATE experiments SET storage_state = $2 WHERE experiment_id = $1";
 constexpr char kDelete[] = "DELETE FROM experiments WHERE experiment_id = $1";
 constexpr char kSelectByName[] = "SELECT experiment_id FROM experiments WHERE namespace = $1 AND name = $2";
-
+// Gives a row whether it is there or not, so that the answer can be put off: see Tx::QueryLater.
 constexpr char kCountById[] = "SELECT COUNT(*) FROM experiments WHERE experiment_id = $1";
 
 constexpr char kCounter[] = "experiments";
@@ -38,21 +41,6 @@ constexpr ListField kFields[] = {
     {"storage_state", "storage_state"},
 };
 
-ExperimentRow Read(const db::Row& row) {
-  return {row.String(0),
-          row.String(1),
-          row.String(2),
-          row.String(3),
-          StorageStateFromName(row.Text(4)).value_or(StorageState::kAvailable),
-          row.Time(5),
-          row.Time(6)};
-}
-
-absl::Status SetStorageState(db::Tx& tx, absl::string_view experiment_id, StorageState state) {
-  ASSIGN_OR_RETURN(const int64_t changed, tx.Execute(kSetStorageState, {experiment_id, Name(state)}));
-  return changed == 0 ? error::ExperimentNotFound(experiment_id) : absl::OkStatus();
-}
-
 }  // namespace
 
 const ListResource& ExperimentResource() {
@@ -61,22 +49,14 @@ const ListResource& ExperimentResource() {
 }
 
 absl::Status ExperimentInsert(db::Tx& tx, const ExperimentRow& row) {
-  const auto inserted =
-      tx.Execute(kInsert, {row.experiment_id, row.namespace_, row.name, row.description,
-                           Name(row.storage_state), row.created_at, row.last_run_created_at});
+  const auto inserted = tx.Execute(kInsert, kColumns.Params(row));
   if (absl::IsAlreadyExists(inserted.status())) return error::ExperimentNameTaken(row.name);
   RETURN_IF_ERROR(inserted.status());
   return CounterAdd(tx, kCounter, 1);
 }
 
 absl::StatusOr<ExperimentRow> ExperimentGet(db::Tx& tx, absl::string_view experiment_id) {
-  std::optional<ExperimentRow> found;
-  static const std::string sql =
-      absl::StrCat("SELECT ", kColumns, " FROM experiments WHERE experiment_id = $1");
-  RETURN_IF_ERROR(tx.Query(sql, {experiment_id}, [&](const db::Row& row) {
-    found = Read(row);
-    return absl::OkStatus();
-  }));
+  ASSIGN_OR_RETURN(std::optional<ExperimentRow> found, db::QueryRow(tx, kGet, {experiment_id}, kColumns));
   if (!found.has_value()) return error::ExperimentNotFound(experiment_id);
   return *std::move(found);
 }
@@ -89,17 +69,12 @@ absl::Status ExperimentCheckLater(db::Tx& tx, absl::string_view experiment_id) {
 }
 
 absl::Status ExperimentList(db::Tx& tx, const ListQuery& query, Page<ExperimentRow>& page) {
-  return query.Run(tx, kColumns, kColumnCount, kCounter, Read, page);
+  return query.Run(tx, kColumns, kCounter, page);
 }
 
-absl::Status ExperimentArchive(db::Tx& tx, absl::string_view experiment_id, absl::Time now) {
-  RETURN_IF_ERROR(SetStorageState(tx, experiment_id, StorageState::kArchived));
-  RETURN_IF_ERROR(RecurringRunsDisable(tx, experiment_id, now));
-  return RunsArchive(tx, experiment_id);
-}
-
-absl::Status ExperimentUnarchive(db::Tx& tx, absl::string_view experiment_id) {
-  return SetStorageState(tx, experiment_id, StorageState::kAvailable);
+absl::Status ExperimentSetStorageState(db::Tx& tx, absl::string_view experiment_id, StorageState to) {
+  ASSIGN_OR_RETURN(const int64_t changed, tx.Execute(kSetStorageState, {experiment_id, Name(to)}));
+  return changed == 0 ? error::ExperimentNotFound(experiment_id) : absl::OkStatus();
 }
 
 absl::Status ExperimentDelete(db::Tx& tx, absl::string_view experiment_id) {
@@ -113,15 +88,11 @@ absl::Status ExperimentDelete(db::Tx& tx, absl::string_view experiment_id) {
 absl::StatusOr<std::string> ExperimentEnsureDefault(db::Tx& tx, const ExperimentRow& candidate) {
   ASSIGN_OR_RETURN(const auto known, SettingGet(tx, kDefaultSetting));
   if (known.has_value()) return *known;
-  std::string id;
-  RETURN_IF_ERROR(tx.Query(kSelectByName, {candidate.namespace_, candidate.name}, [&](const db::Row& row) {
-    id = row.String(0);
-    return absl::OkStatus();
-  }));
-  if (id.empty()) {
-    RETURN_IF_ERROR(ExperimentInsert(tx, candidate));
-    id = candidate.experiment_id;
-  }
+  // One of this name may be there without being the default, made by a client.
+  ASSIGN_OR_RETURN(const auto named,
+                   db::QueryValue<std::string>(tx, kSelectByName, {candidate.namespace_, candidate.name}));
+  if (!named.has_value()) RETURN_IF_ERROR(ExperimentInsert(tx, candidate));
+  const std::string id = named.value_or(candidate.experiment_id);
   RETURN_IF_ERROR(SettingSet(tx, kDefaultSetting, id));
   return id;
 }

@@ -20,10 +20,8 @@ absl::StatusOr<ExperimentRow> ExperimentGet(db::Tx& tx, absl::string_view experi
 absl::Status ExperimentCheckLater(db::Tx& tx, absl::string_view experiment_id);
 absl::Status ExperimentList(db::Tx& tx, const ListQuery& query, Page<ExperimentRow>& page);
 
-// Archives the experiment and all its runs and disables its recurring runs, or makes only the experiment
-// available again. NOT_FOUND.
-absl::Status ExperimentArchive(db::Tx& tx, absl::string_view experiment_id, absl::Time now);
-absl::Status ExperimentUnarchive(db::Tx& tx, absl::string_view experiment_id);
+// Of the experiment alone: see ExperimentArchive (storage/experiment_archive.h). NOT_FOUND.
+absl::Status ExperimentSetStorageState(db::Tx& tx, absl::string_view experiment_id, StorageState to);
 
 // Its runs stay, without an experiment to belong to. NOT_FOUND; ABORTED for the default experiment.
 absl::Status ExperimentDelete(db::Tx& tx, absl::string_view experiment_id);

@@ -1,6 +1,7 @@
 #include "storage/lease_store.h"
 
 #include "absl/strings/str_cat.h"
+#include "common/errors.h"
 #include "common/status_macros.h"
 
 namespace penstock {
@@ -39,7 +40,7 @@ absl::StatusOr<LeaseRow> LeaseAcquire(db::Tx& tx, absl::string_view name, absl::
 absl::Status LeaseCheck(db::Tx& tx, absl::string_view name, absl::string_view holder, int64_t fence) {
   ASSIGN_OR_RETURN(const auto lease, LeaseGet(tx, name));
   if (!lease.has_value() || lease->holder != holder || lease->fence != fence) {
-    return absl::AbortedError(absl::StrCat("another scheduler has taken the lease '", name, "' over"));
+    return error::LeaseTakenOver(name);
   }
   return absl::OkStatus();
 }

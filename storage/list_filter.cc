@@ -4,7 +4,9 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
-#include "absl/strings/str_cat.h"
+#include "absl/strings/numbers.h"
+#include "absl/time/time.h"
+#include "common/errors.h"
 #include "common/json.h"
 #include "common/limits.h"
 #include "common/status_macros.h"
@@ -54,74 +56,67 @@ std::string PercentDecode(absl::string_view text) {
   return out;
 }
 
-absl::Status Wrong(size_t index, absl::string_view what) {
-  return absl::InvalidArgumentError(absl::StrCat("filter: predicates[", index, "]: ", what));
-}
-
-absl::StatusOr<FilterOperation> DecodeOperation(const Json& json, size_t index) {
+absl::StatusOr<FilterOperation> DecodeOperation(const Json& json) {
   for (const auto& [name, operation] : kOperations) {
     if (json.is_string() && json.get_ref<const std::string&>() == name) return operation;
     if (json.is_number_integer() && json.get<int64_t>() == static_cast<int64_t>(operation)) return operation;
   }
-  return Wrong(index,
-               "'operation' must be one of EQUALS, NOT_EQUALS, GREATER_THAN, GREATER_THAN_EQUALS, LESS_THAN, "
-               "LESS_THAN_EQUALS, IN, IS_SUBSTRING");
+  return error::PredicateOperationUnknown();
 }
 
-absl::StatusOr<FilterValue> DecodeValue(const Json& json, const ValueField& field, size_t index) {
+absl::StatusOr<FilterValue> DecodeValue(const Json& json, const ValueField& field) {
   if (field.kind == ValueKind::kNumber) {
     if (json.is_number_integer()) return FilterValue{json.get<int64_t>()};
     int64_t number;
-    if (json.is_string() && absl::SimpleAtoi(json.get_ref<const std::string&>(), &number))
+    if (json.is_string() && absl::SimpleAtoi(json.get_ref<const std::string&>(), &number)) {
       return FilterValue{number};
-    return Wrong(index, absl::StrCat("'", field.snake, "' must be an integer"));
+    }
+    return error::PredicateValueNotInteger(field.snake);
   }
-  if (!json.is_string()) return Wrong(index, absl::StrCat("'", field.snake, "' must be a string"));
+  if (!json.is_string()) return error::PredicateValueNotText(field.snake);
   const std::string& text = json.get_ref<const std::string&>();
   if (field.kind == ValueKind::kText) return FilterValue{text};
   absl::Time time;
-  std::string error;
-  if (!absl::ParseTime(absl::RFC3339_full, text, &time, &error)) {
-    return Wrong(index, absl::StrCat("'", field.snake, "' must be an RFC 3339 time: ", error));
+  std::string reason;
+  if (!absl::ParseTime(absl::RFC3339_full, text, &time, &reason)) {
+    return error::PredicateValueNotTime(field.snake, reason);
   }
   return FilterValue{absl::ToUnixMicros(time), /*is_time=*/true};
 }
 
-absl::Status DecodeValues(const Json& json, const ValueField& field, size_t index,
-                          FilterPredicate& predicate) {
+absl::Status DecodeValues(const Json& json, const ValueField& field, FilterPredicate& predicate) {
   if (!field.list) {
-    ASSIGN_OR_RETURN(FilterValue value, DecodeValue(json, field, index));
+    ASSIGN_OR_RETURN(FilterValue value, DecodeValue(json, field));
     predicate.values.push_back(std::move(value));
     return absl::OkStatus();
   }
   if (!json.is_object() || json.size() != 1 || !json.contains("values") || !json["values"].is_array()) {
-    return Wrong(index, absl::StrCat("'", field.snake, "' must be an object with one list named 'values'"));
+    return error::PredicateValuesNotList(field.snake);
   }
   const Json& list = json["values"];
   if (list.size() > limits::kFilterValues) {
-    return Wrong(index, absl::StrCat("'", field.snake, "' has ", list.size(), " values; at most ",
-                                     limits::kFilterValues, " are allowed"));
+    return error::PredicateHasTooManyValues(field.snake, list.size(), limits::kFilterValues);
   }
   for (const Json& item : list) {
-    ASSIGN_OR_RETURN(FilterValue value, DecodeValue(item, field, index));
+    ASSIGN_OR_RETURN(FilterValue value, DecodeValue(item, field));
     predicate.values.push_back(std::move(value));
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<FilterPredicate> DecodePredicate(const Json& json, size_t index) {
-  if (!json.is_object()) return Wrong(index, "must be an object");
+absl::StatusOr<FilterPredicate> DecodePredicate(const Json& json) {
+  if (!json.is_object()) return error::PredicateNotObject();
   FilterPredicate predicate;
   bool has_operation = false;
   std::optional<ValueField> value_field;
   for (const auto& [name, value] : json.items()) {
     if (name == "operation") {
-      ASSIGN_OR_RETURN(predicate.operation, DecodeOperation(value, index));
+      ASSIGN_OR_RETURN(predicate.operation, DecodeOperation(value));
       has_operation = true;
       continue;
     }
     if (name == "key") {
-      if (!value.is_string()) return Wrong(index, "'key' must be a string");
+      if (!value.is_string()) return error::PredicateKeyNotText();
       predicate.key = value.get<std::string>();
       continue;
     }
@@ -129,20 +124,19 @@ absl::StatusOr<FilterPredicate> DecodePredicate(const Json& json, size_t index) 
     for (const ValueField& field : kValueFields) {
       if (name == field.snake || name == field.camel) found = &field;
     }
-    if (found == nullptr) return Wrong(index, absl::StrCat("'", name, "' is not a field of a predicate"));
-    if (value_field.has_value()) return Wrong(index, "has two values; give one");
+    if (found == nullptr) return error::PredicateFieldUnknown(name);
+    if (value_field.has_value()) return error::PredicateHasTwoValues();
     value_field = *found;
-    RETURN_IF_ERROR(DecodeValues(value, *found, index, predicate));
+    RETURN_IF_ERROR(DecodeValues(value, *found, predicate));
   }
-  if (!has_operation) return Wrong(index, "'operation' is missing, for example \"operation\": \"EQUALS\"");
-  if (predicate.key.empty()) return Wrong(index, "'key' is missing");
-  if (!value_field.has_value()) return Wrong(index, "has no value, for example \"string_value\": \"x\"");
+  if (!has_operation) return error::PredicateWithoutOperation();
+  if (predicate.key.empty()) return error::PredicateWithoutKey();
+  if (!value_field.has_value()) return error::PredicateWithoutValue();
   if (value_field->list != (predicate.operation == FilterOperation::kIn)) {
-    return Wrong(index, value_field->list ? "a list of values needs the operation IN"
-                                          : "the operation IN needs a list, for example string_values");
+    return value_field->list ? error::PredicateListWithoutIn() : error::PredicateInWithoutList();
   }
   if (predicate.operation == FilterOperation::kIsSubstring && value_field->kind != ValueKind::kText) {
-    return Wrong(index, "IS_SUBSTRING needs a string_value");
+    return error::PredicateSubstringNotText();
   }
   return predicate;
 }
@@ -153,26 +147,22 @@ absl::StatusOr<std::vector<FilterPredicate>> ParseFilter(absl::string_view text)
   std::vector<FilterPredicate> predicates;
   if (text.empty()) return predicates;
   if (text.size() > limits::kFilterBytes) {
-    return absl::InvalidArgumentError(absl::StrCat("filter is ", text.size(), " bytes long; at most ",
-                                                   limits::kFilterBytes, " are allowed"));
+    return error::FilterTooLong(text.size(), limits::kFilterBytes);
   }
   auto json = ParseJson(text);
   if (!json.ok()) json = ParseJson(PercentDecode(text));
-  if (!json.ok())
-    return absl::InvalidArgumentError(absl::StrCat("filter is not JSON: ", json.status().message()));
-  if (!json->is_object())
-    return absl::InvalidArgumentError("filter must be a JSON object with a list 'predicates'");
+  if (!json.ok()) return error::FilterNotJson(json.status().message());
+  if (!json->is_object()) return error::FilterNotObject();
   for (const auto& [name, value] : json->items()) {
-    if (name != "predicates")
-      return absl::InvalidArgumentError(absl::StrCat("filter: unknown field '", name, "'"));
-    if (!value.is_array()) return absl::InvalidArgumentError("filter: 'predicates' must be a list");
+    if (name != "predicates") return error::FilterFieldUnknown(name);
+    if (!value.is_array()) return error::FilterPredicatesNotList();
     if (value.size() > limits::kFilterPredicates) {
-      return absl::InvalidArgumentError(absl::StrCat("filter has ", value.size(), " predicates; at most ",
-                                                     limits::kFilterPredicates, " are allowed"));
+      return error::FilterTooManyPredicates(value.size(), limits::kFilterPredicates);
     }
     for (size_t i = 0; i < value.size(); ++i) {
-      ASSIGN_OR_RETURN(FilterPredicate predicate, DecodePredicate(value[i], i));
-      predicates.push_back(std::move(predicate));
+      auto predicate = DecodePredicate(value[i]);
+      if (!predicate.ok()) return error::InFilterPredicate(i, predicate.status());
+      predicates.push_back(*std::move(predicate));
     }
   }
   return predicates;

@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/time/time.h"
+#include "common/errors.h"
 #include "common/status_macros.h"
 
 namespace penstock {
@@ -19,7 +20,7 @@ constexpr int64_t kMicrosPerSecond = 1'000'000;
 
 absl::StatusOr<int64_t> MicrosFromSeconds(int64_t seconds) {
   if (std::abs(seconds) < INT64_MAX / kMicrosPerSecond) return seconds * kMicrosPerSecond;
-  return absl::InvalidArgumentError("the time is out of range");
+  return error::ValueTimeOutOfRange();
 }
 
 // A text given for a time: RFC 3339, or seconds since 1970.
@@ -27,19 +28,17 @@ absl::StatusOr<int64_t> MicrosFromText(const std::string& text) {
   int64_t seconds;
   if (absl::SimpleAtoi(text, &seconds)) return MicrosFromSeconds(seconds);
   absl::Time time;
-  std::string error;
-  if (absl::ParseTime(absl::RFC3339_full, text, &time, &error)) return absl::ToUnixMicros(time);
-  return absl::InvalidArgumentError(
-      absl::StrCat("'", text, "' is no time; give RFC 3339 (2030-01-02T03:04:05Z) or seconds since 1970"));
+  if (absl::ParseTime(absl::RFC3339_full, text, &time, nullptr)) return absl::ToUnixMicros(time);
+  return error::ValueIsNoTime(text);
 }
 
 absl::StatusOr<ListValue> Convert(const FilterValue& value, FieldType type) {
   const auto* number = std::get_if<int64_t>(&value.value);
   if (type == FieldType::kText) {
-    if (number != nullptr) return absl::InvalidArgumentError("this key is text: give a string_value");
+    if (number != nullptr) return error::ValueIsText();
     const std::string& text = std::get<std::string>(value.value);
     if (!absl::StrContains(text, '\0')) return ListValue(text);
-    return absl::InvalidArgumentError("the text has a NUL character, which no stored text has");
+    return error::ValueHasNul();
   }
   if (number != nullptr && value.is_time) return ListValue(*number);
   ASSIGN_OR_RETURN(const int64_t micros, number != nullptr
@@ -136,7 +135,7 @@ std::string OneOf(absl::string_view expression, const std::vector<ListValue>& va
 absl::StatusOr<ListPredicate> MakeTagPredicate(const FilterPredicate& given) {
   if (given.operation != FilterOperation::kEquals ||
       !std::holds_alternative<std::string>(given.values[0].value)) {
-    return absl::InvalidArgumentError("tags can only be compared by EQUALS with a string_value");
+    return error::PredicateOfTagWrong();
   }
   ListPredicate predicate;
   predicate.kind = ListPredicate::Kind::kTag;
@@ -277,16 +276,13 @@ absl::StatusOr<ListPredicate> MakeListPredicate(const ListResource& resource, co
   ListPredicate predicate;
   predicate.field = FindListField(resource, given.key);
   if (predicate.field == nullptr) {
-    return absl::InvalidArgumentError(absl::StrCat("'", given.key, "' is not a key of ", resource.name,
-                                                   "; use one of ", KnownListKeys(resource, false)));
+    return error::PredicateKeyUnknown(given.key, resource.name, KnownListKeys(resource, false));
   }
   const ListField& field = *predicate.field;
   std::vector<ListValue> values;
   for (const FilterValue& value : given.values) {
     auto converted = Convert(value, field.type);
-    if (!converted.ok()) {
-      return absl::InvalidArgumentError(absl::StrCat("'", given.key, "': ", converted.status().message()));
-    }
+    if (!converted.ok()) return error::InPredicateValue(given.key, converted.status());
     values.push_back(*std::move(converted));
   }
   using Kind = ListPredicate::Kind;
@@ -298,7 +294,7 @@ absl::StatusOr<ListPredicate> MakeListPredicate(const ListResource& resource, co
                    : given.operation == FilterOperation::kIsSubstring ? Kind::kSubstring
                                                                       : Kind::kRange;
   if (predicate.kind == Kind::kSubstring && field.type != FieldType::kText) {
-    return absl::InvalidArgumentError("IS_SUBSTRING needs a key that is text");
+    return error::PredicateSubstringOfTime();
   }
   if (field.type == FieldType::kTime) {
     SetTimes(values, predicate);

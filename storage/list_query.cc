@@ -3,14 +3,20 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+#include <algorithm>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "common/errors.h"
 #include "common/json.h"
 #include "common/limits.h"
 #include "common/status_macros.h"
+#include "storage/list_filter.h"
+#include "storage/list_groups.h"
+#include "storage/list_predicate.h"
 
 namespace penstock {
 namespace {
@@ -25,13 +31,6 @@ std::string Sign(absl::string_view key, absl::string_view text) {
   HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
        reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest, &size);
   return std::string(reinterpret_cast<char*>(digest), kSignatureBytes);
-}
-
-absl::Status BadToken() {
-  return absl::InvalidArgumentError(
-      "page_token is not one that this server gave for this list: start again without it, with the same "
-      "scope, "
-      "sort_by and filter on every page");
 }
 
 // `metric:<name>` of KFP's first API. No row has a metric of this kind, so all are equal.
@@ -56,8 +55,7 @@ absl::StatusOr<ListQuery> ListQuery::Create(const ListResource& resource, const 
   query.selection_.bounds = bounds;
   query.token_key_ = std::string(token_key);
   if (request.page_size < 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("page_size is ", request.page_size, "; it must not be negative"));
+    return error::PageSizeNegative(request.page_size);
   }
   query.page_size_ =
       request.page_size == 0 ? limits::kPageSizeDefault : std::min(request.page_size, limits::kPageSizeMax);
@@ -68,7 +66,7 @@ absl::StatusOr<ListQuery> ListQuery::Create(const ListResource& resource, const 
   RETURN_IF_ERROR(query.SetFilter(query.filter_));
   if (query.after_.has_value() && std::holds_alternative<int64_t>(query.after_->value) !=
                                       (query.selection_.order->type == FieldType::kTime)) {
-    return BadToken();
+    return error::PageTokenWrong();
   }
   return query;
 }
@@ -81,12 +79,10 @@ absl::Status ListQuery::SetOrder(absl::string_view sort_by) {
   const ListField* field = FindListField(resource, key);
   if (field == nullptr && resource.has_metrics) field = MetricField(key);
   if (field == nullptr || !field->sortable) {
-    return absl::InvalidArgumentError(absl::StrCat("sort_by: ", resource.name, " cannot be sorted by '", key,
-                                                   "'; use one of ", KnownListKeys(resource, true)));
+    return error::SortKeyUnknown(resource.name, key, KnownListKeys(resource, true));
   }
   if (words.size() > 2 || (words.size() == 2 && words[1] != "asc" && words[1] != "desc")) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("sort_by: '", sort_by, "' must be a key, optionally followed by asc or desc"));
+    return error::SortByWrong(sort_by);
   }
   selection_.order = field;
   selection_.descending = words.size() == 2 && words[1] == "desc";
@@ -97,10 +93,7 @@ absl::Status ListQuery::SetFilter(absl::string_view filter) {
   ASSIGN_OR_RETURN(const std::vector<FilterPredicate> given, ParseFilter(filter));
   for (size_t i = 0; i < given.size(); ++i) {
     auto predicate = MakeListPredicate(*selection_.resource, given[i]);
-    if (!predicate.ok()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("filter: predicates[", i, "]: ", predicate.status().message()));
-    }
+    if (!predicate.ok()) return error::InFilterPredicate(i, predicate.status());
     if (predicate->values.empty()) {
       selection_.nothing = true;  // one of no values
     } else if (predicate->field == nullptr || predicate->field->constant.empty()) {
@@ -134,20 +127,22 @@ absl::Status ListQuery::ReadToken(absl::string_view token, const ListRequest& re
   std::string bytes;
   if (token.size() > limits::kPageTokenBytes + 2 * limits::kFilterBytes ||
       !absl::WebSafeBase64Unescape(token, &bytes) || bytes.size() < kSignatureBytes) {
-    return BadToken();
+    return error::PageTokenWrong();
   }
   const absl::string_view text = absl::string_view(bytes).substr(kSignatureBytes);
-  if (Sign(token_key_, text) != bytes.substr(0, kSignatureBytes)) return BadToken();
+  if (Sign(token_key_, text) != bytes.substr(0, kSignatureBytes)) return error::PageTokenWrong();
   const auto json = ParseJson(text);
-  if (!json.ok()) return BadToken();
+  if (!json.ok()) return error::PageTokenWrong();
   const std::optional<ListScope>& own = selection_.scope;
   const std::string scope = own.has_value() ? absl::StrCat(own->column, "=", own->value) : "";
-  if (json->value("r", "") != selection_.resource->name || json->value("c", "") != scope) return BadToken();
+  if (json->value("r", "") != selection_.resource->name || json->value("c", "") != scope) {
+    return error::PageTokenWrong();
+  }
   const std::string sort_by = json->value("s", "");
   const std::string filter = json->value("f", "");
   // Both may be left out with a token; what is given must be what the token was made for.
   if ((!sort_by_.empty() && sort_by_ != sort_by) || (!request.filter.empty() && request.filter != filter)) {
-    return BadToken();
+    return error::PageTokenWrong();
   }
   sort_by_ = sort_by;
   filter_ = filter;
@@ -163,32 +158,34 @@ absl::Status ListQuery::ReadToken(absl::string_view token, const ListRequest& re
   return absl::OkStatus();
 }
 
-absl::Status ListQuery::RunPage(db::Tx& tx, absl::string_view columns, int column_count,
-                                absl::string_view counter, db::RowCallback on_row,
-                                std::string& next_page_token, int64_t& total_size) const {
-  ListPlan plan(tx, selection_, columns, column_count);
-  RETURN_IF_ERROR(plan.Prepare(counter));
-  std::optional<int64_t> total;
-  if (counted_.has_value()) {
-    if (*counted_ != kListSizeUnknown) total = counted_;
-    plan.SetTotal(total);
-  } else {
-    ASSIGN_OR_RETURN(total, plan.Total());
-  }
-  total_size = total.value_or(kListSizeUnknown);
+absl::StatusOr<ListTotal> ListQuery::TotalOf(db::Tx& tx, const ListBase& base) const {
+  if (!counted_.has_value()) return ListTotal::Count(tx, base);
+  return ListTotal::Known(tx, base, *counted_ == kListSizeUnknown ? std::nullopt : counted_);
+}
 
+// The steps of docs/LISTS.md: each takes what the one before it gave.
+absl::Status ListQuery::RunPage(db::Tx& tx, const ListColumns& columns, absl::string_view counter,
+                                db::RowCallback on_row, std::string& next_page_token,
+                                int64_t& total_size) const {
+  ASSIGN_OR_RETURN(const ListBase base, ListBase::Read(tx, selection_, counter));
+  ASSIGN_OR_RETURN(ListTotal total, TotalOf(tx, base));
+  total_size = total.rows().value_or(kListSizeUnknown);
+
+  // One row more than the page has tells whether there is a next one.
   int seen = 0;
   ListPosition last;
-  return plan.Rows(
-      page_size_ + 1, after_, [&](const db::Row& row, const ListPosition& position) -> absl::Status {
-        if (++seen <= page_size_) {
-          last = position;
-          return on_row(row);
-        }
-        next_page_token =
-            MakeToken(last, plan.TotalIsKept() ? std::nullopt : std::optional<int64_t>(total_size));
-        return absl::OkStatus();
-      });
+  const auto on_row_of_page = [&](const db::Row& row, const ListPosition& position) -> absl::Status {
+    if (++seen <= page_size_) {
+      last = position;
+      return on_row(row);
+    }
+    next_page_token = MakeToken(last, total.is_kept() ? std::nullopt : std::optional<int64_t>(total_size));
+    return absl::OkStatus();
+  };
+  if (ListGroups::AreOrderOf(base)) {
+    return ListGroups(tx, total, columns).Rows(page_size_ + 1, after_, on_row_of_page);
+  }
+  return ListPlan(tx, total, columns).Rows(page_size_ + 1, after_, on_row_of_page);
 }
 
 }  // namespace penstock

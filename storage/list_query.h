@@ -1,8 +1,10 @@
-// A page of a list: scope, filter, order and page token. Keyset pages only: no OFFSET, whatever the page.
+// A page of a list: scope, filter, order and page token. docs/LISTS.md tells how a request becomes a page,
+// step by step.
 //
-// A page token holds the query it belongs to, the last row's sort value and id, and the size of the list if
-// it had to be counted, so that it is counted once. It is signed with a key of the database, so one that was
-// made elsewhere, changed, or used with another query is refused.
+// Keyset pages only: no OFFSET, whatever the page. A page token holds the query it belongs to, the last row's
+// sort value and id, and the size of the list if it had to be counted, so that it is counted once. It is
+// signed with a key of the database, so one that was made elsewhere, changed, or used with another query is
+// refused.
 #pragma once
 
 #include <cstdint>
@@ -12,9 +14,12 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "storage/db/columns.h"
 #include "storage/db/database.h"
+#include "storage/list_base.h"
 #include "storage/list_plan.h"
 #include "storage/list_resource.h"
+#include "storage/list_total.h"
 
 namespace penstock {
 
@@ -43,18 +48,20 @@ class ListQuery {
                                           std::optional<ListScope> scope, absl::string_view token_key,
                                           const ListBounds& bounds = {});
 
-  // Runs the page: `columns` are selected and each row is given to `read`. Fills all of `page` but the rows.
-  // `counter` names the counter that holds the size of the unfiltered scope; unused where the resource has
-  // cells. FAILED_PRECONDITION, naming the bound, if the filter would look at too many rows to fill the page.
-  template <typename Row, typename Reader>
-  absl::Status Run(db::Tx& tx, absl::string_view columns, int column_count, absl::string_view counter,
-                   Reader read, Page<Row>& page) const {
+  // Reads the page: `columns` of each of its rows. `counter` names the counter that holds the size of the
+  // unfiltered scope; unused where the resource has cells. FAILED_PRECONDITION, naming the bound, if the
+  // filter would look at too many rows to fill the page.
+  template <typename Row, typename... Fields>
+  absl::Status Run(db::Tx& tx, const db::ColumnList<Row, Fields...>& columns, absl::string_view counter,
+                   Page<Row>& page) const {
     page = {};
+    page.rows.reserve(page_size_);
     const auto on_row = [&](const db::Row& row) -> absl::Status {
-      page.rows.push_back(read(row));
+      columns.ReadInto(row, page.rows.emplace_back());
       return absl::OkStatus();
     };
-    return RunPage(tx, columns, column_count, counter, on_row, page.next_page_token, page.total_size);
+    const ListColumns of_row = {columns.names(), static_cast<int>(columns.size())};
+    return RunPage(tx, of_row, counter, on_row, page.next_page_token, page.total_size);
   }
 
   int page_size() const { return page_size_; }
@@ -65,7 +72,8 @@ class ListQuery {
   absl::Status SetFilter(absl::string_view filter);
   absl::Status ReadToken(absl::string_view token, const ListRequest& request);
   std::string MakeToken(const ListPosition& last, std::optional<int64_t> counted) const;
-  absl::Status RunPage(db::Tx& tx, absl::string_view columns, int column_count, absl::string_view counter,
+  absl::StatusOr<ListTotal> TotalOf(db::Tx& tx, const ListBase& base) const;
+  absl::Status RunPage(db::Tx& tx, const ListColumns& columns, absl::string_view counter,
                        db::RowCallback on_row, std::string& next_page_token, int64_t& total_size) const;
 
   ListSelection selection_;

@@ -45,6 +45,13 @@ struct ListCells {
   struct Scope {
     absl::string_view column;
     absl::string_view prefix;  // of the column's value in `scope`
+
+    // Behind all scopes with this prefix.
+    std::string End() const {
+      std::string end(prefix);
+      ++end.back();
+      return end;
+    }
   };
   absl::string_view all;  // the scope of all rows
   absl::Span<const Scope> scopes;

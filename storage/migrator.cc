@@ -1,6 +1,6 @@
 #include "storage/migrator.h"
 
-#include "absl/strings/str_cat.h"
+#include "common/errors.h"
 #include "common/status_macros.h"
 #include "storage/schema.h"
 
@@ -45,17 +45,11 @@ absl::StatusOr<std::vector<Migrator::Applied>> Migrator::ReadApplied(db::Tx& tx)
 absl::StatusOr<size_t> Migrator::CountApplied(db::Tx& tx) {
   ASSIGN_OR_RETURN(const auto applied, ReadApplied(tx));
   if (applied.size() > known_.size()) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "The database has schema version ", applied.back().version, " (", applied.back().name,
-        "), newer than the ", known_.size(),
-        " that this program knows: start the newer Penstock that wrote it, or use another data directory"));
+    return error::SchemaNewer(applied.back().version, applied.back().name, known_.size());
   }
   for (size_t i = 0; i < applied.size(); ++i) {
     if (applied[i].version != known_[i].version || applied[i].checksum != known_[i].checksum) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          "Migration ", applied[i].version, " (", applied[i].name,
-          ") of the database is not the one this program holds: they come from different builds. Use "
-          "the program that made the database, or another data directory"));
+      return error::SchemaOther(applied[i].version, applied[i].name);
     }
   }
   return applied.size();
@@ -109,7 +103,7 @@ absl::StatusOr<std::string> Migrator::RevertLast() {
   std::string name;
   RETURN_IF_ERROR(database_.Write([&](db::Tx& tx) -> absl::Status {
     ASSIGN_OR_RETURN(const size_t applied, CountApplied(tx));
-    if (applied == 0) return absl::FailedPreconditionError("The database has no migration to take back");
+    if (applied == 0) return error::NoMigrationToRevert();
     const migrations::Migration& last = known_[applied - 1];
     name = last.name;
     RETURN_IF_ERROR(database_.ExecuteScript(tx, last.down));

@@ -10,8 +10,8 @@
 
 #include "absl/time/time.h"
 #include "common/state.h"
-#include "pipeline/schedule/tick.h"
-#include "pipeline/schedule/trigger.h"
+#include "common/tick.h"
+#include "common/trigger_spec.h"
 
 namespace penstock {
 
@@ -237,8 +237,8 @@ enum class CacheResult { kHit, kMiss, kNotAsked };
 // What the cache said of one task.
 struct CacheDecision {
   CacheResult result = CacheResult::kMiss;
-  // Of kMiss: NO_ENTRY, FIELD_DIFFERS, TOO_OLD, OUTPUTS_GONE, ARTIFACT_GONE or ARTIFACT_CHANGED. Of
-  // kNotAsked: SERVER_OFF, RUN_OFF, RUNS_WHATEVER_HAPPENS, READS_FINAL_STATUS or INPUT_UNKNOWN.
+  // Of kMiss: NO_ENTRY, FIELD_DIFFERS, TOO_OLD, OUTPUTS_GONE, ARTIFACT_GONE or ARTIFACT_CHANGED.
+  // Of kNotAsked: SERVER_OFF, RUN_OFF, RUNS_WHATEVER_HAPPENS, READS_FINAL_STATUS or INPUT_UNKNOWN.
   std::string reason;
   std::string field;  // the one that differs, or the output whose artifact is gone or changed
   std::string fingerprint;

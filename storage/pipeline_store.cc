@@ -1,8 +1,11 @@
 #include "storage/pipeline_store.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
 #include "common/status_macros.h"
+#include "storage/db/query.h"
 #include "storage/setting_store.h"
 #include "storage/spec_store.h"
 #include "storage/tag_store.h"
@@ -10,25 +13,38 @@
 namespace penstock {
 namespace {
 
-constexpr char kPipelineColumns[] = "pipeline_id, namespace, name, display_name, description, created_at_us";
-constexpr int kPipelineColumnCount = 6;
-constexpr char kPipelineInsert[] = R"sql(
-  INSERT INTO pipelines (pipeline_id, namespace, name, display_name, description, created_at_us)
-  VALUES ($1, $2, $3, $4, $5, $6))sql";
+constexpr auto kPipelineColumns = db::Columns(
+    db::Key("pipeline_id", &PipelineRow::pipeline_id), db::Column("namespace", &PipelineRow::namespace_),
+    db::Column("name", &PipelineRow::name), db::Column("display_name", &PipelineRow::display_name),
+    db::Column("description", &PipelineRow::description),
+    db::Column("created_at_us", &PipelineRow::created_at));
+constexpr db::SqlText kPipelineInsert =
+    kPipelineColumns.Sql("INSERT INTO pipelines ($columns) VALUES ($values)");
+constexpr db::SqlText kPipelineGet =
+    kPipelineColumns.Sql("SELECT $columns FROM pipelines WHERE pipeline_id = $1");
+constexpr db::SqlText kPipelineGetByName =
+    kPipelineColumns.Sql("SELECT $columns FROM pipelines WHERE namespace = $1 AND name = $2");
 constexpr char kPipelineRename[] = "UPDATE pipelines SET display_name = $2 WHERE pipeline_id = $1";
 constexpr char kPipelineDelete[] = "DELETE FROM pipelines WHERE pipeline_id = $1";
 constexpr char kPipelineCounter[] = "pipelines";
 
-constexpr char kVersionColumns[] =
-    "pipeline_version_id, pipeline_id, name, display_name, description, package_url, code_source_url, "
-    "spec_sha256, "
-    "created_at_us";
-constexpr int kVersionColumnCount = 9;
-constexpr char kVersionInsert[] = R"sql(
-  INSERT INTO pipeline_versions
-    (pipeline_version_id, pipeline_id, name, display_name, description, package_url, code_source_url, spec_sha256,
-     created_at_us)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9))sql";
+constexpr auto kVersionColumns =
+    db::Columns(db::Key("pipeline_version_id", &PipelineVersionRow::pipeline_version_id),
+                db::Column("pipeline_id", &PipelineVersionRow::pipeline_id),
+                db::Column("name", &PipelineVersionRow::name),
+                db::Column("display_name", &PipelineVersionRow::display_name),
+                db::Column("description", &PipelineVersionRow::description),
+                db::Column("package_url", &PipelineVersionRow::package_url),
+                db::Column("code_source_url", &PipelineVersionRow::code_source_url),
+                db::Column("spec_sha256", &PipelineVersionRow::spec_sha256),
+                db::Column("created_at_us", &PipelineVersionRow::created_at));
+constexpr db::SqlText kVersionInsert =
+    kVersionColumns.Sql("INSERT INTO pipeline_versions ($columns) VALUES ($values)");
+constexpr db::SqlText kVersionGet =
+    kVersionColumns.Sql("SELECT $columns FROM pipeline_versions WHERE pipeline_version_id = $1");
+constexpr db::SqlText kVersionLatest = kVersionColumns.Sql(R"sql(
+  SELECT $columns FROM pipeline_versions WHERE pipeline_id = $1
+  ORDER BY created_at_us DESC, pipeline_version_id DESC LIMIT 1)sql");
 constexpr char kVersionRename[] =
     "UPDATE pipeline_versions SET display_name = $2 WHERE pipeline_version_id = $1";
 constexpr char kVersionDelete[] = "DELETE FROM pipeline_versions WHERE pipeline_version_id = $1";
@@ -61,37 +77,10 @@ std::string VersionCounter(absl::string_view pipeline_id) {
   return absl::StrCat("pipeline_versions/", pipeline_id);
 }
 
-PipelineRow ReadPipeline(const db::Row& row) {
-  return {row.String(0), row.String(1), row.String(2), row.String(3), row.String(4), row.Time(5), {}};
-}
-
-PipelineVersionRow ReadVersion(const db::Row& row) {
-  return {row.String(0), row.String(1), row.String(2), row.String(3), row.String(4),
-          row.String(5), row.String(6), row.String(7), row.Time(8),   {}};
-}
-
-absl::StatusOr<PipelineRow> SelectPipeline(db::Tx& tx, absl::string_view where, db::Params params,
-                                           const absl::Status& missing) {
-  std::optional<PipelineRow> found;
-  const std::string sql = absl::StrCat("SELECT ", kPipelineColumns, " FROM pipelines ", where);
-  RETURN_IF_ERROR(tx.Query(sql, params, [&](const db::Row& row) {
-    found = ReadPipeline(row);
-    return absl::OkStatus();
-  }));
+absl::StatusOr<PipelineRow> WithTags(db::Tx& tx, std::optional<PipelineRow> found,
+                                     const absl::Status& missing) {
   if (!found.has_value()) return missing;
   RETURN_IF_ERROR(TagsRead(tx, found->pipeline_id, found->tags));
-  return *std::move(found);
-}
-
-absl::StatusOr<PipelineVersionRow> SelectVersion(db::Tx& tx, absl::string_view where, absl::string_view id,
-                                                 const absl::Status& missing) {
-  std::optional<PipelineVersionRow> found;
-  const std::string sql = absl::StrCat("SELECT ", kVersionColumns, " FROM pipeline_versions ", where);
-  RETURN_IF_ERROR(tx.Query(sql, {id}, [&](const db::Row& row) {
-    found = ReadVersion(row);
-    return absl::OkStatus();
-  }));
-  if (!found.has_value()) return missing;
   return *std::move(found);
 }
 
@@ -109,8 +98,7 @@ const ListResource& PipelineVersionResource() {
 }
 
 absl::Status PipelineInsert(db::Tx& tx, const PipelineRow& row) {
-  const auto inserted = tx.Execute(kPipelineInsert, {row.pipeline_id, row.namespace_, row.name,
-                                                     row.display_name, row.description, row.created_at});
+  const auto inserted = tx.Execute(kPipelineInsert, kPipelineColumns.Params(row));
   if (absl::IsAlreadyExists(inserted.status())) return error::PipelineNameTaken(row.name);
   RETURN_IF_ERROR(inserted.status());
   RETURN_IF_ERROR(TagsInsert(tx, row.pipeline_id, row.tags));
@@ -118,19 +106,18 @@ absl::Status PipelineInsert(db::Tx& tx, const PipelineRow& row) {
 }
 
 absl::StatusOr<PipelineRow> PipelineGet(db::Tx& tx, absl::string_view pipeline_id) {
-  const db::Param params[] = {pipeline_id};
-  return SelectPipeline(tx, "WHERE pipeline_id = $1", params, error::PipelineNotFound(pipeline_id));
+  ASSIGN_OR_RETURN(auto found, db::QueryRow(tx, kPipelineGet, {pipeline_id}, kPipelineColumns));
+  return WithTags(tx, std::move(found), error::PipelineNotFound(pipeline_id));
 }
 
 absl::StatusOr<PipelineRow> PipelineGetByName(db::Tx& tx, absl::string_view namespace_,
                                               absl::string_view name) {
-  const db::Param params[] = {namespace_, name};
-  return SelectPipeline(tx, "WHERE namespace = $1 AND name = $2", params, error::PipelineNameNotFound(name));
+  ASSIGN_OR_RETURN(auto found, db::QueryRow(tx, kPipelineGetByName, {namespace_, name}, kPipelineColumns));
+  return WithTags(tx, std::move(found), error::PipelineNameNotFound(name));
 }
 
 absl::Status PipelineList(db::Tx& tx, const ListQuery& query, Page<PipelineRow>& page) {
-  RETURN_IF_ERROR(
-      query.Run(tx, kPipelineColumns, kPipelineColumnCount, kPipelineCounter, ReadPipeline, page));
+  RETURN_IF_ERROR(query.Run(tx, kPipelineColumns, kPipelineCounter, page));
   for (PipelineRow& row : page.rows) RETURN_IF_ERROR(TagsReadLater(tx, row.pipeline_id, row.tags));
   return tx.Flush();
 }
@@ -152,6 +139,7 @@ absl::Status PipelineDelete(db::Tx& tx, absl::string_view pipeline_id, bool casc
     return absl::OkStatus();
   }));
   if (!specs.empty() && !cascade) return error::PipelineHasVersions(pipeline_id);
+  // Tags first, which are found through the versions; specs last, which are kept while a version names them.
   RETURN_IF_ERROR(tx.Execute(kVersionTagsDelete, {pipeline_id}).status());
   RETURN_IF_ERROR(tx.Execute(kVersionsDelete, {pipeline_id}).status());
   for (const std::string& spec : specs) RETURN_IF_ERROR(SpecDeleteUnused(tx, spec));
@@ -163,9 +151,7 @@ absl::Status PipelineDelete(db::Tx& tx, absl::string_view pipeline_id, bool casc
 
 absl::Status PipelineVersionInsert(db::Tx& tx, const PipelineVersionRow& row) {
   RETURN_IF_ERROR(PipelineGet(tx, row.pipeline_id).status());
-  const auto inserted = tx.Execute(
-      kVersionInsert, {row.pipeline_version_id, row.pipeline_id, row.name, row.display_name, row.description,
-                       row.package_url, row.code_source_url, row.spec_sha256, row.created_at});
+  const auto inserted = tx.Execute(kVersionInsert, kVersionColumns.Params(row));
   if (absl::IsAlreadyExists(inserted.status())) return error::PipelineVersionNameTaken(row.name);
   RETURN_IF_ERROR(inserted.status());
   RETURN_IF_ERROR(TagsInsert(tx, row.pipeline_version_id, row.tags));
@@ -180,22 +166,22 @@ absl::StatusOr<PipelineVersionRow> PipelineVersionGet(db::Tx& tx, absl::string_v
 
 absl::StatusOr<PipelineVersionRow> PipelineVersionGetWithoutTags(db::Tx& tx,
                                                                  absl::string_view pipeline_version_id) {
-  return SelectVersion(tx, "WHERE pipeline_version_id = $1", pipeline_version_id,
-                       error::PipelineVersionNotFound(pipeline_version_id));
+  ASSIGN_OR_RETURN(auto found, db::QueryRow(tx, kVersionGet, {pipeline_version_id}, kVersionColumns));
+  if (!found.has_value()) return error::PipelineVersionNotFound(pipeline_version_id);
+  return *std::move(found);
 }
 
 absl::StatusOr<PipelineVersionRow> PipelineVersionLatest(db::Tx& tx, absl::string_view pipeline_id) {
   RETURN_IF_ERROR(PipelineGet(tx, pipeline_id).status());
-  return SelectVersion(tx,
-                       "WHERE pipeline_id = $1 ORDER BY created_at_us DESC, pipeline_version_id DESC LIMIT 1",
-                       pipeline_id, error::PipelineHasNoVersion(pipeline_id));
+  ASSIGN_OR_RETURN(auto found, db::QueryRow(tx, kVersionLatest, {pipeline_id}, kVersionColumns));
+  if (!found.has_value()) return error::PipelineHasNoVersion(pipeline_id);
+  return *std::move(found);
 }
 
 absl::Status PipelineVersionList(db::Tx& tx, absl::string_view pipeline_id, const ListQuery& query,
                                  Page<PipelineVersionRow>& page) {
   RETURN_IF_ERROR(PipelineGet(tx, pipeline_id).status());
-  RETURN_IF_ERROR(
-      query.Run(tx, kVersionColumns, kVersionColumnCount, VersionCounter(pipeline_id), ReadVersion, page));
+  RETURN_IF_ERROR(query.Run(tx, kVersionColumns, VersionCounter(pipeline_id), page));
   for (PipelineVersionRow& row : page.rows) {
     RETURN_IF_ERROR(TagsReadLater(tx, row.pipeline_version_id, row.tags));
   }

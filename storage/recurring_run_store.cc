@@ -7,37 +7,55 @@
 #include "common/errors.h"
 #include "common/limits.h"
 #include "common/status_macros.h"
+#include "storage/db/query.h"
 #include "storage/experiment_store.h"
 #include "storage/pipeline_store.h"
 #include "storage/setting_store.h"
 #include "storage/spec_store.h"
+#include "storage/state_columns.h"
 
 namespace penstock {
 namespace {
 
-constexpr char kColumns[] =
-    "recurring_run_id, experiment_id, namespace, display_name, description, run_name, service_account, "
-    "pipeline_id, pipeline_version_id, spec_sha256, pipeline_root, max_concurrency, no_catchup, enabled, "
-    "trigger_kind, cron, interval_seconds, start_at_us, end_at_us, time_zone, created_at_us, updated_at_us, "
-    "next_due_at_us, wake_at_us, run_count, revision, error_code, error_message, parameters, plugins_input, "
-    "cache_enabled, cache_max_age_us";
-constexpr int kColumnCount = 32;
-constexpr char kInsert[] = R"sql(
-  INSERT INTO recurring_runs
-    (recurring_run_id, experiment_id, namespace, display_name, description, run_name, service_account, pipeline_id,
-     pipeline_version_id, spec_sha256, pipeline_root, max_concurrency, no_catchup, enabled, trigger_kind, cron,
-     interval_seconds, start_at_us, end_at_us, time_zone, created_at_us, updated_at_us, next_due_at_us, wake_at_us,
-     run_count, revision, error_code, error_message, parameters, plugins_input, cache_enabled, cache_max_age_us)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
-          $24, $25, $26, $27, $28, $29, $30, $31, $32))sql";
-constexpr char kUpdate[] = R"sql(
-  UPDATE recurring_runs
-  SET display_name = $3, description = $4, service_account = $5, pipeline_id = $6, pipeline_version_id = $7,
-      spec_sha256 = $8, pipeline_root = $9, max_concurrency = $10, no_catchup = $11, enabled = $12,
-      trigger_kind = $13, cron = $14, interval_seconds = $15, start_at_us = $16, end_at_us = $17, time_zone = $18,
-      updated_at_us = $19, next_due_at_us = $20, wake_at_us = CASE WHEN CAST($12 AS BIGINT) = 1 THEN CAST($20 AS BIGINT) END,
-      parameters = $21, plugins_input = $22, cache_enabled = $23, cache_max_age_us = $24, revision = revision + 1
-  WHERE recurring_run_id = $1 AND revision = $2)sql";
+// What an edit leaves as it is, or changes in a way of its own.
+constexpr auto kKeptColumns = db::Columns(
+    db::Key("recurring_run_id", &RecurringRunRow::recurring_run_id),
+    db::Column("experiment_id", &RecurringRunRow::experiment_id),
+    db::Column("namespace", &RecurringRunRow::namespace_), db::Column("run_name", &RecurringRunRow::run_name),
+    db::Column("created_at_us", &RecurringRunRow::created_at),
+    db::Column("run_count", &RecurringRunRow::run_count), db::Column("revision", &RecurringRunRow::revision),
+    db::Column("error_code", &RecurringRunRow::error_code),
+    db::Column("error_message", &RecurringRunRow::error_message));
+// What an edit writes anew.
+constexpr auto kEditColumns = db::Columns(
+    db::Column("display_name", &RecurringRunRow::display_name),
+    db::Column("description", &RecurringRunRow::description),
+    db::Column("service_account", &RecurringRunRow::service_account),
+    db::Column("pipeline_id", &RecurringRunRow::pipeline_id),
+    db::Column("pipeline_version_id", &RecurringRunRow::pipeline_version_id),
+    db::Column<db::NullIfEmpty>("spec_sha256", &RecurringRunRow::spec_sha256),
+    db::Column("pipeline_root", &RecurringRunRow::pipeline_root),
+    db::Column("max_concurrency", &RecurringRunRow::max_concurrency),
+    db::Column("no_catchup", &RecurringRunRow::no_catchup), db::Column("enabled", &RecurringRunRow::enabled),
+    db::Column("trigger_kind", &RecurringRunRow::trigger, &TriggerSpec::kind),
+    db::Column("cron", &RecurringRunRow::trigger, &TriggerSpec::cron),
+    db::Column("interval_seconds", &RecurringRunRow::trigger, &TriggerSpec::interval_seconds),
+    db::Column("start_at_us", &RecurringRunRow::trigger, &TriggerSpec::start_at),
+    db::Column("end_at_us", &RecurringRunRow::trigger, &TriggerSpec::end_at),
+    db::Column("time_zone", &RecurringRunRow::trigger, &TriggerSpec::time_zone),
+    db::Column("updated_at_us", &RecurringRunRow::updated_at),
+    db::Column("next_due_at_us", &RecurringRunRow::next_due_at),
+    db::Column("wake_at_us", &RecurringRunRow::wake_at),
+    db::Column("parameters", &RecurringRunRow::parameters),
+    db::Column("plugins_input", &RecurringRunRow::plugins_input),
+    db::Column("cache_enabled", &RecurringRunRow::cache_enabled),
+    db::Column("cache_max_age_us", &RecurringRunRow::cache_max_age));
+constexpr auto kColumns = db::Join(kKeptColumns, kEditColumns);
+constexpr db::SqlText kInsert = kColumns.Sql("INSERT INTO recurring_runs ($columns) VALUES ($values)");
+constexpr db::SqlText kGet = kColumns.Sql("SELECT $columns FROM recurring_runs WHERE recurring_run_id = $1");
+constexpr db::SqlText kUpdate = kEditColumns.SqlFrom(3, R"sql(
+  UPDATE recurring_runs SET $assignments, revision = revision + 1
+  WHERE recurring_run_id = $1 AND revision = $2)sql");
 constexpr char kSetEnabled[] = R"sql(
   UPDATE recurring_runs
   SET enabled = $2, wake_at_us = CASE WHEN $2 = 1 THEN next_due_at_us END, updated_at_us = $3,
@@ -47,17 +65,20 @@ constexpr char kDisableAll[] = R"sql(
   UPDATE recurring_runs SET enabled = 0, wake_at_us = NULL, updated_at_us = $2, revision = revision + 1
   WHERE experiment_id = $1 AND enabled = 1)sql";
 constexpr char kDelete[] = "DELETE FROM recurring_runs WHERE recurring_run_id = $1";
-constexpr char kDueFrom[] = R"sql(
-  , (SELECT COUNT(*) FROM runs u
+// Pages by place in the index, behind the last one that was read. `<> ''` lets a partial index of runs serve.
+constexpr db::SqlText kDue = kColumns.Sql(R"sql(
+  SELECT $columns,
+    (SELECT COUNT(*) FROM runs u
      WHERE u.recurring_run_id = r.recurring_run_id AND u.recurring_run_id <> ''
-       AND u.state IN ('PENDING', 'RUNNING', 'CANCELING'))
-  , (SELECT COUNT(*) FROM schedule_ticks t
+       AND u.state IN ('PENDING', 'RUNNING', 'CANCELING')),
+    (SELECT COUNT(*) FROM schedule_ticks t
      WHERE t.recurring_run_id = r.recurring_run_id AND t.due_at_us = r.next_due_at_us
-       AND t.decision = 'OVERLAPPED')
-  , (SELECT COUNT(*) FROM experiments e WHERE e.experiment_id = r.experiment_id)
+       AND t.decision = 'OVERLAPPED'),
+    (SELECT COUNT(*) FROM experiments e WHERE e.experiment_id = r.experiment_id)
   FROM recurring_runs r WHERE wake_at_us <= $1 AND (wake_at_us, recurring_run_id) > ($3, $4)
-  ORDER BY wake_at_us, recurring_run_id LIMIT $2)sql";
-constexpr int kDueAtOnce = 32;  // in one answer, which is in memory as a whole
+  ORDER BY wake_at_us, recurring_run_id LIMIT $2)sql");
+constexpr int kDueCounts = kColumns.size();  // the position of the first of the three counts
+constexpr int kDueAtOnce = 32;               // in one answer, which is in memory as a whole
 constexpr char kNextWake[] =
     "SELECT wake_at_us FROM recurring_runs WHERE wake_at_us IS NOT NULL ORDER BY wake_at_us LIMIT 1";
 // Whether it waits is decided here, where no run can end at the same time.
@@ -75,6 +96,7 @@ constexpr char kFail[] = R"sql(
   UPDATE recurring_runs
   SET enabled = 0, wake_at_us = NULL, updated_at_us = $2, revision = revision + 1, error_code = $3, error_message = $4
   WHERE recurring_run_id = $1)sql";
+// One that is enabled, has a slot and no time to look at it is one that waits for a run.
 constexpr char kRelease[] = R"sql(
   UPDATE recurring_runs SET wake_at_us = next_due_at_us
   WHERE recurring_run_id = (SELECT recurring_run_id FROM runs WHERE run_id = $1)
@@ -97,51 +119,14 @@ std::string ExperimentCounter(absl::string_view experiment_id) {
 }
 
 db::Param OrNull(const std::optional<absl::Time>& time) {
-  return time.has_value() ? db::Param(*time) : db::Param(db::Null{});
-}
-db::Param SpecOrNull(const std::string& spec_sha256) {
-  return spec_sha256.empty() ? db::Param(db::Null{}) : db::Param(spec_sha256);
-}
-std::optional<absl::Time> TimeOrNothing(const db::Row& row, int column) {
-  if (row.IsNull(column)) return std::nullopt;
-  return row.Time(column);
+  return db::Stored<std::optional<absl::Time>>::Write(time);
 }
 
-RecurringRunRow Read(const db::Row& row) {
-  RecurringRunRow read;
-  read.recurring_run_id = row.String(0);
-  read.experiment_id = row.String(1);
-  read.namespace_ = row.String(2);
-  read.display_name = row.String(3);
-  read.description = row.String(4);
-  read.run_name = row.String(5);
-  read.service_account = row.String(6);
-  read.pipeline_id = row.String(7);
-  read.pipeline_version_id = row.String(8);
-  if (!row.IsNull(9)) read.spec_sha256 = row.String(9);
-  read.pipeline_root = row.String(10);
-  read.max_concurrency = row.Int64(11);
-  read.no_catchup = row.Int64(12) != 0;
-  read.enabled = row.Int64(13) != 0;
-  read.trigger.kind = TriggerKindFromName(row.Text(14)).value_or(TriggerKind::kOnce);
-  read.trigger.cron = row.String(15);
-  read.trigger.interval_seconds = row.Int64(16);
-  read.trigger.start_at = TimeOrNothing(row, 17);
-  read.trigger.end_at = TimeOrNothing(row, 18);
-  read.trigger.time_zone = row.String(19);
-  read.created_at = row.Time(20);
-  read.updated_at = row.Time(21);
-  read.next_due_at = TimeOrNothing(row, 22);
-  read.wake_at = TimeOrNothing(row, 23);
-  read.run_count = row.Int64(24);
-  read.revision = row.Int64(25);
-  read.error_code = static_cast<int>(row.Int64(26));
-  read.error_message = row.String(27);
-  read.parameters = row.String(28);
-  read.plugins_input = row.String(29);
-  read.cache_enabled = row.Int64(30) != 0;
-  read.cache_max_age = absl::Microseconds(row.Int64(31));
-  return read;
+// The row as it is stored when it was made or edited: it is looked at when its next slot is due, if it is
+// enabled.
+RecurringRunRow WithWake(RecurringRunRow row) {
+  row.wake_at = row.enabled ? row.next_due_at : std::nullopt;
+  return row;
 }
 
 }  // namespace
@@ -153,89 +138,30 @@ const ListResource& RecurringRunResource() {
 
 absl::Status RecurringRunInsert(db::Tx& tx, const RecurringRunRow& row) {
   RETURN_IF_ERROR(ExperimentGet(tx, row.experiment_id).status());
-  if (!row.pipeline_version_id.empty())
+  // No foreign keys: a schedule outlives its experiment and its pipeline, and its ticks then say why nothing
+  // runs.
+  if (!row.pipeline_version_id.empty()) {
     RETURN_IF_ERROR(PipelineVersionGetWithoutTags(tx, row.pipeline_version_id).status());
-  RETURN_IF_ERROR(tx.Execute(kInsert, {row.recurring_run_id,
-                                       row.experiment_id,
-                                       row.namespace_,
-                                       row.display_name,
-                                       row.description,
-                                       row.run_name,
-                                       row.service_account,
-                                       row.pipeline_id,
-                                       row.pipeline_version_id,
-                                       SpecOrNull(row.spec_sha256),
-                                       row.pipeline_root,
-                                       row.max_concurrency,
-                                       row.no_catchup,
-                                       row.enabled,
-                                       Name(row.trigger.kind),
-                                       row.trigger.cron,
-                                       row.trigger.interval_seconds,
-                                       OrNull(row.trigger.start_at),
-                                       OrNull(row.trigger.end_at),
-                                       row.trigger.time_zone,
-                                       row.created_at,
-                                       row.updated_at,
-                                       OrNull(row.next_due_at),
-                                       row.enabled ? OrNull(row.next_due_at) : db::Param(db::Null{}),
-                                       row.run_count,
-                                       row.revision,
-                                       row.error_code,
-                                       row.error_message,
-                                       row.parameters,
-                                       row.plugins_input,
-                                       row.cache_enabled,
-                                       absl::ToInt64Microseconds(row.cache_max_age)})
-                      .status());
+  }
+  RETURN_IF_ERROR(tx.Execute(kInsert, kColumns.Params(WithWake(row))).status());
   return CountersAdd(tx, kCounter, ExperimentCounter(row.experiment_id), 1);
 }
 
 absl::StatusOr<RecurringRunRow> RecurringRunGet(db::Tx& tx, absl::string_view recurring_run_id) {
-  std::optional<RecurringRunRow> found;
-  static const std::string sql =
-      absl::StrCat("SELECT ", kColumns, " FROM recurring_runs WHERE recurring_run_id = $1");
-  RETURN_IF_ERROR(tx.Query(sql, {recurring_run_id}, [&](const db::Row& row) {
-    found = Read(row);
-    return absl::OkStatus();
-  }));
+  ASSIGN_OR_RETURN(auto found, db::QueryRow(tx, kGet, {recurring_run_id}, kColumns));
   if (!found.has_value()) return error::RecurringRunNotFound(recurring_run_id);
   return *std::move(found);
 }
 
 absl::Status RecurringRunList(db::Tx& tx, absl::string_view experiment_id, const ListQuery& query,
                               Page<RecurringRunRow>& page) {
-  return query.Run(tx, kColumns, kColumnCount,
-                   experiment_id.empty() ? std::string(kCounter) : ExperimentCounter(experiment_id), Read,
-                   page);
+  return query.Run(tx, kColumns, experiment_id.empty() ? kCounter : ExperimentCounter(experiment_id), page);
 }
 
 absl::Status RecurringRunUpdate(db::Tx& tx, const RecurringRunRow& row, absl::string_view old_spec_sha256) {
+  const RecurringRunRow stored = WithWake(row);
   ASSIGN_OR_RETURN(const int64_t changed,
-                   tx.Execute(kUpdate, {row.recurring_run_id,
-                                        row.revision,
-                                        row.display_name,
-                                        row.description,
-                                        row.service_account,
-                                        row.pipeline_id,
-                                        row.pipeline_version_id,
-                                        SpecOrNull(row.spec_sha256),
-                                        row.pipeline_root,
-                                        row.max_concurrency,
-                                        row.no_catchup,
-                                        row.enabled,
-                                        Name(row.trigger.kind),
-                                        row.trigger.cron,
-                                        row.trigger.interval_seconds,
-                                        OrNull(row.trigger.start_at),
-                                        OrNull(row.trigger.end_at),
-                                        row.trigger.time_zone,
-                                        row.updated_at,
-                                        OrNull(row.next_due_at),
-                                        row.parameters,
-                                        row.plugins_input,
-                                        row.cache_enabled,
-                                        absl::ToInt64Microseconds(row.cache_max_age)}));
+                   tx.Execute(kUpdate, kEditColumns.Params(stored, row.recurring_run_id, row.revision)));
   if (changed == 0) {
     RETURN_IF_ERROR(RecurringRunGet(tx, row.recurring_run_id).status());
     return error::RecurringRunMoved(row.recurring_run_id);
@@ -264,7 +190,6 @@ absl::Status RecurringRunDelete(db::Tx& tx, absl::string_view recurring_run_id) 
 
 absl::StatusOr<std::vector<DueRecurringRun>> RecurringRunsDue(db::Tx& tx, absl::Time now, int limit) {
   std::vector<DueRecurringRun> due;
-  static const std::string sql = absl::StrCat("SELECT ", kColumns, kDueFrom);
   const auto left = [&] { return limit - static_cast<int>(due.size()); };
   int64_t bytes = 0;
   for (bool more = true; more && left() > 0 && bytes < limits::kScheduleBytesPerPass;) {
@@ -272,10 +197,10 @@ absl::StatusOr<std::vector<DueRecurringRun>> RecurringRunsDue(db::Tx& tx, absl::
     const absl::Time last = due.empty() ? absl::FromUnixMicros(INT64_MIN) : *due.back().row.wake_at;
     const std::string last_id = due.empty() ? "" : due.back().row.recurring_run_id;
     int found = 0;
-    RETURN_IF_ERROR(tx.Query(sql, {now, wanted, last, last_id}, [&](const db::Row& row) {
+    RETURN_IF_ERROR(tx.Query(kDue, {now, wanted, last, last_id}, [&](const db::Row& row) {
       ++found;
-      due.push_back({Read(row), row.Int64(kColumnCount), row.Int64(kColumnCount + 1) > 0,
-                     row.Int64(kColumnCount + 2) > 0});
+      due.push_back({kColumns.Read(row), row.Int64(kDueCounts), row.Int64(kDueCounts + 1) > 0,
+                     row.Int64(kDueCounts + 2) > 0});
       bytes += due.back().row.parameters.size() + due.back().row.plugins_input.size();
       return absl::OkStatus();
     }));
@@ -285,12 +210,7 @@ absl::StatusOr<std::vector<DueRecurringRun>> RecurringRunsDue(db::Tx& tx, absl::
 }
 
 absl::StatusOr<std::optional<absl::Time>> RecurringRunNextWake(db::Tx& tx) {
-  std::optional<absl::Time> wake;
-  RETURN_IF_ERROR(tx.Query(kNextWake, {}, [&](const db::Row& row) {
-    wake = row.Time(0);
-    return absl::OkStatus();
-  }));
-  return wake;
+  return db::QueryValue<absl::Time>(tx, kNextWake, {});
 }
 
 absl::Status RecurringRunsAdvance(db::Tx& tx, absl::Span<const RecurringRunMove> moves,

@@ -43,6 +43,7 @@ absl::Status RunCountsChange::Write(db::Tx& tx) const {
   std::vector<db::Param> params;
   for (const auto& [cell, runs] : runs_) {
     const auto& [scope, storage_state, state] = cell;
+    // What moved out of a cell and into it again leaves no row to write.
     if (runs != 0) params.insert(params.end(), {scope, Name(storage_state), Name(state), runs});
   }
   return add.ExecuteLater(tx, params);

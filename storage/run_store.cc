@@ -10,33 +10,58 @@
 #include "absl/strings/str_replace.h"
 #include "common/errors.h"
 #include "common/status_macros.h"
+#include "storage/db/query.h"
 #include "storage/db/rows.h"
 #include "storage/recurring_run_store.h"
 #include "storage/run_counts.h"
-#include "storage/setting_store.h"
 #include "storage/spec_store.h"
+#include "storage/state_columns.h"
 #include "storage/tag_store.h"
 
 namespace penstock {
 namespace {
 
-constexpr char kColumns[] =
-    "run_id, experiment_id, namespace, display_name, description, storage_state, state, service_account, "
-    "pipeline_id, "
-    "pipeline_version_id, recurring_run_id, created_at_us, scheduled_at_us, finished_at_us";
-constexpr int kColumnCount = 14;
-constexpr char kInsert[] = R"sql(
-  INSERT INTO runs
-    (run_id, experiment_id, namespace, display_name, description, storage_state, state, service_account, pipeline_id,
-     pipeline_version_id, recurring_run_id, created_at_us, scheduled_at_us, finished_at_us)
-  VALUES $rows ON CONFLICT (run_id) DO NOTHING RETURNING run_id)sql";
-constexpr char kInsertConfig[] =
-    "INSERT INTO run_configs (run_id, spec_sha256, parameters, pipeline_root, plugins_input, cache_enabled, "
-    "cache_max_age_us) VALUES $rows";
-constexpr int kConfigColumnCount = 7;
-constexpr char kSelectConfigs[] =
-    "SELECT run_id, spec_sha256, parameters, pipeline_root, plugins_input, cache_enabled, cache_max_age_us "
-    "FROM (VALUES $ids) AS ids CROSS JOIN run_configs WHERE run_id = column1";
+constexpr auto kColumns = db::Columns(
+    db::Key("run_id", &RunRow::run_id), db::Column("experiment_id", &RunRow::experiment_id),
+    db::Column("namespace", &RunRow::namespace_), db::Column("display_name", &RunRow::display_name),
+    db::Column("description", &RunRow::description), db::Column("storage_state", &RunRow::storage_state),
+    db::Column("state", &RunRow::state), db::Column("service_account", &RunRow::service_account),
+    db::Column("pipeline_id", &RunRow::pipeline_id),
+    db::Column("pipeline_version_id", &RunRow::pipeline_version_id),
+    db::Column("recurring_run_id", &RunRow::recurring_run_id),
+    db::Column("created_at_us", &RunRow::created_at), db::Column("scheduled_at_us", &RunRow::scheduled_at),
+    db::Column("finished_at_us", &RunRow::finished_at));
+constexpr db::SqlText kInsert =
+    kColumns.Sql("INSERT INTO runs ($columns) VALUES $rows ON CONFLICT (run_id) DO NOTHING RETURNING run_id");
+constexpr db::SqlText kGet = kColumns.Sql("SELECT $columns FROM runs WHERE run_id = $1");
+
+// Behind run_id.
+constexpr auto kConfigColumns = db::Columns(db::Column("spec_sha256", &RunConfigRow::spec_sha256),
+                                            db::Column("parameters", &RunConfigRow::parameters),
+                                            db::Column("pipeline_root", &RunConfigRow::pipeline_root),
+                                            db::Column("plugins_input", &RunConfigRow::plugins_input),
+                                            db::Column("cache_enabled", &RunConfigRow::cache_enabled),
+                                            db::Column("cache_max_age_us", &RunConfigRow::cache_max_age));
+constexpr db::SqlText kInsertConfigs =
+    kConfigColumns.Sql("INSERT INTO run_configs (run_id, $columns) VALUES $rows");
+constexpr db::SqlText kSelectConfigs = kConfigColumns.Sql(
+    "SELECT run_id, $columns FROM (VALUES $ids) AS ids CROSS JOIN run_configs WHERE run_id = column1");
+
+// Behind run_id and sequence.
+constexpr auto kStateColumns = db::Columns(db::Column("state", &RunStateRow::state),
+                                           db::Column("updated_at_us", &RunStateRow::updated_at),
+                                           db::Column("error_code", &RunStateRow::error_code),
+                                           db::Column("error_message", &RunStateRow::error_message));
+constexpr db::SqlText kInsertFirstStates =
+    kStateColumns.Sql("INSERT INTO run_states (run_id, sequence, $columns) VALUES $rows");
+// VALUES with a subselect: INSERT ... SELECT from the same table builds a temporary one.
+constexpr db::SqlText kInsertState = kStateColumns.SqlFrom(2, R"sql(
+  INSERT INTO run_states (run_id, sequence, $columns)
+  VALUES ($1, (SELECT COALESCE(MAX(sequence), 0) + 1 FROM run_states WHERE run_id = $1), $values))sql");
+constexpr db::SqlText kSelectStates = kStateColumns.Sql(
+    "SELECT run_id, sequence, $columns FROM (VALUES $ids) AS ids CROSS JOIN run_states WHERE run_id = "
+    "column1");
+
 // Also makes sure that the version is still there, so that a caller may know it from before.
 constexpr char kTouchExperiment[] = R"sql(
   UPDATE experiments
@@ -44,16 +69,6 @@ constexpr char kTouchExperiment[] = R"sql(
   WHERE experiment_id = $1
     AND ($3 = '' OR EXISTS (SELECT 1 FROM pipeline_versions v WHERE v.pipeline_version_id = $3)))sql";
 constexpr char kExperimentExists[] = "SELECT 1 FROM experiments WHERE experiment_id = $1";
-constexpr char kInsertFirstState[] =
-    "INSERT INTO run_states (run_id, sequence, state, updated_at_us, error_code, error_message) VALUES $rows";
-constexpr int kStateColumnCount = 6;
-// VALUES with a subselect: INSERT ... SELECT from the same table builds a temporary one.
-constexpr char kInsertState[] = R"sql(
-  INSERT INTO run_states (run_id, sequence, state, updated_at_us, error_code, error_message)
-  VALUES ($1, (SELECT COALESCE(MAX(sequence), 0) + 1 FROM run_states WHERE run_id = $1), $2, $3, $4, $5))sql";
-constexpr char kSelectStates[] =
-    "SELECT run_id, state, updated_at_us, error_code, error_message, sequence "
-    "FROM (VALUES $ids) AS ids CROSS JOIN run_states WHERE run_id = column1";
 constexpr char kSetState[] =
     "UPDATE runs SET state = $3, finished_at_us = $4 WHERE run_id = $1 AND state = $2 "
     "RETURNING experiment_id, namespace, storage_state";
@@ -101,26 +116,8 @@ constexpr ListField kFields[] = {
     {"recurring_run_id", "recurring_run_id"},
 };
 
-RunRow Read(const db::Row& row) {
-  return {row.String(0),
-          row.String(1),
-          row.String(2),
-          row.String(3),
-          row.String(4),
-          StorageStateFromName(row.Text(5)).value_or(StorageState::kAvailable),
-          RunStateFromName(row.Text(6)).value_or(RunState::kFailed),
-          row.String(7),
-          row.String(8),
-          row.String(9),
-          row.String(10),
-          row.Time(11),
-          row.Time(12),
-          row.Time(13)};
-}
-
 absl::Status AppendState(db::Tx& tx, absl::string_view run_id, const RunStateRow& row) {
-  return tx.ExecuteLater(kInsertState,
-                         {run_id, Name(row.state), row.updated_at, row.error_code, row.error_message});
+  return tx.ExecuteLater(kInsertState, kStateColumns.Params(row, run_id), nullptr);
 }
 
 // Compare-and-set of the state, with the counts. ABORTED if the run is not in `from`, NOT_FOUND if there is
@@ -132,7 +129,7 @@ absl::Status MoveRun(db::Tx& tx, absl::string_view run_id, RunState from, RunSta
     moved.emplace();
     moved->experiment_id = row.String(0);
     moved->namespace_ = row.String(1);
-    moved->storage_state = StorageStateFromName(row.Text(2)).value_or(StorageState::kAvailable);
+    moved->storage_state = db::Get<StorageState>(row, 2);
     return absl::OkStatus();
   }));
   if (!moved.has_value()) {
@@ -170,6 +167,7 @@ absl::Status TouchExperiments(db::Tx& tx, absl::Span<const RunToInsert> runs,
                                     }));
   }
   RETURN_IF_ERROR(tx.Flush());
+  // Nothing was touched: the experiment or the version is missing. Asked only then, to say which.
   for (auto& [key, touch] : touches) {
     if (touch.touched > 0) continue;
     RETURN_IF_ERROR(
@@ -189,15 +187,10 @@ absl::Status TouchExperiments(db::Tx& tx, absl::Span<const RunToInsert> runs,
 
 // A taken id is no error of the database, so that the transaction may go on.
 absl::Status InsertRows(db::Tx& tx, absl::Span<const RunToInsert> runs, std::vector<absl::Status>& outcomes) {
-  static const db::RowsStatement insert(kInsert, kColumnCount);
+  static const db::RowsStatement insert(kInsert, kColumns.size());
   std::vector<db::Param> params;
   for (size_t i = 0; i < runs.size(); ++i) {
-    if (!outcomes[i].ok()) continue;
-    const RunRow& row = runs[i].row;
-    params.insert(params.end(), {row.run_id, row.experiment_id, row.namespace_, row.display_name,
-                                 row.description, Name(row.storage_state), Name(row.state),
-                                 row.service_account, row.pipeline_id, row.pipeline_version_id,
-                                 row.recurring_run_id, row.created_at, row.scheduled_at, row.finished_at});
+    if (outcomes[i].ok()) kColumns.AppendParams(runs[i].row, params);
   }
   absl::flat_hash_set<std::string> inserted;
   RETURN_IF_ERROR(insert.Query(tx, params, [&](const db::Row& row) {
@@ -206,8 +199,9 @@ absl::Status InsertRows(db::Tx& tx, absl::Span<const RunToInsert> runs, std::vec
   }));
   for (size_t i = 0; i < runs.size(); ++i) {
     // Of two runs with one id the first is inserted.
-    if (outcomes[i].ok() && inserted.erase(runs[i].row.run_id) == 0)
+    if (outcomes[i].ok() && inserted.erase(runs[i].row.run_id) == 0) {
       outcomes[i] = error::RunIdTaken(runs[i].row.run_id);
+    }
   }
   return absl::OkStatus();
 }
@@ -236,19 +230,21 @@ absl::Status RunsInsert(db::Tx& tx, absl::Span<const RunToInsert> runs, std::vec
   outcomes.assign(runs.size(), absl::OkStatus());
   RETURN_IF_ERROR(TouchExperiments(tx, runs, outcomes));
   RETURN_IF_ERROR(InsertRows(tx, runs, outcomes));
-  static const db::RowsStatement insert_configs(kInsertConfig, kConfigColumnCount);
-  static const db::RowsStatement insert_states(kInsertFirstState, kStateColumnCount);
+  static const db::RowsStatement insert_configs(kInsertConfigs, 1 + kConfigColumns.size());
+  static const db::RowsStatement insert_states(kInsertFirstStates, 2 + kStateColumns.size());
   std::vector<db::Param> configs;
   std::vector<db::Param> states;
+  std::vector<RunStateRow> first_states;  // which the parameters borrow
+  first_states.reserve(runs.size());
   RunCountsChange counts;
   for (size_t i = 0; i < runs.size(); ++i) {
     if (!outcomes[i].ok()) continue;
     const RunRow& row = runs[i].row;
-    const RunConfigRow& config = runs[i].config;
-    configs.insert(configs.end(), {row.run_id, config.spec_sha256, config.parameters, config.pipeline_root,
-                                   config.plugins_input, config.cache_enabled ? 1 : 0,
-                                   absl::ToInt64Microseconds(config.cache_max_age)});
-    states.insert(states.end(), {row.run_id, 1, Name(row.state), row.created_at, 0, ""});
+    configs.emplace_back(row.run_id);
+    kConfigColumns.AppendParams(runs[i].config, configs);
+    states.insert(states.end(), {row.run_id, 1});
+    kStateColumns.AppendParams(first_states.emplace_back(RunStateRow{row.state, row.created_at, 0, ""}),
+                               states);
     counts.Add({row.experiment_id, row.namespace_, row.storage_state, row.state}, 1);
   }
   RETURN_IF_ERROR(insert_configs.ExecuteLater(tx, configs));
@@ -263,12 +259,7 @@ absl::Status RunInsert(db::Tx& tx, const RunRow& row, const RunConfigRow& config
 }
 
 absl::StatusOr<RunRow> RunGet(db::Tx& tx, absl::string_view run_id) {
-  std::optional<RunRow> found;
-  static const std::string sql = absl::StrCat("SELECT ", kColumns, " FROM runs WHERE run_id = $1");
-  RETURN_IF_ERROR(tx.Query(sql, {run_id}, [&](const db::Row& row) {
-    found = Read(row);
-    return absl::OkStatus();
-  }));
+  ASSIGN_OR_RETURN(std::optional<RunRow> found, db::QueryRow(tx, kGet, {run_id}, kColumns));
   if (!found.has_value()) return error::RunNotFound(run_id);
   return *std::move(found);
 }
@@ -288,8 +279,7 @@ absl::StatusOr<RunConfigRows> RunConfigs(db::Tx& tx, const std::vector<std::stri
 
 absl::Status RunConfigsLater(db::Tx& tx, const std::vector<std::string>& run_ids, RunConfigRows& configs) {
   return QueryRunsLater(tx, kSelectConfigs, run_ids, [&configs](const db::Row& row) {
-    configs[row.String(0)] = {row.String(1), row.String(2),     row.String(3),
-                              row.String(4), row.Int64(5) != 0, absl::Microseconds(row.Int64(6))};
+    kConfigColumns.ReadInto(row, configs[row.String(0)], 1);
     return absl::OkStatus();
   });
 }
@@ -304,17 +294,17 @@ absl::StatusOr<std::vector<RunStateRow>> RunStates(db::Tx& tx, absl::string_view
 absl::Status RunStatesLater(db::Tx& tx, const std::vector<std::string>& run_ids, RunStateRows& states) {
   return QueryRunsLater(tx, kSelectStates, run_ids, [&states](const db::Row& row) {
     std::vector<RunStateRow>& of_run = states[row.String(0)];
-    const int64_t sequence = row.Int64(5);
-    const auto later = [sequence](const RunStateRow& one) { return one.sequence > sequence; };
-    of_run.insert(std::find_if(of_run.begin(), of_run.end(), later),
-                  {RunStateFromName(row.Text(1)).value_or(RunState::kFailed), row.Time(2),
-                   static_cast<int>(row.Int64(3)), row.String(4), sequence});
+    RunStateRow state = kStateColumns.Read(row, 2);
+    state.sequence = row.Int64(1);
+    // The statement has no order: sorting all runs' states would cost more than putting each in its place.
+    const auto is_later = [&state](const RunStateRow& one) { return one.sequence > state.sequence; };
+    of_run.insert(std::find_if(of_run.begin(), of_run.end(), is_later), std::move(state));
     return absl::OkStatus();
   });
 }
 
 absl::Status RunList(db::Tx& tx, const ListQuery& query, Page<RunRow>& page) {
-  return query.Run(tx, kColumns, kColumnCount, /*counter=*/"", Read, page);
+  return query.Run(tx, kColumns, /*counter=*/"", page);
 }
 
 absl::StatusOr<std::vector<std::string>> RunIdsInState(db::Tx& tx, RunState state, int limit) {
@@ -350,10 +340,10 @@ absl::Status RunSetStorageState(db::Tx& tx, absl::string_view run_id, StorageSta
     moved.emplace();
     moved->experiment_id = row.String(0);
     moved->namespace_ = row.String(1);
-    moved->state = RunStateFromName(row.Text(2)).value_or(RunState::kFailed);
+    moved->state = db::Get<RunState>(row, 2);
     return absl::OkStatus();
   }));
-  if (!moved.has_value()) return RunGet(tx, run_id).status();
+  if (!moved.has_value()) return RunGet(tx, run_id).status();  // it was in `to` already, or is not there
   const StorageState from =
       to == StorageState::kArchived ? StorageState::kAvailable : StorageState::kArchived;
   return RunCountsMove(tx, {moved->experiment_id, moved->namespace_, from, moved->state}, to, moved->state,
@@ -363,7 +353,7 @@ absl::Status RunSetStorageState(db::Tx& tx, absl::string_view run_id, StorageSta
 absl::Status RunsArchive(db::Tx& tx, absl::string_view experiment_id) {
   std::map<std::pair<std::string, RunState>, int64_t> moved;
   RETURN_IF_ERROR(tx.Query(kArchiveExperiment, {experiment_id}, [&](const db::Row& row) {
-    ++moved[{row.String(0), RunStateFromName(row.Text(1)).value_or(RunState::kFailed)}];
+    ++moved[{row.String(0), db::Get<RunState>(row, 1)}];
     return absl::OkStatus();
   }));
   for (const auto& [key, runs] : moved) {
@@ -382,9 +372,11 @@ absl::Status RunSetDescription(db::Tx& tx, absl::string_view run_id, absl::strin
 absl::Status RunDelete(db::Tx& tx, absl::string_view run_id) {
   ASSIGN_OR_RETURN(const RunRow row, RunGet(tx, run_id));
   ASSIGN_OR_RETURN(const RunConfigRow config, RunConfigGet(tx, run_id));
+  // Both look the run up, and the artifacts would go with it.
   RETURN_IF_ERROR(tx.Execute(kGiveSharedArtifacts, {run_id}).status());
   RETURN_IF_ERROR(RecurringRunRelease(tx, run_id));
   RETURN_IF_ERROR(tx.Execute(kDelete, {run_id}).status());
+  // No foreign key takes these along: tags have owners of several kinds, and specs are shared.
   RETURN_IF_ERROR(TagsDelete(tx, run_id));
   RETURN_IF_ERROR(SpecDeleteUnused(tx, config.spec_sha256));
   return RunCountsAdd(tx, {row.experiment_id, row.namespace_, row.storage_state, row.state}, -1);

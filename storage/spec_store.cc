@@ -3,6 +3,7 @@
 #include <zstd.h>
 
 #include "absl/strings/str_cat.h"
+#include "common/errors.h"
 #include "common/limits.h"
 #include "common/status_macros.h"
 
@@ -44,17 +45,16 @@ absl::StatusOr<std::string> SpecGet(db::Tx& tx, absl::string_view spec_sha256) {
   RETURN_IF_ERROR(tx.Query(kSelect, {spec_sha256}, [&](const db::Row& row) -> absl::Status {
     found = true;
     const int64_t size = row.Int64(0);
-    if (size < 0 || size > 4 * limits::kPackageBytes)
-      return absl::DataLossError("a stored pipeline has a wrong size");
+    if (size < 0 || size > 4 * limits::kPackageBytes) return error::SpecSizeWrong();
     text.resize(size);
     const absl::string_view packed = row.Bytes(1);
     const size_t unpacked = ZSTD_decompress(text.data(), text.size(), packed.data(), packed.size());
     if (ZSTD_isError(unpacked) || unpacked != text.size()) {
-      return absl::DataLossError(absl::StrCat("the stored pipeline ", spec_sha256, " cannot be unpacked"));
+      return error::SpecDamaged(spec_sha256);
     }
     return absl::OkStatus();
   }));
-  if (!found) return absl::NotFoundError(absl::StrCat("pipeline spec ", spec_sha256, " not found"));
+  if (!found) return error::SpecNotFound(spec_sha256);
   return text;
 }
 

@@ -5,9 +5,10 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "common/errors.h"
 #include "common/ids.h"
 #include "common/status_macros.h"
-#include "storage/copy.h"
+#include "storage/copy_progress.h"
 #include "storage/migrator.h"
 #include "storage/postgres/database.h"
 #include "storage/postgres/notifier.h"
@@ -21,6 +22,7 @@ namespace {
 constexpr absl::string_view kSqliteScheme = "sqlite://";
 constexpr int kTokenKeyBytes = 32;
 
+// Servers that start at the same time agree on one key: it is looked for in the transaction that writes it.
 absl::StatusOr<std::string> EnsureTokenKey(Store& store) {
   unsigned char fresh[kTokenKeyBytes];
   if (RAND_bytes(fresh, kTokenKeyBytes) != 1) return absl::InternalError("the system gave no random bytes");
@@ -56,10 +58,7 @@ absl::Status Store::OpenDatabase(absl::string_view url, const StoreOptions& opti
     database_ = std::move(database);
     return absl::OkStatus();
   }
-  return absl::InvalidArgumentError(
-      absl::StrCat("database URL '", postgres::WithoutPassword(url),
-                   "' is not served; use sqlite:///absolute/path/of/the/file.db or "
-                   "postgresql://USER@HOST:PORT/DATABASE"));
+  return error::DatabaseUrlNotServed(postgres::WithoutPassword(url));
 }
 
 absl::StatusOr<std::unique_ptr<Store>> Store::Open(absl::string_view url, const Clock& clock,

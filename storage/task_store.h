@@ -1,4 +1,4 @@
-// Tasks of runs: their state and history, their attempts, parameters and artifacts.
+// Tasks of runs: their state and history, their parameters, and what they put out.
 #pragma once
 
 #include <string>
@@ -11,12 +11,13 @@
 
 namespace penstock {
 
-// Inserts the task with its first state.
-absl::Status TaskInsert(db::Tx& tx, const TaskRow& row);
-// A task that has moved before it is stored: its states with their times, oldest first; the last is the
-// row's.
+// States with their times, oldest first.
 using TaskMove = std::pair<TaskState, absl::Time>;
 using TaskHistory = std::vector<TaskMove>;
+
+// Inserts the task with its first state.
+absl::Status TaskInsert(db::Tx& tx, const TaskRow& row);
+// A task that has moved before it is stored: all its states; the last is the row's.
 absl::Status TaskInsert(db::Tx& tx, const TaskRow& row, const TaskHistory& history);
 
 // Moves the task in `row` from `from` to its state at `at` if it is still in `from` (compare-and-set), and
@@ -43,37 +44,14 @@ absl::Status TaskSetWaitReason(db::Tx& tx, absl::string_view run_id, absl::strin
 absl::StatusOr<std::vector<TaskRow>> TaskList(db::Tx& tx, absl::string_view run_id);
 absl::StatusOr<std::vector<TaskStateRow>> TaskStates(db::Tx& tx, absl::string_view run_id);
 
-// An attempt before its start, and its end.
-absl::Status TaskAttemptInsert(db::Tx& tx, const TaskAttemptRow& row);
-// ABORTED if it has ended already. NOT_FOUND if there is none.
-absl::Status TaskAttemptFinish(db::Tx& tx, const TaskAttemptRow& row);
-// Attempts of a run by task and number.
-absl::StatusOr<std::vector<TaskAttemptRow>> TaskAttemptList(db::Tx& tx, absl::string_view run_id);
 // The id of a task, which is named by its id, its name or the id of one of its attempts. NOT_FOUND if the run
 // has no such task.
 absl::StatusOr<std::string> TaskIdFind(db::Tx& tx, absl::string_view run_id, absl::string_view task);
-// The given attempt of a task, which is named by its id, its name or the id of one of its attempts; `number`
-// 0 is the latest. NOT_FOUND if the run has no such task, or the task no such attempt yet.
-absl::StatusOr<TaskAttemptRow> TaskAttemptFind(db::Tx& tx, absl::string_view run_id, absl::string_view task,
-                                               int number);
 
 absl::Status TaskParameterInsert(db::Tx& tx, absl::string_view run_id, const TaskParameterRow& row);
 // Those of one direction, of all tasks of the run.
 absl::StatusOr<std::vector<TaskParameterRow>> TaskParameterList(db::Tx& tx, absl::string_view run_id,
                                                                 Direction direction);
-
-// Artifact ids are numbers, as on KFP's wire, below 2^53 so that JavaScript can hold them. Reserves `count`
-// of them and returns the first.
-absl::StatusOr<int64_t> ArtifactIdReserve(db::Tx& tx, int64_t count);
-// Of an imported artifact whose id is there already nothing changes.
-absl::Status ArtifactInsert(db::Tx& tx, const ArtifactRow& row);
-// The latest artifact that was imported with this key, whatever run its row belongs to.
-absl::StatusOr<std::optional<int64_t>> ArtifactFindImported(db::Tx& tx, absl::string_view import_key);
-absl::Status ArtifactTaskInsert(db::Tx& tx, absl::string_view run_id, const ArtifactTaskRow& row);
-absl::StatusOr<bool> ArtifactExists(db::Tx& tx, int64_t artifact_id);
-// Those that tasks of the run take or put out, also if their rows belong to other runs.
-absl::StatusOr<std::vector<ArtifactRow>> ArtifactList(db::Tx& tx, absl::string_view run_id);
-absl::StatusOr<std::vector<ArtifactTaskRow>> ArtifactTaskList(db::Tx& tx, absl::string_view run_id);
 
 // What one task put out: by name, artifacts of one output in their order.
 struct StoredOutputs {

@@ -1,7 +1,6 @@
 #include "pipeline/schedule/trigger.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/limits.h"
@@ -12,26 +11,9 @@
 namespace penstock {
 namespace {
 
-constexpr std::pair<TriggerKind, absl::string_view> kNames[] = {
-    {TriggerKind::kOnce, "ONCE"}, {TriggerKind::kCron, "CRON"}, {TriggerKind::kInterval, "INTERVAL"}};
-
 constexpr absl::Time kLastTime = absl::FromUnixSeconds(253'402'300'799);  // of the year 9999, as on the wire
 
 }  // namespace
-
-absl::string_view Name(TriggerKind kind) {
-  for (const auto& [known, name] : kNames) {
-    if (known == kind) return name;
-  }
-  return "";
-}
-
-std::optional<TriggerKind> TriggerKindFromName(absl::string_view name) {
-  for (const auto& [kind, known] : kNames) {
-    if (known == name) return kind;
-  }
-  return std::nullopt;
-}
 
 absl::StatusOr<Trigger> Trigger::Create(const TriggerSpec& spec) {
   Trigger trigger;

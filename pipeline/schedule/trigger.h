@@ -4,30 +4,13 @@
 
 #include <cstdint>
 #include <optional>
-#include <string>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "common/trigger_spec.h"
 #include "pipeline/schedule/cron.h"
 
 namespace penstock {
-
-enum class TriggerKind { kOnce, kCron, kInterval };
-
-// "ONCE" and so on: the text in SQL.
-absl::string_view Name(TriggerKind kind);
-std::optional<TriggerKind> TriggerKindFromName(absl::string_view name);
-
-// What the user asks for, as it is stored.
-struct TriggerSpec {
-  TriggerKind kind = TriggerKind::kOnce;
-  std::string cron;              // of kCron
-  int64_t interval_seconds = 0;  // of kInterval
-  std::optional<absl::Time> start_at;
-  std::optional<absl::Time> end_at;
-  std::string time_zone;  // of kCron, unless the expression names one; empty: UTC
-};
 
 // A slot lies at a whole second and after the start, which is none itself, as in KFP; one at the end counts.
 class Trigger {

@@ -11,7 +11,9 @@
 #include "common/limits.h"
 #include "common/status_macros.h"
 #include "content/uri.h"
+#include "storage/artifact_store.h"
 #include "storage/run_store.h"
+#include "storage/task_attempt_store.h"
 #include "storage/task_store.h"
 
 namespace penstock {

@@ -5,6 +5,7 @@
 #include "server/convert/experiment.h"
 #include "server/handlers/list.h"
 #include "server/validate.h"
+#include "storage/experiment_archive.h"
 #include "storage/experiment_store.h"
 
 namespace penstock {

@@ -14,12 +14,14 @@
 #include "server/handlers/list.h"
 #include "server/handlers/pipeline_source.h"
 #include "server/validate.h"
+#include "storage/artifact_store.h"
 #include "storage/experiment_store.h"
 #include "storage/recurring_run_store.h"
 #include "storage/run_request_store.h"
 #include "storage/run_store.h"
 #include "storage/spec_store.h"
 #include "storage/tag_store.h"
+#include "storage/task_attempt_store.h"
 #include "storage/task_store.h"
 
 namespace penstock {

@@ -9,6 +9,7 @@
 #include "storage/run_store.h"
 #include "storage/setting_store.h"
 #include "storage/spec_store.h"
+#include "storage/task_attempt_store.h"
 #include "storage/task_store.h"
 
 namespace penstock {

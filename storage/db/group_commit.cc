@@ -20,6 +20,8 @@ absl::Status GroupCommit::Write(TxBody body) {
   while (!waiter.done && queue_.front() != &waiter) waiter.changed.Wait(&mutex_);
   if (waiter.done) return waiter.status;
 
+  // The group stays in the queue while its bodies run: whoever comes meanwhile sees that there is a leader,
+  // and waits.
   const size_t size = std::min(queue_.size(), kGroupMax);
   const std::vector<Waiter*> group(queue_.begin(), queue_.begin() + size);
   mutex_.Unlock();
@@ -31,6 +33,7 @@ absl::Status GroupCommit::Write(TxBody body) {
     member->done = true;
     if (member != &waiter) member->changed.Signal();
   }
+  // Those who came meanwhile get a leader of their own, so that nobody leads for longer than one group.
   if (!queue_.empty()) queue_.front()->changed.Signal();
   return waiter.status;
 }
@@ -83,7 +86,7 @@ GroupCommit::Outcome GroupCommit::TryCommit(Group group, bool marks) {
       return group.size() == 1 ? Outcome::kEnded : Outcome::kUseMarks;
     }
   }
-  if (!any) return Outcome::kEnded;
+  if (!any) return Outcome::kEnded;  // nothing is worth a sync
   const absl::Status committed = writer_.Commit();
   return committed.ok() ? Outcome::kEnded : FailAll(group, committed);
 }

@@ -39,8 +39,9 @@ absl::Status RowsStatement::ForEachPart(const std::vector<Param>& params, Run ru
     size_t chosen = 0;
     size_t bytes = 0;
     for (size_t next = 1; next < std::size(kCounts) && kCounts[next] * columns_ <= rest.size(); ++next) {
-      for (size_t i = kCounts[next - 1] * columns_; i < kCounts[next] * columns_; ++i)
+      for (size_t i = kCounts[next - 1] * columns_; i < kCounts[next] * columns_; ++i) {
         bytes += BytesOf(rest[i]);
+      }
       if (bytes > kBytesMax) break;
       chosen = next;
     }

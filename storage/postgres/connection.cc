@@ -14,6 +14,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "common/errors.h"
 #include "common/status_macros.h"
 #include "storage/postgres/errors.h"
 
@@ -34,12 +35,12 @@ constexpr unsigned kByteaOid = 17;  // fixed in PostgreSQL's catalog
 // where an index has the order.
 constexpr char kSessionSettings[] =
     "SET client_encoding = 'UTF8'; SET standard_conforming_strings = on; SET client_min_messages = warning; "
-    "SET statement_timeout = '30s'; SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = "
-    "'30s'; "
+    "SET statement_timeout = '30s'; SET lock_timeout = '10s'; "
+    "SET idle_in_transaction_session_timeout = '30s'; "
     "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off; "
     "SET enable_sort = off; SET jit = off; "
-    "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = "
-    "'off'; "
+    "SELECT set_config('synchronous_commit', 'on', false) "
+    "WHERE current_setting('synchronous_commit') = 'off'; "
     "SHOW server_encoding";
 
 // What libpqxx 6 and 7 call differently.
@@ -181,18 +182,12 @@ absl::Status Connection::SetUp(const std::string& url) {
   const int version = connection_->server_version();
   server_ = absl::StrCat("PostgreSQL ", version / 10000, ".", version % 10000);
   if (version < kServerVersionMin) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("the database server is ", server_, "; Penstock needs PostgreSQL ",
-                     kServerVersionMin / 10000, " or newer: upgrade the server, or name another one"));
+    return error::DatabaseServerTooOld(server_, kServerVersionMin / 10000);
   }
   std::string encoding;
   RETURN_IF_ERROR(
       Guard("setting up the session", [&] { encoding = session_->exec(kSessionSettings)[0][0].c_str(); }));
-  if (encoding == "UTF8") return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat("the database's encoding is ", encoding,
-                   "; Penstock needs UTF8: make another database with createdb -E UTF8 "
-                   "-T template0 NAME"));
+  return encoding == "UTF8" ? absl::OkStatus() : error::DatabaseNotUtf8(encoding);
 }
 
 // Runs `body` and turns what it throws into a status.
@@ -214,8 +209,10 @@ absl::Status Connection::Guard(absl::string_view what, Body body, absl::Duration
   conflicted_ |= IsConflict(sqlstate);
   forbidden_ |= sqlstate == "42501";
   lost_ |= !connection_->is_open();
-  if (sqlstate.empty() && !lost_)
+  // Neither the server nor the connection: libpqxx was used in a way that it refuses.
+  if (sqlstate.empty() && !lost_) {
     return absl::InternalError(absl::StrCat("PostgreSQL: ", what, ": ", message));
+  }
   return StatusFromSqlState(sqlstate, what, message);
 }
 
@@ -237,8 +234,9 @@ absl::StatusOr<pqxx::result> Connection::Run(absl::string_view what, absl::strin
     RETURN_IF_ERROR(PutOff(sql, params, nullptr, nullptr));
     return RunLater(what);
   }
-  if (read_ == ReadState::kFinished)
+  if (read_ == ReadState::kFinished) {
     return absl::InternalError(absl::StrCat("after the end of a read: ", sql));
+  }
   pqxx::result result;
   RETURN_IF_ERROR(Guard(what, [&] {
     std::deque<std::string> storage;
@@ -248,6 +246,8 @@ absl::StatusOr<pqxx::result> Connection::Run(absl::string_view what, absl::strin
   return result;
 }
 
+// A text, since a pipeline of libpqxx takes no parameters: what is put off runs as EXECUTE with quoted
+// values.
 std::string Connection::Command(absl::string_view sql, db::Params params) {
   std::string command = absl::StrCat("EXECUTE ", Prepared(sql));
   absl::string_view separator = "(";
@@ -261,8 +261,9 @@ std::string Connection::Command(absl::string_view sql, db::Params params) {
 
 absl::Status Connection::PutOff(absl::string_view sql, db::Params params, db::ChangedCheck check,
                                 db::OwnedRowCallback on_row) {
-  if (read_ == ReadState::kFinished)
+  if (read_ == ReadState::kFinished) {
     return absl::InternalError(absl::StrCat("after the end of a read: ", sql));
+  }
   RETURN_IF_ERROR(Guard("preparing", [&] {
     later_.push_back({Command(sql, params), std::move(check), std::move(on_row)});
   }));
@@ -308,6 +309,7 @@ void Connection::BeginRead() {
 }
 
 absl::Status Connection::EndRead(absl::Status status) {
+  // A body that asked nothing costs no round trip: its BEGIN was never sent.
   const bool unused = read_ == ReadState::kBegun && !HasLaterStatements();
   if (unused) later_.clear();
   status = EndBody(std::move(status));
@@ -326,15 +328,16 @@ absl::StatusOr<pqxx::result> Connection::RunLater(absl::string_view what) {
   std::vector<pqxx::result> answers;
   later_status_ = Guard(what, [&] {
     pqxx::pipeline pipeline(*session_);
-    pipeline.retain(static_cast<int>(batch.size()) + 1);
+    pipeline.retain(static_cast<int>(batch.size()) + 1);  // nothing is sent before all is there
     for (const Later& later : batch) pipeline.insert(later.command);
     while (!pipeline.empty()) answers.push_back(pipeline.retrieve().second);
   });
   if (read_ == ReadState::kBegun && !answers.empty()) read_ = ReadState::kOpen;
   if (answers.size() == batch.size() && batch.back().ends_read) read_ = ReadState::kFinished;
   for (size_t i = 0; i < answers.size() && later_status_.ok(); ++i) {
-    if (batch[i].check != nullptr)
+    if (batch[i].check != nullptr) {
       later_status_ = batch[i].check(static_cast<int64_t>(answers[i].affected_rows()));
+    }
     if (batch[i].on_row != nullptr) later_status_ = EachRow(answers[i], batch[i].on_row);
   }
   RETURN_IF_ERROR(later_status_);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "common/errors.h"
+
 namespace penstock::postgres {
 namespace {
 
@@ -11,8 +13,8 @@ constexpr int kConnectionsMax = 8;  // more only contend: reads are short
 constexpr char kSessionSettings[] =
     "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY";
 constexpr absl::Duration kTakeMax = absl::Seconds(10);
-constexpr absl::Duration kTrusted =
-    absl::Seconds(5);  // idle for longer, a connection is asked before it is used
+// Idle for longer, a connection is asked before it is used.
+constexpr absl::Duration kTrusted = absl::Seconds(5);
 constexpr absl::Duration kBackOffMin = absl::Milliseconds(50);
 constexpr absl::Duration kBackOffMax = absl::Seconds(2);
 
@@ -44,7 +46,7 @@ absl::StatusOr<std::unique_ptr<Connection>> Pool::Take() {
         return !idle_.empty() || connections_ < kConnectionsMax;
       };
       if (!mutex_.AwaitWithTimeout(absl::Condition(&available), kTakeMax)) {
-        return absl::UnavailableError("all connections to the database are busy; try again");
+        return error::DatabaseBusy();
       }
       if (!idle_.empty()) {
         idle = std::move(idle_.back());

@@ -43,8 +43,9 @@ void Watchdog::Run() {
     for (const Watch* watch : watches_) {
       if (now < watch->deadline_) continue;
       spdlog::warn("the database does not answer: its connection is given up");
-      shutdown(watch->socket_,
-               SHUT_RDWR);  // wakes whoever waits; libpq then says that the connection is lost
+      // Wakes whoever waits; libpq then says that the connection is lost. Closing would not, and another's
+      // socket might get the number.
+      shutdown(watch->socket_, SHUT_RDWR);
     }
   }
 }

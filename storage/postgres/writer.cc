@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "common/errors.h"
 #include "common/status_macros.h"
 
 namespace penstock::postgres {
@@ -108,9 +109,7 @@ absl::Status Writer::Commit() {
       connection_.reset();
       break;
   }
-  return absl::UnavailableError(
-      "the connection to the database was lost while the write was being committed, and the database has not "
-      "come back since: it may or may not be stored. Read before trying again");
+  return error::CommitUnknown();
 }
 
 // The lock is held until the old transaction has ended, so what is read under it is final.

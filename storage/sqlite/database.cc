@@ -70,6 +70,8 @@ void Database::ReturnReader(std::unique_ptr<Connection> reader) {
 
 absl::Status Database::Read(db::TxBody body) {
   ASSIGN_OR_RETURN(auto reader, TakeReader());
+  // One snapshot for all statements of the body; it ends with COMMIT, also after an error, as nothing was
+  // written.
   absl::Status status = reader->Execute("BEGIN", {}).status();
   if (status.ok()) status = body(*reader);
   if (reader->InTransaction()) (void)reader->Execute("COMMIT", {});

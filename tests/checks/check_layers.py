@@ -22,7 +22,7 @@ RULES: Tuple[Tuple[str, Tuple[str, ...]], ...] = (
     ('pipeline/', ('pipeline/', 'common/', IR)),
     ('content/', ('content/', 'common/')),
     ('migrations/', ('migrations/',)),
-    ('storage/', ('storage/', 'pipeline/schedule/', 'common/', 'migrations/')),
+    ('storage/', ('storage/', 'common/', 'migrations/')),
     ('executor/posix/', ('executor/posix/', 'common/')),
     ('executor/python/', ('executor/python/', 'executor/posix/', SEAM, 'content/', 'common/')),
     ('executor/local/runner/', ('executor/local/runner/', 'executor/posix/', 'common/limits.h')),

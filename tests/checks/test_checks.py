@@ -10,6 +10,7 @@ import pytest
 sys.path.insert(0, os.path.dirname(__file__))
 
 import check_clock  # noqa: E402
+import check_cycles  # noqa: E402
 import check_format  # noqa: E402
 import check_gateway_layers  # noqa: E402
 import check_layers  # noqa: E402
@@ -21,7 +22,8 @@ import check_tests_listed  # noqa: E402
 import check_words  # noqa: E402
 import project  # noqa: E402
 
-CHECKS = [check_clock, check_format, check_gateway_layers, check_layers, check_names, check_proofs, check_scripts,
+CHECKS = [check_clock, check_cycles, check_format, check_gateway_layers, check_layers, check_names, check_proofs,
+          check_scripts,
           check_size, check_tests_listed, check_words]
 LONG_BODY = '  x();\n' * 120
 PROVEN = '| what | | shown by |\n|---|---|---|\n| a feature | {} | {} |\n'
@@ -34,6 +36,7 @@ REFUSED = [
     (check_layers, {'common/a.h': '#include "storage/run_store.h"\n'}, 'wrong way'),
     (check_layers, {'common/a.h': '#include "kubeflow/pipelines/v2beta1/run.pb.h"\n'}, 'may not use the API protos'),
     (check_layers, {'storage/a.cc': '#include "scheduler/engine.h"\n'}, 'wrong way'),
+    (check_layers, {'storage/a.cc': '#include "pipeline/schedule/cron.h"\n'}, 'wrong way'),
     (check_layers, {'storage/a.cc': '#include "ml_pipelines/pipeline_spec.pb.h"\n'}, 'may not use the pipeline format'),
     (check_layers, {'scheduler/plan/a.cc': '#include "storage/model.h"\n'}, 'wrong way'),
     (check_layers, {'executor/local/a.cc': '#include "scheduler/plan/plan.h"\n'}, 'wrong way'),
@@ -56,6 +59,11 @@ REFUSED = [
     (check_gateway_layers, {'gateway/legacy/a.go': 'package a\n\nimport "github.com/penstock/penstock/gateway"\n'},
      'import of . points the wrong way'),
     (check_gateway_layers, {'gateway/elsewhere/a.go': 'package a\n'}, 'no row of LAYERS'),
+    (check_cycles, {'storage/a.h': '#include "storage/b.h"\n', 'storage/b.h': '#include "storage/a.h"\n'},
+     'these include each other: storage/a storage/b;'),
+    (check_cycles, {'storage/a.h': '', 'storage/a.cc': '#include "storage/a.h"\n#include "storage/b.h"\n',
+                    'storage/b.h': '', 'storage/b.cc': '#include "storage/c.h"\n',
+                    'storage/c.h': '#include "storage/a.h"\n'}, 'storage/a storage/b storage/c;'),
     (check_format, {'common/a.cc': 'int  main( ){return 0 ;}\n'}, 'clang-format -i common/a.cc'),
     (check_format, {'gateway/a.go': 'package main\nfunc  main( ) {}\n'}, 'gofmt -w gateway/a.go'),
     (check_size, {'common/a.cc': 'int x;\n' * 601}, '601 lines'),
@@ -116,6 +124,10 @@ ACCEPTED = [
         'gateway/limits/a.go': GO_IMPORT.format('_ ', '/gen/kfp'),
         'gateway/apierror/a.go': 'package a\n\n// import "github.com/penstock/penstock/gateway/routes"\n',
         'gateway/gen/kfp/a.go': GO_IMPORT.format('', '/gen/penstock')}),
+    (check_cycles, {
+        'storage/a.h': '#include "storage/c.h"\n', 'storage/a.cc': '#include "storage/a.h"\n#include "storage/b.h"\n',
+        'storage/b.h': '#include "storage/c.h"\n', 'storage/c.h': '#include <vector>\n#include "absl/time/time.h"\n',
+        'storage/c_test.cc': '#include "storage/a.h"\n#include "storage/c.h"\n'}),
     (check_size, {
         'common/a.h': 'namespace n {\n' + 'class A {\n  void B();\n};\n' * 30 + '}\n',
         'common/b.cc': 'const int kTable[] = {\n' + '  1,\n' * 100 + '};\nvoid F() {\n  char c = \'{\';\n}\n',

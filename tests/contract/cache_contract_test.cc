@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "common/status_macros.h"
+#include "storage/artifact_store.h"
 #include "storage/cache_store.h"
 #include "storage/task_store.h"
 #include "tests/support/store_fixture.h"

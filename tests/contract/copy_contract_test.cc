@@ -4,6 +4,7 @@
 #include "storage/migrator.h"
 #include "storage/pipeline_store.h"
 #include "storage/setting_store.h"
+#include "storage/task_attempt_store.h"
 #include "storage/task_store.h"
 #include "tests/support/store_fixture.h"
 

@@ -12,6 +12,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
 #include "common/status_macros.h"
+#include "storage/experiment_archive.h"
 #include "storage/migrator.h"
 #include "storage/pipeline_store.h"
 #include "storage/recurring_run_store.h"

@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "common/status_macros.h"
+#include "storage/experiment_archive.h"
 #include "storage/pipeline_store.h"
 #include "storage/recurring_run_store.h"
 #include "storage/schedule_tick_store.h"

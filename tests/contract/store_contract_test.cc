@@ -4,9 +4,12 @@
 #include <vector>
 
 #include "common/status_macros.h"
+#include "storage/artifact_store.h"
+#include "storage/experiment_archive.h"
 #include "storage/lease_store.h"
 #include "storage/pipeline_store.h"
 #include "storage/setting_store.h"
+#include "storage/task_attempt_store.h"
 #include "storage/task_store.h"
 #include "tests/support/store_fixture.h"
 

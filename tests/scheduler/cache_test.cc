@@ -5,7 +5,10 @@
 #include "common/limits.h"
 #include "content/local/file_content.h"
 #include "scheduler/run_commit.h"
+#include "storage/artifact_store.h"
 #include "storage/cache_store.h"
+#include "storage/task_attempt_store.h"
+#include "storage/task_store.h"
 #include "tests/scheduler/engine_fixture.h"
 
 namespace penstock {

@@ -1,5 +1,6 @@
 // Importers in the engine: completed without an executor, recorded once, shared by runs.
 #include "common/limits.h"
+#include "storage/artifact_store.h"
 #include "tests/scheduler/engine_fixture.h"
 
 namespace penstock {

@@ -1,4 +1,5 @@
 // The engine between storage and the executor.
+#include "storage/task_attempt_store.h"
 #include "tests/scheduler/engine_fixture.h"
 
 namespace penstock {

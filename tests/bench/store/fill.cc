@@ -10,6 +10,7 @@
 #include "storage/pipeline_store.h"
 #include "storage/run_store.h"
 #include "storage/store.h"
+#include "storage/task_attempt_store.h"
 #include "storage/task_store.h"
 #include "tests/bench/store/commands.h"
 #include "tests/bench/store/common.h"

@@ -1,4 +1,4 @@
-#include "pipeline/schedule/tick.h"
+#include "common/tick.h"
 
 #include <utility>
 

@@ -1,0 +1,51 @@
+// How states and other names stand in columns: as text. A name that this program does not know, which only a
+// newer one can have written, is read as the least that may be concluded from it.
+#pragma once
+
+#include "absl/strings/string_view.h"
+#include "common/state.h"
+#include "common/tick.h"
+#include "common/trigger_spec.h"
+#include "storage/db/columns.h"
+#include "storage/model.h"
+
+namespace penstock {
+
+inline absl::string_view Name(Direction direction) {
+  return direction == Direction::kInput ? "INPUT" : "OUTPUT";
+}
+inline std::optional<Direction> DirectionFromName(absl::string_view name) {
+  if (name == "INPUT") return Direction::kInput;
+  if (name == "OUTPUT") return Direction::kOutput;
+  return std::nullopt;
+}
+
+namespace db {
+
+template <typename Enum, auto FromName, Enum unknown>
+struct StoredName {
+  static Param Write(Enum value) { return penstock::Name(value); }
+  static void Read(const Row& row, int column, Enum& value) {
+    value = FromName(row.Text(column)).value_or(unknown);
+  }
+};
+
+template <>
+struct Stored<StorageState> : StoredName<StorageState, StorageStateFromName, StorageState::kAvailable> {};
+template <>
+struct Stored<RunState> : StoredName<RunState, RunStateFromName, RunState::kFailed> {};
+template <>
+struct Stored<TaskState> : StoredName<TaskState, TaskStateFromName, TaskState::kFailed> {};
+template <>
+struct Stored<WaitReason> : StoredName<WaitReason, WaitReasonFromName, WaitReason::kNone> {};
+template <>
+struct Stored<TickDecision> : StoredName<TickDecision, TickDecisionFromName, TickDecision::kSkipped> {};
+template <>
+struct Stored<TickReason> : StoredName<TickReason, TickReasonFromName, TickReason::kDue> {};
+template <>
+struct Stored<TriggerKind> : StoredName<TriggerKind, TriggerKindFromName, TriggerKind::kOnce> {};
+template <>
+struct Stored<Direction> : StoredName<Direction, DirectionFromName, Direction::kOutput> {};
+
+}  // namespace db
+}  // namespace penstock
