@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "scheduler/plan/run_tree.h"
+#include "storage/cache_store.h"
 
 namespace penstock {
 namespace {

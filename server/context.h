@@ -1,10 +1,11 @@
-// What handlers work with. Everything is built by main and outlives the server.
+// What handlers work with: what main built for all of them, which outlives the server, and what belongs to one
+// request.
 #pragma once
 
-#include <grpcpp/server_context.h>
-
+#include <functional>
 #include <string>
 
+#include "absl/time/time.h"
 #include "common/clock.h"
 #include "common/ids.h"
 #include "common/lru_cache.h"
@@ -31,6 +32,15 @@ struct Deps {
   // Versions that runs were made of lately, by id, without tags. What they are made of never changes; they
   // may have been deleted meanwhile, which RunInsert finds out.
   LruCache<PipelineVersionRow> versions{kCachedVersions};
+};
+
+// One request, as every handler gets it. Lives as long as the call.
+struct RequestContext {
+  Deps& deps;
+  std::string principal;  // who asks; empty: nobody is told apart, since the server has no users yet
+  absl::Time deadline;    // after which nobody waits for the answer; far away if the caller gave none
+  // Whether the caller has gone. Dear: see rpc.h.
+  std::function<bool()> is_cancelled;
 };
 
 }  // namespace penstock

@@ -4,15 +4,23 @@
 // call (gRPC polls its queue for the answer), so only handlers that stream ask.
 #pragma once
 
+#include <grpcpp/server_context.h>
+
 #include "common/log.h"
 #include "server/context.h"
 #include "server/grpc_status.h"
 
 namespace penstock {
 
+// The context of a call, which it borrows.
+inline RequestContext ContextOf(Deps& deps, const grpc::ServerContext& call) {
+  return {deps, /*principal=*/"", absl::FromChrono(call.deadline()), [&call] { return call.IsCancelled(); }};
+}
+
 // Runs `handler`, which returns absl::Status. `name` is "RunService/GetRun".
 template <typename Handler>
-grpc::Status HandleRpc(Deps& deps, const char* name, Handler handler) {
+grpc::Status HandleRpc(RequestContext& context, const char* name, Handler handler) {
+  Deps& deps = context.deps;
   const absl::Time begun = deps.clock.Now();
   const absl::Status status = handler();
   const absl::Duration took = deps.clock.Now() - begun;

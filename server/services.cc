@@ -35,14 +35,12 @@ namespace {
 using google::protobuf::Empty;
 using grpc::ServerContext;
 
-// Overrides RPC `Method` of `Service` with `handler`, an expression of `request` and `reply`.
-#define PENSTOCK_RPC(Service, Method, Request, Reply, handler)                                 \
-  grpc::Status Method(ServerContext* context, const Request* request, Reply* reply) override { \
-    return HandleRpc(deps_, #Service "/" #Method, [&]() -> absl::Status { return handler; });  \
+// Overrides RPC `Method` of `Service` with `handler`, an expression of `context`, `request` and `reply`.
+#define PENSTOCK_RPC(Service, Method, Request, Reply, handler)                                  \
+  grpc::Status Method(ServerContext* call, const Request* request, Reply* reply) override {     \
+    RequestContext context = ContextOf(deps_, *call);                                           \
+    return HandleRpc(context, #Service "/" #Method, [&]() -> absl::Status { return handler; }); \
   }
-
-#define PENSTOCK_RPC_NOT_SERVED(Service, Method, Request, Reply) \
-  PENSTOCK_RPC(Service, Method, Request, Reply, error::NotServed(#Service "." #Method))
 
 template <typename Base>
 class Bound : public Base {
@@ -63,103 +61,103 @@ class Experiments final : public Bound<api::ExperimentService::Service> {
  public:
   using Bound::Bound;
   PENSTOCK_RPC(ExperimentService, CreateExperiment, api::CreateExperimentRequest, api::Experiment,
-               ExperimentCreate(deps_, *request, reply))
+               ExperimentCreate(context, *request, reply))
   PENSTOCK_RPC(ExperimentService, GetExperiment, api::GetExperimentRequest, api::Experiment,
-               ExperimentGet(deps_, *request, reply))
+               ExperimentGet(context, *request, reply))
   PENSTOCK_RPC(ExperimentService, ListExperiments, api::ListExperimentsRequest, api::ListExperimentsResponse,
-               ExperimentList(deps_, *request, reply))
+               ExperimentList(context, *request, reply))
   PENSTOCK_RPC(ExperimentService, ArchiveExperiment, api::ArchiveExperimentRequest, Empty,
-               ExperimentArchive(deps_, *request, reply))
+               ExperimentArchive(context, *request, reply))
   PENSTOCK_RPC(ExperimentService, UnarchiveExperiment, api::UnarchiveExperimentRequest, Empty,
-               ExperimentUnarchive(deps_, *request, reply))
+               ExperimentUnarchive(context, *request, reply))
   PENSTOCK_RPC(ExperimentService, DeleteExperiment, api::DeleteExperimentRequest, Empty,
-               ExperimentDelete(deps_, *request, reply))
+               ExperimentDelete(context, *request, reply))
 };
 
 class Pipelines final : public Bound<api::PipelineService::Service> {
  public:
   using Bound::Bound;
   PENSTOCK_RPC(PipelineService, CreatePipeline, api::CreatePipelineRequest, api::Pipeline,
-               PipelineCreate(deps_, *request, reply))
+               PipelineCreate(context, *request, reply))
   PENSTOCK_RPC(PipelineService, GetPipeline, api::GetPipelineRequest, api::Pipeline,
-               PipelineGet(deps_, *request, reply))
+               PipelineGet(context, *request, reply))
   PENSTOCK_RPC(PipelineService, GetPipelineByName, api::GetPipelineByNameRequest, api::Pipeline,
-               PipelineGetByName(deps_, *request, reply))
+               PipelineGetByName(context, *request, reply))
   PENSTOCK_RPC(PipelineService, ListPipelines, api::ListPipelinesRequest, api::ListPipelinesResponse,
-               PipelineList(deps_, *request, reply))
+               PipelineList(context, *request, reply))
   PENSTOCK_RPC(PipelineService, UpdatePipeline, api::UpdatePipelineRequest, api::Pipeline,
-               PipelineUpdate(deps_, *request, ClearTags(*context), reply))
+               PipelineUpdate(context, *request, ClearTags(*call), reply))
   PENSTOCK_RPC(PipelineService, DeletePipeline, api::DeletePipelineRequest, Empty,
-               PipelineDelete(deps_, *request, reply))
+               PipelineDelete(context, *request, reply))
   PENSTOCK_RPC(PipelineService, CreatePipelineAndVersion, api::CreatePipelineAndVersionRequest, api::Pipeline,
-               PipelineAndVersionCreate(deps_, *request, reply))
+               PipelineAndVersionCreate(context, *request, reply))
   PENSTOCK_RPC(PipelineService, CreatePipelineVersion, api::CreatePipelineVersionRequest,
-               api::PipelineVersion, PipelineVersionCreate(deps_, *request, reply))
+               api::PipelineVersion, PipelineVersionCreate(context, *request, reply))
   PENSTOCK_RPC(PipelineService, GetPipelineVersion, api::GetPipelineVersionRequest, api::PipelineVersion,
-               PipelineVersionGet(deps_, *request, reply))
+               PipelineVersionGet(context, *request, reply))
   PENSTOCK_RPC(PipelineService, ListPipelineVersions, api::ListPipelineVersionsRequest,
-               api::ListPipelineVersionsResponse, PipelineVersionList(deps_, *request, reply))
+               api::ListPipelineVersionsResponse, PipelineVersionList(context, *request, reply))
   PENSTOCK_RPC(PipelineService, UpdatePipelineVersion, api::UpdatePipelineVersionRequest,
-               api::PipelineVersion, PipelineVersionUpdate(deps_, *request, ClearTags(*context), reply))
+               api::PipelineVersion, PipelineVersionUpdate(context, *request, ClearTags(*call), reply))
   PENSTOCK_RPC(PipelineService, DeletePipelineVersion, api::DeletePipelineVersionRequest, Empty,
-               PipelineVersionDelete(deps_, *request, reply))
+               PipelineVersionDelete(context, *request, reply))
 };
 
 class Runs final : public Bound<api::RunService::Service> {
  public:
   using Bound::Bound;
-  PENSTOCK_RPC(RunService, CreateRun, api::CreateRunRequest, api::Run, RunCreate(deps_, *request, reply))
-  PENSTOCK_RPC(RunService, GetRun, api::GetRunRequest, api::Run, RunGet(deps_, *request, reply))
+  PENSTOCK_RPC(RunService, CreateRun, api::CreateRunRequest, api::Run, RunCreate(context, *request, reply))
+  PENSTOCK_RPC(RunService, GetRun, api::GetRunRequest, api::Run, RunGet(context, *request, reply))
   PENSTOCK_RPC(RunService, ListRuns, api::ListRunsRequest, api::ListRunsResponse,
-               RunList(deps_, *request, reply))
-  PENSTOCK_RPC(RunService, ArchiveRun, api::ArchiveRunRequest, Empty, RunArchive(deps_, *request, reply))
+               RunList(context, *request, reply))
+  PENSTOCK_RPC(RunService, ArchiveRun, api::ArchiveRunRequest, Empty, RunArchive(context, *request, reply))
   PENSTOCK_RPC(RunService, UnarchiveRun, api::UnarchiveRunRequest, Empty,
-               RunUnarchive(deps_, *request, reply))
-  PENSTOCK_RPC(RunService, DeleteRun, api::DeleteRunRequest, Empty, RunDelete(deps_, *request, reply))
+               RunUnarchive(context, *request, reply))
+  PENSTOCK_RPC(RunService, DeleteRun, api::DeleteRunRequest, Empty, RunDelete(context, *request, reply))
   PENSTOCK_RPC(RunService, TerminateRun, api::TerminateRunRequest, Empty,
-               RunTerminate(deps_, *request, reply))
-  PENSTOCK_RPC(RunService, RetryRun, api::RetryRunRequest, Empty, RunRetry(deps_, *request, reply))
+               RunTerminate(context, *request, reply))
+  PENSTOCK_RPC(RunService, RetryRun, api::RetryRunRequest, Empty, RunRetry(context, *request, reply))
 };
 
 class RecurringRuns final : public Bound<api::RecurringRunService::Service> {
  public:
   using Bound::Bound;
   PENSTOCK_RPC(RecurringRunService, CreateRecurringRun, api::CreateRecurringRunRequest, api::RecurringRun,
-               RecurringRunCreate(deps_, *request, reply))
+               RecurringRunCreate(context, *request, reply))
   PENSTOCK_RPC(RecurringRunService, GetRecurringRun, api::GetRecurringRunRequest, api::RecurringRun,
-               RecurringRunGet(deps_, *request, reply))
+               RecurringRunGet(context, *request, reply))
   PENSTOCK_RPC(RecurringRunService, ListRecurringRuns, api::ListRecurringRunsRequest,
-               api::ListRecurringRunsResponse, RecurringRunList(deps_, *request, reply))
+               api::ListRecurringRunsResponse, RecurringRunList(context, *request, reply))
   PENSTOCK_RPC(RecurringRunService, EnableRecurringRun, api::EnableRecurringRunRequest, Empty,
-               RecurringRunEnable(deps_, *request, reply))
+               RecurringRunEnable(context, *request, reply))
   PENSTOCK_RPC(RecurringRunService, DisableRecurringRun, api::DisableRecurringRunRequest, Empty,
-               RecurringRunDisable(deps_, *request, reply))
+               RecurringRunDisable(context, *request, reply))
   PENSTOCK_RPC(RecurringRunService, DeleteRecurringRun, api::DeleteRecurringRunRequest, Empty,
-               RecurringRunDelete(deps_, *request, reply))
+               RecurringRunDelete(context, *request, reply))
 };
 
 class Schedules final : public Bound<penstock::v1::ScheduleService::Service> {
  public:
   using Bound::Bound;
   PENSTOCK_RPC(ScheduleService, CreateSchedule, penstock::v1::CreateScheduleRequest, penstock::v1::Schedule,
-               ScheduleCreate(deps_, *request, reply))
+               ScheduleCreate(context, *request, reply))
   PENSTOCK_RPC(ScheduleService, GetSchedule, penstock::v1::GetScheduleRequest, penstock::v1::Schedule,
-               ScheduleGet(deps_, *request, reply))
+               ScheduleGet(context, *request, reply))
   PENSTOCK_RPC(ScheduleService, UpdateRecurringRun, penstock::v1::UpdateRecurringRunRequest,
-               penstock::v1::Schedule, ScheduleUpdate(deps_, *request, reply))
+               penstock::v1::Schedule, ScheduleUpdate(context, *request, reply))
   PENSTOCK_RPC(ScheduleService, PreviewSchedule, penstock::v1::PreviewScheduleRequest,
-               penstock::v1::PreviewScheduleResponse, SchedulePreview(deps_, *request, reply))
+               penstock::v1::PreviewScheduleResponse, SchedulePreview(context, *request, reply))
   PENSTOCK_RPC(ScheduleService, ListScheduleTicks, penstock::v1::ListScheduleTicksRequest,
-               penstock::v1::ListScheduleTicksResponse, ScheduleTickList(deps_, *request, reply))
+               penstock::v1::ListScheduleTicksResponse, ScheduleTickList(context, *request, reply))
 };
 
 class Reports final : public Bound<api::ReportService::Service> {
  public:
   using Bound::Bound;
   PENSTOCK_RPC(ReportService, ReportWorkflow, api::ReportWorkflowRequest, Empty,
-               WorkflowReport(deps_, *request, reply))
+               WorkflowReport(context, *request, reply))
   PENSTOCK_RPC(ReportService, ReportScheduledWorkflow, api::ReportScheduledWorkflowRequest, Empty,
-               ScheduledWorkflowReport(deps_, *request, reply))
+               ScheduledWorkflowReport(context, *request, reply))
 };
 
 class Auth final : public Bound<api::AuthService::Service> {
@@ -186,16 +184,16 @@ absl::Status Health(Deps& deps, api::GetHealthzResponse* reply) {
 class Healthz final : public Bound<api::HealthzService::Service> {
  public:
   using Bound::Bound;
-  PENSTOCK_RPC(HealthzService, GetHealthz, Empty, api::GetHealthzResponse, Health(deps_, reply))
+  PENSTOCK_RPC(HealthzService, GetHealthz, Empty, api::GetHealthzResponse, Health(context.deps, reply))
 };
 
 class PackageUploads final : public Bound<penstock::v1::PackageUploadService::Service> {
  public:
   using Bound::Bound;
   PENSTOCK_RPC(PackageUploadService, UploadPipeline, penstock::v1::UploadPipelineRequest, api::Pipeline,
-               PipelineUpload(deps_, *request, reply))
+               PipelineUpload(context, *request, reply))
   PENSTOCK_RPC(PackageUploadService, UploadPipelineVersion, penstock::v1::UploadPipelineVersionRequest,
-               api::PipelineVersion, PipelineVersionUpload(deps_, *request, reply))
+               api::PipelineVersion, PipelineVersionUpload(context, *request, reply))
 };
 
 template <typename Chunk>
@@ -210,21 +208,22 @@ ChunkSink SinkOf(grpc::ServerWriter<Chunk>* writer) {
 class RunLogs final : public Bound<penstock::v1::RunLogService::Service> {
  public:
   using Bound::Bound;
-  grpc::Status ReadTaskLog(ServerContext* context, const penstock::v1::ReadTaskLogRequest* request,
+  grpc::Status ReadTaskLog(ServerContext* call, const penstock::v1::ReadTaskLogRequest* request,
                            grpc::ServerWriter<penstock::v1::LogChunk>* writer) override {
-    return HandleRpc(deps_, "RunLogService/ReadTaskLog", [&] {
-      return TaskLogRead(deps_, *request, SinkOf(writer), [context] { return context->IsCancelled(); });
-    });
+    RequestContext context = ContextOf(deps_, *call);
+    return HandleRpc(context, "RunLogService/ReadTaskLog",
+                     [&] { return TaskLogRead(context, *request, SinkOf(writer)); });
   }
 };
 
 class ArtifactContents final : public Bound<penstock::v1::ArtifactContentService::Service> {
  public:
   using Bound::Bound;
-  grpc::Status ReadArtifact(ServerContext* context, const penstock::v1::ReadArtifactRequest* request,
+  grpc::Status ReadArtifact(ServerContext* call, const penstock::v1::ReadArtifactRequest* request,
                             grpc::ServerWriter<penstock::v1::ArtifactChunk>* writer) override {
-    return HandleRpc(deps_, "ArtifactContentService/ReadArtifact",
-                     [&] { return ArtifactRead(deps_, *request, SinkOf(writer)); });
+    RequestContext context = ContextOf(deps_, *call);
+    return HandleRpc(context, "ArtifactContentService/ReadArtifact",
+                     [&] { return ArtifactRead(context, *request, SinkOf(writer)); });
   }
 };
 
@@ -232,28 +231,26 @@ class RunOperations final : public Bound<penstock::v1::RunOperationsService::Ser
  public:
   using Bound::Bound;
   PENSTOCK_RPC(RunOperationsService, CreateRun, penstock::v1::CreateRunRequest, api::Run,
-               RunCreateOnce(deps_, *request, reply))
+               RunCreateOnce(context, *request, reply))
   PENSTOCK_RPC(RunOperationsService, GetRunRecord, penstock::v1::GetRunRecordRequest, penstock::v1::RunRecord,
-               RunRecordGet(deps_, *request, reply))
+               RunRecordGet(context, *request, reply))
   PENSTOCK_RPC(RunOperationsService, UpdateRun, penstock::v1::UpdateRunRequest, penstock::v1::RunRecord,
-               RunUpdate(deps_, *request, reply))
+               RunUpdate(context, *request, reply))
   PENSTOCK_RPC(RunOperationsService, ApplyToRuns, penstock::v1::ApplyToRunsRequest,
-               penstock::v1::ApplyToRunsResponse, RunsApply(deps_, *request, reply))
-  grpc::Status WatchRun(ServerContext* context, const penstock::v1::WatchRunRequest* request,
+               penstock::v1::ApplyToRunsResponse, RunsApply(context, *request, reply))
+  grpc::Status WatchRun(ServerContext* call, const penstock::v1::WatchRunRequest* request,
                         grpc::ServerWriter<api::Run>* writer) override {
-    return HandleRpc(deps_, "RunOperationsService/WatchRun", [&] {
-      return RunWatch(
-          deps_, *request, [writer](const api::Run& run) { return writer->Write(run); },
-          [context] { return context->IsCancelled(); });
+    RequestContext context = ContextOf(deps_, *call);
+    return HandleRpc(context, "RunOperationsService/WatchRun", [&] {
+      return RunWatch(context, *request, [writer](const api::Run& run) { return writer->Write(run); });
     });
   }
-  grpc::Status WatchRuns(ServerContext* context, const penstock::v1::WatchRunsRequest* request,
+  grpc::Status WatchRuns(ServerContext* call, const penstock::v1::WatchRunsRequest* request,
                          grpc::ServerWriter<penstock::v1::RunListChange>* writer) override {
-    return HandleRpc(deps_, "RunOperationsService/WatchRuns", [&] {
-      return RunsWatch(
-          deps_, *request,
-          [writer](const penstock::v1::RunListChange& change) { return writer->Write(change); },
-          [context] { return context->IsCancelled(); });
+    RequestContext context = ContextOf(deps_, *call);
+    return HandleRpc(context, "RunOperationsService/WatchRuns", [&] {
+      return RunsWatch(context, *request,
+                       [writer](const penstock::v1::RunListChange& change) { return writer->Write(change); });
     });
   }
 };
@@ -262,7 +259,7 @@ class RunStatuses final : public Bound<penstock::v1::RunStatusService::Service> 
  public:
   using Bound::Bound;
   PENSTOCK_RPC(RunStatusService, GetRunStatus, penstock::v1::GetRunStatusRequest, penstock::v1::RunStatus,
-               RunStatusGet(deps_, *request, reply))
+               RunStatusGet(context, *request, reply))
 };
 
 absl::Status Exposition(Deps& deps, penstock::v1::GetMetricsResponse* reply) {
@@ -274,7 +271,7 @@ class MetricsExposition final : public Bound<penstock::v1::MetricsExpositionServ
  public:
   using Bound::Bound;
   PENSTOCK_RPC(MetricsExpositionService, GetMetrics, penstock::v1::GetMetricsRequest,
-               penstock::v1::GetMetricsResponse, Exposition(deps_, reply))
+               penstock::v1::GetMetricsResponse, Exposition(context.deps, reply))
 };
 
 }  // namespace

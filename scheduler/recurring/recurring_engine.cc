@@ -15,6 +15,7 @@
 #include "common/status_macros.h"
 #include "pipeline/schedule/macros.h"
 #include "pipeline/schedule/run_name.h"
+#include "runs/run_verbs.h"
 #include "storage/pipeline_store.h"
 #include "storage/run_store.h"
 #include "storage/schedule_tick_store.h"
@@ -112,12 +113,13 @@ absl::StatusOr<RecurringEngine::PassResult> RecurringEngine::RunOnce() {
   }
   if (!plans.empty()) {
     Written written;
-    RETURN_IF_ERROR(store_.Write([&](db::Tx& tx) { return WriteAll(tx, *fence, plans, now, written); }));
+    RETURN_IF_ERROR(WriteRuns(store_, [&](db::Tx& tx, RunHints& hints) {
+      return WriteAll(tx, *fence, plans, now, hints, written);
+    }));
     result.ticks = written.ticks;
-    result.fired = static_cast<int>(written.runs.size());
+    result.fired = written.fired;
     metrics_.ticks_decided.Increment(result.ticks);
     metrics_.ticks_fired.Increment(result.fired);
-    for (const std::string& run_id : written.runs) store_.notifier().Notify(Topic::kRuns, run_id);
   }
   result.schedules = static_cast<int>(due.size());
   RETURN_IF_ERROR(store_.Read([&](db::Tx& tx) -> absl::Status {
@@ -203,7 +205,7 @@ absl::StatusOr<RecurringEngine::Planned> RecurringEngine::Plan(const DueRecurrin
 }
 
 absl::Status RecurringEngine::WriteAll(db::Tx& tx, int64_t fence, const std::vector<Planned>& plans,
-                                       absl::Time now, Written& written) {
+                                       absl::Time now, RunHints& hints, Written& written) {
   written = {};
   RETURN_IF_ERROR(lease_.Check(tx, fence));
   std::vector<const Planned*> together;
@@ -218,14 +220,14 @@ absl::Status RecurringEngine::WriteAll(db::Tx& tx, int64_t fence, const std::vec
     const RecurringRunRow& row = plan.due->row;
     bytes += plan.decision.ticks.size() * (row.parameters.size() + row.plugins_input.size());
     if (together.size() < kWrittenTogether && bytes < kBytesWrittenTogether) continue;
-    RETURN_IF_ERROR(WriteTogether(tx, together, written));
+    RETURN_IF_ERROR(WriteTogether(tx, together, hints, written));
     together.clear();
     bytes = 0;
   }
-  return WriteTogether(tx, together, written);
+  return WriteTogether(tx, together, hints, written);
 }
 
-absl::Status RecurringEngine::WriteTogether(db::Tx& tx, Plans plans, Written& written) {
+absl::Status RecurringEngine::WriteTogether(db::Tx& tx, Plans plans, RunHints& hints, Written& written) {
   std::vector<RecurringRunMove> moves;
   for (const Planned* plan : plans) moves.push_back(MoveOf(*plan));
   std::vector<bool> moved;
@@ -234,7 +236,7 @@ absl::Status RecurringEngine::WriteTogether(db::Tx& tx, Plans plans, Written& wr
   for (size_t i = 0; i < plans.size(); ++i) {
     if (moved[i]) mine.push_back(plans[i]);
   }
-  RETURN_IF_ERROR(WriteTicks(tx, mine, written));
+  RETURN_IF_ERROR(WriteTicks(tx, mine, hints, written));
   for (const Planned* plan : mine) {
     const std::string& id = plan->due->row.recurring_run_id;
     if (TimeToTrim(id, plan->decision.ticks.size()))
@@ -260,7 +262,7 @@ RecurringRunMove RecurringEngine::MoveOf(const Planned& plan) {
 }
 
 // Ticks, and the runs of those that start one.
-absl::Status RecurringEngine::WriteTicks(db::Tx& tx, Plans plans, Written& written) {
+absl::Status RecurringEngine::WriteTicks(db::Tx& tx, Plans plans, RunHints& hints, Written& written) {
   std::vector<ScheduleTickRow> ticks;
   std::vector<const Planned*> plan_of;  // by tick
   for (const Planned* plan : plans) {
@@ -282,12 +284,12 @@ absl::Status RecurringEngine::WriteTicks(db::Tx& tx, Plans plans, Written& writt
     if (!StartsRun(ticks[i])) continue;
     ASSIGN_OR_RETURN(RunToMake run, RunOf(*plan_of[i], ticks[i]));
     made.push_back(std::move(run));
-    written.runs.push_back(ticks[i].run_id);
+    ++written.fired;
   }
   std::vector<RunToInsert> runs;
   for (const RunToMake& run : made) runs.push_back({run.row, run.config, run.version_must_exist});
   std::vector<absl::Status> outcomes;
-  RETURN_IF_ERROR(RunsInsert(tx, runs, outcomes));
+  RETURN_IF_ERROR(RunsCreate(tx, runs, outcomes, hints));
   for (const absl::Status& outcome : outcomes) {
     if (absl::IsNotFound(outcome)) return absl::AbortedError(outcome.message());
     // A client may have made the run of this name before.

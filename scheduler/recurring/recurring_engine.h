@@ -18,6 +18,7 @@
 #include "common/clock.h"
 #include "common/metrics.h"
 #include "pipeline/spec/document_cache.h"
+#include "runs/run_hints.h"
 #include "scheduler/lease.h"
 #include "scheduler/recurring/decide.h"
 #include "storage/recurring_run_store.h"
@@ -78,7 +79,7 @@ class RecurringEngine {
   // What a transaction has written.
   struct Written {
     int ticks = 0;
-    std::vector<std::string> runs;
+    int fired = 0;
   };
   using Plans = absl::Span<const Planned* const>;
 
@@ -87,9 +88,9 @@ class RecurringEngine {
   absl::StatusOr<Planned> Plan(const DueRecurringRun& due, absl::Time now,
                                std::map<std::string, Source>& latest);
   absl::Status WriteAll(db::Tx& tx, int64_t fence, const std::vector<Planned>& plans, absl::Time now,
-                        Written& written);
-  absl::Status WriteTogether(db::Tx& tx, Plans plans, Written& written);
-  absl::Status WriteTicks(db::Tx& tx, Plans plans, Written& written);
+                        RunHints& hints, Written& written);
+  absl::Status WriteTogether(db::Tx& tx, Plans plans, RunHints& hints, Written& written);
+  absl::Status WriteTicks(db::Tx& tx, Plans plans, RunHints& hints, Written& written);
   static RecurringRunMove MoveOf(const Planned& plan);
   static absl::StatusOr<RunToMake> RunOf(const Planned& plan, const ScheduleTickRow& tick);
   bool TimeToTrim(const std::string& recurring_run_id, size_t ticks);

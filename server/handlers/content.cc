@@ -33,9 +33,10 @@ absl::StatusOr<bool> SendRest(ContentReader& reader, int64_t& offset, const Chun
   }
 }
 
-absl::StatusOr<TaskAttemptRow> FindAttempt(Deps& deps, const penstock::v1::ReadTaskLogRequest& request) {
+absl::StatusOr<TaskAttemptRow> FindAttempt(RequestContext& context,
+                                           const penstock::v1::ReadTaskLogRequest& request) {
   TaskAttemptRow attempt;
-  RETURN_IF_ERROR(deps.store.Read([&](db::Tx& tx) -> absl::Status {
+  RETURN_IF_ERROR(context.deps.store.Read([&](db::Tx& tx) -> absl::Status {
     RETURN_IF_ERROR(RunGet(tx, request.run_id()).status());
     ASSIGN_OR_RETURN(attempt, TaskAttemptFind(tx, request.run_id(), request.task_id(), request.attempt()));
     return absl::OkStatus();
@@ -49,9 +50,10 @@ bool IsServedArtifact(const ContentStore& content, absl::string_view uri) {
          (!absl::StartsWith(uri, kUriScheme) || absl::StartsWith(uri, absl::StrCat(kArtifactsUri, "/")));
 }
 
-absl::StatusOr<ArtifactRow> FindArtifact(Deps& deps, const penstock::v1::ReadArtifactRequest& request) {
+absl::StatusOr<ArtifactRow> FindArtifact(RequestContext& context,
+                                         const penstock::v1::ReadArtifactRequest& request) {
   std::optional<ArtifactRow> found;
-  RETURN_IF_ERROR(deps.store.Read([&](db::Tx& tx) -> absl::Status {
+  RETURN_IF_ERROR(context.deps.store.Read([&](db::Tx& tx) -> absl::Status {
     found.reset();
     RETURN_IF_ERROR(RunGet(tx, request.run_id()).status());
     ASSIGN_OR_RETURN(const std::string task_id, TaskIdFind(tx, request.run_id(), request.task_id()));
@@ -73,12 +75,12 @@ absl::StatusOr<ArtifactRow> FindArtifact(Deps& deps, const penstock::v1::ReadArt
 
 }  // namespace
 
-absl::Status TaskLogRead(Deps& deps, const penstock::v1::ReadTaskLogRequest& request, const ChunkSink& sink,
-                         const std::function<bool()>& gone) {
+absl::Status TaskLogRead(RequestContext& context, const penstock::v1::ReadTaskLogRequest& request,
+                         const ChunkSink& sink) {
   if (request.offset_bytes() < 0 || request.attempt() < 0) {
     return absl::InvalidArgumentError("attempt and offset_bytes must not be negative");
   }
-  ASSIGN_OR_RETURN(TaskAttemptRow attempt, FindAttempt(deps, request));
+  ASSIGN_OR_RETURN(TaskAttemptRow attempt, FindAttempt(context, request));
   const std::string uri = WithScheme(attempt.log_path);
   std::unique_ptr<ContentReader> reader;
   int64_t offset = request.offset_bytes();
@@ -96,7 +98,7 @@ absl::Status TaskLogRead(Deps& deps, const penstock::v1::ReadTaskLogRequest& req
     // What was running before the read has nothing more to write after it has ended.
     const bool running = attempt.outcome.empty();
     if (reader == nullptr) {
-      auto opened = deps.content.Open(uri);
+      auto opened = context.deps.content.Open(uri);
       // A task that wrote nothing left no log.
       if (!opened.ok() && !absl::IsNotFound(opened.status())) return opened.status();
       if (opened.ok()) reader = *std::move(opened);
@@ -105,9 +107,9 @@ absl::Status TaskLogRead(Deps& deps, const penstock::v1::ReadTaskLogRequest& req
       ASSIGN_OR_RETURN(const bool wanted, SendRest(*reader, offset, sink));
       if (!wanted) return absl::OkStatus();
     }
-    if (!running || !request.follow() || gone()) return absl::OkStatus();
+    if (!running || !request.follow() || context.is_cancelled()) return absl::OkStatus();
     Pause(kFollowInterval);
-    auto now = FindAttempt(deps, request);
+    auto now = FindAttempt(context, request);
     if (absl::IsNotFound(now.status())) return absl::OkStatus();  // the run was deleted meanwhile
     RETURN_IF_ERROR(now.status());
     if (now->attempt_id != attempt.attempt_id)
@@ -116,12 +118,12 @@ absl::Status TaskLogRead(Deps& deps, const penstock::v1::ReadTaskLogRequest& req
   }
 }
 
-absl::Status ArtifactRead(Deps& deps, const penstock::v1::ReadArtifactRequest& request,
+absl::Status ArtifactRead(RequestContext& context, const penstock::v1::ReadArtifactRequest& request,
                           const ChunkSink& sink) {
-  ASSIGN_OR_RETURN(const ArtifactRow artifact, FindArtifact(deps, request));
+  ASSIGN_OR_RETURN(const ArtifactRow artifact, FindArtifact(context, request));
   const std::string& uri = artifact.custom_path.empty() ? artifact.uri : artifact.custom_path;
-  if (!IsServedArtifact(deps.content, uri)) return error::ArtifactElsewhere(artifact.name, uri);
-  auto reader = deps.content.Open(uri);
+  if (!IsServedArtifact(context.deps.content, uri)) return error::ArtifactElsewhere(artifact.name, uri);
+  auto reader = context.deps.content.Open(uri);
   if (absl::IsNotFound(reader.status())) {  // metrics, for example, are metadata alone
     (void)sink(artifact.metadata);
     return absl::OkStatus();

@@ -15,15 +15,15 @@ namespace penstock {
 using ChunkSink = std::function<bool(absl::string_view)>;
 
 // The log of a task's attempt. With `follow`, also what is still being written, until the attempt ends or
-// `gone` says that the reader has. Empty if it wrote nothing. NOT_FOUND if
+// its reader has gone. Empty if it wrote nothing. NOT_FOUND if
 // there is no such run, task or attempt.
-absl::Status TaskLogRead(Deps& deps, const penstock::v1::ReadTaskLogRequest& request, const ChunkSink& sink,
-                         const std::function<bool()>& gone);
+absl::Status TaskLogRead(RequestContext& context, const penstock::v1::ReadTaskLogRequest& request,
+                         const ChunkSink& sink);
 
 // The content of an artifact that a task put out, or its metadata as JSON if it has no content here.
 // NOT_FOUND if there is no such artifact; FAILED_PRECONDITION if its content is a directory or lies
 // elsewhere.
-absl::Status ArtifactRead(Deps& deps, const penstock::v1::ReadArtifactRequest& request,
+absl::Status ArtifactRead(RequestContext& context, const penstock::v1::ReadArtifactRequest& request,
                           const ChunkSink& sink);
 
 }  // namespace penstock

@@ -10,55 +10,59 @@
 
 namespace penstock {
 
-absl::Status ExperimentCreate(Deps& deps, const api::CreateExperimentRequest& request,
+absl::Status ExperimentCreate(RequestContext& context, const api::CreateExperimentRequest& request,
                               api::Experiment* reply) {
   const api::Experiment& given = request.experiment();
   RETURN_IF_ERROR(CheckName("experiment.display_name", given.display_name(), limits::kNameBytes));
   RETURN_IF_ERROR(CheckDescription(given.description()));
   ExperimentRow row;
-  row.experiment_id = deps.ids.NewId();
+  row.experiment_id = context.deps.ids.NewId();
   row.name = given.display_name();
   row.description = given.description();
-  row.created_at = deps.clock.Now();
+  row.created_at = context.deps.clock.Now();
   row.last_run_created_at = absl::UnixEpoch();
-  RETURN_IF_ERROR(deps.store.Write([&](db::Tx& tx) { return ExperimentInsert(tx, row); }));
+  RETURN_IF_ERROR(context.deps.store.Write([&](db::Tx& tx) { return ExperimentInsert(tx, row); }));
   ToApi(row, reply);
   return absl::OkStatus();
 }
 
-absl::Status ExperimentGet(Deps& deps, const api::GetExperimentRequest& request, api::Experiment* reply) {
-  return deps.store.Read([&](db::Tx& tx) -> absl::Status {
+absl::Status ExperimentGet(RequestContext& context, const api::GetExperimentRequest& request,
+                           api::Experiment* reply) {
+  return context.deps.store.Read([&](db::Tx& tx) -> absl::Status {
     ASSIGN_OR_RETURN(const ExperimentRow row, ExperimentGet(tx, request.experiment_id()));
     ToApi(row, reply);
     return absl::OkStatus();
   });
 }
 
-absl::Status ExperimentList(Deps& deps, const api::ListExperimentsRequest& request,
+absl::Status ExperimentList(RequestContext& context, const api::ListExperimentsRequest& request,
                             api::ListExperimentsResponse* reply) {
-  ASSIGN_OR_RETURN(const ListQuery query, MakeListQuery(deps, ExperimentResource(), request, std::nullopt));
+  ASSIGN_OR_RETURN(const ListQuery query,
+                   MakeListQuery(context, ExperimentResource(), request, std::nullopt));
   Page<ExperimentRow> page;
-  RETURN_IF_ERROR(deps.store.Read([&](db::Tx& tx) { return ExperimentList(tx, query, page); }));
+  RETURN_IF_ERROR(context.deps.store.Read([&](db::Tx& tx) { return ExperimentList(tx, query, page); }));
   for (const ExperimentRow& row : page.rows) ToApi(row, reply->add_experiments());
   reply->set_total_size(static_cast<int32_t>(page.total_size));
   reply->set_next_page_token(page.next_page_token);
   return absl::OkStatus();
 }
 
-absl::Status ExperimentArchive(Deps& deps, const api::ArchiveExperimentRequest& request,
+absl::Status ExperimentArchive(RequestContext& context, const api::ArchiveExperimentRequest& request,
                                google::protobuf::Empty*) {
-  const absl::Time now = deps.clock.Now();
-  return deps.store.Write([&](db::Tx& tx) { return ExperimentArchive(tx, request.experiment_id(), now); });
+  const absl::Time now = context.deps.clock.Now();
+  return context.deps.store.Write(
+      [&](db::Tx& tx) { return ExperimentArchive(tx, request.experiment_id(), now); });
 }
 
-absl::Status ExperimentUnarchive(Deps& deps, const api::UnarchiveExperimentRequest& request,
+absl::Status ExperimentUnarchive(RequestContext& context, const api::UnarchiveExperimentRequest& request,
                                  google::protobuf::Empty*) {
-  return deps.store.Write([&](db::Tx& tx) { return ExperimentUnarchive(tx, request.experiment_id()); });
+  return context.deps.store.Write(
+      [&](db::Tx& tx) { return ExperimentUnarchive(tx, request.experiment_id()); });
 }
 
-absl::Status ExperimentDelete(Deps& deps, const api::DeleteExperimentRequest& request,
+absl::Status ExperimentDelete(RequestContext& context, const api::DeleteExperimentRequest& request,
                               google::protobuf::Empty*) {
-  return deps.store.Write([&](db::Tx& tx) { return ExperimentDelete(tx, request.experiment_id()); });
+  return context.deps.store.Write([&](db::Tx& tx) { return ExperimentDelete(tx, request.experiment_id()); });
 }
 
 absl::StatusOr<std::string> EnsureDefaultExperiment(Store& store, const Clock& clock, IdGenerator& ids) {

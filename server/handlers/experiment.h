@@ -9,16 +9,17 @@
 
 namespace penstock {
 
-absl::Status ExperimentCreate(Deps& deps, const api::CreateExperimentRequest& request,
+absl::Status ExperimentCreate(RequestContext& context, const api::CreateExperimentRequest& request,
                               api::Experiment* reply);
-absl::Status ExperimentGet(Deps& deps, const api::GetExperimentRequest& request, api::Experiment* reply);
-absl::Status ExperimentList(Deps& deps, const api::ListExperimentsRequest& request,
+absl::Status ExperimentGet(RequestContext& context, const api::GetExperimentRequest& request,
+                           api::Experiment* reply);
+absl::Status ExperimentList(RequestContext& context, const api::ListExperimentsRequest& request,
                             api::ListExperimentsResponse* reply);
-absl::Status ExperimentArchive(Deps& deps, const api::ArchiveExperimentRequest& request,
+absl::Status ExperimentArchive(RequestContext& context, const api::ArchiveExperimentRequest& request,
                                google::protobuf::Empty*);
-absl::Status ExperimentUnarchive(Deps& deps, const api::UnarchiveExperimentRequest& request,
+absl::Status ExperimentUnarchive(RequestContext& context, const api::UnarchiveExperimentRequest& request,
                                  google::protobuf::Empty*);
-absl::Status ExperimentDelete(Deps& deps, const api::DeleteExperimentRequest& request,
+absl::Status ExperimentDelete(RequestContext& context, const api::DeleteExperimentRequest& request,
                               google::protobuf::Empty*);
 
 // Makes the experiment "Default" if this database has none yet; its id.

@@ -29,7 +29,8 @@ absl::Status ReadVersion(db::Tx& tx, absl::string_view pipeline_version_id, api:
 
 }  // namespace
 
-absl::Status PipelineCreate(Deps& deps, const api::CreatePipelineRequest& request, api::Pipeline* reply) {
+absl::Status PipelineCreate(RequestContext& context, const api::CreatePipelineRequest& request,
+                            api::Pipeline* reply) {
   const api::Pipeline& given = request.pipeline();
   PipelineRow row;
   row.name = given.name();
@@ -38,49 +39,50 @@ absl::Status PipelineCreate(Deps& deps, const api::CreatePipelineRequest& reques
   RETURN_IF_ERROR(CheckDescription(given.description()));
   row.tags = TagsFrom(given.tags());
   RETURN_IF_ERROR(CheckTags(row.tags));
-  row.pipeline_id = deps.ids.NewId();
+  row.pipeline_id = context.deps.ids.NewId();
   row.description = given.description();
-  row.created_at = deps.clock.Now();
-  RETURN_IF_ERROR(deps.store.Write([&](db::Tx& tx) { return PipelineInsert(tx, row); }));
+  row.created_at = context.deps.clock.Now();
+  RETURN_IF_ERROR(context.deps.store.Write([&](db::Tx& tx) { return PipelineInsert(tx, row); }));
   ToApi(row, reply);
   return absl::OkStatus();
 }
 
-absl::Status PipelineGet(Deps& deps, const api::GetPipelineRequest& request, api::Pipeline* reply) {
-  return deps.store.Read([&](db::Tx& tx) -> absl::Status {
+absl::Status PipelineGet(RequestContext& context, const api::GetPipelineRequest& request,
+                         api::Pipeline* reply) {
+  return context.deps.store.Read([&](db::Tx& tx) -> absl::Status {
     ASSIGN_OR_RETURN(const PipelineRow row, PipelineGet(tx, request.pipeline_id()));
     ToApi(row, reply);
     return absl::OkStatus();
   });
 }
 
-absl::Status PipelineGetByName(Deps& deps, const api::GetPipelineByNameRequest& request,
+absl::Status PipelineGetByName(RequestContext& context, const api::GetPipelineByNameRequest& request,
                                api::Pipeline* reply) {
-  return deps.store.Read([&](db::Tx& tx) -> absl::Status {
+  return context.deps.store.Read([&](db::Tx& tx) -> absl::Status {
     ASSIGN_OR_RETURN(const PipelineRow row, PipelineGetByName(tx, "", request.name()));
     ToApi(row, reply);
     return absl::OkStatus();
   });
 }
 
-absl::Status PipelineList(Deps& deps, const api::ListPipelinesRequest& request,
+absl::Status PipelineList(RequestContext& context, const api::ListPipelinesRequest& request,
                           api::ListPipelinesResponse* reply) {
-  ASSIGN_OR_RETURN(const ListQuery query, MakeListQuery(deps, PipelineResource(), request, std::nullopt));
+  ASSIGN_OR_RETURN(const ListQuery query, MakeListQuery(context, PipelineResource(), request, std::nullopt));
   Page<PipelineRow> page;
-  RETURN_IF_ERROR(deps.store.Read([&](db::Tx& tx) { return PipelineList(tx, query, page); }));
+  RETURN_IF_ERROR(context.deps.store.Read([&](db::Tx& tx) { return PipelineList(tx, query, page); }));
   for (const PipelineRow& row : page.rows) ToApi(row, reply->add_pipelines());
   reply->set_total_size(static_cast<int32_t>(page.total_size));
   reply->set_next_page_token(page.next_page_token);
   return absl::OkStatus();
 }
 
-absl::Status PipelineUpdate(Deps& deps, const api::UpdatePipelineRequest& request, bool clear_tags,
-                            api::Pipeline* reply) {
+absl::Status PipelineUpdate(RequestContext& context, const api::UpdatePipelineRequest& request,
+                            bool clear_tags, api::Pipeline* reply) {
   const api::Pipeline& given = request.pipeline();
   RETURN_IF_ERROR(CheckText("display_name", given.display_name(), limits::kDisplayNameBytes));
   const std::optional<Tags> tags = TagsToSet(given.tags(), clear_tags);
   if (tags.has_value()) RETURN_IF_ERROR(CheckTags(*tags));
-  return deps.store.Write([&](db::Tx& tx) -> absl::Status {
+  return context.deps.store.Write([&](db::Tx& tx) -> absl::Status {
     RETURN_IF_ERROR(PipelineUpdate(tx, given.pipeline_id(), given.display_name(), tags));
     ASSIGN_OR_RETURN(const PipelineRow row, PipelineGet(tx, given.pipeline_id()));
     reply->Clear();
@@ -89,24 +91,26 @@ absl::Status PipelineUpdate(Deps& deps, const api::UpdatePipelineRequest& reques
   });
 }
 
-absl::Status PipelineDelete(Deps& deps, const api::DeletePipelineRequest& request, google::protobuf::Empty*) {
-  return deps.store.Write(
+absl::Status PipelineDelete(RequestContext& context, const api::DeletePipelineRequest& request,
+                            google::protobuf::Empty*) {
+  return context.deps.store.Write(
       [&](db::Tx& tx) { return PipelineDelete(tx, request.pipeline_id(), request.cascade()); });
 }
 
 // As KFP's server: the pipeline id of the path does not matter, the version's own id names it.
-absl::Status PipelineVersionGet(Deps& deps, const api::GetPipelineVersionRequest& request,
+absl::Status PipelineVersionGet(RequestContext& context, const api::GetPipelineVersionRequest& request,
                                 api::PipelineVersion* reply) {
-  return deps.store.Read([&](db::Tx& tx) { return ReadVersion(tx, request.pipeline_version_id(), reply); });
+  return context.deps.store.Read(
+      [&](db::Tx& tx) { return ReadVersion(tx, request.pipeline_version_id(), reply); });
 }
 
-absl::Status PipelineVersionList(Deps& deps, const api::ListPipelineVersionsRequest& request,
+absl::Status PipelineVersionList(RequestContext& context, const api::ListPipelineVersionsRequest& request,
                                  api::ListPipelineVersionsResponse* reply) {
-  ASSIGN_OR_RETURN(const ListQuery query, MakeListQuery(deps, PipelineVersionResource(), request,
+  ASSIGN_OR_RETURN(const ListQuery query, MakeListQuery(context, PipelineVersionResource(), request,
                                                         ListScope{"pipeline_id", request.pipeline_id()}));
   Page<PipelineVersionRow> page;
   absl::flat_hash_map<std::string, std::string> specs;
-  RETURN_IF_ERROR(deps.store.Read([&](db::Tx& tx) -> absl::Status {
+  RETURN_IF_ERROR(context.deps.store.Read([&](db::Tx& tx) -> absl::Status {
     RETURN_IF_ERROR(PipelineVersionList(tx, request.pipeline_id(), query, page));
     for (const PipelineVersionRow& row : page.rows) {
       if (specs.contains(row.spec_sha256)) continue;
@@ -124,21 +128,21 @@ absl::Status PipelineVersionList(Deps& deps, const api::ListPipelineVersionsRequ
   return absl::OkStatus();
 }
 
-absl::Status PipelineVersionUpdate(Deps& deps, const api::UpdatePipelineVersionRequest& request,
+absl::Status PipelineVersionUpdate(RequestContext& context, const api::UpdatePipelineVersionRequest& request,
                                    bool clear_tags, api::PipelineVersion* reply) {
   const api::PipelineVersion& given = request.pipeline_version();
   RETURN_IF_ERROR(CheckText("display_name", given.display_name(), limits::kDisplayNameBytes));
   const std::optional<Tags> tags = TagsToSet(given.tags(), clear_tags);
   if (tags.has_value()) RETURN_IF_ERROR(CheckTags(*tags));
-  return deps.store.Write([&](db::Tx& tx) -> absl::Status {
+  return context.deps.store.Write([&](db::Tx& tx) -> absl::Status {
     RETURN_IF_ERROR(PipelineVersionUpdate(tx, given.pipeline_version_id(), given.display_name(), tags));
     return ReadVersion(tx, given.pipeline_version_id(), reply);
   });
 }
 
-absl::Status PipelineVersionDelete(Deps& deps, const api::DeletePipelineVersionRequest& request,
+absl::Status PipelineVersionDelete(RequestContext& context, const api::DeletePipelineVersionRequest& request,
                                    google::protobuf::Empty*) {
-  return deps.store.Write(
+  return context.deps.store.Write(
       [&](db::Tx& tx) { return PipelineVersionDelete(tx, request.pipeline_version_id()); });
 }
 

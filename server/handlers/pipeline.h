@@ -11,24 +11,27 @@
 
 namespace penstock {
 
-absl::Status PipelineCreate(Deps& deps, const api::CreatePipelineRequest& request, api::Pipeline* reply);
-absl::Status PipelineGet(Deps& deps, const api::GetPipelineRequest& request, api::Pipeline* reply);
-absl::Status PipelineGetByName(Deps& deps, const api::GetPipelineByNameRequest& request,
+absl::Status PipelineCreate(RequestContext& context, const api::CreatePipelineRequest& request,
+                            api::Pipeline* reply);
+absl::Status PipelineGet(RequestContext& context, const api::GetPipelineRequest& request,
+                         api::Pipeline* reply);
+absl::Status PipelineGetByName(RequestContext& context, const api::GetPipelineByNameRequest& request,
                                api::Pipeline* reply);
-absl::Status PipelineList(Deps& deps, const api::ListPipelinesRequest& request,
+absl::Status PipelineList(RequestContext& context, const api::ListPipelinesRequest& request,
                           api::ListPipelinesResponse* reply);
 // `clear_tags`: the caller sent an empty map of tags, which protobuf cannot tell from none.
-absl::Status PipelineUpdate(Deps& deps, const api::UpdatePipelineRequest& request, bool clear_tags,
-                            api::Pipeline* reply);
-absl::Status PipelineDelete(Deps& deps, const api::DeletePipelineRequest& request, google::protobuf::Empty*);
+absl::Status PipelineUpdate(RequestContext& context, const api::UpdatePipelineRequest& request,
+                            bool clear_tags, api::Pipeline* reply);
+absl::Status PipelineDelete(RequestContext& context, const api::DeletePipelineRequest& request,
+                            google::protobuf::Empty*);
 
-absl::Status PipelineVersionGet(Deps& deps, const api::GetPipelineVersionRequest& request,
+absl::Status PipelineVersionGet(RequestContext& context, const api::GetPipelineVersionRequest& request,
                                 api::PipelineVersion* reply);
-absl::Status PipelineVersionList(Deps& deps, const api::ListPipelineVersionsRequest& request,
+absl::Status PipelineVersionList(RequestContext& context, const api::ListPipelineVersionsRequest& request,
                                  api::ListPipelineVersionsResponse* reply);
-absl::Status PipelineVersionUpdate(Deps& deps, const api::UpdatePipelineVersionRequest& request,
+absl::Status PipelineVersionUpdate(RequestContext& context, const api::UpdatePipelineVersionRequest& request,
                                    bool clear_tags, api::PipelineVersion* reply);
-absl::Status PipelineVersionDelete(Deps& deps, const api::DeletePipelineVersionRequest& request,
+absl::Status PipelineVersionDelete(RequestContext& context, const api::DeletePipelineVersionRequest& request,
                                    google::protobuf::Empty*);
 
 }  // namespace penstock

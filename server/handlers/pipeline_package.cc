@@ -45,20 +45,20 @@ absl::Status InsertVersion(db::Tx& tx, const PipelineVersionRow& row, const Pipe
 }
 
 // Stores the version of `document`, and before it the pipeline if there is one to be made.
-absl::Status StoreVersion(Deps& deps, PipelineRow* pipeline, PipelineVersionRow& version,
+absl::Status StoreVersion(RequestContext& context, PipelineRow* pipeline, PipelineVersionRow& version,
                           const Document& document) {
-  version.pipeline_version_id = deps.ids.NewId();
+  version.pipeline_version_id = context.deps.ids.NewId();
   version.spec_sha256 = document->sha256_hex;
-  version.created_at = deps.clock.Now();
+  version.created_at = context.deps.clock.Now();
   if (pipeline != nullptr) {
-    pipeline->pipeline_id = version.pipeline_id = deps.ids.NewId();
+    pipeline->pipeline_id = version.pipeline_id = context.deps.ids.NewId();
     pipeline->created_at = version.created_at;
   }
-  RETURN_IF_ERROR(deps.store.Write([&](db::Tx& tx) -> absl::Status {
+  RETURN_IF_ERROR(context.deps.store.Write([&](db::Tx& tx) -> absl::Status {
     if (pipeline != nullptr) RETURN_IF_ERROR(PipelineInsert(tx, *pipeline));
     return InsertVersion(tx, version, *document);
   }));
-  deps.documents.Put(document->sha256_hex, document);
+  context.deps.documents.Put(document->sha256_hex, document);
   return absl::OkStatus();
 }
 
@@ -79,7 +79,7 @@ absl::Status FillPipelineNames(std::string& name, std::string& display_name, int
   return CheckName("display_name", display_name, limits::kDisplayNameBytes);
 }
 
-absl::Status PipelineUpload(Deps& deps, const penstock::v1::UploadPipelineRequest& request,
+absl::Status PipelineUpload(RequestContext& context, const penstock::v1::UploadPipelineRequest& request,
                             api::Pipeline* reply) {
   PipelineRow pipeline;
   pipeline.name = request.name();
@@ -94,12 +94,13 @@ absl::Status PipelineUpload(Deps& deps, const penstock::v1::UploadPipelineReques
   version.code_source_url = request.code_source_url();
   RETURN_IF_ERROR(CheckText("code_source_url", version.code_source_url, limits::kUrlBytes));
   ASSIGN_OR_RETURN(const Document document, ReadPackage(request.file_name(), request.content()));
-  RETURN_IF_ERROR(StoreVersion(deps, &pipeline, version, document));
+  RETURN_IF_ERROR(StoreVersion(context, &pipeline, version, document));
   ToApi(pipeline, reply);
   return absl::OkStatus();
 }
 
-absl::Status PipelineVersionUpload(Deps& deps, const penstock::v1::UploadPipelineVersionRequest& request,
+absl::Status PipelineVersionUpload(RequestContext& context,
+                                   const penstock::v1::UploadPipelineVersionRequest& request,
                                    api::PipelineVersion* reply) {
   PipelineVersionRow version;
   version.name = request.name();
@@ -114,12 +115,13 @@ absl::Status PipelineVersionUpload(Deps& deps, const penstock::v1::UploadPipelin
   }
   version.pipeline_id = request.pipeline_id();
   ASSIGN_OR_RETURN(const Document document, ReadPackage(request.file_name(), request.content()));
-  RETURN_IF_ERROR(StoreVersion(deps, nullptr, version, document));
+  RETURN_IF_ERROR(StoreVersion(context, nullptr, version, document));
   ToApi(version, reply);
   return SpecToApi(document->canonical_json, reply->mutable_pipeline_spec());
 }
 
-absl::Status PipelineAndVersionCreate(Deps& deps, const api::CreatePipelineAndVersionRequest& request,
+absl::Status PipelineAndVersionCreate(RequestContext& context,
+                                      const api::CreatePipelineAndVersionRequest& request,
                                       api::Pipeline* reply) {
   const api::Pipeline& given = request.pipeline();
   PipelineRow pipeline;
@@ -133,19 +135,20 @@ absl::Status PipelineAndVersionCreate(Deps& deps, const api::CreatePipelineAndVe
   version.package_url = request.pipeline_version().package_url().pipeline_url();
   version.tags = TagsFrom(request.pipeline_version().tags());
   RETURN_IF_ERROR(CheckTags(version.tags));
-  ASSIGN_OR_RETURN(const FetchedPackage package, FetchPackage(deps.package_urls, version.package_url));
+  ASSIGN_OR_RETURN(const FetchedPackage package,
+                   FetchPackage(context.deps.package_urls, version.package_url));
   if (!named) {
     pipeline.name = package.file_name;
     RETURN_IF_ERROR(CheckPipeline(pipeline));
   }
   NameAfter(pipeline, version);
   ASSIGN_OR_RETURN(const Document document, ReadPackage(package.file_name, package.content));
-  RETURN_IF_ERROR(StoreVersion(deps, &pipeline, version, document));
+  RETURN_IF_ERROR(StoreVersion(context, &pipeline, version, document));
   ToApi(pipeline, reply);
   return absl::OkStatus();
 }
 
-absl::Status PipelineVersionCreate(Deps& deps, const api::CreatePipelineVersionRequest& request,
+absl::Status PipelineVersionCreate(RequestContext& context, const api::CreatePipelineVersionRequest& request,
                                    api::PipelineVersion* reply) {
   const api::PipelineVersion& given = request.pipeline_version();
   // As KFP's server: both are wanted, and the first one counts.
@@ -163,10 +166,12 @@ absl::Status PipelineVersionCreate(Deps& deps, const api::CreatePipelineVersionR
   version.code_source_url = given.code_source_url();
   version.tags = TagsFrom(given.tags());
   RETURN_IF_ERROR(CheckVersion(version));
-  RETURN_IF_ERROR(deps.store.Read([&](db::Tx& tx) { return PipelineGet(tx, version.pipeline_id).status(); }));
-  ASSIGN_OR_RETURN(const FetchedPackage package, FetchPackage(deps.package_urls, version.package_url));
+  RETURN_IF_ERROR(
+      context.deps.store.Read([&](db::Tx& tx) { return PipelineGet(tx, version.pipeline_id).status(); }));
+  ASSIGN_OR_RETURN(const FetchedPackage package,
+                   FetchPackage(context.deps.package_urls, version.package_url));
   ASSIGN_OR_RETURN(const Document document, ReadPackage(package.file_name, package.content));
-  RETURN_IF_ERROR(StoreVersion(deps, nullptr, version, document));
+  RETURN_IF_ERROR(StoreVersion(context, nullptr, version, document));
   ToApi(version, reply);
   return SpecToApi(document->canonical_json, reply->mutable_pipeline_spec());
 }

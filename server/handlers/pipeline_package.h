@@ -12,15 +12,17 @@
 namespace penstock {
 
 // A pipeline with its first version, or one more version, from the bytes of a package.
-absl::Status PipelineUpload(Deps& deps, const penstock::v1::UploadPipelineRequest& request,
+absl::Status PipelineUpload(RequestContext& context, const penstock::v1::UploadPipelineRequest& request,
                             api::Pipeline* reply);
-absl::Status PipelineVersionUpload(Deps& deps, const penstock::v1::UploadPipelineVersionRequest& request,
+absl::Status PipelineVersionUpload(RequestContext& context,
+                                   const penstock::v1::UploadPipelineVersionRequest& request,
                                    api::PipelineVersion* reply);
 
 // The same from package_url, which is fetched first; see FetchPackage for its errors.
-absl::Status PipelineAndVersionCreate(Deps& deps, const api::CreatePipelineAndVersionRequest& request,
+absl::Status PipelineAndVersionCreate(RequestContext& context,
+                                      const api::CreatePipelineAndVersionRequest& request,
                                       api::Pipeline* reply);
-absl::Status PipelineVersionCreate(Deps& deps, const api::CreatePipelineVersionRequest& request,
+absl::Status PipelineVersionCreate(RequestContext& context, const api::CreatePipelineVersionRequest& request,
                                    api::PipelineVersion* reply);
 
 // Name and display name, each standing in for the other. INVALID_ARGUMENT if both are empty or one is too

@@ -14,11 +14,12 @@ using Document = std::shared_ptr<const PipelineDocument>;
 using Version = std::shared_ptr<const PipelineVersionRow>;
 
 // The version that the run names, by its id or as the latest of a pipeline.
-absl::StatusOr<Version> ReferencedVersion(Deps& deps, const api::PipelineVersionReference& reference) {
-  Version version = deps.versions.Find(reference.pipeline_version_id());
+absl::StatusOr<Version> ReferencedVersion(RequestContext& context,
+                                          const api::PipelineVersionReference& reference) {
+  Version version = context.deps.versions.Find(reference.pipeline_version_id());
   if (version == nullptr) {
     auto row = std::make_shared<PipelineVersionRow>();
-    RETURN_IF_ERROR(deps.store.Read([&](db::Tx& tx) -> absl::Status {
+    RETURN_IF_ERROR(context.deps.store.Read([&](db::Tx& tx) -> absl::Status {
       if (reference.pipeline_version_id().empty()) {
         ASSIGN_OR_RETURN(*row, PipelineVersionLatest(tx, reference.pipeline_id()));
       } else {
@@ -27,7 +28,7 @@ absl::StatusOr<Version> ReferencedVersion(Deps& deps, const api::PipelineVersion
       return absl::OkStatus();
     }));
     version = std::move(row);
-    deps.versions.Put(version->pipeline_version_id, version);
+    context.deps.versions.Put(version->pipeline_version_id, version);
   }
   if (!reference.pipeline_id().empty() && reference.pipeline_id() != version->pipeline_id) {
     return error::PipelineVersionOfAnother(version->pipeline_version_id, reference.pipeline_id());
@@ -37,26 +38,27 @@ absl::StatusOr<Version> ReferencedVersion(Deps& deps, const api::PipelineVersion
 
 }  // namespace
 
-absl::StatusOr<Document> StoredDocument(Deps& deps, const std::string& spec_sha256) {
-  if (auto document = deps.documents.Find(spec_sha256)) return document;
+absl::StatusOr<Document> StoredDocument(RequestContext& context, const std::string& spec_sha256) {
+  if (auto document = context.deps.documents.Find(spec_sha256)) return document;
   std::string text;
-  RETURN_IF_ERROR(deps.store.Read([&](db::Tx& tx) -> absl::Status {
+  RETURN_IF_ERROR(context.deps.store.Read([&](db::Tx& tx) -> absl::Status {
     ASSIGN_OR_RETURN(text, SpecGet(tx, spec_sha256));
     return absl::OkStatus();
   }));
   ASSIGN_OR_RETURN(Document document, LoadStoredPipeline(text));
-  deps.documents.Put(spec_sha256, document);
+  context.deps.documents.Put(spec_sha256, document);
   return document;
 }
 
-absl::StatusOr<PipelineSource> ResolvePipeline(Deps& deps, const api::PipelineVersionReference& reference,
+absl::StatusOr<PipelineSource> ResolvePipeline(RequestContext& context,
+                                               const api::PipelineVersionReference& reference,
                                                const google::protobuf::Struct* spec) {
   PipelineSource source;
   if (!reference.pipeline_version_id().empty() || !reference.pipeline_id().empty()) {
-    ASSIGN_OR_RETURN(const Version version, ReferencedVersion(deps, reference));
+    ASSIGN_OR_RETURN(const Version version, ReferencedVersion(context, reference));
     source.pipeline_id = version->pipeline_id;
     source.pipeline_version_id = version->pipeline_version_id;
-    ASSIGN_OR_RETURN(source.document, StoredDocument(deps, version->spec_sha256));
+    ASSIGN_OR_RETURN(source.document, StoredDocument(context, version->spec_sha256));
     return source;
   }
   if (spec == nullptr) return error::RunWithoutPipeline();

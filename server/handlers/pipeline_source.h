@@ -23,11 +23,12 @@ struct PipelineSource {
 // The version that `reference` names, by its id or as the latest of a pipeline, or the pipeline of `spec`,
 // which may be null. NOT_FOUND or INVALID_ARGUMENT say which of it is wrong; UNIMPLEMENTED if the engine
 // cannot run it.
-absl::StatusOr<PipelineSource> ResolvePipeline(Deps& deps, const api::PipelineVersionReference& reference,
+absl::StatusOr<PipelineSource> ResolvePipeline(RequestContext& context,
+                                               const api::PipelineVersionReference& reference,
                                                const google::protobuf::Struct* spec);
 
 // A pipeline that is stored.
-absl::StatusOr<std::shared_ptr<const PipelineDocument>> StoredDocument(Deps& deps,
+absl::StatusOr<std::shared_ptr<const PipelineDocument>> StoredDocument(RequestContext& context,
                                                                        const std::string& spec_sha256);
 
 // The parameters as they are stored. INVALID_ARGUMENT if the pipeline does not take them, or they are too

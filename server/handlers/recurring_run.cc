@@ -7,6 +7,7 @@
 #include "common/limits.h"
 #include "common/status_macros.h"
 #include "pipeline/schedule/run_name.h"
+#include "pipeline/schedule/trigger.h"
 #include "server/convert/cache.h"
 #include "server/convert/pipeline.h"
 #include "server/convert/plugins.h"
@@ -24,11 +25,11 @@ namespace {
 // KFP gives recurring runs the namespace of its own pod, also with one user.
 constexpr char kNamespace[] = "kubeflow";
 
-absl::Status SetEnabled(Deps& deps, const std::string& recurring_run_id, bool enabled) {
-  const absl::Time now = deps.clock.Now();
-  RETURN_IF_ERROR(deps.store.Write(
+absl::Status SetEnabled(RequestContext& context, const std::string& recurring_run_id, bool enabled) {
+  const absl::Time now = context.deps.clock.Now();
+  RETURN_IF_ERROR(context.deps.store.Write(
       [&](db::Tx& tx) { return RecurringRunSetEnabled(tx, recurring_run_id, enabled, now); }));
-  deps.store.notifier().Notify(Topic::kRecurringRuns, recurring_run_id);
+  context.deps.store.notifier().Notify(Topic::kRecurringRuns, recurring_run_id);
   return absl::OkStatus();
 }
 
@@ -84,35 +85,37 @@ absl::Status CheckBacklog(const RecurringRunRow& row, absl::Time now) {
   return absl::OkStatus();
 }
 
-absl::Status ReadSource(Deps& deps, const api::RecurringRun& given, RecurringRunRow& row,
+absl::Status ReadSource(RequestContext& context, const api::RecurringRun& given, RecurringRunRow& row,
                         std::string& own_spec) {
   const api::PipelineVersionReference& reference = given.pipeline_version_reference();
   ASSIGN_OR_RETURN(
       const PipelineSource source,
-      ResolvePipeline(deps, reference, given.has_pipeline_spec() ? &given.pipeline_spec() : nullptr));
+      ResolvePipeline(context, reference, given.has_pipeline_spec() ? &given.pipeline_spec() : nullptr));
   row.pipeline_id = source.pipeline_id;
   // Without a version each run takes the one that is the latest then.
   row.pipeline_version_id = reference.pipeline_version_id();
   const bool pinned = source.own_spec() || !row.pipeline_version_id.empty();
   row.spec_sha256 = pinned ? source.document->sha256_hex : "";
   own_spec = source.own_spec() ? source.document->canonical_json : "";
-  if (source.own_spec()) deps.documents.Put(source.document->sha256_hex, source.document);
+  if (source.own_spec()) context.deps.documents.Put(source.document->sha256_hex, source.document);
   ASSIGN_OR_RETURN(row.parameters, ParametersText(given.runtime_config(), *source.document));
   row.pipeline_root = given.runtime_config().pipeline_root();
   return absl::OkStatus();
 }
 
-absl::StatusOr<RecurringRunRow> RecurringRunInsertFrom(Deps& deps, const api::RecurringRun& given,
+absl::StatusOr<RecurringRunRow> RecurringRunInsertFrom(RequestContext& context,
+                                                       const api::RecurringRun& given,
                                                        const ScheduleOptions& options) {
   RETURN_IF_ERROR(CheckRecurringRunFields(given));
   RecurringRunRow row;
   RETURN_IF_ERROR(ReadPlugins(given, row));
-  row.created_at = row.updated_at = deps.clock.Now();
+  row.created_at = row.updated_at = context.deps.clock.Now();
   RETURN_IF_ERROR(ReadTrigger(given, options, row.created_at, row));
   std::string own_spec;
-  RETURN_IF_ERROR(ReadSource(deps, given, row, own_spec));
-  row.recurring_run_id = deps.ids.NewId();
-  row.experiment_id = given.experiment_id().empty() ? deps.default_experiment_id : given.experiment_id();
+  RETURN_IF_ERROR(ReadSource(context, given, row, own_spec));
+  row.recurring_run_id = context.deps.ids.NewId();
+  row.experiment_id =
+      given.experiment_id().empty() ? context.deps.default_experiment_id : given.experiment_id();
   row.namespace_ = kNamespace;
   row.display_name = given.display_name();
   row.description = given.description();
@@ -123,13 +126,13 @@ absl::StatusOr<RecurringRunRow> RecurringRunInsertFrom(Deps& deps, const api::Re
   row.no_catchup = given.no_catchup();
   row.enabled = given.mode() == api::RecurringRun::ENABLE;
   if (!options.force) RETURN_IF_ERROR(CheckBacklog(row, row.created_at));
-  const absl::Status inserted = deps.store.Write([&](db::Tx& tx) -> absl::Status {
+  const absl::Status inserted = context.deps.store.Write([&](db::Tx& tx) -> absl::Status {
     if (!own_spec.empty()) RETURN_IF_ERROR(SpecPut(tx, row.spec_sha256, own_spec));
     return RecurringRunInsert(tx, row);
   });
-  if (absl::IsNotFound(inserted)) deps.versions.Remove(row.pipeline_version_id);
+  if (absl::IsNotFound(inserted)) context.deps.versions.Remove(row.pipeline_version_id);
   RETURN_IF_ERROR(inserted);
-  deps.store.notifier().Notify(Topic::kRecurringRuns, row.recurring_run_id);
+  context.deps.store.notifier().Notify(Topic::kRecurringRuns, row.recurring_run_id);
   return row;
 }
 
@@ -150,28 +153,28 @@ absl::Status RecurringRunsToApi(db::Tx& tx, const std::vector<RecurringRunRow>& 
   return absl::OkStatus();
 }
 
-absl::Status RecurringRunCreate(Deps& deps, const api::CreateRecurringRunRequest& request,
+absl::Status RecurringRunCreate(RequestContext& context, const api::CreateRecurringRunRequest& request,
                                 api::RecurringRun* reply) {
-  ASSIGN_OR_RETURN(const RecurringRunRow row, RecurringRunInsertFrom(deps, request.recurring_run(), {}));
-  return deps.store.Read(
+  ASSIGN_OR_RETURN(const RecurringRunRow row, RecurringRunInsertFrom(context, request.recurring_run(), {}));
+  return context.deps.store.Read(
       [&](db::Tx& tx) { return RecurringRunsToApi(tx, {row}, [reply] { return reply; }); });
 }
 
-absl::Status RecurringRunGet(Deps& deps, const api::GetRecurringRunRequest& request,
+absl::Status RecurringRunGet(RequestContext& context, const api::GetRecurringRunRequest& request,
                              api::RecurringRun* reply) {
-  return deps.store.Read([&](db::Tx& tx) -> absl::Status {
+  return context.deps.store.Read([&](db::Tx& tx) -> absl::Status {
     ASSIGN_OR_RETURN(const RecurringRunRow row, RecurringRunGet(tx, request.recurring_run_id()));
     return RecurringRunsToApi(tx, {row}, [reply] { return reply; });
   });
 }
 
-absl::Status RecurringRunList(Deps& deps, const api::ListRecurringRunsRequest& request,
+absl::Status RecurringRunList(RequestContext& context, const api::ListRecurringRunsRequest& request,
                               api::ListRecurringRunsResponse* reply) {
   std::optional<ListScope> scope;
   if (!request.experiment_id().empty()) scope = ListScope{"experiment_id", request.experiment_id()};
   ASSIGN_OR_RETURN(const ListQuery query,
-                   MakeListQuery(deps, RecurringRunResource(), request, std::move(scope)));
-  return deps.store.Read([&](db::Tx& tx) -> absl::Status {
+                   MakeListQuery(context, RecurringRunResource(), request, std::move(scope)));
+  return context.deps.store.Read([&](db::Tx& tx) -> absl::Status {
     if (!request.experiment_id().empty()) RETURN_IF_ERROR(ExperimentCheckLater(tx, request.experiment_id()));
     Page<RecurringRunRow> page;
     RETURN_IF_ERROR(RecurringRunList(tx, request.experiment_id(), query, page));
@@ -182,19 +185,20 @@ absl::Status RecurringRunList(Deps& deps, const api::ListRecurringRunsRequest& r
   });
 }
 
-absl::Status RecurringRunEnable(Deps& deps, const api::EnableRecurringRunRequest& request,
+absl::Status RecurringRunEnable(RequestContext& context, const api::EnableRecurringRunRequest& request,
                                 google::protobuf::Empty*) {
-  return SetEnabled(deps, request.recurring_run_id(), true);
+  return SetEnabled(context, request.recurring_run_id(), true);
 }
 
-absl::Status RecurringRunDisable(Deps& deps, const api::DisableRecurringRunRequest& request,
+absl::Status RecurringRunDisable(RequestContext& context, const api::DisableRecurringRunRequest& request,
                                  google::protobuf::Empty*) {
-  return SetEnabled(deps, request.recurring_run_id(), false);
+  return SetEnabled(context, request.recurring_run_id(), false);
 }
 
-absl::Status RecurringRunDelete(Deps& deps, const api::DeleteRecurringRunRequest& request,
+absl::Status RecurringRunDelete(RequestContext& context, const api::DeleteRecurringRunRequest& request,
                                 google::protobuf::Empty*) {
-  return deps.store.Write([&](db::Tx& tx) { return RecurringRunDelete(tx, request.recurring_run_id()); });
+  return context.deps.store.Write(
+      [&](db::Tx& tx) { return RecurringRunDelete(tx, request.recurring_run_id()); });
 }
 
 }  // namespace penstock

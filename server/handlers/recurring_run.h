@@ -14,18 +14,18 @@
 
 namespace penstock {
 
-absl::Status RecurringRunCreate(Deps& deps, const api::CreateRecurringRunRequest& request,
+absl::Status RecurringRunCreate(RequestContext& context, const api::CreateRecurringRunRequest& request,
                                 api::RecurringRun* reply);
-absl::Status RecurringRunGet(Deps& deps, const api::GetRecurringRunRequest& request,
+absl::Status RecurringRunGet(RequestContext& context, const api::GetRecurringRunRequest& request,
                              api::RecurringRun* reply);
-absl::Status RecurringRunList(Deps& deps, const api::ListRecurringRunsRequest& request,
+absl::Status RecurringRunList(RequestContext& context, const api::ListRecurringRunsRequest& request,
                               api::ListRecurringRunsResponse* reply);
-absl::Status RecurringRunEnable(Deps& deps, const api::EnableRecurringRunRequest& request,
+absl::Status RecurringRunEnable(RequestContext& context, const api::EnableRecurringRunRequest& request,
                                 google::protobuf::Empty*);
-absl::Status RecurringRunDisable(Deps& deps, const api::DisableRecurringRunRequest& request,
+absl::Status RecurringRunDisable(RequestContext& context, const api::DisableRecurringRunRequest& request,
                                  google::protobuf::Empty*);
 // Its propagation policy is about objects in Kubernetes, of which there are none.
-absl::Status RecurringRunDelete(Deps& deps, const api::DeleteRecurringRunRequest& request,
+absl::Status RecurringRunDelete(RequestContext& context, const api::DeleteRecurringRunRequest& request,
                                 google::protobuf::Empty*);
 
 // --- For ScheduleService, which is about the same objects ---
@@ -36,7 +36,8 @@ struct ScheduleOptions {
 };
 
 // Checks and stores what a client asks for; the stored row.
-absl::StatusOr<RecurringRunRow> RecurringRunInsertFrom(Deps& deps, const api::RecurringRun& given,
+absl::StatusOr<RecurringRunRow> RecurringRunInsertFrom(RequestContext& context,
+                                                       const api::RecurringRun& given,
                                                        const ScheduleOptions& options);
 
 // Adds recurring runs to a reply, with the pipeline of those that came with their own.
@@ -56,7 +57,7 @@ absl::Status ReadTrigger(const api::RecurringRun& given, const ScheduleOptions& 
 
 // Reads the pipeline and the parameters of `given` into `row`; `own_spec` is the text to store if the
 // pipeline came along, or empty.
-absl::Status ReadSource(Deps& deps, const api::RecurringRun& given, RecurringRunRow& row,
+absl::Status ReadSource(RequestContext& context, const api::RecurringRun& given, RecurringRunRow& row,
                         std::string& own_spec);
 
 }  // namespace penstock

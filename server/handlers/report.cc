@@ -47,7 +47,8 @@ bool IsYoung(const Json& metadata, absl::Time now) {
 
 }  // namespace
 
-absl::Status WorkflowReport(Deps& deps, const api::ReportWorkflowRequest& request, google::protobuf::Empty*) {
+absl::Status WorkflowReport(RequestContext& context, const api::ReportWorkflowRequest& request,
+                            google::protobuf::Empty*) {
   ASSIGN_OR_RETURN(const Json metadata, MetadataOf("workflow", request.workflow()));
   const auto labels = metadata.find("labels");
   const std::string run_id =
@@ -56,15 +57,15 @@ absl::Status WorkflowReport(Deps& deps, const api::ReportWorkflowRequest& reques
     return absl::InvalidArgumentError(
         absl::StrCat("workflow: metadata.labels has no ", kRunIdLabel, ", which names the run"));
   }
-  const absl::Status known = deps.store.Read([&](db::Tx& tx) { return RunGet(tx, run_id).status(); });
-  if (absl::IsNotFound(known) && IsYoung(metadata, deps.clock.Now())) {
+  const absl::Status known = context.deps.store.Read([&](db::Tx& tx) { return RunGet(tx, run_id).status(); });
+  if (absl::IsNotFound(known) && IsYoung(metadata, context.deps.clock.Now())) {
     return absl::UnavailableError(
         absl::StrCat("Run ", Shorten(run_id, 100), " is not known yet; report it again in a moment"));
   }
   return known;
 }
 
-absl::Status ScheduledWorkflowReport(Deps&, const api::ReportScheduledWorkflowRequest& request,
+absl::Status ScheduledWorkflowReport(RequestContext&, const api::ReportScheduledWorkflowRequest& request,
                                      google::protobuf::Empty*) {
   ASSIGN_OR_RETURN(const Json metadata, MetadataOf("scheduled_workflow", request.scheduled_workflow()));
   return absl::NotFoundError(

@@ -12,10 +12,12 @@ namespace penstock {
 
 // INVALID_ARGUMENT for what is no workflow of a run. UNAVAILABLE for a run that is not known and whose
 // workflow is so young that the run may be about to be written, NOT_FOUND for an older one.
-absl::Status WorkflowReport(Deps& deps, const api::ReportWorkflowRequest& request, google::protobuf::Empty*);
+absl::Status WorkflowReport(RequestContext& context, const api::ReportWorkflowRequest& request,
+                            google::protobuf::Empty*);
 
 // INVALID_ARGUMENT for what is no scheduled workflow, NOT_FOUND if it is none of a recurring run.
-absl::Status ScheduledWorkflowReport(Deps& deps, const api::ReportScheduledWorkflowRequest& request,
+absl::Status ScheduledWorkflowReport(RequestContext& context,
+                                     const api::ReportScheduledWorkflowRequest& request,
                                      google::protobuf::Empty*);
 
 }  // namespace penstock

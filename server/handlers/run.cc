@@ -6,6 +6,7 @@
 #include "common/errors.h"
 #include "common/limits.h"
 #include "common/status_macros.h"
+#include "runs/run_verbs.h"
 #include "server/convert/cache.h"
 #include "server/convert/pipeline.h"
 #include "server/convert/plugins.h"
@@ -72,21 +73,22 @@ absl::Status ReadRuns(db::Tx& tx, const std::vector<RunRow>& rows, bool last,
   return absl::OkStatus();
 }
 
-RunRow NewRow(Deps& deps, const api::Run& given, const PipelineSource& source) {
+RunRow NewRow(RequestContext& context, const api::Run& given, const PipelineSource& source) {
   RunRow row;
-  row.run_id = given.run_id().empty() ? deps.ids.NewId() : given.run_id();
+  row.run_id = given.run_id().empty() ? context.deps.ids.NewId() : given.run_id();
   row.recurring_run_id = given.recurring_run_id();
   if (!row.recurring_run_id.empty()) {
     row.run_id = RecurringRunRunId(row.recurring_run_id, given.display_name());
   }
   row.pipeline_id = source.pipeline_id;
   row.pipeline_version_id = source.pipeline_version_id;
-  row.experiment_id = given.experiment_id().empty() ? deps.default_experiment_id : given.experiment_id();
+  row.experiment_id =
+      given.experiment_id().empty() ? context.deps.default_experiment_id : given.experiment_id();
   row.display_name = given.display_name();
   row.description = given.description();
   row.service_account = given.service_account().empty() ? kDefaultServiceAccount : given.service_account();
   if (given.storage_state() == api::Run::ARCHIVED) row.storage_state = StorageState::kArchived;
-  row.created_at = deps.clock.Now();
+  row.created_at = context.deps.clock.Now();
   row.scheduled_at = given.has_scheduled_at() ? TimeFrom(given.scheduled_at()) : row.created_at;
   row.finished_at = absl::UnixEpoch();
   return row;
@@ -101,27 +103,28 @@ absl::StatusOr<std::string> CreatedBefore(db::Tx& tx, const RunCreateOptions& op
 }
 
 // Answers with a run that is there already.
-absl::Status ReplyWith(Deps& deps, const std::string& run_id, api::Run* reply) {
+absl::Status ReplyWith(RequestContext& context, const std::string& run_id, api::Run* reply) {
   api::GetRunRequest get;
   get.set_run_id(run_id);
-  return RunGet(deps, get, reply);
+  return RunGet(context, get, reply);
 }
 
 }  // namespace
 
-absl::Status RunCreate(Deps& deps, const api::CreateRunRequest& request, api::Run* reply) {
-  return RunCreate(deps, request.run(), {}, reply);
+absl::Status RunCreate(RequestContext& context, const api::CreateRunRequest& request, api::Run* reply) {
+  return RunCreate(context, request.run(), {}, reply);
 }
 
-absl::Status RunCreate(Deps& deps, const api::Run& given, const RunCreateOptions& options, api::Run* reply) {
+absl::Status RunCreate(RequestContext& context, const api::Run& given, const RunCreateOptions& options,
+                       api::Run* reply) {
   std::string created_before;
   if (!options.request_id.empty()) {
     // Before the checks: what it names may be gone by now.
-    RETURN_IF_ERROR(deps.store.Read([&](db::Tx& tx) -> absl::Status {
+    RETURN_IF_ERROR(context.deps.store.Read([&](db::Tx& tx) -> absl::Status {
       ASSIGN_OR_RETURN(created_before, CreatedBefore(tx, options));
       return absl::OkStatus();
     }));
-    if (!created_before.empty()) return ReplyWith(deps, created_before, reply);
+    if (!created_before.empty()) return ReplyWith(context, created_before, reply);
   }
   RETURN_IF_ERROR(CheckNewRun(given));
   RunConfigRow config;
@@ -129,39 +132,40 @@ absl::Status RunCreate(Deps& deps, const api::Run& given, const RunCreateOptions
       CacheFromApi("run.plugins_input", given.plugins_input(), config.cache_enabled, config.cache_max_age));
   if (!given.recurring_run_id().empty()) {  // has one run of each name
     const absl::Status found =
-        ReplyWith(deps, RecurringRunRunId(given.recurring_run_id(), given.display_name()), reply);
+        ReplyWith(context, RecurringRunRunId(given.recurring_run_id(), given.display_name()), reply);
     if (!absl::IsNotFound(found)) return found;
   }
   ASSIGN_OR_RETURN(const PipelineSource source,
-                   ResolvePipeline(deps, given.pipeline_version_reference(),
+                   ResolvePipeline(context, given.pipeline_version_reference(),
                                    given.has_pipeline_spec() ? &given.pipeline_spec() : nullptr));
   config.spec_sha256 = source.document->sha256_hex;
   config.pipeline_root = given.runtime_config().pipeline_root();
   ASSIGN_OR_RETURN(config.parameters, ParametersText(given.runtime_config(), *source.document));
   ASSIGN_OR_RETURN(config.plugins_input, PluginsFromApi("run.plugins_input", given.plugins_input()));
-  const RunRow row = NewRow(deps, given, source);
-  const absl::Status inserted = deps.store.Write([&](db::Tx& tx) -> absl::Status {
-    if (!options.request_id.empty()) {
-      ASSIGN_OR_RETURN(created_before, CreatedBefore(tx, options));
-      if (!created_before.empty()) return absl::OkStatus();
-      RETURN_IF_ERROR(
-          RunRequestInsert(tx, {options.request_id, row.run_id, options.request_sha256, row.created_at}));
-    }
-    if (!row.recurring_run_id.empty()) RETURN_IF_ERROR(RecurringRunGet(tx, row.recurring_run_id).status());
-    if (source.own_spec()) {
-      RETURN_IF_ERROR(SpecPut(tx, source.document->sha256_hex, source.document->canonical_json));
-    }
-    RETURN_IF_ERROR(RunInsert(tx, row, config));
-    return TagsInsert(tx, row.run_id, options.tags);
-  });
+  const RunRow row = NewRow(context, given, source);
+  const absl::Status inserted =
+      WriteRuns(context.deps.store, [&](db::Tx& tx, RunHints& hints) -> absl::Status {
+        if (!options.request_id.empty()) {
+          ASSIGN_OR_RETURN(created_before, CreatedBefore(tx, options));
+          if (!created_before.empty()) return absl::OkStatus();
+          RETURN_IF_ERROR(
+              RunRequestInsert(tx, {options.request_id, row.run_id, options.request_sha256, row.created_at}));
+        }
+        if (!row.recurring_run_id.empty())
+          RETURN_IF_ERROR(RecurringRunGet(tx, row.recurring_run_id).status());
+        if (source.own_spec()) {
+          RETURN_IF_ERROR(SpecPut(tx, source.document->sha256_hex, source.document->canonical_json));
+        }
+        RETURN_IF_ERROR(RunCreate(tx, {row, config}, hints));
+        return TagsInsert(tx, row.run_id, options.tags);
+      });
   if (absl::IsAlreadyExists(inserted) && !row.recurring_run_id.empty()) {
-    return ReplyWith(deps, row.run_id, reply);
+    return ReplyWith(context, row.run_id, reply);
   }
-  if (absl::IsNotFound(inserted)) deps.versions.Remove(row.pipeline_version_id);
+  if (absl::IsNotFound(inserted)) context.deps.versions.Remove(row.pipeline_version_id);
   RETURN_IF_ERROR(inserted);
-  if (!created_before.empty()) return ReplyWith(deps, created_before, reply);
-  if (source.own_spec()) deps.documents.Put(source.document->sha256_hex, source.document);
-  deps.store.notifier().Notify(Topic::kRuns, row.run_id);
+  if (!created_before.empty()) return ReplyWith(context, created_before, reply);
+  if (source.own_spec()) context.deps.documents.Put(source.document->sha256_hex, source.document);
 
   ToApi(row, reply);
   RETURN_IF_ERROR(ConfigToApi(config, reply));
@@ -170,8 +174,8 @@ absl::Status RunCreate(Deps& deps, const api::Run& given, const RunCreateOptions
   return SpecToApi(source.document->canonical_json, reply->mutable_pipeline_spec());
 }
 
-absl::Status RunGet(Deps& deps, const api::GetRunRequest& request, api::Run* reply) {
-  return deps.store.Read([&](db::Tx& tx) -> absl::Status {
+absl::Status RunGet(RequestContext& context, const api::GetRunRequest& request, api::Run* reply) {
+  return context.deps.store.Read([&](db::Tx& tx) -> absl::Status {
     ASSIGN_OR_RETURN(const RunRow row, RunGet(tx, request.run_id()));
     RunTasks tasks;
     ASSIGN_OR_RETURN(tasks.tasks, TaskList(tx, row.run_id));
@@ -186,11 +190,12 @@ absl::Status RunGet(Deps& deps, const api::GetRunRequest& request, api::Run* rep
   });
 }
 
-absl::Status RunList(Deps& deps, const api::ListRunsRequest& request, api::ListRunsResponse* reply) {
+absl::Status RunList(RequestContext& context, const api::ListRunsRequest& request,
+                     api::ListRunsResponse* reply) {
   std::optional<ListScope> scope;
   if (!request.experiment_id().empty()) scope = ListScope{"experiment_id", request.experiment_id()};
-  ASSIGN_OR_RETURN(const ListQuery query, MakeListQuery(deps, RunResource(), request, std::move(scope)));
-  return deps.store.Read([&](db::Tx& tx) -> absl::Status {
+  ASSIGN_OR_RETURN(const ListQuery query, MakeListQuery(context, RunResource(), request, std::move(scope)));
+  return context.deps.store.Read([&](db::Tx& tx) -> absl::Status {
     if (!request.experiment_id().empty()) RETURN_IF_ERROR(ExperimentCheckLater(tx, request.experiment_id()));
     Page<RunRow> page;
     RETURN_IF_ERROR(RunList(tx, query, page));
@@ -201,55 +206,35 @@ absl::Status RunList(Deps& deps, const api::ListRunsRequest& request, api::ListR
   });
 }
 
-absl::Status RunArchive(Deps& deps, const api::ArchiveRunRequest& request, google::protobuf::Empty*) {
-  return deps.store.Write(
-      [&](db::Tx& tx) { return RunSetStorageState(tx, request.run_id(), StorageState::kArchived); });
+absl::Status RunArchive(RequestContext& context, const api::ArchiveRunRequest& request,
+                        google::protobuf::Empty*) {
+  return context.deps.store.Write([&](db::Tx& tx) { return RunArchive(tx, request.run_id()); });
 }
 
-absl::Status RunMayBeUnarchived(db::Tx& tx, const RunRow& row) {
-  ASSIGN_OR_RETURN(const ExperimentRow experiment, ExperimentGet(tx, row.experiment_id));
-  return experiment.storage_state == StorageState::kArchived
-             ? error::RunExperimentArchived(row.run_id, row.experiment_id)
-             : absl::OkStatus();
+absl::Status RunUnarchive(RequestContext& context, const api::UnarchiveRunRequest& request,
+                          google::protobuf::Empty*) {
+  return context.deps.store.Write([&](db::Tx& tx) { return RunUnarchive(tx, request.run_id()); });
 }
 
-absl::Status RunUnarchive(db::Tx& tx, absl::string_view run_id) {
-  ASSIGN_OR_RETURN(const RunRow row, RunGet(tx, run_id));
-  RETURN_IF_ERROR(RunMayBeUnarchived(tx, row));
-  return RunSetStorageState(tx, row.run_id, StorageState::kAvailable);
+absl::Status RunDelete(RequestContext& context, const api::DeleteRunRequest& request,
+                       google::protobuf::Empty*) {
+  return WriteRuns(context.deps.store,
+                   [&](db::Tx& tx, RunHints& hints) { return RunDelete(tx, request.run_id(), hints); });
 }
 
-absl::Status RunUnarchive(Deps& deps, const api::UnarchiveRunRequest& request, google::protobuf::Empty*) {
-  return deps.store.Write([&](db::Tx& tx) { return RunUnarchive(tx, request.run_id()); });
+absl::Status RunRetry(RequestContext& context, const api::RetryRunRequest& request,
+                      google::protobuf::Empty*) {
+  const absl::Time now = context.deps.clock.Now();
+  return WriteRuns(context.deps.store,
+                   [&](db::Tx& tx, RunHints& hints) { return RunRetry(tx, request.run_id(), now, hints); });
 }
 
-absl::Status RunDelete(Deps& deps, const api::DeleteRunRequest& request, google::protobuf::Empty*) {
-  RETURN_IF_ERROR(deps.store.Write([&](db::Tx& tx) { return RunDelete(tx, request.run_id()); }));
-  deps.store.notifier().Notify(Topic::kRuns, request.run_id());
-  deps.store.notifier().Notify(Topic::kRecurringRuns, request.run_id());  // its schedule may wait for this
-  return absl::OkStatus();
-}
-
-absl::Status RunRetry(Deps& deps, const api::RetryRunRequest& request, google::protobuf::Empty*) {
-  const absl::Time now = deps.clock.Now();
-  RETURN_IF_ERROR(deps.store.Write([&](db::Tx& tx) { return RunReopen(tx, request.run_id(), now); }));
-  deps.store.notifier().Notify(Topic::kRuns, request.run_id());
-  return absl::OkStatus();
-}
-
-absl::Status RunTerminate(db::Tx& tx, absl::string_view run_id, absl::Time now) {
-  ASSIGN_OR_RETURN(const RunRow row, RunGet(tx, run_id));
-  if (row.state != RunState::kPending && row.state != RunState::kRunning) {
-    return error::RunNotTerminable(row.run_id, Name(row.state));
-  }
-  return RunSetState(tx, row.run_id, row.state, {RunState::kCanceling, now, 0, ""});
-}
-
-absl::Status RunTerminate(Deps& deps, const api::TerminateRunRequest& request, google::protobuf::Empty*) {
-  const absl::Time now = deps.clock.Now();
-  RETURN_IF_ERROR(deps.store.Write([&](db::Tx& tx) { return RunTerminate(tx, request.run_id(), now); }));
-  deps.store.notifier().Notify(Topic::kRuns, request.run_id());
-  return absl::OkStatus();
+absl::Status RunTerminate(RequestContext& context, const api::TerminateRunRequest& request,
+                          google::protobuf::Empty*) {
+  const absl::Time now = context.deps.clock.Now();
+  return WriteRuns(context.deps.store, [&](db::Tx& tx, RunHints& hints) {
+    return RunTerminate(tx, request.run_id(), now, hints);
+  });
 }
 
 }  // namespace penstock

@@ -15,6 +15,7 @@
 #include "common/text.h"
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+#include "runs/run_verbs.h"
 #include "server/handlers/run.h"
 #include "server/validate.h"
 #include "storage/experiment_store.h"
@@ -93,22 +94,22 @@ absl::Status ApplyTags(db::Tx& tx, const ApplyToRunsRequest& request, const RunR
 
 // Does it to one run, or with `dry_run` finds out whether it would. A failure leaves the transaction usable.
 absl::Status ApplyTo(db::Tx& tx, const ApplyToRunsRequest& request, const RunRow& row, absl::Time now,
-                     bool& changed) {
+                     RunHints& hints, bool& changed) {
   const bool dry = request.dry_run();
   changed = true;
   switch (request.action()) {
     case ApplyToRunsRequest::ARCHIVE:
       changed = row.storage_state != StorageState::kArchived;
-      return changed && !dry ? RunSetStorageState(tx, row.run_id, StorageState::kArchived) : absl::OkStatus();
+      return changed && !dry ? RunArchive(tx, row.run_id) : absl::OkStatus();
     case ApplyToRunsRequest::UNARCHIVE:
       changed = row.storage_state != StorageState::kAvailable;
       if (!changed) return absl::OkStatus();
       return dry ? RunMayBeUnarchived(tx, row) : RunUnarchive(tx, row.run_id);
     case ApplyToRunsRequest::TERMINATE:
-      changed = row.state == RunState::kPending || row.state == RunState::kRunning;
-      return changed && !dry ? RunTerminate(tx, row.run_id, now) : absl::OkStatus();
+      changed = IsTerminable(row.state);
+      return changed && !dry ? RunTerminate(tx, row.run_id, now, hints) : absl::OkStatus();
     case ApplyToRunsRequest::DELETE:
-      return dry ? absl::OkStatus() : RunDelete(tx, row.run_id);
+      return dry ? absl::OkStatus() : RunDelete(tx, row.run_id, hints);
     default:
       return ApplyTags(tx, request, row, changed);
   }
@@ -160,18 +161,12 @@ absl::StatusOr<std::string> ListTokenOf(const ApplyToRunsRequest& request) {
   return request.page_token().substr(kRequestMarkSize);
 }
 
-// Whether the runs are to be looked at by whoever drives them.
-bool ConcernsScheduler(const ApplyToRunsRequest& request) {
-  return !request.dry_run() && (request.action() == ApplyToRunsRequest::TERMINATE ||
-                                request.action() == ApplyToRunsRequest::DELETE);
-}
-
-absl::StatusOr<ListQuery> ApplyQuery(const Deps& deps, const ApplyToRunsRequest& request,
+absl::StatusOr<ListQuery> ApplyQuery(const RequestContext& context, const ApplyToRunsRequest& request,
                                      const std::string& page_token) {
   std::optional<ListScope> scope;
   if (!request.experiment_id().empty()) scope = ListScope{"experiment_id", request.experiment_id()};
   const ListRequest list = {kApplyBatch, page_token, "created_at asc", request.filter()};
-  return ListQuery::Create(RunResource(), list, std::move(scope), deps.store.page_token_key());
+  return ListQuery::Create(RunResource(), list, std::move(scope), context.deps.store.page_token_key());
 }
 
 // Each watch holds a thread of the server.
@@ -210,7 +205,8 @@ bool HasEnded(const api::Run& run) {
 
 }  // namespace
 
-absl::Status RunCreateOnce(Deps& deps, const penstock::v1::CreateRunRequest& request, api::Run* reply) {
+absl::Status RunCreateOnce(RequestContext& context, const penstock::v1::CreateRunRequest& request,
+                           api::Run* reply) {
   RunCreateOptions options;
   options.request_id = request.request_id();
   if (options.request_id.empty()) {
@@ -223,20 +219,20 @@ absl::Status RunCreateOnce(Deps& deps, const penstock::v1::CreateRunRequest& req
   Sha256 hash;
   hash.Add(Bytes(request));
   options.request_sha256 = hash.HexDigest();
-  return RunCreate(deps, request.run(), options, reply);
+  return RunCreate(context, request.run(), options, reply);
 }
 
-absl::Status RunRecordGet(Deps& deps, const penstock::v1::GetRunRecordRequest& request,
+absl::Status RunRecordGet(RequestContext& context, const penstock::v1::GetRunRecordRequest& request,
                           penstock::v1::RunRecord* reply) {
-  return deps.store.Read([&](db::Tx& tx) { return ReadRecord(tx, request.run_id(), reply); });
+  return context.deps.store.Read([&](db::Tx& tx) { return ReadRecord(tx, request.run_id(), reply); });
 }
 
-absl::Status RunUpdate(Deps& deps, const penstock::v1::UpdateRunRequest& request,
+absl::Status RunUpdate(RequestContext& context, const penstock::v1::UpdateRunRequest& request,
                        penstock::v1::RunRecord* reply) {
   RETURN_IF_ERROR(CheckDescription(request.description()));
   const Tags tags = TagsFrom(request.tags().tags());
   RETURN_IF_ERROR(CheckTags(tags));
-  return deps.store.Write([&](db::Tx& tx) -> absl::Status {
+  return context.deps.store.Write([&](db::Tx& tx) -> absl::Status {
     RETURN_IF_ERROR(RunGet(tx, request.run_id()).status());
     if (request.has_description())
       RETURN_IF_ERROR(RunSetDescription(tx, request.run_id(), request.description()));
@@ -245,64 +241,66 @@ absl::Status RunUpdate(Deps& deps, const penstock::v1::UpdateRunRequest& request
   });
 }
 
-absl::Status RunsApply(Deps& deps, const ApplyToRunsRequest& request, ApplyToRunsResponse* reply) {
+absl::Status RunsApply(RequestContext& context, const ApplyToRunsRequest& request,
+                       ApplyToRunsResponse* reply) {
   RETURN_IF_ERROR(CheckApply(request));
   ASSIGN_OR_RETURN(std::string page_token, ListTokenOf(request));
   do {
-    ASSIGN_OR_RETURN(const ListQuery query, ApplyQuery(deps, request, page_token));
+    ASSIGN_OR_RETURN(const ListQuery query, ApplyQuery(context, request, page_token));
     const ApplyToRunsResponse before = *reply;
     Page<RunRow> page;
-    const auto apply = [&](db::Tx& tx) -> absl::Status {
+    const auto apply = [&](db::Tx& tx, RunHints& hints) -> absl::Status {
       *reply = before;
       if (!request.experiment_id().empty()) {
         RETURN_IF_ERROR(ExperimentCheckLater(tx, request.experiment_id()));
       }
       RETURN_IF_ERROR(RunList(tx, query, page));
-      const absl::Time now = deps.clock.Now();
+      const absl::Time now = context.deps.clock.Now();
       for (const RunRow& row : page.rows) {
         bool changed = false;
-        const absl::Status status = ApplyTo(tx, request, row, now, changed);
+        const absl::Status status = ApplyTo(tx, request, row, now, hints, changed);
         if (absl::IsUnavailable(status) || absl::IsInternal(status)) return status;  // of the database
         Count(row, status, changed, *reply);
       }
       return absl::OkStatus();
     };
-    RETURN_IF_ERROR(AfterEarlierBatches(request.dry_run() ? deps.store.Read(apply) : deps.store.Write(apply),
-                                        request, before));
-    if (ConcernsScheduler(request)) {
-      for (const RunRow& row : page.rows) deps.store.notifier().Notify(Topic::kRuns, row.run_id);
-    }
+    const auto look = [&](db::Tx& tx) {
+      RunHints nobody;
+      return apply(tx, nobody);
+    };
+    RETURN_IF_ERROR(AfterEarlierBatches(
+        request.dry_run() ? context.deps.store.Read(look) : WriteRuns(context.deps.store, apply), request,
+        before));
     page_token = page.next_page_token;
   } while (!page_token.empty() && reply->matched() < limits::kApplyRuns);
   if (!page_token.empty()) reply->set_next_page_token(absl::StrCat(RequestMark(request), page_token));
   return absl::OkStatus();
 }
 
-absl::Status RunWatch(Deps& deps, const penstock::v1::WatchRunRequest& request,
-                      const std::function<bool(const api::Run&)>& send, const std::function<bool()>& gone) {
+absl::Status RunWatch(RequestContext& context, const penstock::v1::WatchRunRequest& request,
+                      const std::function<bool(const api::Run&)>& send) {
   const WatcherSlot slot;
   RETURN_IF_ERROR(slot.status());
   api::GetRunRequest get;
   get.set_run_id(request.run_id());
   std::string sent;
-  while (!gone()) {
-    const absl::Time begun = deps.clock.Now();
+  while (!context.is_cancelled()) {
+    const absl::Time begun = context.deps.clock.Now();
     api::Run run;
-    const absl::Status read = RunGet(deps, get, &run);
+    const absl::Status read = RunGet(context, get, &run);
     if (absl::IsNotFound(read) && !sent.empty()) return absl::OkStatus();  // deleted meanwhile
     RETURN_IF_ERROR(read);
     std::string bytes = Bytes(run);
     if (bytes != sent && !send(run)) return absl::OkStatus();
     if (HasEnded(run)) return absl::OkStatus();
     sent = std::move(bytes);
-    PauseAfter(deps.clock.Now() - begun);
+    PauseAfter(context.deps.clock.Now() - begun);
   }
   return absl::OkStatus();
 }
 
-absl::Status RunsWatch(Deps& deps, const penstock::v1::WatchRunsRequest& request,
-                       const std::function<bool(const penstock::v1::RunListChange&)>& send,
-                       const std::function<bool()>& gone) {
+absl::Status RunsWatch(RequestContext& context, const penstock::v1::WatchRunsRequest& request,
+                       const std::function<bool(const penstock::v1::RunListChange&)>& send) {
   const WatcherSlot slot;
   RETURN_IF_ERROR(slot.status());
   api::ListRunsRequest list;
@@ -313,10 +311,10 @@ absl::Status RunsWatch(Deps& deps, const penstock::v1::WatchRunsRequest& request
   std::map<std::string, std::string> sent;  // by run
   bool first = true;
   int32_t total_size = 0;
-  while (!gone()) {
-    const absl::Time begun = deps.clock.Now();
+  while (!context.is_cancelled()) {
+    const absl::Time begun = context.deps.clock.Now();
     api::ListRunsResponse page;
-    RETURN_IF_ERROR(RunList(deps, list, &page));
+    RETURN_IF_ERROR(RunList(context, list, &page));
     penstock::v1::RunListChange change;
     std::map<std::string, std::string> now;
     for (const api::Run& run : page.runs()) {
@@ -334,7 +332,7 @@ absl::Status RunsWatch(Deps& deps, const penstock::v1::WatchRunsRequest& request
     first = false;
     total_size = page.total_size();
     sent = std::move(now);
-    PauseAfter(deps.clock.Now() - begun);
+    PauseAfter(context.deps.clock.Now() - begun);
   }
   return absl::OkStatus();
 }

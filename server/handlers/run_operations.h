@@ -10,20 +10,21 @@
 
 namespace penstock {
 
-absl::Status RunCreateOnce(Deps& deps, const penstock::v1::CreateRunRequest& request, api::Run* reply);
-absl::Status RunRecordGet(Deps& deps, const penstock::v1::GetRunRecordRequest& request,
+absl::Status RunCreateOnce(RequestContext& context, const penstock::v1::CreateRunRequest& request,
+                           api::Run* reply);
+absl::Status RunRecordGet(RequestContext& context, const penstock::v1::GetRunRecordRequest& request,
                           penstock::v1::RunRecord* reply);
-absl::Status RunUpdate(Deps& deps, const penstock::v1::UpdateRunRequest& request,
+absl::Status RunUpdate(RequestContext& context, const penstock::v1::UpdateRunRequest& request,
                        penstock::v1::RunRecord* reply);
-absl::Status RunsApply(Deps& deps, const penstock::v1::ApplyToRunsRequest& request,
+absl::Status RunsApply(RequestContext& context, const penstock::v1::ApplyToRunsRequest& request,
                        penstock::v1::ApplyToRunsResponse* reply);
 
 // Both read at intervals and send what differs, at most limits::kWatchers of them at once
-// (RESOURCE_EXHAUSTED). `send` is false when the reader has gone, which `gone` asks between two reads.
-absl::Status RunWatch(Deps& deps, const penstock::v1::WatchRunRequest& request,
-                      const std::function<bool(const api::Run&)>& send, const std::function<bool()>& gone);
-absl::Status RunsWatch(Deps& deps, const penstock::v1::WatchRunsRequest& request,
-                       const std::function<bool(const penstock::v1::RunListChange&)>& send,
-                       const std::function<bool()>& gone);
+// (RESOURCE_EXHAUSTED). `send` is false when the reader has gone; the context is asked for it between
+// two reads.
+absl::Status RunWatch(RequestContext& context, const penstock::v1::WatchRunRequest& request,
+                      const std::function<bool(const api::Run&)>& send);
+absl::Status RunsWatch(RequestContext& context, const penstock::v1::WatchRunsRequest& request,
+                       const std::function<bool(const penstock::v1::RunListChange&)>& send);
 
 }  // namespace penstock

@@ -28,19 +28,19 @@ absl::StatusOr<SchedulerState> SchedulerStateNow(db::Tx& tx, absl::Time now) {
   return state;
 }
 
-absl::Status ReadSource(Deps& deps, db::Tx& tx, const std::string& run_id, RunStatusSource& source,
-                        std::string& spec_sha256, std::string& spec_text) {
+absl::Status ReadSource(RequestContext& context, db::Tx& tx, const std::string& run_id,
+                        RunStatusSource& source, std::string& spec_sha256, std::string& spec_text) {
   source = {};
   spec_text.clear();
   ASSIGN_OR_RETURN(source.run, RunGet(tx, run_id));
   ASSIGN_OR_RETURN(source.states, RunStates(tx, run_id));
   ASSIGN_OR_RETURN(const RunConfigRow config, RunConfigGet(tx, run_id));
   spec_sha256 = config.spec_sha256;
-  if (deps.documents.Find(spec_sha256) == nullptr) {
+  if (context.deps.documents.Find(spec_sha256) == nullptr) {
     ASSIGN_OR_RETURN(spec_text, SpecGet(tx, spec_sha256));
   }
   if (source.run.state == RunState::kPending) {
-    ASSIGN_OR_RETURN(source.scheduler, SchedulerStateNow(tx, deps.clock.Now()));
+    ASSIGN_OR_RETURN(source.scheduler, SchedulerStateNow(tx, context.deps.clock.Now()));
   }
   ASSIGN_OR_RETURN(source.tasks, TaskList(tx, run_id));
   ASSIGN_OR_RETURN(source.attempts, TaskAttemptList(tx, run_id));
@@ -49,24 +49,24 @@ absl::Status ReadSource(Deps& deps, db::Tx& tx, const std::string& run_id, RunSt
 
 }  // namespace
 
-absl::Status RunStatusGet(Deps& deps, const penstock::v1::GetRunStatusRequest& request,
+absl::Status RunStatusGet(RequestContext& context, const penstock::v1::GetRunStatusRequest& request,
                           penstock::v1::RunStatus* reply) {
   RunStatusSource source;
   std::string spec_sha256;
   std::string spec_text;
-  RETURN_IF_ERROR(deps.store.Read(
-      [&](db::Tx& tx) { return ReadSource(deps, tx, request.run_id(), source, spec_sha256, spec_text); }));
-  auto document = deps.documents.Find(spec_sha256);
+  RETURN_IF_ERROR(context.deps.store.Read(
+      [&](db::Tx& tx) { return ReadSource(context, tx, request.run_id(), source, spec_sha256, spec_text); }));
+  auto document = context.deps.documents.Find(spec_sha256);
   if (document == nullptr) {
     // Between the two looks it may have left the cache.
     if (spec_text.empty()) {
-      RETURN_IF_ERROR(deps.store.Read([&](db::Tx& tx) -> absl::Status {
+      RETURN_IF_ERROR(context.deps.store.Read([&](db::Tx& tx) -> absl::Status {
         ASSIGN_OR_RETURN(spec_text, SpecGet(tx, spec_sha256));
         return absl::OkStatus();
       }));
     }
     ASSIGN_OR_RETURN(document, LoadStoredPipeline(spec_text));
-    deps.documents.Put(spec_sha256, document);
+    context.deps.documents.Put(spec_sha256, document);
   }
   RunStatusToApi(source, *document, {request.task(), request.unfinished_only()}, reply);
   const bool nothing = reply->tasks().empty() && !request.unfinished_only();

@@ -8,7 +8,7 @@
 namespace penstock {
 
 // NOT_FOUND if there is no such run, or no task of the id or name that the request names.
-absl::Status RunStatusGet(Deps& deps, const penstock::v1::GetRunStatusRequest& request,
+absl::Status RunStatusGet(RequestContext& context, const penstock::v1::GetRunStatusRequest& request,
                           penstock::v1::RunStatus* reply);
 
 }  // namespace penstock

@@ -9,6 +9,8 @@
 #include "common/limits.h"
 #include "common/status_macros.h"
 #include "common/text.h"
+#include "pipeline/schedule/cron.h"
+#include "pipeline/schedule/trigger.h"
 #include "server/convert/recurring_run.h"
 #include "server/convert/timestamp.h"
 #include "server/handlers/list.h"
@@ -96,14 +98,14 @@ bool ChangesSource(const std::set<std::string>& changed) {
 }
 
 // Parameters for a pipeline that stays.
-absl::Status ReadParameters(Deps& deps, const api::RecurringRun& merged, RecurringRunRow& row) {
+absl::Status ReadParameters(RequestContext& context, const api::RecurringRun& merged, RecurringRunRow& row) {
   std::shared_ptr<const PipelineDocument> document;
   if (row.spec_sha256.empty()) {
     ASSIGN_OR_RETURN(const PipelineSource source,
-                     ResolvePipeline(deps, merged.pipeline_version_reference(), nullptr));
+                     ResolvePipeline(context, merged.pipeline_version_reference(), nullptr));
     document = source.document;
   } else {
-    ASSIGN_OR_RETURN(document, StoredDocument(deps, row.spec_sha256));
+    ASSIGN_OR_RETURN(document, StoredDocument(context, row.spec_sha256));
   }
   ASSIGN_OR_RETURN(row.parameters, ParametersText(merged.runtime_config(), *document));
   row.pipeline_root = merged.runtime_config().pipeline_root();
@@ -127,9 +129,9 @@ absl::Status ReadNewTrigger(const penstock::v1::UpdateRecurringRunRequest& reque
   return absl::OkStatus();
 }
 
-absl::StatusOr<RecurringRunRow> StoredRow(Deps& deps, const std::string& recurring_run_id) {
+absl::StatusOr<RecurringRunRow> StoredRow(RequestContext& context, const std::string& recurring_run_id) {
   RecurringRunRow row;
-  RETURN_IF_ERROR(deps.store.Read([&](db::Tx& tx) -> absl::Status {
+  RETURN_IF_ERROR(context.deps.store.Read([&](db::Tx& tx) -> absl::Status {
     ASSIGN_OR_RETURN(row, RecurringRunGet(tx, recurring_run_id));
     return absl::OkStatus();
   }));
@@ -137,8 +139,9 @@ absl::StatusOr<RecurringRunRow> StoredRow(Deps& deps, const std::string& recurri
 }
 
 // The trigger to preview and its next slot; nothing if there is none.
-absl::StatusOr<Trigger> PreviewTrigger(Deps& deps, const penstock::v1::PreviewScheduleRequest& request,
-                                       absl::Time now, std::optional<absl::Time>& next) {
+absl::StatusOr<Trigger> PreviewTrigger(RequestContext& context,
+                                       const penstock::v1::PreviewScheduleRequest& request, absl::Time now,
+                                       std::optional<absl::Time>& next) {
   if (request.recurring_run_id().empty()) {
     ASSIGN_OR_RETURN(const TriggerSpec spec, TriggerFrom(request.trigger(), request.time_zone()));
     if (spec.kind == TriggerKind::kOnce) {
@@ -151,7 +154,7 @@ absl::StatusOr<Trigger> PreviewTrigger(Deps& deps, const penstock::v1::PreviewSc
   }
   if (request.has_trigger() || !request.time_zone().empty())
     return absl::InvalidArgumentError("give a recurring_run_id, or a trigger with its time_zone, not both");
-  ASSIGN_OR_RETURN(const RecurringRunRow row, StoredRow(deps, request.recurring_run_id()));
+  ASSIGN_OR_RETURN(const RecurringRunRow row, StoredRow(context, request.recurring_run_id()));
   next = row.next_due_at;
   return Trigger::Create(row.trigger);
 }
@@ -164,37 +167,37 @@ void AddTick(absl::Time slot, const absl::TimeZone& zone, penstock::v1::PreviewS
 
 }  // namespace
 
-absl::Status ScheduleCreate(Deps& deps, const penstock::v1::CreateScheduleRequest& request,
+absl::Status ScheduleCreate(RequestContext& context, const penstock::v1::CreateScheduleRequest& request,
                             penstock::v1::Schedule* reply) {
-  ASSIGN_OR_RETURN(const RecurringRunRow row, RecurringRunInsertFrom(deps, request.recurring_run(),
+  ASSIGN_OR_RETURN(const RecurringRunRow row, RecurringRunInsertFrom(context, request.recurring_run(),
                                                                      {request.time_zone(), request.force()}));
-  return deps.store.Read([&](db::Tx& tx) { return ScheduleToApi(tx, row, reply); });
+  return context.deps.store.Read([&](db::Tx& tx) { return ScheduleToApi(tx, row, reply); });
 }
 
-absl::Status ScheduleGet(Deps& deps, const penstock::v1::GetScheduleRequest& request,
+absl::Status ScheduleGet(RequestContext& context, const penstock::v1::GetScheduleRequest& request,
                          penstock::v1::Schedule* reply) {
-  return deps.store.Read([&](db::Tx& tx) -> absl::Status {
+  return context.deps.store.Read([&](db::Tx& tx) -> absl::Status {
     ASSIGN_OR_RETURN(const RecurringRunRow row, RecurringRunGet(tx, request.recurring_run_id()));
     return ScheduleToApi(tx, row, reply);
   });
 }
 
-absl::Status ScheduleUpdate(Deps& deps, const penstock::v1::UpdateRecurringRunRequest& request,
+absl::Status ScheduleUpdate(RequestContext& context, const penstock::v1::UpdateRecurringRunRequest& request,
                             penstock::v1::Schedule* reply) {
   ASSIGN_OR_RETURN(const auto changed, ChangedFields(request));
   RETURN_IF_ERROR(CheckNoAccident(request.recurring_run(), changed));
-  ASSIGN_OR_RETURN(RecurringRunRow row, StoredRow(deps, request.recurring_run().recurring_run_id()));
+  ASSIGN_OR_RETURN(RecurringRunRow row, StoredRow(context, request.recurring_run().recurring_run_id()));
   ASSIGN_OR_RETURN(const api::RecurringRun merged, Merged(row, request.recurring_run(), changed));
   RETURN_IF_ERROR(CheckRecurringRunFields(merged));
   const std::string old_spec = row.spec_sha256;
   const bool new_trigger = changed.count("trigger") > 0 || request.has_time_zone();
   std::string own_spec;
   if (changed.count("pipeline_spec") + changed.count("pipeline_version_reference") > 0) {
-    RETURN_IF_ERROR(ReadSource(deps, merged, row, own_spec));
+    RETURN_IF_ERROR(ReadSource(context, merged, row, own_spec));
   } else if (ChangesSource(changed)) {
-    RETURN_IF_ERROR(ReadParameters(deps, merged, row));
+    RETURN_IF_ERROR(ReadParameters(context, merged, row));
   }
-  row.updated_at = deps.clock.Now();
+  row.updated_at = context.deps.clock.Now();
   if (new_trigger) RETURN_IF_ERROR(ReadNewTrigger(request, merged, row.updated_at, row));
   RETURN_IF_ERROR(ReadPlugins(merged, row));
   row.display_name = merged.display_name();
@@ -203,24 +206,24 @@ absl::Status ScheduleUpdate(Deps& deps, const penstock::v1::UpdateRecurringRunRe
   row.max_concurrency = merged.max_concurrency();
   row.no_catchup = merged.no_catchup();
   row.enabled = merged.mode() == api::RecurringRun::ENABLE;
-  RETURN_IF_ERROR(deps.store.Write([&](db::Tx& tx) -> absl::Status {
+  RETURN_IF_ERROR(context.deps.store.Write([&](db::Tx& tx) -> absl::Status {
     if (!own_spec.empty()) RETURN_IF_ERROR(SpecPut(tx, row.spec_sha256, own_spec));
     RETURN_IF_ERROR(RecurringRunUpdate(tx, row, old_spec));
     return new_trigger
                ? ScheduleTickGiveUp(tx, row.recurring_run_id, TickReason::kTriggerChanged, row.updated_at)
                : absl::OkStatus();
   }));
-  deps.store.notifier().Notify(Topic::kRecurringRuns, row.recurring_run_id);
-  return deps.store.Read([&](db::Tx& tx) { return ScheduleToApi(tx, row, reply); });
+  context.deps.store.notifier().Notify(Topic::kRecurringRuns, row.recurring_run_id);
+  return context.deps.store.Read([&](db::Tx& tx) { return ScheduleToApi(tx, row, reply); });
 }
 
-absl::Status SchedulePreview(Deps& deps, const penstock::v1::PreviewScheduleRequest& request,
+absl::Status SchedulePreview(RequestContext& context, const penstock::v1::PreviewScheduleRequest& request,
                              penstock::v1::PreviewScheduleResponse* reply) {
   if (request.count() < 0 || request.count() > limits::kPreviewTicksMax) {
     return absl::InvalidArgumentError(
         absl::StrCat("count is ", request.count(), "; it has to be from 0 to ", limits::kPreviewTicksMax));
   }
-  absl::Time from = deps.clock.Now();
+  absl::Time from = context.deps.clock.Now();
   if (request.has_from_time()) {
     ASSIGN_OR_RETURN(from, CheckedTime("from_time", request.from_time()));
   }
@@ -229,7 +232,7 @@ absl::Status SchedulePreview(Deps& deps, const penstock::v1::PreviewScheduleRequ
     ASSIGN_OR_RETURN(until, CheckedTime("until_time", request.until_time()));
   }
   std::optional<absl::Time> slot;
-  ASSIGN_OR_RETURN(const Trigger trigger, PreviewTrigger(deps, request, from, slot));
+  ASSIGN_OR_RETURN(const Trigger trigger, PreviewTrigger(context, request, from, slot));
   // Of a stored one also what is due and not decided yet, unless it is asked otherwise.
   if (slot.has_value() && (request.has_from_time() || request.has_trigger()))
     slot = trigger.FirstAfter(from, *slot);
@@ -247,7 +250,7 @@ absl::Status SchedulePreview(Deps& deps, const penstock::v1::PreviewScheduleRequ
   return absl::OkStatus();
 }
 
-absl::Status ScheduleTickList(Deps& deps, const penstock::v1::ListScheduleTicksRequest& request,
+absl::Status ScheduleTickList(RequestContext& context, const penstock::v1::ListScheduleTicksRequest& request,
                               penstock::v1::ListScheduleTicksResponse* reply) {
   const bool first = request.page_token().empty() && request.sort_by().empty();
   const ListRequest list = {request.page_size(), request.page_token(),
@@ -255,9 +258,9 @@ absl::Status ScheduleTickList(Deps& deps, const penstock::v1::ListScheduleTicksR
   ASSIGN_OR_RETURN(const ListQuery query,
                    ListQuery::Create(ScheduleTickResource(), list,
                                      ListScope{"recurring_run_id", request.recurring_run_id()},
-                                     deps.store.page_token_key()));
+                                     context.deps.store.page_token_key()));
   Page<ScheduleTickRow> page;
-  RETURN_IF_ERROR(deps.store.Read([&](db::Tx& tx) -> absl::Status {
+  RETURN_IF_ERROR(context.deps.store.Read([&](db::Tx& tx) -> absl::Status {
     RETURN_IF_ERROR(RecurringRunGet(tx, request.recurring_run_id()).status());
     return ScheduleTickList(tx, query, page);
   }));

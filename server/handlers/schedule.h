@@ -7,15 +7,15 @@
 
 namespace penstock {
 
-absl::Status ScheduleCreate(Deps& deps, const penstock::v1::CreateScheduleRequest& request,
+absl::Status ScheduleCreate(RequestContext& context, const penstock::v1::CreateScheduleRequest& request,
                             penstock::v1::Schedule* reply);
-absl::Status ScheduleGet(Deps& deps, const penstock::v1::GetScheduleRequest& request,
+absl::Status ScheduleGet(RequestContext& context, const penstock::v1::GetScheduleRequest& request,
                          penstock::v1::Schedule* reply);
-absl::Status ScheduleUpdate(Deps& deps, const penstock::v1::UpdateRecurringRunRequest& request,
+absl::Status ScheduleUpdate(RequestContext& context, const penstock::v1::UpdateRecurringRunRequest& request,
                             penstock::v1::Schedule* reply);
-absl::Status SchedulePreview(Deps& deps, const penstock::v1::PreviewScheduleRequest& request,
+absl::Status SchedulePreview(RequestContext& context, const penstock::v1::PreviewScheduleRequest& request,
                              penstock::v1::PreviewScheduleResponse* reply);
-absl::Status ScheduleTickList(Deps& deps, const penstock::v1::ListScheduleTicksRequest& request,
+absl::Status ScheduleTickList(RequestContext& context, const penstock::v1::ListScheduleTicksRequest& request,
                               penstock::v1::ListScheduleTicksResponse* reply);
 
 }  // namespace penstock

@@ -1,12 +1,10 @@
 // Placeholders in what a container runs: its image, command, arguments and resource strings.
 //
 // What counts as a template:
-// - a text placeholder by the grammar of placeholder_syntax.h, anywhere in a text. Every such placeholder has
-// to mean
-//   something: one that does not fails the task.
+// - a text placeholder by the grammar of placeholder_syntax.h, anywhere in a text. Every such placeholder has to
+//   mean something: one that does not fails the task.
 // - a whole argument that is a JSON object with the one key "Concat" (a list) or "IfPresent" (an object with
-// InputName and
-//   Then).
+//   InputName and Then).
 // Anything else is text and stays as it is. So does the source text of a lightweight Python component,
 // whatever is in it: the element of the command that follows the script which writes
 // "ephemeral_component.py".
