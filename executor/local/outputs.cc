@@ -17,6 +17,7 @@
 #include "absl/strings/strip.h"
 #include "common/limits.h"
 #include "common/status_macros.h"
+#include "content/local/file_content.h"
 #include "executor/posix/unique_fd.h"
 
 namespace penstock {
@@ -173,7 +174,7 @@ AttemptOutputs ReadOutputs(const OutputPlan& plan) {
   AttemptOutputs outputs;
   outputs.status = ReadInto(plan, &outputs);
   int64_t bytes_left = limits::kContentBytes;
-  for (const OutputFile& artifact : plan.artifacts) {
+  for (const OutputArtifact& artifact : plan.artifacts) {
     outputs.artifacts[artifact.path] = ReadContent(artifact.path, &bytes_left);
   }
   return outputs;

@@ -1,16 +1,14 @@
 // Which Python an attempt runs on, and what it starts as, so that KFP's Python components work unmodified and
-// fast. Their command is a bootstrap (bootstrap.h) that installs packages with pip and then runs `python3 -m
-// kfp.dsl.executor_main`.
+// fast. Their command is a bootstrap (bootstrap.h) that installs packages with pip and then runs
+// `python3 -m kfp.dsl.executor_main`.
 //
-//   it asks for nothing that the base interpreter lacks   the command after the bootstrap, on the base: no
-//   pip it asks for packages                                  penstock-env, which builds the shared
-//   environment of these
-//                                                         packages if nobody has yet, then the command after
-//                                                         the bootstrap on an environment of the attempt's
-//                                                         own over it
-//   it asks for what is not shareable, or pip is used     the command as it is, on an environment of the
-//   attempt's in a way that is not a bootstrap                      own over the base: what pip installs
-//   lands there
+//   it asks for nothing that the base interpreter lacks
+//       the command after the bootstrap, on the base: no pip
+//   it asks for packages
+//       penstock-env, which builds the shared environment of these packages if nobody has yet, then the command
+//       after the bootstrap, on an environment of the attempt's own over the shared one
+//   it asks for what is not shareable, or pip is used in a way that is not a bootstrap
+//       the command as it is, on an environment of the attempt's own over the base: what pip installs lands there
 //
 // The base interpreter (typically a virtual environment that has kfp) goes first on PATH in any case.
 #pragma once
@@ -84,8 +82,8 @@ class PythonEnvironments {
 
   const Options options_;
   absl::Mutex mutex_;
-  std::string seen_
-      ABSL_GUARDED_BY(mutex_);  // what Changes said of the base when it was asked; empty: never asked
+  // What Changes said of the base when it was asked; empty: never asked.
+  std::string seen_ ABSL_GUARDED_BY(mutex_);
   BasePython base_ ABSL_GUARDED_BY(mutex_);
 };
 

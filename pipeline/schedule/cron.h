@@ -5,11 +5,9 @@
 // day of week, at second 0. "CRON_TZ=Europe/Berlin " or "TZ=..." before either names the zone.
 //
 // Where clocks are changed (docs/adr/2026-11-25-ticks-and-clock-changes.md):
-//   - An hour field that names hours asks for times of the day. Each comes once a day: one that is skipped
-//   comes
+//   - An hour field that names hours asks for times of the day. Each comes once a day: one that is skipped comes
 //     as much later as the clock was moved (02:30 at 03:30), one that comes twice is taken the first time.
-//   - An hour field that begins with * or ? asks for a rhythm: it matches whatever the clock on the wall
-//   shows,
+//   - An hour field that begins with * or ? asks for a rhythm: it matches whatever the clock on the wall shows,
 //     so also in the hour that comes again, and not in one that is skipped.
 #pragma once
 

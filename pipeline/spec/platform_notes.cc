@@ -13,6 +13,7 @@ namespace {
 
 constexpr size_t kSettingsNamed = 20;
 constexpr size_t kExecutorsNamed = 3;
+constexpr char kTaskTimeout[] = "activeDeadlineSeconds";  // of a task; has an effect
 
 // Settings, and the executors that have them; none for one of the whole pipeline.
 using Settings = std::map<std::string, std::vector<std::string>>;
@@ -38,7 +39,9 @@ Settings SettingsOf(const PipelineDocument& document) {
       AddPipelineSettings(config.pipelineconfig(), &settings);
       const auto& executors = config.deployment_spec().executors();
       for (const std::string& label : spec_internal::SortedKeys(executors)) {
-        for (const auto& [name, value] : executors.at(label).fields()) settings[name].push_back(label);
+        for (const auto& [name, value] : executors.at(label).fields()) {
+          if (name != kTaskTimeout) settings[name].push_back(label);
+        }
       }
     }
   }

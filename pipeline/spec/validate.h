@@ -9,8 +9,7 @@ namespace penstock {
 
 // Checks the whole language, whether or not it can be executed yet:
 // - the header: schemaVersion is 2.1.0, pipelineInfo.name is given, root is a graph;
-// - names: not empty, at most limits::kSpecNameBytes, no "/" (but in pipelineInfo.name) or control
-// characters;
+// - names: not empty, at most limits::kSpecNameBytes, no "/" (but in pipelineInfo.name), no control characters;
 // - components: each has an implementation; executor labels resolve to an executor that can run; parameters
 //   have types; defaults and literals fit them; no component contains itself; kSpecTasks and kSpecNesting;
 // - tasks: their components, producers, inputs and dependencies exist; what feeds an input can become its

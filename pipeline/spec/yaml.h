@@ -16,10 +16,8 @@ namespace penstock {
 // written (`1:` and `yes:` are "1" and "yes"); numbers are normalised as by ParseJson. Returns
 // INVALID_ARGUMENT, "line L, column C: ..." wherever a place is known, for
 // - a syntax error, text that is not UTF-8, a key given twice or that is itself a list or object;
-// - NaN and infinities, merge keys (`<<`), tags that are not core ones, aliases of nothing or of what holds
-// them;
-// - more than limits::kSpecDepth levels, kSpecDocuments documents, kSpecDirectives %TAG directives,
-// kSpecNodes
+// - NaN and infinities, merge keys (`<<`), tags that are not core ones, aliases of nothing or of what holds them;
+// - more than limits::kSpecDepth levels, kSpecDocuments documents, kSpecDirectives %TAG directives, kSpecNodes
 //   values or kSpecExpandedBytes of text, the last two counted with each alias as what it stands for.
 absl::StatusOr<std::vector<Json>> ParseYaml(absl::string_view text);
 

@@ -2,8 +2,13 @@
 // end is forgotten when the supervisor or the server dies.
 //
 // One line a record, checksummed, appended in the order of events to `<directory>/journal`:
-//   H header (boot, from when on the records are complete)   S about to start   P its process   F ended   G
-//   forgotten
+//
+//   H  header: the boot, and from when on the records are complete
+//   S  about to start
+//   P  its process
+//   F  ended
+//   G  forgotten
+//
 // A record survives the death of the supervisor as soon as Flush returned. It need not survive the machine:
 // nothing is synced to disk. After a restart of the machine (another boot id) the header therefore says from
 // when on the records are complete, and who asks for an older attempt that is not in them must take it as one
