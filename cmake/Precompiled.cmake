@@ -30,5 +30,8 @@ endfunction()
 function(penstock_precompiled target kind)
   if(PENSTOCK_PRECOMPILED AND NOT kind STREQUAL none)
     target_precompile_headers(${target} REUSE_FROM penstock_precompiled_${kind})
+    # As what was precompiled; -fPIE, which programs would have, is another setting to GCC.
+    set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+    target_compile_options(${target} PRIVATE -fPIC)
   endif()
 endfunction()

@@ -8,7 +8,7 @@ from typing import Callable, Iterator, List
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SKIPPED_FOLDERS = {'.git', '.venv', 'build', '__pycache__', 'node_modules'}
-FOLDERS = ('common', 'content', 'deploy', 'examples', 'executor', 'gateway', 'migrations', 'pipeline', 'proto',
+FOLDERS = ('common', 'content', 'deploy', 'examples', 'executor', 'gateway', 'migrations', 'pipeline', 'proto', 'runs',
            'scheduler', 'server', 'storage', 'tests')
 GENERATED_MARK = re.compile(r'^(//|#) Code generated .* DO NOT EDIT', re.MULTILINE)
 CPP_TOKEN = re.compile(

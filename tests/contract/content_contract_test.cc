@@ -135,8 +135,8 @@ TEST_P(ContentContract, AReaderKeepsTheFileThatItOpened) {
 }
 
 TEST_P(ContentContract, OtherUrisAreRefused) {
-  for (const std::string uri : {std::string("gs://bucket/key"), std::string("penstock://elsewhere/x"),
-                                Uri("../secret"), Uri("a/../../secret"), Uri("./x")}) {
+  for (const std::string& uri : {std::string("gs://bucket/key"), std::string("penstock://elsewhere/x"),
+                                 Uri("../secret"), Uri("a/../../secret"), Uri("./x")}) {
     EXPECT_FALSE(store().Serves(uri)) << uri;
     EXPECT_TRUE(absl::IsInvalidArgument(store().Open(uri).status())) << uri;
     EXPECT_TRUE(absl::IsInvalidArgument(store().Write(uri, "x"))) << uri;

@@ -247,6 +247,21 @@ TEST_F(LocalPythonTest, CancelAndTimeOutWorkDuringABuild) {
   Succeeds(Start("pkg_b", "import pkg_b"));
 }
 
+TEST_F(LocalPythonTest, AnAttemptSaysThatItsEnvironmentIsBeingBuilt) {
+  const LaunchSpec first = Start("pkg_a", "pass", /*gated=*/true);
+  ASSERT_TRUE(AwaitBuildOf("pkg_a"));
+  const AttemptWaiting waiting = events_.AwaitWaiting(first.attempt_id);
+  EXPECT_EQ(waiting.reason, AttemptWait::kEnvironment);
+  EXPECT_THAT(waiting.message, HasSubstr("pkg_a"));
+  EXPECT_EQ(events_.Count(first.attempt_id), 1) << "its command has not begun";
+  OpenGate("");
+  EXPECT_TRUE(events_.AwaitStarted(first.attempt_id));
+  Succeeds(first);
+  const LaunchSpec second = Start("pkg_a");
+  Succeeds(second);
+  EXPECT_EQ(events_.Count(second.attempt_id), 2) << "it is there: started and ended, nothing else";
+}
+
 TEST_F(LocalPythonTest, ABuildOutlivesTheServer) {
   const LaunchSpec spec = Start("pkg_a", "import pkg_a", /*gated=*/true);
   ASSERT_TRUE(AwaitBuildOf("pkg_a"));

@@ -148,3 +148,16 @@ def test_macros_in_run_parameters(server, tmp_path):
     run = server.succeed(run_id)
     assert run['runtime_config']['parameters']['text'] == '[[RunUUID]] [[CurrentTime.2006]] [[Unknown]]'
     assert result.read_text() == f'{run_id} {run["created_at"][:4]} [[Unknown]]'
+
+
+def test_a_task_has_the_time_that_set_timeout_gives_it(server):
+    spec = specs.shell_pipeline({'slow': specs.Shell('sleep 100'), 'quick': specs.Shell('exit 0')})
+    platform = {'platforms': {'kubernetes': {'deploymentSpec': {'executors': {
+        'exec-slow': {'activeDeadlineSeconds': '1'}, 'exec-quick': {'activeDeadlineSeconds': '0'}}}}}}
+    run_id = server.create_run({'pipeline_spec': spec, 'platform_spec': platform})
+    assert server.finish(run_id)['state'] == 'FAILED'
+    answer = status(server, run_id)
+    tasks = by_name(answer)
+    assert tasks['quick']['state'] == 'SUCCEEDED'
+    assert 'time-out of 1s' in tasks['slow']['attempts'][0]['message']
+    assert not answer.get('notes')

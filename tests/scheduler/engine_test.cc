@@ -264,10 +264,13 @@ TEST_P(EngineTest, ARunMayMixExecutors) {
   other.Finish(on_other, AttemptOutcome::kSucceeded);
   Settle();
   ASSERT_THAT(other.running, SizeIs(1));
-  other.Finish(*other.running.begin(), AttemptOutcome::kSucceeded);
+  other.Finish(std::string(*other.running.begin()), AttemptOutcome::kSucceeded);
   for (const char* task : {"b", "c", "d"}) {
     Finish(task);
     Settle();
+  }
+  for (const auto& [name, task] : TasksOf(run)) {
+    EXPECT_EQ(task.state, TaskState::kSucceeded) << name << ": " << task.error_message;
   }
   EXPECT_EQ(StateOf(run), RunState::kSucceeded);
 }
