@@ -41,4 +41,8 @@ function(penstock_proto_library name)
   if(ARG_GRPC)
     target_link_libraries(${name} PUBLIC gRPC::grpc++)
   endif()
+  # Services are compiled together: most of what each costs is gRPC's headers. Messages cannot be, their names clash.
+  set_target_properties(${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 5)
+  list(FILTER generated EXCLUDE REGEX "\\.grpc\\.pb\\.")
+  set_source_files_properties(${generated} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 endfunction()
