@@ -61,7 +61,7 @@ function(penstock_test name)
     set(ARG_LABELS unit)
   endif()
   if(NOT ARG_TIMEOUT_S)
-    set(ARG_TIMEOUT_S 120)
+    set(ARG_TIMEOUT_S 600)  # most take seconds, but on a machine that does much else
   endif()
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT_S})
 endfunction()

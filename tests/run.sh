@@ -11,6 +11,8 @@
 #   e2e-postgres  the same on PostgreSQL, and what that can do to them
 #   sanitizers  unit and contract again, under address+undefined and under thread sanitizer; api under the former
 #   all         all of these; without an argument: all but the sanitizers
+#
+# It ends with what each build and ring took: minutes, and minutes of processors.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -18,6 +20,9 @@ readonly root
 readonly logs=$root/build/test-logs
 readonly python=$root/.venv/bin/python
 jobs=$(nproc)
+readonly jobs
+# More of these tests than processors: half the time each waits for processes and clocks.
+readonly e2e_jobs=$((jobs * 2))
 
 say() { printf '%s\n' "$*"; }
 fail() {
@@ -46,21 +51,40 @@ parse_arguments() {
   done
 }
 
+# timed NAME COMMAND...: what the command took is listed at the end.
+timed() {
+  local code=0 TIMEFORMAT="$1 %R %U %S"
+  shift
+  { time "$@" 2>&3 || code=$?; } 3>&2 2>>"$logs/minutes"
+  return "$code"
+}
+
+say_minutes() {
+  [[ -s $logs/minutes ]] || return 0
+  say "Minutes, and of processors:"
+  awk '{ printf "  %-16s %5.1f %5.1f\n", $1, $2 / 60, ($3 + $4) / 60; all += $2; processors += $3 + $4 }
+       END { printf "  %-16s %5.1f %5.1f\n", "all", all / 60, processors / 60 }' "$logs/minutes"
+}
+
 # build PRESET TARGET...: configures if needed and builds, without targets everything. The log is kept; a failure is
 # counted as a failed test of its own, because the rings that need the build cannot run.
 build() {
   local preset=$1 started=$SECONDS log=$logs/build-$1.log
   shift
   say "Building $preset"
-  {
-    [[ -f $root/build/$preset/build.ninja ]] || (cd "$root" && cmake --preset "$preset")
-    (cd "$root" && cmake --build --preset "$preset" ${1+--target "$@"})
-  } >"$log" 2>&1 </dev/null || {
+  timed "build-$preset" make_preset "$preset" "$@" >"$log" 2>&1 </dev/null || {
     grep -nE '(^|[ :])(error|FAILED|fatal)' "$log" | head -n 20 >&2 || tail -n 20 "$log" >&2
     "$python" "$root/tests/summary.py" broken "$logs/build-$preset.json" "building the preset $preset fails: $log"
     return 1
   }
   say "  built in $((SECONDS - started)) s"
+}
+
+make_preset() {
+  local preset=$1
+  shift
+  [[ -f $root/build/$preset/build.ninja ]] || (cd "$root" && cmake --preset "$preset") || return 1
+  (cd "$root" && cmake --build --preset "$preset" ${1+--target "$@"})
 }
 
 # run_ctest NAME PRESET CTEST-ARGUMENTS...: GoogleTest programs leave their cases in a folder of their own, so that
@@ -71,7 +95,7 @@ run_ctest() {
   mkdir -p "$folder/cases"
   # -v, so that the Go tests name what ran.
   GTEST_OUTPUT="json:$folder/cases/" GOFLAGS="${GOFLAGS:-} -v" \
-    ctest --test-dir "$root/build/$preset" --parallel "$jobs" --no-tests=error \
+    timed "$name" ctest --test-dir "$root/build/$preset" --parallel "$jobs" --no-tests=error \
     --output-on-failure --test-output-size-passed 200000 --test-output-size-failed 200000 \
     --output-junit "$folder/ctest.xml" "$@" >"$folder.log" 2>&1 </dev/null || true
   "$python" "$root/tests/summary.py" ctest "$name" "$folder/ctest.xml" "$folder/cases" "$folder.log" "$logs/$name.json"
@@ -81,14 +105,15 @@ run_ctest() {
 run_pytest() {
   local name=$1 folder=$2
   shift 2
-  "$python" -m pytest "$root/tests/$folder" --junit-xml="$logs/$name.xml" -ra "$@" >"$logs/$name.log" 2>&1 </dev/null ||
-    true
+  timed "$name" "$python" -m pytest "$root/tests/$folder" --junit-xml="$logs/$name.xml" -ra "$@" \
+    >"$logs/$name.log" 2>&1 </dev/null || true
   "$python" "$root/tests/summary.py" pytest "$name" "$logs/$name.xml" "$logs/$name.log" "$logs/$name.json"
 }
 
 run_e2e() {
-  if wanted e2e; then run_pytest e2e e2e --database=sqlite; fi
-  if wanted e2e-postgres; then run_pytest e2e-postgres e2e --database=postgres; fi
+  local side_by_side=("--numprocesses=$e2e_jobs" --dist=loadgroup)
+  if wanted e2e; then run_pytest e2e e2e "${side_by_side[@]}" --database=sqlite; fi
+  if wanted e2e-postgres; then run_pytest e2e-postgres e2e "${side_by_side[@]}" --database=postgres; fi
 }
 
 # The C++ and Go rings, by label; all three together also take the tests that have another label, but not the benches.
@@ -135,6 +160,7 @@ main() {
     if build release penstock_programs; then run_e2e; fi
   fi
   if wanted sanitizers; then run_sanitizers; fi
+  say_minutes
   "$python" "$root/tests/summary.py" total "$logs"
 }
 

@@ -13,7 +13,7 @@ import requests
 
 import processes
 from databases import Sqlite
-from waiting import wait_until
+from waiting import PATIENCE, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAMS = pathlib.Path(os.environ.get('PENSTOCK_PROGRAMS', ROOT / 'build/release/bin'))
@@ -21,7 +21,7 @@ SERVER = PROGRAMS / 'penstock'
 API = '/apis/v2beta1'
 FINAL = ('SUCCEEDED', 'FAILED', 'SKIPPED', 'CANCELED')
 READY_SECONDS = 30
-STOP_SECONDS = 30
+STOP_SECONDS = 30 * PATIENCE
 
 
 def environment(folder: pathlib.Path) -> Dict[str, str]:
@@ -133,7 +133,7 @@ class Server:
 
     def request(self, method: str, path: str, **arguments: Any) -> requests.Response:
         """A call below /apis/v2beta1, or from the root if the path says so."""
-        arguments.setdefault('timeout', 30)
+        arguments.setdefault('timeout', 30 * PATIENCE)
         full = path if path.startswith(('/apis/', '/metrics', '/openapi.json')) else API + path
         with requests.Session() as session:
             session.trust_env = False

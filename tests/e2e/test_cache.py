@@ -13,6 +13,8 @@ import specs
 from penstock import Server
 from waiting import wait_until
 
+pytestmark = pytest.mark.sqlite('what is kept is tried on both databases by storage_contract_test and engine_test')
+
 PLUGIN = 'penstock_cache'
 
 

@@ -23,7 +23,7 @@ def kfp(server, tmp_path):
     def call(*words, output='json', given='', code=0):
         command = [str(KFP), '--endpoint', server.url, '--output', output, *map(str, words)]
         result = subprocess.run(command, env=environment(tmp_path), input=given, capture_output=True, text=True,
-                                timeout=120, check=False)
+                                timeout=600, check=False)
         assert result.returncode == code, f'{command}\n{result.stdout}\n{result.stderr}'
         if output != 'json':
             return result.stdout

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.sqlite('it names both databases itself')
 
 def penstock(folder: pathlib.Path, *arguments: str) -> 'subprocess.CompletedProcess[str]':
     return subprocess.run([str(SERVER), *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          env=environment(folder), timeout=60)
+                          env=environment(folder), timeout=600)
 
 
 def test_migrate_shows_and_changes_a_schema(tmp_path):

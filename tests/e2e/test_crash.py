@@ -223,7 +223,6 @@ def test_acknowledged_writes_are_kept(own_server):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
 def test_random_kills(own_server, journal):
     """A graph of 40 quick tasks while the server is killed at random moments: each task runs exactly once."""
     print(f'seed {SEED}')

@@ -14,6 +14,8 @@ import pytest
 from deploy_files import DEPLOY, compose, environment_of, ignored, output, packages_of, settings_of, stages
 from penstock import PROGRAMS, ROOT, SERVER
 
+pytestmark = pytest.mark.sqlite('it is about files')
+
 SECRET = re.compile(r'PASSW|SECRET|TOKEN|PRIVATE_KEY', re.IGNORECASE)
 
 

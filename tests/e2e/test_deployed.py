@@ -24,6 +24,8 @@ sys.path.insert(0, str(ROOT / 'tests/support'))
 
 from private_postgres import PrivatePostgres, free_port  # noqa: E402
 
+pytestmark = pytest.mark.sqlite('it names its database itself')
+
 # Makes the command process 1 of a world of its own, in which all ends with it: what a container engine does.
 NAMESPACE = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child']
 

@@ -13,14 +13,17 @@ from penstock import ROOT, SERVER, environment
 from waiting import wait_until
 
 EXAMPLE = ROOT / 'examples/retrain.py'
-pytestmark = pytest.mark.sqlite('the quick start uses SQLite, and the example does nothing that test_runs.py does not')
+pytestmark = [
+    pytest.mark.sqlite('the quick start uses SQLite, and the example does nothing that test_runs.py does not'),
+    pytest.mark.xdist_group('build'),  # the quick start looks after build/release; one at a time
+]
 
 QUICKSTART = ROOT / 'deploy/quickstart.sh'
 
 
 def run_example(server, folder, *words):
     return subprocess.run([sys.executable, str(EXAMPLE), '--host', server.url, *words], env=environment(folder),
-                          capture_output=True, text=True, timeout=150, check=False)
+                          capture_output=True, text=True, timeout=600, check=False)
 
 
 def test_good_model_is_deployed(server, tmp_path):
@@ -47,7 +50,7 @@ def test_weak_model_is_not_deployed(server, tmp_path):
 
 def test_no_server(tmp_path):
     result = subprocess.run([sys.executable, str(EXAMPLE), '--host', 'http://127.0.0.1:1'], env=environment(tmp_path),
-                            capture_output=True, text=True, timeout=60, check=False)
+                            capture_output=True, text=True, timeout=600, check=False)
     assert result.returncode == 1 and 'cannot reach http://127.0.0.1:1' in result.stderr
     assert 'Traceback' not in result.stderr
 
@@ -63,7 +66,7 @@ def quickstart(folder, *words):
 def test_quickstart_once_and_again(tmp_path):
     for earlier in ('', '1 earlier run is stored here.'):
         result = subprocess.run(quickstart(tmp_path, '--once'), env=environment(tmp_path), capture_output=True,
-                                text=True, stdin=subprocess.DEVNULL, timeout=170, check=False)
+                                text=True, stdin=subprocess.DEVNULL, timeout=600, check=False)
         assert result.returncode == 0, result.stdout + result.stderr
         assert 'Penstock is ready: http://127.0.0.1:' in result.stdout and 'Deployed: accuracy' in result.stdout
         assert earlier in result.stdout and ('earlier' in result.stdout) == bool(earlier)
@@ -90,6 +93,6 @@ def test_quickstart_passes_the_servers_words_on(server, tmp_path):
     for words, expected in (((f'--data_dir={server.data_dir}',), 'another'),
                             ((f'--port={server.http_port}',), str(server.http_port))):
         result = subprocess.run(quickstart(tmp_path, '--once', *words), env=environment(tmp_path), capture_output=True,
-                                text=True, stdin=subprocess.DEVNULL, timeout=120, check=False)
+                                text=True, stdin=subprocess.DEVNULL, timeout=600, check=False)
         assert result.returncode != 0 and expected in result.stderr, result.stdout + result.stderr
         assert 'quickstart: the server did not start' in result.stderr

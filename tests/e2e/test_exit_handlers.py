@@ -74,7 +74,7 @@ def ignoring(folder: str, fails: bool):
 @pytest.mark.parametrize('fails', [False, True])
 def test_exit_task_runs_once_and_learns_the_end(server, client, tmp_path: pathlib.Path, fails: bool):
     run = client.create_run_from_pipeline_func(with_exit, arguments={'folder': str(tmp_path), 'fails': fails})
-    detail = run.wait_for_run_completion(timeout=60)
+    detail = run.wait_for_run_completion(timeout=600)
     assert detail.state == ('FAILED' if fails else 'SUCCEEDED'), server.succeed(run.run_id)
     line, = (tmp_path / 'status').read_text().splitlines()
     state, task, job, code, message = json.loads(line)
@@ -90,13 +90,13 @@ def test_exit_task_runs_once_and_learns_the_end(server, client, tmp_path: pathli
 def test_a_pipeline_as_exit_task(server, client, tmp_path: pathlib.Path, fails: bool):
     run = client.create_run_from_pipeline_func(with_exit_pipeline,
                                                arguments={'folder': str(tmp_path), 'fails': fails})
-    assert run.wait_for_run_completion(timeout=60).state == ('FAILED' if fails else 'SUCCEEDED')
+    assert run.wait_for_run_completion(timeout=600).state == ('FAILED' if fails else 'SUCCEEDED')
     assert (tmp_path / 'noted').read_text() == ('FAILED\n' if fails else 'COMPLETE\n')
 
 
 def test_several_exit_handlers(server, client, tmp_path: pathlib.Path):
     run = client.create_run_from_pipeline_func(with_several_exits, arguments={'folder': str(tmp_path)})
-    assert run.wait_for_run_completion(timeout=60).state == 'FAILED'
+    assert run.wait_for_run_completion(timeout=600).state == 'FAILED'
     assert sorted((tmp_path / 'noted').read_text().splitlines()) == ['one', 'two']
     assert server.tasks(run.run_id)['First handler']['state'] == 'FAILED'
 
@@ -104,5 +104,5 @@ def test_several_exit_handlers(server, client, tmp_path: pathlib.Path):
 @pytest.mark.parametrize('fails, noted', [(False, 'done'), (True, 'the default')])
 def test_ignoring_a_failure_takes_the_default(server, client, tmp_path: pathlib.Path, fails: bool, noted: str):
     run = client.create_run_from_pipeline_func(ignoring, arguments={'folder': str(tmp_path), 'fails': fails})
-    assert run.wait_for_run_completion(timeout=60).state == ('FAILED' if fails else 'SUCCEEDED')
+    assert run.wait_for_run_completion(timeout=600).state == ('FAILED' if fails else 'SUCCEEDED')
     assert (tmp_path / 'noted').read_text() == noted + '\n'

@@ -9,6 +9,8 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 
 import specs
 
+pytestmark = pytest.mark.sqlite('the wire is the same, whatever the server stores in')
+
 PACKAGE = 'kubeflow.pipelines.backend.api.v2beta1'
 SERVICES = ('ExperimentService', 'PipelineService', 'RunService', 'RecurringRunService', 'ReportService')
 

@@ -10,6 +10,8 @@ import yaml
 import specs
 from test_grpc import call  # noqa: F401, a fixture
 
+pytestmark = pytest.mark.sqlite('routes and refusals are the same, whatever the server stores in')
+
 V1 = '/apis/v1beta1'
 
 

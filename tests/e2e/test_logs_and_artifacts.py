@@ -13,6 +13,8 @@ import specs
 from specs import Shell
 from waiting import wait_until
 
+pytestmark = pytest.mark.sqlite('logs and contents are files of the data directory')
+
 UNKNOWN = '01234567-0123-0123-0123-0123456789ab'
 SAMPLE = re.compile(r'^[a-zA-Z_:][a-zA-Z0-9_:]*(\{.*\})? [-+0-9.eEInfNa]+( \d+)?$')
 

@@ -71,7 +71,7 @@ def with_broken():
 
 def test_values_flow_through_levels(server, client, tmp_path):
     run = client.create_run_from_pipeline_func(outer, arguments={'folder': str(tmp_path)})
-    detail = run.wait_for_run_completion(timeout=120)
+    detail = run.wait_for_run_completion(timeout=600)
     assert detail.state == 'SUCCEEDED', server.succeed(run.run_id)
     text, content, uri = json.loads((tmp_path / 'kept').read_text())
     assert (text, content) == ('A-A?-A-a?.', 'a')

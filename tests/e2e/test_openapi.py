@@ -45,7 +45,6 @@ def try_out(operation, seed):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_every_answer_is_in_the_document(document):
     seed = int(os.environ.get('PENSTOCK_SEED', random.randrange(2**32)))
     print(f'PENSTOCK_SEED={seed}')

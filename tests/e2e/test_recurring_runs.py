@@ -384,7 +384,6 @@ def test_a_query_that_is_misspelt_is_refused(server):
 
 # --- Deaths ---
 
-@pytest.mark.timeout(300)
 def test_kills_around_ticks_lose_and_double_none(own_server):
     """kill -9 at random moments: each slot has one tick, and each tick one run."""
     print(f'seed {SEED}')

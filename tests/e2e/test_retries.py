@@ -2,9 +2,12 @@
 
 import pathlib
 
+import pytest
 from kfp import dsl
 
 from waiting import wait_until
+
+pytestmark = pytest.mark.sqlite('the planner decides; what it stores is tried on both databases by engine_test')
 
 
 @dsl.component

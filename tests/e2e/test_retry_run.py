@@ -87,6 +87,7 @@ def test_only_what_did_not_succeed_runs_again(server, journal):
     assert server.request('GET', f'/runs/{run_id}/nodes/bad/log?attempt=3').status_code == 200
 
 
+@pytest.mark.sqlite('the planner decides; what it stores is tried on both databases by engine_test')
 def test_loops_and_nested_pipelines_go_on(server, client, tmp_path):
     run = client.create_run_from_pipeline_func(looping, arguments={'folder': str(tmp_path)})
     (tmp_path / 'may-b').touch()
@@ -102,6 +103,7 @@ def test_loops_and_nested_pipelines_go_on(server, client, tmp_path):
     assert (tmp_path / 'tried-c').read_text() == 'xxx'
 
 
+@pytest.mark.sqlite('the planner decides; what it stores is tried on both databases by engine_test')
 def test_exit_handlers_see_the_new_end(server, client, tmp_path):
     run = client.create_run_from_pipeline_func(with_exit, arguments={'folder': str(tmp_path)})
     assert server.finish(run.run_id)['state'] == 'FAILED'

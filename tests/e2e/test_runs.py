@@ -95,6 +95,7 @@ def test_parameters_of_all_types(server, client, tmp_path):
     assert json.loads((tmp_path / 'noted').read_text()) == [given[key] for key in list(given)[1:]]
 
 
+@pytest.mark.sqlite('it is about the task; what is stored of it is the same')
 def test_defaults_of_the_pipeline(server, client, tmp_path):
     run = client.create_run_from_pipeline_func(all_types, arguments={'folder': str(tmp_path)})
     server.succeed(run.run_id)
@@ -102,12 +103,14 @@ def test_defaults_of_the_pipeline(server, client, tmp_path):
     assert client.get_run(run.run_id).runtime_config.parameters == {'folder': str(tmp_path)}
 
 
+@pytest.mark.sqlite('it is about the task; what is stored of it is the same')
 def test_defaults_of_the_component(server, client, tmp_path):
     run = client.create_run_from_pipeline_func(component_defaults, arguments={'folder': str(tmp_path)})
     server.succeed(run.run_id)
     assert json.loads((tmp_path / 'noted').read_text()) == ['note', 1, 0.5, False, [1, 2], {'a': 1}]
 
 
+@pytest.mark.sqlite('it is about the task; what is stored of it is the same')
 def test_outputs_and_artifacts_reach_the_next_task(server, client, tmp_path):
     run = client.create_run_from_pipeline_func(hand_over, arguments={'folder': str(tmp_path)})
     server.succeed(run.run_id)
@@ -244,6 +247,7 @@ def test_failure_skips_what_depends_on_it_only(server, journal):
     assert 'the reason is here' in server.log_of(run_id, failed['task_id'])
 
 
+@pytest.mark.sqlite('it is about the task; what is stored of it is the same')
 def test_python_exception_fails_the_task(server, client):
     @dsl.component
     def broken():
@@ -258,6 +262,7 @@ def test_python_exception_fails_the_task(server, client):
     assert 'ValueError: on purpose' in server.log_of(run.run_id, task['task_id'])
 
 
+@pytest.mark.sqlite('it is about the task; what is stored of it is the same')
 def test_missing_output_parameter_fails_the_task(server):
     spec = specs.shell_pipeline({'silent': Shell('exit 0')})
     spec['components']['comp-silent']['outputDefinitions'] = {'parameters': {'answer': {'parameterType': 'STRING'}}}
@@ -294,6 +299,7 @@ def containers(folder: str, name: str = 'world'):
         copy_file(source=written.outputs['out'], folder=folder, name=f'greeting{number}')
 
 
+@pytest.mark.sqlite('it is about the task; what is stored of it is the same')
 def test_container_components_run_on_the_host(server, client, tmp_path):
     run = client.create_run_from_pipeline_func(containers, arguments={'folder': str(tmp_path)})
     server.succeed(run.run_id)
@@ -301,6 +307,7 @@ def test_container_components_run_on_the_host(server, client, tmp_path):
     assert (tmp_path / 'greeting1').read_text() == 'hello-you --title Dr true'
 
 
+@pytest.mark.sqlite('it is about the task; what is stored of it is the same')
 def test_tasks_without_order_run_at_the_same_time(server, journal):
     spec = specs.shell_pipeline({key: Shell(journal.writes(key, gate='open')) for key in 'abc'})
     run_id = server.create_run(spec)
@@ -310,6 +317,7 @@ def test_tasks_without_order_run_at_the_same_time(server, journal):
     journal.each_once('abc')
 
 
+@pytest.mark.sqlite('it is about the task; what is stored of it is the same')
 def test_environment_of_a_task_is_its_own(server, tmp_path, monkeypatch):
     spec = specs.shell_pipeline({'show': Shell('env > "$1"; pwd >> "$1"', takes=['out'])}, out='s')
     spec['deploymentSpec']['executors']['exec-show']['container']['env'] = [{'name': 'MINE', 'value': 'a b'}]

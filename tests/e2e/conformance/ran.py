@@ -8,7 +8,7 @@ import yaml
 import specs
 from penstock import Server
 
-SECONDS = 90
+SECONDS = 600
 
 
 class Ran:
