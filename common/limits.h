@@ -109,8 +109,8 @@ inline constexpr int kFetchStallSeconds = 60;              // without one byte
 inline constexpr int kFetchRedirects = 10;
 
 // --- Importers, inputs ---
-inline constexpr int kInputsKept = 64;            // tasks of a run whose resolved inputs are kept until they end
-inline constexpr int kImportsPerPass = 1000;      // tasks that the engine completes itself in one transaction
+inline constexpr int kInputsKept = 64;        // tasks of a run whose resolved inputs are kept until they end
+inline constexpr int kImportsPerPass = 1000;  // tasks that the engine completes itself in one transaction
 inline constexpr int kInputNotesBytes = 2 << 10;  // what was found out about the inputs of a failed attempt
 
 // --- What the status of a run tells ---

@@ -49,7 +49,8 @@ void Stepper::Start(int task) {
     if (!inputs.ok()) return EndWith(task, inputs.status());
   }
   if (conditional) {
-    const absl::StatusOr<bool> holds = is_graph ? penstock::ConditionHolds(run_, task, *inputs) : ConditionHolds(task);
+    const absl::StatusOr<bool> holds =
+        is_graph ? penstock::ConditionHolds(run_, task, *inputs) : ConditionHolds(task);
     if (!holds.ok()) return EndWith(task, holds.status());
     if (!*holds) {
       return End(task, TaskState::kSkipped, 0,

@@ -119,7 +119,8 @@ std::string WaitMessage(const v1::Wait& wait) {
                         absl::FormatTime(absl::RFC3339_sec, TimeFrom(wait.until()), absl::UTCTimeZone()));
   }
   if (wait.reason() == Name(WaitReason::kEnvironment)) {
-    return "The Python packages that it asks for are being installed, for all tasks that ask for the same; its "
+    return "The Python packages that it asks for are being installed, for all tasks that ask for the same; "
+           "its "
            "log has what pip says";
   }
   if (wait.reason() == Name(WaitReason::kImage)) return "Its image is being brought";

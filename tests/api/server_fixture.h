@@ -34,8 +34,8 @@ class ServerTest : public StoreTest {
     const auto default_experiment = EnsureDefaultExperiment(*store_, clock_, ids_);
     ASSERT_TRUE(default_experiment.ok()) << default_experiment.status();
     content_ = std::make_unique<LocalContentStore>(directory_.string());
-    deps_.reset(new Deps{*store_, documents_, RealClock::Instance(), ids_, metrics_, *content_,
-                         *default_experiment});
+    deps_.reset(
+        new Deps{*store_, documents_, RealClock::Instance(), ids_, metrics_, *content_, *default_experiment});
     auto server = Server::Start(*deps_, "127.0.0.1:0", (directory_ / "api.sock").string());
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);

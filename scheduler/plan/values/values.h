@@ -66,9 +66,9 @@ struct RunFacts {
   std::string created_at;     // {{$.pipeline_job_create_time_utc}}, RFC 3339
   std::string scheduled_at;   // {{$.pipeline_job_schedule_time_utc}}, RFC 3339; `created_at` if not scheduled
   bool has_default_root = false;  // it is where its executor keeps artifacts, since nobody gave another
-  std::string workspace_path;  // {{$.workspace_path}}; empty if the run has no workspace
-  std::string task_id;         // {{$.pipeline_task_uuid}}
-  std::string task_name;       // {{$.pipeline_task_name}}: key of the task in its graph; named in errors
+  std::string workspace_path;     // {{$.workspace_path}}; empty if the run has no workspace
+  std::string task_id;            // {{$.pipeline_task_uuid}}
+  std::string task_name;          // {{$.pipeline_task_name}}: key of the task in its graph; named in errors
 };
 
 }  // namespace penstock
