@@ -197,6 +197,7 @@ void LocalExecutor::HandleFinished(wire::Finished finished) {
   OutputPlan outputs;
   std::string log_path;
   std::string work_dir;
+  std::string awaited_env;
   absl::Duration timeout;
   {
     absl::MutexLock lock(&mutex_);
@@ -207,7 +208,9 @@ void LocalExecutor::HandleFinished(wire::Finished finished) {
       return;
     }
     Attempt& attempt = *known;
-    awaiting_env_.erase(finished.id);
+    if (auto awaited = awaiting_env_.extract(finished.id); !awaited.empty()) {
+      awaited_env = std::move(awaited.mapped());
+    }
     if (attempt.phase == Phase::kFinished) {
       return;
     }
@@ -218,6 +221,10 @@ void LocalExecutor::HandleFinished(wire::Finished finished) {
     log_path = std::move(attempt.log_path);
     work_dir = attempt.work_dir;
     timeout = attempt.timeout;
+  }
+  // It began and ended between two looks at the environments.
+  if (!awaited_env.empty() && python_.IsBuilt(awaited_env)) {
+    sink_(AttemptStarted{.attempt_id = finished.id, .at = absl::FromUnixMicros(finished.started_at_us)});
   }
   AttemptFinished event = FinishedEvent(finished, timeout);
   if (event.outcome == AttemptOutcome::kSucceeded) {
