@@ -8,12 +8,8 @@ set(PENSTOCK_PRECOMPILED_HEADERS
   <absl/strings/str_format.h> <absl/strings/str_join.h> <absl/strings/str_split.h> <absl/synchronization/mutex.h>
   <absl/time/time.h> <absl/types/span.h> <nlohmann/json.hpp>)
 
-# The kinds: each names what is parsed besides the above, and what it is linked from. Targets of a kind reuse it.
-#   plain  nothing more
-#   proto  the pipeline format
-#   wire   gRPC, for what is generated
-#   grpc   the API
-#   test   GoogleTest
+# The kinds, which CMakeLists.txt makes: `plain`, and `test` with GoogleTest besides. Headers of gRPC and of messages are
+# left out: they are so large that reading them precompiled takes as long as parsing them.
 function(penstock_precompiled_kind kind)
   cmake_parse_arguments(ARG "" "" "HEADERS;LINK" ${ARGN})
   if(NOT PENSTOCK_PRECOMPILED)
