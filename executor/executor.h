@@ -97,7 +97,7 @@ struct LaunchSpec {
   std::vector<OutputArtifact> artifacts;  // whose content is to be told apart; none if nobody asks
   ResourceRequest resources;
   absl::Duration timeout = absl::InfiniteDuration();  // of the attempt, from its start
-  // What follows has an effect only where the executor's world says so.
+  // What follows has an effect only where the executor heeds it; see TaskWorld::heeds_platforms.
   ResourceLimits limits;
   std::vector<Accelerator> accelerators;
   std::map<std::string, std::string> platforms;  // settings of this task, JSON, by platform ("kubernetes")

@@ -20,9 +20,8 @@ struct TaskWorld {
   std::string work_root;
   // Whether a task may leave its program to its image. Where it may not, a task without a command fails.
   bool runs_entry_points = false;
-  // Whether what a pipeline asks for of these has an effect. Where it has none, the run's status says so.
-  bool heeds_limits = false;
-  bool heeds_accelerators = false;
+  // Whether settings for platforms and accelerators have an effect. Where they have none, the log says so of
+  // each run that has some.
   bool heeds_platforms = false;
 
   // The work directory of an attempt; of no two attempts the same.

@@ -194,7 +194,8 @@ absl::Status Engine::TakeRun(const std::string& run_id, absl::Time now, PassResu
     return absl::OkStatus();
   }
   if (run.snapshot().state == RunState::kPending) {
-    const std::string note = PlatformNote(run.snapshot().plan->document());
+    const bool heeded = parts_.executors.world(0).heeds_platforms;
+    const std::string note = heeded ? "" : PlatformNote(run.snapshot().plan->document());
     if (!note.empty()) spdlog::info("run has a note run={} note={}", run_id, LogValue(note));
     run.Decide(RunTaken{}, now);
   }
