@@ -11,7 +11,7 @@ set(PENSTOCK_PRECOMPILED_HEADERS
 # The kinds, which CMakeLists.txt makes: `plain`, and `test` with GoogleTest besides. Headers of gRPC and of messages are
 # left out: they are so large that reading them precompiled takes as long as parsing them.
 function(penstock_precompiled_kind kind)
-  cmake_parse_arguments(ARG "" "" "HEADERS;LINK" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "HEADERS;LINK;OPTIONS" ${ARGN})
   if(NOT PENSTOCK_PRECOMPILED)
     return()
   endif()
@@ -19,6 +19,7 @@ function(penstock_precompiled_kind kind)
   file(CONFIGURE OUTPUT ${source} CONTENT "// What is precompiled needs a source that it is compiled for.\n")
   add_library(penstock_precompiled_${kind} OBJECT EXCLUDE_FROM_ALL ${source})
   target_link_libraries(penstock_precompiled_${kind} PRIVATE ${ARG_LINK})
+  target_compile_options(penstock_precompiled_${kind} PRIVATE ${ARG_OPTIONS})
   target_precompile_headers(penstock_precompiled_${kind} PRIVATE ${PENSTOCK_PRECOMPILED_HEADERS} ${ARG_HEADERS})
 endfunction()
 

@@ -41,8 +41,32 @@ function(penstock_proto_library name)
   if(ARG_GRPC)
     target_link_libraries(${name} PUBLIC gRPC::grpc++)
   endif()
-  # Services are compiled together: most of what each costs is gRPC's headers. Messages cannot be, their names clash.
-  set_target_properties(${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 5)
-  list(FILTER generated EXCLUDE REGEX "\\.grpc\\.pb\\.")
-  set_source_files_properties(${generated} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+  penstock_only_for_tests(${name})
+  if(PENSTOCK_SANITIZER)
+    target_compile_options(${name} PRIVATE -fno-sanitize=all)  # what is generated is not what is tested
+  endif()
+  penstock_unity_protos(${name} "${generated}")
+endfunction()
+
+# Messages are compiled together, and services: most of what each costs is the headers of Protobuf and gRPC. Every file of
+# messages has tables of the same names, so each gets names of its own.
+function(penstock_unity_protos name generated)
+  set(messages ${generated})
+  list(FILTER messages INCLUDE REGEX "\\.pb\\.cc$")
+  set(services ${messages})
+  list(FILTER services INCLUDE REGEX "\\.grpc\\.pb\\.cc$")
+  list(FILTER messages EXCLUDE REGEX "\\.grpc\\.pb\\.cc$")
+  set_source_files_properties(${messages} PROPERTIES UNITY_GROUP messages)
+  set_source_files_properties(${services} PROPERTIES UNITY_GROUP services)
+  set_target_properties(${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP
+    UNITY_BUILD_UNIQUE_ID PENSTOCK_FILE
+    UNITY_BUILD_CODE_BEFORE_INCLUDE "\
+#undef PENSTOCK_JOIN
+#undef PENSTOCK_JOIN_OF
+#undef schemas
+#undef file_default_instances
+#define PENSTOCK_JOIN_OF(a, b) a##b
+#define PENSTOCK_JOIN(a, b) PENSTOCK_JOIN_OF(a, b)
+#define schemas PENSTOCK_JOIN(schemas_, PENSTOCK_FILE)
+#define file_default_instances PENSTOCK_JOIN(file_default_instances_, PENSTOCK_FILE)")
 endfunction()

@@ -14,7 +14,7 @@
 namespace penstock {
 namespace {
 
-absl::Status CheckAbsolute(absl::string_view what, absl::string_view path) {
+absl::Status CheckAbsolutePath(absl::string_view what, absl::string_view path) {
   if (!absl::StartsWith(path, "/") || absl::StrContains(path, '\0')) {
     return absl::InvalidArgumentError(absl::StrCat(what, " is not an absolute path: ", path));
   }
@@ -36,16 +36,17 @@ absl::Status CheckSpec(const LaunchSpec& spec, const std::string& log_path) {
       !std::all_of(id.begin(), id.end(), [](char c) { return c > ' ' && c < 0x7f; })) {
     return absl::InvalidArgumentError(absl::StrCat("not an attempt id: ", id));
   }
-  RETURN_IF_ERROR(CheckAbsolute("work_dir", spec.work_dir));
-  RETURN_IF_ERROR(CheckAbsolute("log_uri", log_path));
+  RETURN_IF_ERROR(CheckAbsolutePath("work_dir", spec.work_dir));
+  RETURN_IF_ERROR(CheckAbsolutePath("log_uri", log_path));
   for (const std::string& directory : spec.directories) {
-    RETURN_IF_ERROR(CheckAbsolute("directories", directory));
+    RETURN_IF_ERROR(CheckAbsolutePath("directories", directory));
   }
   for (const OutputFile& file : spec.parameter_files) {
-    RETURN_IF_ERROR(CheckAbsolute("parameter_files", file.path));
+    RETURN_IF_ERROR(CheckAbsolutePath("parameter_files", file.path));
   }
-  return spec.executor_output_path.empty() ? absl::OkStatus()
-                                           : CheckAbsolute("executor_output_path", spec.executor_output_path);
+  return spec.executor_output_path.empty()
+             ? absl::OkStatus()
+             : CheckAbsolutePath("executor_output_path", spec.executor_output_path);
 }
 
 absl::Status CheckCommand(const std::vector<std::string>& argv, const std::vector<std::string>& env) {

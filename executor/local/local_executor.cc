@@ -78,7 +78,7 @@ std::vector<std::string> WithInputs(const LocalExecutorOptions& options, const L
   return out;
 }
 
-absl::Status CheckAbsolute(absl::string_view option, absl::string_view path) {
+absl::Status CheckAbsoluteOption(absl::string_view option, absl::string_view path) {
   if (!absl::StartsWith(path, "/")) {
     return absl::InvalidArgumentError(absl::StrCat(option, " must be an absolute path, not '", path, "'"));
   }
@@ -102,13 +102,13 @@ std::optional<int64_t> Uuid7Micros(absl::string_view id) {
 }  // namespace
 
 absl::Status Validate(const LocalExecutorOptions& options) {
-  RETURN_IF_ERROR(CheckAbsolute("data_dir", options.data_dir));
-  RETURN_IF_ERROR(CheckAbsolute("runner_path", options.runner_path));
+  RETURN_IF_ERROR(CheckAbsoluteOption("data_dir", options.data_dir));
+  RETURN_IF_ERROR(CheckAbsoluteOption("runner_path", options.runner_path));
   if (!options.python.empty()) {
-    RETURN_IF_ERROR(CheckAbsolute("python", options.python));
+    RETURN_IF_ERROR(CheckAbsoluteOption("python", options.python));
   }
   if (!options.env_path.empty()) {
-    RETURN_IF_ERROR(CheckAbsolute("env_path", options.env_path));
+    RETURN_IF_ERROR(CheckAbsoluteOption("env_path", options.env_path));
   }
   if (options.cpu_millicores < 0 || options.memory_bytes < 0 || options.max_parallel_tasks < 0) {
     return absl::InvalidArgumentError(

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_split.h"
@@ -40,10 +41,6 @@ constexpr absl::string_view kSilentFlags[] = {"-q", "--quiet", "--no-warn-script
 constexpr absl::string_view kRepositories[] = {"git+", "hg+", "svn+", "bzr+"};
 constexpr absl::string_view kArchives[] = {".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar"};
 
-bool IsOneOf(absl::string_view word, absl::Span<const absl::string_view> words) {
-  return std::find(words.begin(), words.end(), word) != words.end();
-}
-
 absl::string_view BaseName(absl::string_view path) { return path.substr(path.rfind('/') + 1); }
 
 bool IsShell(absl::string_view program) {
@@ -56,7 +53,7 @@ bool IsShell(absl::string_view program) {
 void ReadPipArguments(absl::Span<const std::string> arguments, PipUse* use) {
   for (size_t i = 0; i < arguments.size(); ++i) {
     const std::string& word = arguments[i];
-    if (IsOneOf(word, kOptionsWithValue)) {
+    if (absl::c_linear_search(kOptionsWithValue, word)) {
       ++i;
     } else if (absl::StartsWith(word, "--")) {
       // Those that ask for more than the named requirements.
@@ -118,7 +115,7 @@ PipInstall ReadInstall(absl::Span<const std::string> words) {
   PipInstall install;
   for (size_t i = 0; i < words.size(); ++i) {
     const std::string& word = words[i];
-    if (IsOneOf(word, kSilentFlags)) {
+    if (absl::c_linear_search(kSilentFlags, word)) {
       continue;
     }
     if (!absl::StartsWith(word, "-")) {
@@ -130,12 +127,12 @@ PipInstall ReadInstall(absl::Span<const std::string> words) {
     const size_t equals = word.find('=');
     if (equals != std::string::npos) {
       const absl::string_view name = absl::string_view(word).substr(0, equals);
-      install.is_shareable =
-          install.is_shareable && absl::StartsWith(name, "--") && IsOneOf(name, kOptionsWithValue);
-    } else if (IsOneOf(word, kOptionsWithValue) && i + 1 < words.size()) {
+      install.is_shareable = install.is_shareable && absl::StartsWith(name, "--") &&
+                             absl::c_linear_search(kOptionsWithValue, name);
+    } else if (absl::c_linear_search(kOptionsWithValue, word) && i + 1 < words.size()) {
       install.options.push_back(words[++i]);
     } else {
-      install.is_shareable = install.is_shareable && IsOneOf(word, kShareableFlags);
+      install.is_shareable = install.is_shareable && absl::c_linear_search(kShareableFlags, word);
     }
   }
   return install;

@@ -8,6 +8,7 @@
 #include <iterator>
 #include <optional>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -79,15 +80,12 @@ constexpr absl::string_view kIdlePipVariables[] = {"PIP_TIMEOUT",
                                                    "PIP_DISABLE_PIP_VERSION_CHECK",
                                                    "PIP_NO_WARN_SCRIPT_LOCATION"};
 
-bool IsOneOf(absl::string_view word, absl::Span<const absl::string_view> words) {
-  return std::find(words.begin(), words.end(), word) != words.end();
-}
-
 // Whether pip, with these variables, installs where it is told to and nothing else.
 bool AreShareable(const std::vector<std::pair<std::string, std::string>>& variables) {
   return std::all_of(variables.begin(), variables.end(), [](const auto& variable) {
-    return !absl::StartsWith(variable.first, "PIP_") || IsOneOf(variable.first, kPipVariables) ||
-           IsOneOf(variable.first, kIdlePipVariables);
+    return !absl::StartsWith(variable.first, "PIP_") ||
+           absl::c_linear_search(kPipVariables, variable.first) ||
+           absl::c_linear_search(kIdlePipVariables, variable.first);
   });
 }
 
@@ -224,7 +222,7 @@ std::string EnvKey(const BasePython& base, const std::vector<PipInstall>& instal
   std::vector<std::pair<std::string, std::string>> sorted = variables;
   std::sort(sorted.begin(), sorted.end());
   for (const auto& [name, value] : sorted) {
-    if (IsOneOf(name, kPipVariables) || IsOneOf(name, kCompilerVariables)) {
+    if (absl::c_linear_search(kPipVariables, name) || absl::c_linear_search(kCompilerVariables, name)) {
       AddSized(name, &text);
       AddSized(value, &text);
     }

@@ -22,7 +22,7 @@ using testing::IsEmpty;
 constexpr char kScript[] =
     "\nif ! [ -x \"$(command -v pip)\" ]; then\n    python3 -m ensurepip || python3 -m ensurepip --user || "
     "apt-get install python3-pip\nfi\n\nPIP_DISABLE_PIP_VERSION_CHECK=1 ";
-constexpr char kVenv[] =
+constexpr char kInVenv[] =
     "\nexport PIP_DISABLE_PIP_VERSION_CHECK=1\ntmp=$(mktemp -d)\npython3 -m venv \"$tmp/venv\" "
     "--system-site-packages\n. \"$tmp/venv/bin/activate\"\n ";
 
@@ -190,7 +190,7 @@ TEST_F(PythonEnvironmentsTest, WhereTheBaseHasAllThePipStepIsLeftOut) {
 }
 
 TEST_F(PythonEnvironmentsTest, AVenvOfItsOwnIsOneWithoutPip) {
-  const PythonEnvironments::Choice choice = Choose(Component({"'x; python_version<\"3.9\"'"}, kVenv));
+  const PythonEnvironments::Choice choice = Choose(Component({"'x; python_version<\"3.9\"'"}, kInVenv));
   EXPECT_THAT(choice.argv, ElementsAre("python3", "main.py"));
   EXPECT_THAT(choice.path_prefix, ElementsAre(Overlay() + "/bin", "/usr/bin"));
   EXPECT_THAT(choice.env, testing::Contains(testing::Pair("PIP_DISABLE_PIP_VERSION_CHECK", "1")));

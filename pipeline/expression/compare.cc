@@ -7,8 +7,6 @@
 namespace penstock::expression {
 namespace {
 
-constexpr double kInt64End = 9223372036854775808.0;  // 2^63
-
 Order OrderOf(int64_t a, int64_t b) { return a < b ? Order::kLess : a > b ? Order::kGreater : Order::kEqual; }
 
 Order OrderOf(double a, double b) {

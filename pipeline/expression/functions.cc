@@ -18,7 +18,6 @@
 namespace penstock::expression {
 namespace {
 
-constexpr double kInt64End = 9223372036854775808.0;  // 2^63
 constexpr int64_t kParseCost = 3;  // of a byte of JSON: what it becomes takes more room than the text
 
 constexpr absl::string_view SymbolOf(Op op) {

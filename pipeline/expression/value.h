@@ -1,4 +1,4 @@
-// Values of expressions, and what can be said of two of them. Internal to common/expression.
+// Values of expressions, and what can be said of two of them. Internal to pipeline/expression.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +12,8 @@
 #include "common/json.h"
 
 namespace penstock::expression {
+
+inline constexpr double kInt64End = 9223372036854775808.0;  // 2^63, the first that is too large for an int
 
 // Refers to what it does not own: the syntax, the data, and the evaluator that made it outlive it.
 struct Value {

@@ -10,7 +10,7 @@ namespace {
 
 constexpr int kConnectionsMax = 8;  // more only contend: reads are short
 // A BEGIN may come after another statement of the same round trip, where it cannot say this itself.
-constexpr char kSessionSettings[] =
+constexpr char kReaderSettings[] =
     "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY";
 constexpr absl::Duration kTakeMax = absl::Seconds(10);
 // Idle for longer, a connection is asked before it is used.
@@ -63,7 +63,7 @@ absl::StatusOr<std::unique_ptr<Connection>> Pool::Take() {
   }
   auto connection = connector_.Connect();
   if (connection.ok()) {
-    const absl::Status set_up = (*connection)->Script(kSessionSettings);
+    const absl::Status set_up = (*connection)->Script(kReaderSettings);
     if (set_up.ok()) return connection;
     connection = set_up;
   }

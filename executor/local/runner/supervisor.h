@@ -7,6 +7,8 @@
 // Not thread-safe; one per process (it reaps every child and uses signals). Standard library only.
 #pragma once
 
+#include <sys/resource.h>
+
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -101,7 +103,7 @@ class Supervisor {
   void FireDeadlines();
   void EndPolitely(Attempt& attempt);
   void Reap();
-  void Ended(Attempt& attempt, int status, const struct rusage& usage);
+  void Ended(Attempt& attempt, int status, const rusage& usage);
   void Finish(Attempt& attempt, wire::Finished finished);
   void HandleSignals();
   void KillStraysIfDue();

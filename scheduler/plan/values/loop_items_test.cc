@@ -10,7 +10,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr absl::string_view kComponent =
+constexpr absl::string_view kItemComponent =
     R"({"executorLabel": "e", "inputDefinitions": {"parameters": {"item": {"parameterType": "STRING"}}}})";
 constexpr absl::string_view kOverInput =
     R"({"parameterIterator": {"itemInput": "item", "items": {"inputParameter": "list"}}})";
@@ -18,7 +18,7 @@ constexpr absl::string_view kOverInput =
 absl::StatusOr<LoopItems> Items(absl::string_view task, const Json& list) {
   TaskInputs inputs;
   inputs.parameters["list"] = list;
-  return ItemsOfLoop(Task(task), Component(kComponent), inputs, TestFacts());
+  return ItemsOfLoop(Task(task), Component(kItemComponent), inputs, TestFacts());
 }
 
 TEST(LoopItems, AListOrItsText) {
@@ -47,11 +47,11 @@ TEST(LoopItems, TheirNumberHasABound) {
 TEST(LoopItems, AnItemIsConvertedToItsType) {
   LoopItems items{{7, {{"b", 1}, {"a", 2}}}, 2};
   TaskInputs inputs;
-  ASSERT_TRUE(SetItem(Task(kOverInput), Component(kComponent), items, 0, TestFacts(), inputs).ok());
+  ASSERT_TRUE(SetItem(Task(kOverInput), Component(kItemComponent), items, 0, TestFacts(), inputs).ok());
   EXPECT_EQ(inputs.parameters["item"], "7");
-  ASSERT_TRUE(SetItem(Task(kOverInput), Component(kComponent), items, 1, TestFacts(), inputs).ok());
+  ASSERT_TRUE(SetItem(Task(kOverInput), Component(kItemComponent), items, 1, TestFacts(), inputs).ok());
   EXPECT_EQ(inputs.parameters["item"], R"({"a":2,"b":1})");
-  ml_pipelines::ComponentSpec numbers = Component(kComponent);
+  ml_pipelines::ComponentSpec numbers = Component(kItemComponent);
   (*numbers.mutable_input_definitions()->mutable_parameters())["item"].set_parameter_type(
       ml_pipelines::ParameterType::NUMBER_INTEGER);
   EXPECT_THAT(std::string(SetItem(Task(kOverInput), numbers, items, 1, TestFacts(), inputs).message()),
