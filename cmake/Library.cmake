@@ -57,6 +57,12 @@ if(PENSTOCK_TESTS AND PENSTOCK_SANITIZER STREQUAL "thread")
   target_link_libraries(penstock_absl_mutex_tsan PRIVATE absl::synchronization)
 endif()
 
+# The code under test is what has to be fast, and in which undefined behaviour is looked for; both make a compiler slow.
+set(PENSTOCK_TEST_OPTIONS $<$<CONFIG:Release>:-O1>)
+if(PENSTOCK_SANITIZER STREQUAL "address")
+  list(APPEND PENSTOCK_TEST_OPTIONS -fno-sanitize=undefined)
+endif()
+
 # penstock_test(NAME [ONE_THREAD] SOURCES... LINK targets... [LABELS ...] [TIMEOUT_S seconds] [PRECOMPILED kind] [APART
 # regex]): one GoogleTest program, one ctest entry. The label `unit` or `contract` also puts it in the sanitizer rings, `api`
 # in that of addresses; where nothing runs on two threads, ONE_THREAD keeps it out of the thread sanitizer's.
@@ -72,8 +78,7 @@ function(penstock_test name)
   if(TARGET penstock_absl_mutex_tsan)
     target_link_libraries(${name} PRIVATE penstock_absl_mutex_tsan)
   endif()
-  # The code under test is what has to be fast.
-  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
+  target_compile_options(${name} PRIVATE ${PENSTOCK_TEST_OPTIONS})
   # GCC 12 warns of what std::string does itself, where its header is precompiled.
   target_compile_options(${name} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-array-bounds$<SEMICOLON>-Wno-restrict$<SEMICOLON>-Wno-stringop-overflow>)
   add_test(NAME ${name} COMMAND ${name})

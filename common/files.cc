@@ -21,25 +21,15 @@ bool IsDots(const char* name) { return std::strcmp(name, ".") == 0 || std::strcm
 
 // 0 or the first errno. `directory_fd` names the directory that holds `name`.
 int RemoveAt(int directory_fd, const char* name, int depth) {
-  if (unlinkat(directory_fd, name, 0) == 0 || errno == ENOENT) {
-    return 0;
-  }
-  if (errno != EISDIR && errno != EPERM && errno != EACCES) {
-    return errno;
-  }
-  if (unlinkat(directory_fd, name, AT_REMOVEDIR) == 0) {
-    return 0;
-  }
-  if (depth >= kTreeDepth) {
-    return ELOOP;
-  }
+  if (unlinkat(directory_fd, name, 0) == 0 || errno == ENOENT) return 0;
+  if (errno != EISDIR && errno != EPERM && errno != EACCES) return errno;
+  if (unlinkat(directory_fd, name, AT_REMOVEDIR) == 0) return 0;
+  if (depth >= kTreeDepth) return ELOOP;
   int fd = openat(directory_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0 && errno == EACCES && fchmodat(directory_fd, name, 0700, 0) == 0) {
     fd = openat(directory_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   }
-  if (fd < 0) {
-    return errno;
-  }
+  if (fd < 0) return errno;
   fchmod(fd, 0700);
   DIR* directory = fdopendir(fd);
   if (directory == nullptr) {
@@ -67,13 +57,9 @@ std::vector<std::string> DirectoriesIn(const std::string& path) {
   std::vector<std::string> names;
   DIR* directory = opendir(path.c_str());
   while (const dirent* entry = directory != nullptr ? readdir(directory) : nullptr) {
-    if (entry->d_type == DT_DIR && !IsDots(entry->d_name)) {
-      names.emplace_back(entry->d_name);
-    }
+    if (entry->d_type == DT_DIR && !IsDots(entry->d_name)) names.emplace_back(entry->d_name);
   }
-  if (directory != nullptr) {
-    closedir(directory);
-  }
+  if (directory != nullptr) closedir(directory);
   return names;
 }
 
@@ -85,12 +71,8 @@ absl::string_view ParentOf(absl::string_view path) {
 absl::Status MakeDirectories(const std::string& path) {
   // More than once: an empty parent may be removed under our hands.
   for (int round = 0; round < kMakeRounds; ++round) {
-    if (mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) {
-      return absl::OkStatus();
-    }
-    if (errno != ENOENT || path.size() <= 1) {
-      break;
-    }
+    if (mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return absl::OkStatus();
+    if (errno != ENOENT || path.size() <= 1) break;
     RETURN_IF_ERROR(MakeDirectories(std::string(ParentOf(path))));
     errno = ENOENT;
   }
@@ -99,9 +81,7 @@ absl::Status MakeDirectories(const std::string& path) {
 
 absl::Status RemoveTree(const std::string& path) {
   // Most attempts leave an empty directory.
-  if (rmdir(path.c_str()) == 0 || errno == ENOENT) {
-    return absl::OkStatus();
-  }
+  if (rmdir(path.c_str()) == 0 || errno == ENOENT) return absl::OkStatus();
   const int error = RemoveAt(AT_FDCWD, path.c_str(), 0);
   return error == 0 ? absl::OkStatus() : absl::ErrnoToStatus(error, absl::StrCat("cannot remove ", path));
 }

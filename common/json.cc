@@ -34,13 +34,9 @@ absl::Status TooManyNodes() {
 // ...".
 absl::Status SyntaxError(absl::string_view what) {
   const size_t bracket = what.find("] ");
-  if (bracket != absl::string_view::npos) {
-    what.remove_prefix(bracket + 2);
-  }
+  if (bracket != absl::string_view::npos) what.remove_prefix(bracket + 2);
   std::string message = ReplaceInvalidUtf8(what);
-  if (!absl::StartsWith(message, "parse error")) {
-    message = absl::StrCat("parse error: ", message);
-  }
+  if (!absl::StartsWith(message, "parse error")) message = absl::StrCat("parse error: ", message);
   return absl::InvalidArgumentError(absl::StrCat("not valid JSON: ", message));
 }
 
@@ -118,9 +114,7 @@ class DomBuilder {
       return false;
     }
     Json* added = Add(std::move(empty));
-    if (added == nullptr) {
-      return false;
-    }
+    if (added == nullptr) return false;
     stack_.push_back(added);  // stays where it is: its own parent grows only after it is closed
     keys_.push_back(nullptr);
     return true;
@@ -136,9 +130,7 @@ class DomBuilder {
   std::string Where() const {
     std::string path;
     for (const std::string* key : keys_) {
-      if (key != nullptr) {
-        absl::StrAppend(&path, path.empty() ? "" : ".", *key);
-      }
+      if (key != nullptr) absl::StrAppend(&path, path.empty() ? "" : ".", *key);
     }
     return path.empty() ? path : absl::StrCat(", at ", QuoteForMessage(path));
   }
@@ -232,19 +224,13 @@ struct DumpFrame {
 absl::StatusOr<Json> ParseJson(absl::string_view text) {
   DomBuilder builder;
   const bool ok = Json::sax_parse(text.begin(), text.end(), &builder);
-  if (!builder.status().ok()) {
-    return builder.status();
-  }
-  if (!ok) {
-    return absl::InvalidArgumentError("not valid JSON");
-  }
+  if (!builder.status().ok()) return builder.status();
+  if (!ok) return absl::InvalidArgumentError("not valid JSON");
   return std::move(builder.root());
 }
 
 Json JsonNumber(double number) {
-  if (!std::isfinite(number)) {
-    return Json(nullptr);
-  }
+  if (!std::isfinite(number)) return Json(nullptr);
   if (std::fabs(number) < kExactIntegers && std::trunc(number) == number) {
     return Json(static_cast<int64_t>(number));
   }
@@ -252,9 +238,7 @@ Json JsonNumber(double number) {
 }
 
 std::string NumberText(double number) {
-  if (!std::isfinite(number)) {
-    return "null";
-  }
+  if (!std::isfinite(number)) return "null";
   if (std::fabs(number) < kExactIntegers && std::trunc(number) == number) {
     return absl::StrCat(static_cast<int64_t>(number));
   }
@@ -266,16 +250,12 @@ std::string NumberText(double number) {
   const size_t e = text.find('e');
   const int exponent = std::atoi(std::string(text.substr(e + 1)).c_str());
   std::string digits(1, text[0]);
-  if (e > 2) {
-    digits.append(text.data() + 2, e - 2);
-  }
+  if (e > 2) digits.append(text.data() + 2, e - 2);
   const int count = static_cast<int>(digits.size());
   std::string out = negative ? "-" : "";
   if (exponent < -7 || exponent >= 21) {
     out.push_back(digits[0]);
-    if (count > 1) {
-      absl::StrAppend(&out, ".", digits.substr(1));
-    }
+    if (count > 1) absl::StrAppend(&out, ".", digits.substr(1));
     absl::StrAppend(&out, exponent < 0 ? "e-" : "e+", std::abs(exponent));
   } else if (exponent < 0) {
     absl::StrAppend(&out, "0.", std::string(static_cast<size_t>(-exponent - 1), '0'), digits);
@@ -309,9 +289,7 @@ std::string DumpJson(const Json& json) {
       continue;
     }
     const Json::const_iterator at = frame.next++;
-    if (at != frame.container->begin()) {
-      out.push_back(',');
-    }
+    if (at != frame.container->begin()) out.push_back(',');
     if (object) {
       AppendQuoted(at.key(), &out);
       out.push_back(':');
@@ -322,9 +300,7 @@ std::string DumpJson(const Json& json) {
 }
 
 std::string JsonText(const Json& json) {
-  if (json.is_string()) {
-    return json.get_ref<const std::string&>();
-  }
+  if (json.is_string()) return json.get_ref<const std::string&>();
   return json.is_null() ? std::string() : DumpJson(json);
 }
 

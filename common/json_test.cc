@@ -83,17 +83,13 @@ TEST(ParseJsonTest, DepthIsBounded) {
   EXPECT_THAT(ErrorOf(nested(limits::kSpecDepth + 1)), HasSubstr("kSpecDepth"));
   EXPECT_THAT(ErrorOf(std::string(5'000'000, '[')), HasSubstr("kSpecDepth"));
   std::string objects;
-  for (int i = 0; i < 100'000; ++i) {
-    objects += "{\"a\":";
-  }
+  for (int i = 0; i < 100'000; ++i) objects += "{\"a\":";
   EXPECT_THAT(ErrorOf(objects), HasSubstr("kSpecDepth"));
 }
 
 TEST(ParseJsonTest, NodesAreBounded) {
   std::string text = "[0";
-  for (int64_t i = 0; i < limits::kSpecNodes; ++i) {
-    text += ",0";
-  }
+  for (int64_t i = 0; i < limits::kSpecNodes; ++i) text += ",0";
   EXPECT_THAT(ErrorOf(text + "]"), HasSubstr("kSpecNodes"));
 }
 
@@ -203,15 +199,11 @@ TEST(JsonValueTest, RefusesWhatJsonCannotHold) {
   EXPECT_EQ(JsonFromValue(value).status().code(), absl::StatusCode::kInvalidArgument);
   google::protobuf::Value deep;
   google::protobuf::Value* at = &deep;
-  for (int i = 0; i <= limits::kSpecDepth; ++i) {
-    at = at->mutable_list_value()->add_values();
-  }
+  for (int i = 0; i <= limits::kSpecDepth; ++i) at = at->mutable_list_value()->add_values();
   EXPECT_THAT(std::string(JsonFromValue(deep).status().message()), HasSubstr("kSpecDepth"));
   google::protobuf::Struct wide;
   auto* list = (*wide.mutable_fields())["a"].mutable_list_value();
-  for (int64_t i = 0; i <= limits::kSpecNodes; ++i) {
-    list->add_values();
-  }
+  for (int64_t i = 0; i <= limits::kSpecNodes; ++i) list->add_values();
   EXPECT_THAT(std::string(JsonFromStruct(wide).status().message()), HasSubstr("kSpecNodes"));
 }
 
@@ -236,9 +228,7 @@ TEST(ParseJsonTest, MutatedTexts) {
         default:
           text.erase(at, 1 + random() % 3);
       }
-      if (text.empty()) {
-        text = "x";
-      }
+      if (text.empty()) text = "x";
     }
     const auto json = ParseJson(text);
     if (json.ok()) {

@@ -42,13 +42,9 @@ absl::Status ExpandStruct(const Struct& from, Json* to, int depth, int64_t* node
                           std::vector<ToJson>* work) {
   *to = Json::object();
   const absl::Status opened = OpenCollection(from.fields_size(), depth, nodes);
-  if (!opened.ok()) {
-    return opened;
-  }
+  if (!opened.ok()) return opened;
   auto& object = to->get_ref<Json::object_t&>();
-  for (const auto& [key, value] : from.fields()) {
-    work->push_back({&value, &object[key], depth + 1});
-  }
+  for (const auto& [key, value] : from.fields()) work->push_back({&value, &object[key], depth + 1});
   return absl::OkStatus();
 }
 
@@ -56,14 +52,10 @@ absl::Status ExpandList(const ListValue& from, Json* to, int depth, int64_t* nod
                         std::vector<ToJson>* work) {
   *to = Json::array();
   const absl::Status opened = OpenCollection(from.values_size(), depth, nodes);
-  if (!opened.ok()) {
-    return opened;
-  }
+  if (!opened.ok()) return opened;
   auto& array = to->get_ref<Json::array_t&>();
   array.resize(from.values_size());
-  for (int i = 0; i < from.values_size(); ++i) {
-    work->push_back({&from.values(i), &array[i], depth + 1});
-  }
+  for (int i = 0; i < from.values_size(); ++i) work->push_back({&from.values(i), &array[i], depth + 1});
   return absl::OkStatus();
 }
 
@@ -94,9 +86,7 @@ absl::Status Drain(std::vector<ToJson> work, int64_t nodes) {
       default:
         *item.to = nullptr;
     }
-    if (!status.ok()) {
-      return status;
-    }
+    if (!status.ok()) return status;
   }
   return absl::OkStatus();
 }
@@ -123,9 +113,7 @@ void Drain(std::vector<ToValue> work) {
         break;
       case Json::value_t::array: {
         ListValue* list = item.to->mutable_list_value();
-        for (const Json& element : *item.from) {
-          work.push_back({&element, list->add_values()});
-        }
+        for (const Json& element : *item.from) work.push_back({&element, list->add_values()});
         break;
       }
       case Json::value_t::string:
@@ -150,9 +138,7 @@ void Drain(std::vector<ToValue> work) {
 absl::StatusOr<Json> JsonFromValue(const Value& value) {
   Json json;
   const absl::Status status = Drain({{&value, &json, 0}}, 1);
-  if (!status.ok()) {
-    return status;
-  }
+  if (!status.ok()) return status;
   return json;
 }
 
@@ -161,12 +147,8 @@ absl::StatusOr<Json> JsonFromStruct(const Struct& value) {
   int64_t nodes = 1;
   std::vector<ToJson> work;
   absl::Status status = ExpandStruct(value, &json, 0, &nodes, &work);
-  if (status.ok()) {
-    status = Drain(std::move(work), nodes);
-  }
-  if (!status.ok()) {
-    return status;
-  }
+  if (status.ok()) status = Drain(std::move(work), nodes);
+  if (!status.ok()) return status;
   return json;
 }
 

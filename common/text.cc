@@ -20,9 +20,7 @@ bool IsContinuation(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0
 // Levenshtein's distance, one row at a time.
 size_t EditDistance(absl::string_view a, absl::string_view b) {
   std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) {
-    row[j] = j;
-  }
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
   for (size_t i = 1; i <= a.size(); ++i) {
     size_t diagonal = row[0];
     row[0] = i;
@@ -38,25 +36,17 @@ size_t EditDistance(absl::string_view a, absl::string_view b) {
 }  // namespace
 
 size_t Utf8CharacterLength(absl::string_view text) {
-  if (text.empty()) {
-    return 0;
-  }
+  if (text.empty()) return 0;
   const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char first = byte(0);
-  if (first < 0x80) {
-    return 1;
-  }
+  if (first < 0x80) return 1;
   const size_t length = first >= 0xC2 && first <= 0xDF   ? 2
                         : first >= 0xE0 && first <= 0xEF ? 3
                         : first >= 0xF0 && first <= 0xF4 ? 4
                                                          : 0;
-  if (length == 0 || text.size() < length) {
-    return 0;
-  }
+  if (length == 0 || text.size() < length) return 0;
   for (size_t i = 1; i < length; ++i) {
-    if (!IsContinuation(text[i])) {
-      return 0;
-    }
+    if (!IsContinuation(text[i])) return 0;
   }
   const bool overlong = (first == 0xE0 && byte(1) < 0xA0) || (first == 0xF0 && byte(1) < 0x90);
   const bool surrogate = first == 0xED && byte(1) > 0x9F;
@@ -67,9 +57,7 @@ size_t Utf8CharacterLength(absl::string_view text) {
 bool IsUtf8(absl::string_view text) {
   while (!text.empty()) {
     const size_t length = Utf8CharacterLength(text);
-    if (length == 0) {
-      return false;
-    }
+    if (length == 0) return false;
     text.remove_prefix(length);
   }
   return true;
@@ -87,37 +75,27 @@ std::string ReplaceInvalidUtf8(absl::string_view text) {
 }
 
 std::string Shorten(absl::string_view text, size_t max_bytes) {
-  if (text.size() <= max_bytes) {
-    return std::string(text);
-  }
+  if (text.size() <= max_bytes) return std::string(text);
   size_t end = max_bytes;
-  while (end > 0 && IsContinuation(text[end])) {
-    --end;
-  }
+  while (end > 0 && IsContinuation(text[end])) --end;
   return absl::StrCat(text.substr(0, end), "...");
 }
 
 std::string QuoteForMessage(absl::string_view name) {
   std::string shown = ReplaceInvalidUtf8(Shorten(name, kQuotedBytes));
   for (char& c : shown) {
-    if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) {
-      c = ' ';
-    }
+    if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) c = ' ';
   }
   return absl::StrCat("'", shown, "'");
 }
 
 std::optional<std::string> NearestName(absl::string_view name, absl::Span<const std::string> known) {
-  if (name.size() > kComparedBytes) {
-    return std::nullopt;
-  }
+  if (name.size() > kComparedBytes) return std::nullopt;
   const std::string lower = absl::AsciiStrToLower(name);
   const std::string* nearest = nullptr;
   size_t best = name.size() / 3 + 2;  // more edits than this make another name
   for (const std::string& candidate : known.subspan(0, kComparedNames)) {
-    if (candidate.size() > kComparedBytes) {
-      continue;
-    }
+    if (candidate.size() > kComparedBytes) continue;
     const std::string other = absl::AsciiStrToLower(candidate);
     const size_t shorter = std::min(lower.size(), other.size());
     const bool begins_alike =
@@ -135,19 +113,13 @@ std::optional<std::string> NearestName(absl::string_view name, absl::Span<const 
 std::string ListNames(absl::Span<const std::string> names, size_t max_names) {
   std::string out;
   const size_t shown = std::min(max_names, names.size());
-  for (size_t i = 0; i < shown; ++i) {
-    absl::StrAppend(&out, i > 0 ? ", " : "", QuoteForMessage(names[i]));
-  }
-  if (names.size() > shown) {
-    absl::StrAppend(&out, " and ", names.size() - shown, " more");
-  }
+  for (size_t i = 0; i < shown; ++i) absl::StrAppend(&out, i > 0 ? ", " : "", QuoteForMessage(names[i]));
+  if (names.size() > shown) absl::StrAppend(&out, " and ", names.size() - shown, " more");
   return out;
 }
 
 std::string SuggestName(absl::string_view name, absl::Span<const std::string> known) {
-  if (known.empty()) {
-    return "";
-  }
+  if (known.empty()) return "";
   if (const std::optional<std::string> nearest = NearestName(name, known); nearest.has_value()) {
     return absl::StrCat("; did you mean ", QuoteForMessage(*nearest), "?");
   }

@@ -41,9 +41,7 @@ ParsedUrl ParseUrl(const std::string& text) {
 
 std::string PartOf(const ParsedUrl& url, CURLUPart part) {
   char* text = nullptr;
-  if (curl_url_get(url.get(), part, &text, 0) != CURLUE_OK) {
-    return "";
-  }
+  if (curl_url_get(url.get(), part, &text, 0) != CURLUE_OK) return "";
   std::string out(text);
   curl_free(text);
   return out;
@@ -61,9 +59,7 @@ struct Prefix {
 bool IsIn(const AddressBytes& address, const Prefix& prefix) {
   for (int bit = 0; bit < prefix.bits; ++bit) {
     const int mask = 0x80 >> (bit % 8);
-    if ((address[bit / 8] & mask) != (prefix.bytes[bit / 8] & mask)) {
-      return false;
-    }
+    if ((address[bit / 8] & mask) != (prefix.bytes[bit / 8] & mask)) return false;
   }
   return true;
 }
@@ -108,9 +104,7 @@ constexpr Prefix kHoldsV4[] = {
 bool IsPublicV4(const AddressBytes& address) { return !IsInAny(address, kReservedV4); }
 
 bool IsPublicV6(const AddressBytes& address) {
-  if (IsInAny(address, kHoldsV4)) {
-    return IsPublicV4({address[12], address[13], address[14], address[15]});
-  }
+  if (IsInAny(address, kHoldsV4)) return IsPublicV4({address[12], address[13], address[14], address[15]});
   return IsIn(address, kGlobalV6) && !IsInAny(address, kReservedV6);
 }
 
@@ -137,9 +131,7 @@ class Fetch {
   absl::StatusOr<HttpFetchResult> Run(absl::string_view first_url) {
     static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
     handle_.reset(curl_easy_init());
-    if (ready != CURLE_OK || handle_ == nullptr) {
-      return absl::InternalError("libcurl cannot be set up");
-    }
+    if (ready != CURLE_OK || handle_ == nullptr) return absl::InternalError("libcurl cannot be set up");
     url_ = std::string(first_url);
     SetOptions();
     for (int redirects = 0;; ++redirects) {
@@ -147,9 +139,7 @@ class Fetch {
       RETURN_IF_ERROR(Transfer());
       char* next = nullptr;
       curl_easy_getinfo(handle_.get(), CURLINFO_REDIRECT_URL, &next);
-      if (Status() / 100 != 3 || next == nullptr) {
-        break;
-      }
+      if (Status() / 100 != 3 || next == nullptr) break;
       if (redirects >= options_.max_redirects) {
         return absl::FailedPreconditionError(
             absl::StrCat(UrlForMessage(first_url), " was redirected more than ", options_.max_redirects,
@@ -261,17 +251,11 @@ class Fetch {
 
   absl::Status CheckStatus() const {
     const long status = Status();
-    if (status == 200) {
-      return absl::OkStatus();
-    }
+    if (status == 200) return absl::OkStatus();
     const std::string message =
         absl::StrCat(UrlForMessage(url_), " could not be fetched: the server answers with status ", status);
-    if (status == 401 || status == 403) {
-      return absl::PermissionDeniedError(message);
-    }
-    if (status == 404 || status == 410) {
-      return absl::NotFoundError(message);
-    }
+    if (status == 401 || status == 403) return absl::PermissionDeniedError(message);
+    if (status == 404 || status == 410) return absl::NotFoundError(message);
     return status >= 500 || status == 429 ? absl::UnavailableError(message)
                                           : absl::FailedPreconditionError(message);
   }
@@ -342,9 +326,7 @@ absl::StatusOr<std::string> HttpFetchText(absl::string_view url, const HttpFetch
 std::string UrlForMessage(absl::string_view url) {
   const std::string text(url);
   const ParsedUrl parsed = text.find('\0') == std::string::npos ? ParseUrl(text) : nullptr;
-  if (parsed == nullptr) {
-    return QuoteForMessage(url);
-  }
+  if (parsed == nullptr) return QuoteForMessage(url);
   const bool has_query = !PartOf(parsed, CURLUPART_QUERY).empty();
   for (const CURLUPart part :
        {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_OPTIONS, CURLUPART_QUERY, CURLUPART_FRAGMENT}) {
@@ -356,9 +338,7 @@ std::string UrlForMessage(absl::string_view url) {
 bool IsPublicAddress(absl::string_view address) {
   const std::string text(address);
   AddressBytes bytes = {};
-  if (inet_pton(AF_INET, text.c_str(), bytes.data()) == 1) {
-    return IsPublicV4(bytes);
-  }
+  if (inet_pton(AF_INET, text.c_str(), bytes.data()) == 1) return IsPublicV4(bytes);
   return inet_pton(AF_INET6, text.c_str(), bytes.data()) == 1 && IsPublicV6(bytes);
 }
 

@@ -123,7 +123,9 @@ TEST(HttpFetchTest, StopsAtTheBoundWhateverTheServerAnnounces) {
   LoopbackServer server({{"/8", Answer("12345678")}, {"/u", unannounced}});
   HttpFetchOptions options;
   options.max_bytes = 8;
-  for (const char* path : {"/8", "/u"}) EXPECT_TRUE(HttpFetchText(server.Url(path), options).ok()) << path;
+  for (const char* path : {"/8", "/u"}) {
+    EXPECT_TRUE(HttpFetchText(server.Url(path), options).ok()) << path;
+  }
   options.max_bytes = 7;
   for (const char* path : {"/8", "/u"}) {
     const auto status = HttpFetchText(server.Url(path), options).status();

@@ -19,17 +19,13 @@ constexpr size_t kComponentKeptBytes = 180;
 // FNV-1a: the same on every machine and in every version, unlike std::hash.
 uint64_t StableHash(absl::string_view text) {
   uint64_t hash = 14695981039346656037u;
-  for (const char c : text) {
-    hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
-  }
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
   return hash;
 }
 
 bool HasDotComponent(absl::string_view path) {
   for (const absl::string_view part : absl::StrSplit(path, '/')) {
-    if (part == "." || part == "..") {
-      return true;
-    }
+    if (part == "." || part == "..") return true;
   }
   return false;
 }
@@ -39,9 +35,7 @@ std::string NormalPath(absl::string_view path) {
   std::vector<absl::string_view> parts;
   for (const absl::string_view part : absl::StrSplit(path, '/', absl::SkipEmpty())) {
     if (part == "..") {
-      if (!parts.empty()) {
-        parts.pop_back();
-      }
+      if (!parts.empty()) parts.pop_back();
     } else if (part != ".") {
       parts.push_back(part);
     }
@@ -51,9 +45,7 @@ std::string NormalPath(absl::string_view path) {
 
 // Whether `text` is `prefix` or lies under it; if so, `rest` is what follows, "" or "/...".
 bool IsUnder(absl::string_view text, absl::string_view prefix, absl::string_view* rest) {
-  if (prefix.empty() || !absl::ConsumePrefix(&text, prefix)) {
-    return false;
-  }
+  if (prefix.empty() || !absl::ConsumePrefix(&text, prefix)) return false;
   *rest = text;
   return text.empty() || text.front() == '/';
 }
@@ -121,21 +113,15 @@ std::string LocalUri(const UriMount& mount, absl::string_view uri) {
 }
 
 std::string LogicalUri(const UriMount& mount, absl::string_view uri) {
-  if (!absl::StartsWith(uri, "/")) {
-    return std::string(uri);
-  }
+  if (!absl::StartsWith(uri, "/")) return std::string(uri);
   const std::string path = NormalPath(uri);
   absl::string_view rest;
-  if (!IsUnder(path, mount.directory, &rest)) {
-    return std::string(uri);
-  }
+  if (!IsUnder(path, mount.directory, &rest)) return std::string(uri);
   return absl::StrCat(mount.uri, rest);
 }
 
 std::optional<std::string> PathOfFileUri(absl::string_view uri) {
-  if (!absl::StartsWithIgnoreCase(uri, "file:/")) {
-    return std::nullopt;
-  }
+  if (!absl::StartsWithIgnoreCase(uri, "file:/")) return std::nullopt;
   uri.remove_prefix(5);
   if (absl::StartsWith(uri, "//")) {
     uri.remove_prefix(2);

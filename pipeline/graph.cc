@@ -27,9 +27,7 @@ void FillRows(const std::vector<Graph::Edge>& edges, size_t nodes, Key key, Valu
     ++(*starts)[key(edge) + 1];
     values->push_back(value(edge));
   }
-  for (size_t i = 0; i < nodes; ++i) {
-    (*starts)[i + 1] += (*starts)[i];
-  }
+  for (size_t i = 0; i < nodes; ++i) (*starts)[i + 1] += (*starts)[i];
 }
 
 }  // namespace
@@ -84,9 +82,7 @@ absl::Status Graph::SetOrder() {
   std::priority_queue<int, std::vector<int>, std::greater<int>> next;
   for (int i = 0; i < size(); ++i) {
     waiting[i] = static_cast<int>(predecessors(i).size());
-    if (waiting[i] == 0) {
-      next.push(i);
-    }
+    if (waiting[i] == 0) next.push(i);
   }
   order_.reserve(names_.size());
   while (!next.empty()) {
@@ -94,9 +90,7 @@ absl::Status Graph::SetOrder() {
     next.pop();
     order_.push_back(node);
     for (const int successor : successors(node)) {
-      if (--waiting[successor] == 0) {
-        next.push(successor);
-      }
+      if (--waiting[successor] == 0) next.push(successor);
     }
   }
   if (order_.size() < names_.size()) {

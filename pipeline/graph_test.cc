@@ -16,9 +16,7 @@ using ::testing::HasSubstr;
 
 std::vector<std::string> Names(int count) {
   std::vector<std::string> names;
-  for (int i = 0; i < count; ++i) {
-    names.push_back(absl::StrCat("n", i));
-  }
+  for (int i = 0; i < count; ++i) names.push_back(absl::StrCat("n", i));
   return names;
 }
 
@@ -68,9 +66,7 @@ TEST(GraphTest, SelfEdgeIsACycle) {
 
 TEST(GraphTest, LongCycleIsCut) {
   std::vector<Graph::Edge> edges;
-  for (int i = 0; i < 1000; ++i) {
-    edges.push_back({i, (i + 1) % 1000});
-  }
+  for (int i = 0; i < 1000; ++i) edges.push_back({i, (i + 1) % 1000});
   const auto graph = Graph::Create(Names(1000), edges);
   EXPECT_THAT(std::string(graph.status().message()), HasSubstr("(980 more) -> 'n0'"));
 }
@@ -84,9 +80,7 @@ TEST(GraphTest, BadInput) {
 TEST(GraphTest, LongChainNeedsNoStack) {
   constexpr int kNodes = 200'000;
   std::vector<Graph::Edge> edges;
-  for (int i = 0; i + 1 < kNodes; ++i) {
-    edges.push_back({i + 1, i});
-  }
+  for (int i = 0; i + 1 < kNodes; ++i) edges.push_back({i + 1, i});
   const auto graph = Graph::Create(Names(kNodes), edges);
   ASSERT_TRUE(graph.ok());
   EXPECT_EQ(graph->topological_order().front(), kNodes - 1);
@@ -102,9 +96,7 @@ TEST(GraphTest, RandomGraphsAreInOrderOrHaveACycle) {
     bool forward = true;
     for (Graph::Edge& edge : edges) {
       edge = {static_cast<int>(random() % nodes), static_cast<int>(random() % nodes)};
-      if (random() % 8 != 0 && edge.from > edge.to) {
-        std::swap(edge.from, edge.to);
-      }
+      if (random() % 8 != 0 && edge.from > edge.to) std::swap(edge.from, edge.to);
       forward = forward && edge.from < edge.to;
     }
     const auto graph = Graph::Create(Names(nodes), edges);
@@ -113,9 +105,7 @@ TEST(GraphTest, RandomGraphsAreInOrderOrHaveACycle) {
       continue;
     }
     std::vector<int> position(nodes);
-    for (int i = 0; i < nodes; ++i) {
-      position[graph->topological_order()[i]] = i;
-    }
+    for (int i = 0; i < nodes; ++i) position[graph->topological_order()[i]] = i;
     for (const Graph::Edge& edge : edges) {
       ASSERT_LT(position[edge.from], position[edge.to]);
       ASSERT_THAT(graph->successors(edge.from), testing::Contains(edge.to));

@@ -102,9 +102,7 @@ absl::Status Engine::HearEnd(AttemptFinished& event, absl::Time now) {
     const int task = attempt->task;
     end.outputs = TaskOutputsOf(
         world, run->snapshot(), task, [&] { return run->InputsOf(task); }, event.attempt_id, event.outputs);
-    if (end.outputs.ok()) {
-      unknown = cache_.UnknownAtEnd(*run, task, world, event.outputs, *end.outputs);
-    }
+    if (end.outputs.ok()) unknown = cache_.UnknownAtEnd(*run, task, world, event.outputs, *end.outputs);
   }
   if (unknown.empty()) {
     end.event = event;
@@ -126,8 +124,9 @@ absl::Status Engine::OnEnd(AttemptEnd& end, absl::Time now) {
   const Attempt* attempt = nullptr;
   ActiveRun* const run = RunOf(event.attempt_id, &attempt);
   if (run == nullptr) {  // of a run that was deleted
-    for (int place = 0; place < parts_.executors.size(); ++place)
+    for (int place = 0; place < parts_.executors.size(); ++place) {
       forgotten_.emplace_back(place, event.attempt_id);
+    }
     return absl::OkStatus();
   }
   forgotten_.emplace_back(attempt->place, event.attempt_id);

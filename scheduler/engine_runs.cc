@@ -39,9 +39,7 @@ absl::Status Engine::Recover() {
     if (error::IsTransient(status)) return status;
     if (!status.ok()) FailRun(id, status);
   }
-  if (!ids.empty()) {
-    spdlog::info("runs taken up again runs={} attempts={}", ids.size(), running.size());
-  }
+  if (!ids.empty()) spdlog::info("runs taken up again runs={} attempts={}", ids.size(), running.size());
   std::vector<std::vector<LaunchSpec>> by_place(parts_.executors.size());
   for (Launch& launch : running) {
     by_place[launch.place].push_back(launch.spec);

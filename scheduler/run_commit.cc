@@ -109,8 +109,9 @@ absl::Status WriteOutputs(db::Tx& tx, const RunSnapshot& run, int task, const Ta
 
 absl::Status WriteArtifacts(db::Tx& tx, const RunSnapshot& run, int task, const ArtifactMap& artifacts,
                             absl::Time now) {
-  if (!HasAttempts(run, task))
+  if (!HasAttempts(run, task)) {
     return absl::OkStatus();  // a graph or loop puts out what tasks in it have made
+  }
   for (const auto& [name, list] : artifacts) {
     for (const ArtifactRecord& artifact : list) {
       RETURN_IF_ERROR(ArtifactInsert(

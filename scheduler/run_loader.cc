@@ -164,8 +164,9 @@ class TreeBuilder {
     run_.tasks[task].loop = loop;
     for (const TaskRow* row : rows) {
       const int iteration = OpenIteration(run_, loop);
-      if (row->iteration != run_.tasks[iteration].iteration)
+      if (row->iteration != run_.tasks[iteration].iteration) {
         return absl::DataLossError("iterations of a loop are missing in storage");
+      }
       FillTask(*row, run_.tasks[iteration]);
       by_id_[row->task_id] = iteration;
     }
@@ -180,13 +181,15 @@ class TreeBuilder {
     const int first = run_.scopes[OpenScope(run_, dag, owner)].first_task;
     for (const TaskRow* row : rows) {
       const std::optional<int> planned = graph.Find(row->name);
-      if (!planned.has_value())
+      if (!planned.has_value()) {
         return absl::DataLossError(absl::StrCat("stored task ", row->name, " is not in the pipeline"));
+      }
       FillTask(*row, run_.tasks[first + *planned]);
       by_id_[row->task_id] = first + *planned;
     }
-    if (static_cast<int>(rows.size()) != graph.size())
+    if (static_cast<int>(rows.size()) != graph.size()) {
       return absl::DataLossError("tasks of the run are missing in storage");
+    }
     return absl::OkStatus();
   }
 

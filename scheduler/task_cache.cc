@@ -50,8 +50,9 @@ std::optional<std::string> ContentText(const ContentStore& store, const ContentV
   if (version.empty()) return std::nullopt;
   if (version == kNoContent) return version;
   // Not what was made, or nobody read it: then it is like nothing else.
-  if (version != artifact.content_stat || artifact.content_sha256.empty())
+  if (version != artifact.content_stat || artifact.content_sha256.empty()) {
     return absl::StrCat(uri, " ", version);
+  }
   return artifact.content_sha256;
 }
 

@@ -271,12 +271,14 @@ absl::StatusOr<Config> Check(const Values& values) {
   config.data_dir = Absolute(check.Text("data_dir"));
   if (config.data_dir.empty()) check.Wrong("data_dir", "a directory");
   config.database_url = check.Text("database_url");
-  if (config.database_url.empty())
+  if (config.database_url.empty()) {
     config.database_url = absl::StrCat("sqlite://", config.data_dir, "/penstock.db");
+  }
   config.database_wait = absl::Seconds(check.Number("database_wait_s", 0, 86'400));
   const std::string& role = check.Text("role");
-  if (role != "all" && role != "server" && role != "scheduler")
+  if (role != "all" && role != "server" && role != "scheduler") {
     check.Wrong("role", "all, server or scheduler");
+  }
   config.serve_api = role != "scheduler";
   config.run_scheduler = role != "server";
   config.grpc_listen = check.HostPort("grpc_listen");

@@ -21,8 +21,9 @@ int64_t RuneCount(absl::string_view text) {
 
 absl::Status CheckText(absl::string_view field, absl::string_view text, int64_t limit_bytes,
                        bool multi_line) {
-  if (static_cast<int64_t>(text.size()) > limit_bytes)
+  if (static_cast<int64_t>(text.size()) > limit_bytes) {
     return error::FieldTooLong(field, text.size(), limit_bytes);
+  }
   if (!IsUtf8(text)) return error::FieldNotUtf8(field);
   for (const char c : text) {
     const bool line_character = c == '\n' || c == '\r' || c == '\t';
@@ -32,8 +33,9 @@ absl::Status CheckText(absl::string_view field, absl::string_view text, int64_t 
 }
 
 absl::Status CheckName(absl::string_view field, absl::string_view text, int64_t limit_bytes) {
-  if (absl::StripAsciiWhitespace(text).empty())
+  if (absl::StripAsciiWhitespace(text).empty()) {
     return error::FieldRequired(field, "give a name that is not empty");
+  }
   return CheckText(field, text, limit_bytes);
 }
 
@@ -59,8 +61,9 @@ absl::Status CheckTags(const Tags& tags) {
   for (const auto& [key, value] : tags) {
     const std::string field = absl::StrCat("tag ", QuoteForMessage(key));
     if (key.empty()) return absl::InvalidArgumentError("a tag has an empty key");
-    if (absl::StrContains(key, '.'))
+    if (absl::StrContains(key, '.')) {
       return absl::InvalidArgumentError(absl::StrCat(field, ": a key must not hold '.'"));
+    }
     if (RuneCount(key) > limits::kTagRunes || RuneCount(value) > limits::kTagRunes) {
       return absl::InvalidArgumentError(
           absl::StrCat(field, ": key and value may be at most ", limits::kTagRunes, " characters long"));

@@ -23,8 +23,9 @@ TEST(CheckText, AllowsUtf8AndRefusesTheRestByName) {
 
 TEST(CheckNewId, RefusesWhatCouldBeAPath) {
   EXPECT_TRUE(CheckNewId("id", "0190163d-8694-739b-aea5-966c26f8ad91").ok());
-  for (const char* id : {"", "..", ".hidden", "a/b", "a b", "é"})
+  for (const char* id : {"", "..", ".hidden", "a/b", "a b", "é"}) {
     EXPECT_FALSE(CheckNewId("id", id).ok()) << id;
+  }
 }
 
 TEST(CheckTags, HoldsKfpsRules) {

@@ -199,9 +199,7 @@ absl::StatusOr<Progress> ReadProgress(Store& target, const std::string& table, c
   Progress progress;
   progress.done.table = table;
   if (!row.has_value()) return progress;
-  if (row->source != source) {
-    return error::CopyOfAnotherSource();
-  }
+  if (row->source != source) return error::CopyOfAnotherSource();
   progress.done.rows = row->row_count;
   progress.done.sha256 = row->sha256;
   ASSIGN_OR_RETURN(progress.last_key, KeyFromText(row->last_key));

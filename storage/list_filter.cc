@@ -146,9 +146,7 @@ absl::StatusOr<FilterPredicate> DecodePredicate(const Json& json) {
 absl::StatusOr<std::vector<FilterPredicate>> ParseFilter(absl::string_view text) {
   std::vector<FilterPredicate> predicates;
   if (text.empty()) return predicates;
-  if (text.size() > limits::kFilterBytes) {
-    return error::FilterTooLong(text.size(), limits::kFilterBytes);
-  }
+  if (text.size() > limits::kFilterBytes) return error::FilterTooLong(text.size(), limits::kFilterBytes);
   auto json = ParseJson(text);
   if (!json.ok()) json = ParseJson(PercentDecode(text));
   if (!json.ok()) return error::FilterNotJson(json.status().message());

@@ -54,9 +54,7 @@ absl::StatusOr<ListQuery> ListQuery::Create(const ListResource& resource, const 
   query.selection_.scope = std::move(scope);
   query.selection_.bounds = bounds;
   query.token_key_ = std::string(token_key);
-  if (request.page_size < 0) {
-    return error::PageSizeNegative(request.page_size);
-  }
+  if (request.page_size < 0) return error::PageSizeNegative(request.page_size);
   query.page_size_ =
       request.page_size == 0 ? limits::kPageSizeDefault : std::min(request.page_size, limits::kPageSizeMax);
   query.sort_by_ = absl::AsciiStrToLower(absl::StripAsciiWhitespace(request.sort_by));

@@ -49,9 +49,7 @@ absl::StatusOr<std::string> SpecGet(db::Tx& tx, absl::string_view spec_sha256) {
     text.resize(size);
     const absl::string_view packed = row.Bytes(1);
     const size_t unpacked = ZSTD_decompress(text.data(), text.size(), packed.data(), packed.size());
-    if (ZSTD_isError(unpacked) || unpacked != text.size()) {
-      return error::SpecDamaged(spec_sha256);
-    }
+    if (ZSTD_isError(unpacked) || unpacked != text.size()) return error::SpecDamaged(spec_sha256);
     return absl::OkStatus();
   }));
   if (!found) return error::SpecNotFound(spec_sha256);

@@ -12,9 +12,7 @@ constexpr char kSelect[] = "SELECT name, value FROM tags WHERE owner_id = $1";
 }  // namespace
 
 absl::Status TagsInsert(db::Tx& tx, absl::string_view owner_id, const Tags& tags) {
-  for (const auto& [name, value] : tags) {
-    RETURN_IF_ERROR(tx.ExecuteLater(kInsert, {owner_id, name, value}));
-  }
+  for (const auto& [name, value] : tags) RETURN_IF_ERROR(tx.ExecuteLater(kInsert, {owner_id, name, value}));
   return absl::OkStatus();
 }
 

@@ -133,8 +133,9 @@ Content ReadContent(const std::string& path, int64_t* bytes_left) {
   if (S_ISREG(info.st_mode)) {
     content.stat = absl::StrCat("file:", StatText(info));
     Sha256 hash;
-    if (Take(info.st_size, bytes_left) && AddFile(path, info.st_size, hash))
+    if (Take(info.st_size, bytes_left) && AddFile(path, info.st_size, hash)) {
       content.sha256 = hash.HexDigest();
+    }
   } else if (S_ISDIR(info.st_mode)) {
     errno = 0;
     const auto entries = EntriesOf(path);

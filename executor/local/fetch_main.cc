@@ -58,16 +58,12 @@ absl::Status Download(const std::string& url, const std::string& part) {
     return absl::UnavailableError(absl::StrCat("cannot write ", part, ": ", std::strerror(errno)));
   };
   std::FILE* file = std::fopen(part.c_str(), "wbe");
-  if (file == nullptr) {
-    return unwritable();
-  }
+  if (file == nullptr) return unwritable();
   const auto write = [&](absl::string_view piece) {
     return std::fwrite(piece.data(), 1, piece.size(), file) == piece.size() ? absl::OkStatus() : unwritable();
   };
   absl::StatusOr<HttpFetchResult> result = HttpFetch(url, HttpFetchOptions{}, write);
-  if (std::fclose(file) != 0 && result.ok()) {
-    result = unwritable();
-  }
+  if (std::fclose(file) != 0 && result.ok()) result = unwritable();
   RETURN_IF_ERROR(result.status());
   std::fprintf(stderr, "penstock: fetched %lld bytes from %s\n", static_cast<long long>(result->bytes),
                result->url.c_str());
@@ -111,9 +107,7 @@ std::string Bring(const FetchRequest::Input& input) {
     case FetchRequest::Need::kPresent:
       return Exists(input.path) ? "" : MissingContent(input);
     case FetchRequest::Need::kPresumed:
-      if (!Exists(input.path)) {
-        Note(MissingContent(input));
-      }
+      if (!Exists(input.path)) Note(MissingContent(input));
       return "";
   }
   return "";
@@ -127,9 +121,7 @@ int Main(const std::vector<std::string>& arguments) {
   }
   for (const FetchRequest::Input& input : request.inputs) {
     const std::string why = Bring(input);
-    if (!why.empty()) {
-      return Fail(why);
-    }
+    if (!why.empty()) return Fail(why);
   }
   return BecomeCommand(request.command);
 }

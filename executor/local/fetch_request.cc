@@ -16,9 +16,7 @@ constexpr size_t kWordsOfInput = 4;
 
 const FetchRequest::Need* NeedOf(std::string_view word) {
   for (const auto& [name, need] : kNeeds) {
-    if (name == word) {
-      return &need;
-    }
+    if (name == word) return &need;
   }
   return nullptr;
 }
@@ -29,9 +27,7 @@ std::vector<std::string> ToArguments(const FetchRequest& request) {
   std::vector<std::string> out;
   for (const FetchRequest::Input& input : request.inputs) {
     for (const auto& [name, need] : kNeeds) {
-      if (need == input.need) {
-        out.emplace_back(name);
-      }
+      if (need == input.need) out.emplace_back(name);
     }
     out.insert(out.end(), {input.name, input.uri, input.path});
   }
@@ -44,15 +40,11 @@ bool ParseArguments(const std::vector<std::string>& arguments, FetchRequest* req
   size_t i = 0;
   while (i < arguments.size() && arguments[i] != "--") {
     const FetchRequest::Need* need = NeedOf(arguments[i]);
-    if (need == nullptr || i + kWordsOfInput > arguments.size()) {
-      return false;
-    }
+    if (need == nullptr || i + kWordsOfInput > arguments.size()) return false;
     request->inputs.push_back({*need, arguments[i + 1], arguments[i + 2], arguments[i + 3]});
     i += kWordsOfInput;
   }
-  if (i >= arguments.size()) {
-    return false;
-  }
+  if (i >= arguments.size()) return false;
   request->command.assign(arguments.begin() + static_cast<std::ptrdiff_t>(i) + 1, arguments.end());
   return !request->command.empty();
 }

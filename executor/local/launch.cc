@@ -50,9 +50,7 @@ absl::Status CheckSpec(const LaunchSpec& spec, const std::string& log_path) {
 }
 
 absl::Status CheckCommand(const std::vector<std::string>& argv, const std::vector<std::string>& env) {
-  if (argv.empty() || argv[0].empty()) {
-    return absl::InvalidArgumentError("The command is empty.");
-  }
+  if (argv.empty() || argv[0].empty()) return absl::InvalidArgumentError("The command is empty.");
   int64_t total = 0;
   for (size_t i = 0; i < argv.size(); ++i) {
     if (argv[i].size() >= static_cast<size_t>(limits::kArgumentBytes)) {
@@ -87,19 +85,13 @@ absl::Status CheckCommand(const std::vector<std::string>& argv, const std::vecto
 }
 
 absl::Status MakeDeclaredDirectories(const LaunchSpec& spec, const std::string& log_path) {
-  for (const std::string& directory : spec.directories) {
-    RETURN_IF_ERROR(MakeDirectories(directory));
-  }
-  if (!spec.workspace.empty()) {
-    RETURN_IF_ERROR(MakeDirectories(spec.workspace));
-  }
+  for (const std::string& directory : spec.directories) RETURN_IF_ERROR(MakeDirectories(directory));
+  if (!spec.workspace.empty()) RETURN_IF_ERROR(MakeDirectories(spec.workspace));
   return MakeDirectories(std::string(ParentOf(log_path)));
 }
 
 int64_t TimeoutMillis(absl::Duration timeout) {
-  if (timeout == absl::InfiniteDuration()) {
-    return wire::kNoTimeout;
-  }
+  if (timeout == absl::InfiniteDuration()) return wire::kNoTimeout;
   return std::max<int64_t>(absl::ToInt64Milliseconds(timeout), 1);
 }
 
@@ -110,12 +102,8 @@ AttemptFinished FinishedEvent(const wire::Finished& finished, absl::Duration tim
   event.finished_at = absl::FromUnixMicros(finished.finished_at_us);
   event.cpu_time = absl::Microseconds(finished.cpu_us);
   event.max_rss_bytes = finished.max_rss_bytes;
-  if (finished.exit_code >= 0) {
-    event.exit_code = static_cast<int>(finished.exit_code);
-  }
-  if (finished.signal != 0) {
-    event.signal = static_cast<int>(finished.signal);
-  }
+  if (finished.exit_code >= 0) event.exit_code = static_cast<int>(finished.exit_code);
+  if (finished.signal != 0) event.signal = static_cast<int>(finished.signal);
   event.message = finished.message;
   switch (finished.ending) {
     case wire::Ending::kExited:

@@ -31,9 +31,7 @@ int64_t MachineMemoryBytes() {
 
 Slots MakeSlots(const LocalExecutorOptions& options) {
   int64_t cpu = options.cpu_millicores > 0 ? options.cpu_millicores : MachineCpuMillicores();
-  if (options.max_parallel_tasks > 0) {
-    cpu = Slots::kDefaultCpuMillicores * options.max_parallel_tasks;
-  }
+  if (options.max_parallel_tasks > 0) cpu = Slots::kDefaultCpuMillicores * options.max_parallel_tasks;
   return Slots(cpu, options.memory_bytes > 0 ? options.memory_bytes : MachineMemoryBytes());
 }
 
@@ -59,9 +57,7 @@ PythonEnvironments::Options PythonOptions(const LocalExecutorOptions& options, s
 // What the attempt begins as: its command, or what brings its inputs before.
 std::vector<std::string> WithInputs(const LocalExecutorOptions& options, const LaunchSpec& spec,
                                     std::vector<std::string> argv) {
-  if (spec.inputs.empty()) {
-    return argv;
-  }
+  if (spec.inputs.empty()) return argv;
   FetchRequest request;
   for (const InputContent& input : spec.inputs) {
     const FetchRequest::Need need = input.need == InputContent::Need::kFetched ? FetchRequest::Need::kFetched
@@ -87,15 +83,11 @@ absl::Status CheckAbsoluteOption(absl::string_view option, absl::string_view pat
 
 // When an id was made, if it is a UUID of version 7.
 std::optional<int64_t> Uuid7Micros(absl::string_view id) {
-  if (id.size() != 36 || id[8] != '-' || id[14] != '7') {
-    return std::nullopt;
-  }
+  if (id.size() != 36 || id[8] != '-' || id[14] != '7') return std::nullopt;
   const std::string digits = absl::StrCat(id.substr(0, 8), id.substr(9, 4));
   int64_t millis = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), millis, 16);
-  if (error != std::errc() || end != digits.data() + digits.size()) {
-    return std::nullopt;
-  }
+  if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
   return millis * 1000;
 }
 
@@ -104,12 +96,8 @@ std::optional<int64_t> Uuid7Micros(absl::string_view id) {
 absl::Status Validate(const LocalExecutorOptions& options) {
   RETURN_IF_ERROR(CheckAbsoluteOption("data_dir", options.data_dir));
   RETURN_IF_ERROR(CheckAbsoluteOption("runner_path", options.runner_path));
-  if (!options.python.empty()) {
-    RETURN_IF_ERROR(CheckAbsoluteOption("python", options.python));
-  }
-  if (!options.env_path.empty()) {
-    RETURN_IF_ERROR(CheckAbsoluteOption("env_path", options.env_path));
-  }
+  if (!options.python.empty()) RETURN_IF_ERROR(CheckAbsoluteOption("python", options.python));
+  if (!options.env_path.empty()) RETURN_IF_ERROR(CheckAbsoluteOption("env_path", options.env_path));
   if (options.cpu_millicores < 0 || options.memory_bytes < 0 || options.max_parallel_tasks < 0) {
     return absl::InvalidArgumentError(
         "cpu_millicores, memory_bytes and max_parallel_tasks must not be negative");
@@ -146,14 +134,10 @@ absl::Status LocalExecutor::Open(EventSink sink) {
   RETURN_IF_ERROR(Validate(options_));
   for (const std::string& directory : {runner_dir_, options_.data_dir + "/envs"}) {
     const absl::Status made = MakeDirectories(directory);
-    if (!made.ok()) {
-      return absl::UnavailableError(absl::StrCat("Local tasks cannot run: ", made.message()));
-    }
+    if (!made.ok()) return absl::UnavailableError(absl::StrCat("Local tasks cannot run: ", made.message()));
   }
   wake_.Reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!wake_.valid()) {
-    return absl::ErrnoToStatus(errno, "cannot make an eventfd");
-  }
+  if (!wake_.valid()) return absl::ErrnoToStatus(errno, "cannot make an eventfd");
   RunnerSnapshot snapshot;
   absl::StatusOr<std::unique_ptr<RunnerLink>> link =
       RunnerLink::Connect(runner_dir_, options_.runner_path, options_.runner_idle_exit, &snapshot);
@@ -174,12 +158,8 @@ LocalExecutor::~LocalExecutor() {
     absl::MutexLock lock(&mutex_);
     closing_ = true;
   }
-  if (prepare_thread_.joinable()) {
-    prepare_thread_.join();
-  }
-  if (warm_thread_.joinable()) {
-    warm_thread_.join();
-  }
+  if (prepare_thread_.joinable()) prepare_thread_.join();
+  if (warm_thread_.joinable()) warm_thread_.join();
   work_dirs_.reset();
   {
     absl::MutexLock lock(&mutex_);
@@ -190,9 +170,7 @@ LocalExecutor::~LocalExecutor() {
     io_thread_.join();
   }
   absl::MutexLock lock(&mutex_);
-  if (link_ != nullptr && !AnythingRuns()) {
-    link_->StopIfIdle(kStopPatience);
-  }
+  if (link_ != nullptr && !AnythingRuns()) link_->StopIfIdle(kStopPatience);
 }
 
 bool LocalExecutor::AnythingRuns() const {
@@ -208,13 +186,9 @@ bool LocalExecutor::AnythingRuns() const {
 bool LocalExecutor::Reserve(absl::string_view attempt_id, const ResourceRequest& request) {
   absl::MutexLock lock(&mutex_);
   const std::string id(attempt_id);
-  if (attempts_.count(id) > 0 || unclaimed_.count(id) > 0) {
-    return true;
-  }
+  if (attempts_.count(id) > 0 || unclaimed_.count(id) > 0) return true;
   const ResourceRequest charge = slots_.Charge(request);
-  if (!slots_.Fits(charge) || attempts_.size() >= kMaxAttempts) {
-    return false;
-  }
+  if (!slots_.Fits(charge) || attempts_.size() >= kMaxAttempts) return false;
   slots_.Take(charge);
   attempts_[id] = {.phase = Phase::kReserved, .charge = charge};
   return true;
@@ -228,9 +202,7 @@ void LocalExecutor::Unreserve(absl::string_view attempt_id) {
 // Whether there was one.
 bool LocalExecutor::ReleaseReservation(const std::string& attempt_id) {
   const auto it = attempts_.find(attempt_id);
-  if (it == attempts_.end() || it->second.phase != Phase::kReserved) {
-    return false;
-  }
+  if (it == attempts_.end() || it->second.phase != Phase::kReserved) return false;
   slots_.Release(it->second.charge);
   attempts_.erase(it);
   return true;
@@ -281,9 +253,7 @@ void LocalExecutor::RunPreparer() {
     {
       absl::MutexLock lock(&mutex_);
       mutex_.Await(absl::Condition(&something));
-      if (jobs_.empty()) {
-        return;
-      }
+      if (jobs_.empty()) return;
       jobs.swap(jobs_);
     }
     for (const Job& job : jobs) {
@@ -342,19 +312,13 @@ void LocalExecutor::Launch(const LaunchSpec& spec, absl::StatusOr<Prepared> prep
   attempt.frame = std::move(prepared->frame);
   attempt.outputs = std::move(prepared->outputs);
   attempt.phase = Phase::kSent;
-  if (!prepared->awaited_env.empty()) {
-    awaiting_env_[spec.attempt_id] = std::move(prepared->awaited_env);
-  }
+  if (!prepared->awaited_env.empty()) awaiting_env_[spec.attempt_id] = std::move(prepared->awaited_env);
   if (link_ == nullptr) {
     return;  // Adopt sends it
   }
   link_->Send(attempt.frame);
-  if (attempt.cancel_requested) {
-    link_->Send(wire::CancelRequest{.id = spec.attempt_id});
-  }
-  if (link_->has_unsent() || !awaiting_env_.empty()) {
-    Wake();
-  }
+  if (attempt.cancel_requested) link_->Send(wire::CancelRequest{.id = spec.attempt_id});
+  if (link_->has_unsent() || !awaiting_env_.empty()) Wake();
 }
 
 absl::Status LocalExecutor::Cancel(absl::string_view attempt_id) {
@@ -375,9 +339,7 @@ void LocalExecutor::Reattach(absl::Span<const LaunchSpec> specs) {
   for (const LaunchSpec& spec : specs) {
     ReleaseReservation(spec.attempt_id);
     const auto [attempt, fresh] = attempts_.try_emplace(spec.attempt_id);
-    if (!fresh) {
-      continue;
-    }
+    if (!fresh) continue;
     attempt->second.phase = Phase::kReattaching;
     attempt->second.work_dir = spec.work_dir;
     attempt->second.charge = slots_.Charge(spec.resources);
@@ -398,9 +360,7 @@ void LocalExecutor::FindAgain(const LaunchSpec& spec) {
     if (!reachable && closing_) {
       return;  // the next server asks again
     }
-    if (Claim(spec, std::move(outputs))) {
-      return;
-    }
+    if (Claim(spec, std::move(outputs))) return;
     Attempt& attempt = attempts_.at(spec.attempt_id);
     attempt.phase = Phase::kReserved;
     if (!reachable || MayHaveRun(spec.attempt_id)) {
@@ -424,9 +384,7 @@ void LocalExecutor::FindAgain(const LaunchSpec& spec) {
 // Takes over an attempt that the supervisor knows from before. False if it does not.
 bool LocalExecutor::Claim(const LaunchSpec& spec, OutputPlan outputs) {
   const auto it = unclaimed_.find(spec.attempt_id);
-  if (it == unclaimed_.end()) {
-    return false;
-  }
+  if (it == unclaimed_.end()) return false;
   Attempt& attempt = attempts_[spec.attempt_id];
   if (attempt.phase != Phase::kReattaching) {
     attempt.charge = slots_.Charge(spec.resources);
@@ -437,9 +395,7 @@ bool LocalExecutor::Claim(const LaunchSpec& spec, OutputPlan outputs) {
   attempt.log_path = LogPathOf(spec);
   attempt.timeout = spec.timeout;
   attempt.outputs = std::move(outputs);
-  if (attempt.cancel_requested && link_ != nullptr) {
-    link_->Send(wire::CancelRequest{.id = spec.attempt_id});
-  }
+  if (attempt.cancel_requested && link_ != nullptr) link_->Send(wire::CancelRequest{.id = spec.attempt_id});
   queued_.push_back(std::move(it->second));
   unclaimed_.erase(it);
   Wake();
@@ -450,9 +406,7 @@ bool LocalExecutor::Claim(const LaunchSpec& spec, OutputPlan outputs) {
 // than they.
 bool LocalExecutor::MayHaveRun(absl::string_view attempt_id) const {
   const std::optional<int64_t> made_at_us = Uuid7Micros(attempt_id);
-  if (!made_at_us.has_value()) {
-    return welcome_.records_begin != wire::RecordsBegin::kNew;
-  }
+  if (!made_at_us.has_value()) return welcome_.records_begin != wire::RecordsBegin::kNew;
   // Ids have milliseconds, records microseconds.
   return *made_at_us + 999 < welcome_.complete_since_us;
 }
@@ -500,9 +454,7 @@ void LocalExecutor::SendForgets(std::vector<std::string> attempt_ids) {
   absl::MutexLock lock(&mutex_);
   if (link_ != nullptr) {
     link_->Send(wire::ForgetRequest{.ids = std::move(attempt_ids)});
-    if (link_->has_unsent()) {
-      Wake();
-    }
+    if (link_->has_unsent()) Wake();
   }
 }
 

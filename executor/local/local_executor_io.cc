@@ -35,17 +35,13 @@ void LocalExecutor::Run() {
     RunnerLink* link = nullptr;
     {
       absl::MutexLock lock(&mutex_);
-      if (stopping_) {
-        return;
-      }
+      if (stopping_) return;
       events.insert(events.end(), std::make_move_iterator(queued_.begin()),
                     std::make_move_iterator(queued_.end()));
       queued_.clear();
       link = link_.get();
     }
-    for (wire::Event& event : events) {
-      Handle(std::move(event));
-    }
+    for (wire::Event& event : events) Handle(std::move(event));
     events.clear();
     TellBuiltEnvironments();
     if (link == nullptr) {
@@ -64,17 +60,11 @@ bool LocalExecutor::WaitForInput(RunnerLink* link) {
   int patience_ms = -1;
   {
     absl::MutexLock lock(&mutex_);
-    if (!awaiting_env_.empty()) {
-      patience_ms = kLookForEnvironmentsMs;
-    }
+    if (!awaiting_env_.empty()) patience_ms = kLookForEnvironmentsMs;
     link->Flush();
-    if (link->has_unsent()) {
-      waiting[0].events |= POLLOUT;
-    }
+    if (link->has_unsent()) waiting[0].events |= POLLOUT;
   }
-  if (poll(waiting, 2, patience_ms) <= 0) {
-    return false;
-  }
+  if (poll(waiting, 2, patience_ms) <= 0) return false;
   if (waiting[1].revents != 0) {
     uint64_t count = 0;
     [[maybe_unused]] const ssize_t n = read(wake_.get(), &count, sizeof(count));
@@ -92,9 +82,7 @@ void LocalExecutor::Reconnect(int* failures) {
     Adopt(*std::move(link), snapshot);
     return;
   }
-  if ((*failures)++ == 0) {
-    spdlog::error("{}", std::string(link.status().message()));
-  }
+  if ((*failures)++ == 0) spdlog::error("{}", std::string(link.status().message()));
   pollfd waiting = {.fd = wake_.get(), .events = POLLIN};
   poll(&waiting, 1, std::min(kFirstRetryMs << std::min(*failures, 7), kMaxRetryMs));
   uint64_t count = 0;
@@ -110,9 +98,7 @@ void LocalExecutor::Adopt(std::unique_ptr<RunnerLink> link, const RunnerSnapshot
   for (const wire::Event& event : snapshot.events) {
     std::visit(
         [&](const auto& message) {
-          if constexpr (requires { message.id; }) {
-            known[message.id] = &event;
-          }
+          if constexpr (requires { message.id; }) known[message.id] = &event;
         },
         event);
   }
@@ -125,9 +111,7 @@ void LocalExecutor::Adopt(std::unique_ptr<RunnerLink> link, const RunnerSnapshot
     }
   }
   for (auto& [id, attempt] : attempts_) {
-    if (attempt.phase != Phase::kSent && attempt.phase != Phase::kRunning) {
-      continue;
-    }
+    if (attempt.phase != Phase::kSent && attempt.phase != Phase::kRunning) continue;
     if (known.count(id) == 0 && attempt.phase == Phase::kRunning) {
       QueueEnd(id, wire::Ending::kLost, "The supervisor that ran it died and left no record of it.");
       continue;
@@ -135,9 +119,7 @@ void LocalExecutor::Adopt(std::unique_ptr<RunnerLink> link, const RunnerSnapshot
     if (known.count(id) == 0) {
       link_->Send(attempt.frame);  // the supervisor died before it read this
     }
-    if (attempt.cancel_requested) {
-      link_->Send(wire::CancelRequest{.id = id});
-    }
+    if (attempt.cancel_requested) link_->Send(wire::CancelRequest{.id = id});
   }
 }
 
@@ -157,9 +139,7 @@ void LocalExecutor::HandleStarted(const wire::Started& started) {
       unclaimed_.emplace(started.id, started);
       return;
     }
-    if (attempt->phase == Phase::kFinished) {
-      return;
-    }
+    if (attempt->phase == Phase::kFinished) return;
     attempt->phase = Phase::kRunning;
     attempt->frame = {};
     if (awaiting_env_.count(started.id) > 0) {
@@ -176,15 +156,11 @@ void LocalExecutor::TellBuiltEnvironments() {
     absl::MutexLock lock(&mutex_);
     for (const auto& [id, key] : awaiting_env_) {
       const Attempt* const attempt = Known(id);
-      if (attempt != nullptr && attempt->phase == Phase::kRunning) {
-        awaiting.emplace(id, key);
-      }
+      if (attempt != nullptr && attempt->phase == Phase::kRunning) awaiting.emplace(id, key);
     }
   }
   for (const auto& [id, key] : awaiting) {
-    if (!python_.IsBuilt(key)) {
-      continue;
-    }
+    if (!python_.IsBuilt(key)) continue;
     {
       absl::MutexLock lock(&mutex_);
       awaiting_env_.erase(id);
@@ -211,9 +187,7 @@ void LocalExecutor::HandleFinished(wire::Finished finished) {
     if (auto awaited = awaiting_env_.extract(finished.id); !awaited.empty()) {
       awaited_env = std::move(awaited.mapped());
     }
-    if (attempt.phase == Phase::kFinished) {
-      return;
-    }
+    if (attempt.phase == Phase::kFinished) return;
     attempt.phase = Phase::kFinished;
     attempt.frame = {};
     slots_.Release(attempt.charge);
@@ -228,9 +202,7 @@ void LocalExecutor::HandleFinished(wire::Finished finished) {
   }
   AttemptFinished event = FinishedEvent(finished, timeout);
   if (event.outcome == AttemptOutcome::kSucceeded) {
-    if (!outputs.empty()) {
-      event.outputs = ReadOutputs(outputs);
-    }
+    if (!outputs.empty()) event.outputs = ReadOutputs(outputs);
   } else if (finished.ending != wire::Ending::kNotStarted && !log_path.empty()) {
     event.log_tail = ReadLogTail(log_path);
   }
@@ -240,9 +212,7 @@ void LocalExecutor::HandleFinished(wire::Finished finished) {
   }
   if (event.outcome == AttemptOutcome::kFailed) {
     const std::string notes = ReadStartFile(work_dir, kInputNotesFile);
-    if (!notes.empty()) {
-      event.message += " " + notes;
-    }
+    if (!notes.empty()) event.message += " " + notes;
   }
   NameEnvironment(work_dir, &event);
   sink_(std::move(event));

@@ -53,13 +53,9 @@ absl::StatusOr<std::string> ReadWhole(int fd, int64_t size, int64_t limit, absl:
     if (filled > static_cast<size_t>(limit)) {
       return Refuse(what, path, absl::StrCat("is larger than the limit of ", limit, " bytes"));
     }
-    if (filled == content.size()) {
-      content.resize(std::min<size_t>(2 * filled, limit + 1));
-    }
+    if (filled == content.size()) content.resize(std::min<size_t>(2 * filled, limit + 1));
   }
-  if (n < 0) {
-    return Refuse(what, path, absl::StrCat("cannot be read (", std::strerror(errno), ")"));
-  }
+  if (n < 0) return Refuse(what, path, absl::StrCat("cannot be read (", std::strerror(errno), ")"));
   content.resize(filled);
   return content;
 }
@@ -70,9 +66,7 @@ absl::StatusOr<std::optional<std::string>> ReadOutput(const std::vector<std::str
                                                       absl::string_view what) {
   const UniqueFd place(open(path.c_str(), O_PATH | O_CLOEXEC));
   if (!place.valid()) {
-    if (errno == ENOENT || errno == ENOTDIR) {
-      return std::optional<std::string>();
-    }
+    if (errno == ENOENT || errno == ENOTDIR) return std::optional<std::string>();
     return Refuse(what, path, absl::StrCat("cannot be opened (", std::strerror(errno), ")"));
   }
   struct stat info = {};
@@ -88,9 +82,7 @@ absl::StatusOr<std::optional<std::string>> ReadOutput(const std::vector<std::str
     return Refuse(what, path, absl::StrCat("has ", info.st_size, " bytes, the limit is ", limit));
   }
   const UniqueFd file(open(DescriptorPath(place.get()).c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file.valid()) {
-    return Refuse(what, path, absl::StrCat("cannot be opened (", std::strerror(errno), ")"));
-  }
+  if (!file.valid()) return Refuse(what, path, absl::StrCat("cannot be opened (", std::strerror(errno), ")"));
   ASSIGN_OR_RETURN(std::string content, ReadWhole(file.get(), info.st_size, limit, what, path));
   return std::optional<std::string>(std::move(content));
 }
@@ -106,9 +98,7 @@ absl::Status ReadInto(const OutputPlan& plan, AttemptOutputs* outputs) {
     const std::string what = absl::StrCat("Output parameter '", file.name, "'");
     ASSIGN_OR_RETURN(std::optional<std::string> content,
                      ReadOutput(plan.roots, file.path, limits::kOutputParameterBytes, what));
-    if (!content.has_value()) {
-      continue;
-    }
+    if (!content.has_value()) continue;
     total += static_cast<int64_t>(content->size());
     if (total > kParameterFilesBytes) {
       return Refuse(what, file.path,
@@ -126,20 +116,12 @@ size_t Utf8Length(absl::string_view text) {
   const auto at = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
   const auto follows = [&](size_t i) { return (at(i) & 0xC0) == 0x80; };
   const unsigned lead = at(0);
-  if (lead > 0 && lead < 0x80) {
-    return 1;
-  }
-  if (lead >= 0xC2 && lead < 0xE0 && follows(1)) {
-    return 2;
-  }
+  if (lead > 0 && lead < 0x80) return 1;
+  if (lead >= 0xC2 && lead < 0xE0 && follows(1)) return 2;
   const bool overlong = (lead == 0xE0 && at(1) < 0xA0) || (lead == 0xF0 && at(1) < 0x90);
   const bool no_character = (lead == 0xED && at(1) >= 0xA0) || (lead == 0xF4 && at(1) >= 0x90);
-  if (overlong || no_character || !follows(1) || !follows(2)) {
-    return 0;
-  }
-  if (lead >= 0xE0 && lead < 0xF0) {
-    return 3;
-  }
+  if (overlong || no_character || !follows(1) || !follows(2)) return 0;
+  if (lead >= 0xE0 && lead < 0xF0) return 3;
   return lead >= 0xF0 && lead < 0xF5 && follows(3) ? 4 : 0;
 }
 
@@ -162,9 +144,7 @@ OutputPlan PlanOutputs(const LaunchSpec& spec) {
                   .artifacts = spec.artifacts};
   if (!plan.empty()) {
     plan.roots.push_back(RealPath(spec.work_dir));
-    for (const std::string& directory : spec.directories) {
-      plan.roots.push_back(RealPath(directory));
-    }
+    for (const std::string& directory : spec.directories) plan.roots.push_back(RealPath(directory));
     plan.roots.erase(std::remove(plan.roots.begin(), plan.roots.end(), ""), plan.roots.end());
   }
   return plan;
@@ -183,9 +163,7 @@ AttemptOutputs ReadOutputs(const OutputPlan& plan) {
 std::string ReadLogTail(const std::string& path) {
   const UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   struct stat info = {};
-  if (!file.valid() || fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
-    return "";
-  }
+  if (!file.valid() || fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode)) return "";
   const int64_t begin = std::max<int64_t>(info.st_size - limits::kLogTailBytes, 0);
   std::string tail(static_cast<size_t>(limits::kLogTailBytes), '\0');
   const ssize_t n = pread(file.get(), tail.data(), tail.size(), begin);

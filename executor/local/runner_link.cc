@@ -75,9 +75,7 @@ absl::StatusOr<std::unique_ptr<RunnerLink>> RunnerLink::Connect(const std::strin
     }
     std::unique_ptr<RunnerLink> link(new RunnerLink(std::move(fd)));
     last = link->Handshake(idle_exit, snapshot);
-    if (last.ok()) {
-      return link;
-    }
+    if (last.ok()) return link;
   }
   return last;
 }
@@ -90,9 +88,7 @@ absl::Status RunnerLink::Handshake(absl::Duration idle_exit, RunnerSnapshot* sna
     if (!WaitFor(fd_.get(), POLLIN, kHandshakePatience) || !Read(&events)) {
       return absl::UnavailableError("The supervisor of local tasks does not answer.");
     }
-    if (events.empty()) {
-      continue;
-    }
+    if (events.empty()) continue;
     if (const auto* welcome = std::get_if<wire::Welcome>(&events.front())) {
       snapshot->welcome = *welcome;
       pid_ = welcome->pid;
@@ -130,16 +126,12 @@ void RunnerLink::Flush() {
   size_t sent = 0;
   while (sent < out_.size()) {
     const ssize_t n = send(fd_.get(), out_.data() + sent, out_.size() - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (n < 0 && errno == EINTR) {
-      continue;
-    }
+    if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno != EAGAIN) {
       sent = out_.size();  // nobody is there any more; the read side sees it
       break;
     }
-    if (n < 0) {
-      break;
-    }
+    if (n < 0) break;
     sent += static_cast<size_t>(n);
   }
   out_.erase(0, sent);
@@ -148,17 +140,13 @@ void RunnerLink::Flush() {
 bool RunnerLink::Read(std::vector<wire::Event>* events) {
   char buffer[kReadBytes];
   const ssize_t n = recv(fd_.get(), buffer, sizeof(buffer), MSG_DONTWAIT);
-  if (n <= 0) {
-    return n < 0 && (errno == EAGAIN || errno == EINTR);
-  }
+  if (n <= 0) return n < 0 && (errno == EAGAIN || errno == EINTR);
   in_.Add(std::string_view(buffer, n));
   std::string_view payload;
   wire::FrameBuffer::Result result;
   while ((result = in_.Next(&payload)) == wire::FrameBuffer::Result::kFrame) {
     wire::Event event;
-    if (!wire::Parse(payload, &event)) {
-      return false;
-    }
+    if (!wire::Parse(payload, &event)) return false;
     events->push_back(std::move(event));
   }
   return result != wire::FrameBuffer::Result::kTooLarge;
@@ -169,15 +157,11 @@ void RunnerLink::StopIfIdle(absl::Duration patience) {
   std::vector<wire::Event> events;
   while (WaitFor(fd_.get(), POLLIN, patience)) {
     if (!Read(&events)) {
-      if (process_.valid()) {
-        WaitFor(process_.get(), POLLIN, patience);
-      }
+      if (process_.valid()) WaitFor(process_.get(), POLLIN, patience);
       return;
     }
     for (const wire::Event& event : std::exchange(events, {})) {
-      if (std::holds_alternative<wire::StillNeeded>(event)) {
-        return;
-      }
+      if (std::holds_alternative<wire::StillNeeded>(event)) return;
     }
   }
 }

@@ -36,13 +36,9 @@ TaskEnvironment::TaskEnvironment(const Variables& base_env) {
   base_ = {{"PATH", kDefaultPath}, {"HOME", "/"}, {"LANG", "C.UTF-8"}};
   for (const char* name : kInherited) {
     const char* value = getenv(name);
-    if (value != nullptr && *value != '\0') {
-      Set(base_, name, value);
-    }
+    if (value != nullptr && *value != '\0') Set(base_, name, value);
   }
-  for (const auto& [name, value] : base_env) {
-    Set(base_, name, value);
-  }
+  for (const auto& [name, value] : base_env) Set(base_, name, value);
   search_path_ = *Find(base_, "PATH");
 }
 
@@ -57,12 +53,8 @@ std::vector<std::string> TaskEnvironment::For(const LaunchSpec& spec,
   Set(variables, "KFP_POD_NAME", spec.attempt_id);
   Set(variables, "KFP_POD_UID", spec.attempt_id);
   Set(variables, "KFP_RETRY_INDEX", absl::StrCat(spec.attempt_number - 1));
-  for (const auto& [name, value] : spec.env) {
-    Set(variables, name, value);
-  }
-  for (const auto& [name, value] : python.env) {
-    Set(variables, name, value);
-  }
+  for (const auto& [name, value] : spec.env) Set(variables, name, value);
+  for (const auto& [name, value] : python.env) Set(variables, name, value);
   if (!python.path_prefix.empty()) {
     std::string* path = Find(variables, "PATH");
     *path = absl::StrCat(absl::StrJoin(python.path_prefix, ":"), ":", *path);
@@ -71,9 +63,7 @@ std::vector<std::string> TaskEnvironment::For(const LaunchSpec& spec,
       spec.attempt_id);
   std::vector<std::string> out;
   out.reserve(variables.size());
-  for (const auto& [name, value] : variables) {
-    out.push_back(absl::StrCat(name, "=", value));
-  }
+  for (const auto& [name, value] : variables) out.push_back(absl::StrCat(name, "=", value));
   return out;
 }
 

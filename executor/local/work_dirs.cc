@@ -32,9 +32,7 @@ bool IsUntouched(const std::string& path) {
   const int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   struct stat info = {};
   DIR* directory = fd >= 0 ? fdopendir(fd) : nullptr;
-  if (directory == nullptr) {
-    return false;
-  }
+  if (directory == nullptr) return false;
   bool untouched = fstat(fd, &info) == 0 && info.st_uid == geteuid() && (info.st_mode & 07777) == 0700;
   while (const dirent* entry = untouched ? readdir(directory) : nullptr) {
     untouched = std::strcmp(entry->d_name, ".") == 0 || std::strcmp(entry->d_name, "..") == 0;
@@ -73,9 +71,7 @@ void WorkDirs::AdoptSpares() {
       next_spare_ = std::max(next_spare_, number + 1);
     }
   }
-  if (spares != nullptr) {
-    closedir(spares);
-  }
+  if (spares != nullptr) closedir(spares);
 }
 
 absl::Status WorkDirs::Make(const std::string& work_dir) {
@@ -86,15 +82,11 @@ bool WorkDirs::TakeSpare(const std::string& work_dir) {
   std::string spare;
   {
     absl::MutexLock lock(&mutex_);
-    if (spares_.empty()) {
-      return false;
-    }
+    if (spares_.empty()) return false;
     spare = std::move(spares_.back());
     spares_.pop_back();
   }
-  if (std::rename(spare.c_str(), work_dir.c_str()) == 0) {
-    return true;
-  }
+  if (std::rename(spare.c_str(), work_dir.c_str()) == 0) return true;
   // Most likely it is the first attempt of its run.
   return errno == ENOENT && MakeDirectories(std::string(ParentOf(work_dir))).ok() &&
          std::rename(spare.c_str(), work_dir.c_str()) == 0;
@@ -104,14 +96,10 @@ bool WorkDirs::KeepAsSpare(const std::string& work_dir) {
   std::string spare;
   {
     absl::MutexLock lock(&mutex_);
-    if (spares_.size() >= kMaxSpares) {
-      return false;
-    }
+    if (spares_.size() >= kMaxSpares) return false;
     spare = absl::StrCat(root_, "/spare/", next_spare_++);
   }
-  if (!IsUntouched(work_dir) || std::rename(work_dir.c_str(), spare.c_str()) != 0) {
-    return false;
-  }
+  if (!IsUntouched(work_dir) || std::rename(work_dir.c_str(), spare.c_str()) != 0) return false;
   absl::MutexLock lock(&mutex_);
   spares_.push_back(std::move(spare));
   return true;
@@ -139,31 +127,19 @@ void WorkDirs::Run() {
       stop = stopping_;
     }
     std::vector<std::string> ids = TakeBack(std::move(items));
-    if (pause || stop || trees_.size() + parents_.size() >= kMaxTrees) {
-      RemoveNoted();
-    }
-    if (!ids.empty()) {
-      forget_(std::move(ids));
-    }
+    if (pause || stop || trees_.size() + parents_.size() >= kMaxTrees) RemoveNoted();
+    if (!ids.empty()) forget_(std::move(ids));
   }
 }
 
 std::vector<std::string> WorkDirs::TakeBack(std::vector<Item> items) {
   std::vector<std::string> ids;
   for (Item& item : items) {
-    if (!item.attempt_id.empty()) {
-      ids.push_back(std::move(item.attempt_id));
-    }
-    if (keep_ || item.work_dir.empty()) {
-      continue;
-    }
+    if (!item.attempt_id.empty()) ids.push_back(std::move(item.attempt_id));
+    if (keep_ || item.work_dir.empty()) continue;
     const absl::string_view parent = ParentOf(item.work_dir);
-    if (absl::StartsWith(parent, absl::StrCat(root_, "/"))) {
-      parents_.emplace(parent);
-    }
-    if (!KeepAsSpare(item.work_dir)) {
-      trees_.push_back(std::move(item.work_dir));
-    }
+    if (absl::StartsWith(parent, absl::StrCat(root_, "/"))) parents_.emplace(parent);
+    if (!KeepAsSpare(item.work_dir)) trees_.push_back(std::move(item.work_dir));
   }
   return ids;
 }
@@ -171,9 +147,7 @@ std::vector<std::string> WorkDirs::TakeBack(std::vector<Item> items) {
 void WorkDirs::RemoveNoted() {
   for (const std::string& tree : std::exchange(trees_, {})) {
     const absl::Status removed = RemoveTree(tree);
-    if (!removed.ok()) {
-      spdlog::warn("a work directory stays: {}", std::string(removed.message()));
-    }
+    if (!removed.ok()) spdlog::warn("a work directory stays: {}", std::string(removed.message()));
   }
   for (const std::string& parent : std::exchange(parents_, {})) {
     rmdir(parent.c_str());  // fails, as it should, while others are in it

@@ -17,9 +17,7 @@ inline int BecomeCommand(const std::vector<std::string>& command) {
   constexpr int kNotFoundExit = 127;
   constexpr int kNotRunExit = 126;
   std::vector<char*> pointers;
-  for (const std::string& word : command) {
-    pointers.push_back(const_cast<char*>(word.c_str()));
-  }
+  for (const std::string& word : command) pointers.push_back(const_cast<char*>(word.c_str()));
   pointers.push_back(nullptr);
   execvp(pointers[0], pointers.data());
   const int error = errno;

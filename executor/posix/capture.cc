@@ -19,9 +19,7 @@ namespace {
 
 std::vector<char*> Pointers(const std::vector<std::string>& texts) {
   std::vector<char*> out;
-  for (const std::string& text : texts) {
-    out.push_back(const_cast<char*>(text.c_str()));
-  }
+  for (const std::string& text : texts) out.push_back(const_cast<char*>(text.c_str()));
   out.push_back(nullptr);
   return out;
 }
@@ -40,9 +38,7 @@ bool ReadAll(int fd, int timeout_ms, std::string* text) {
   char chunk[4096];
   while (WaitReadable(fd, timeout_ms)) {
     const ssize_t n = read(fd, chunk, sizeof(chunk));
-    if (n == 0 || (n < 0 && errno != EINTR)) {
-      return true;
-    }
+    if (n == 0 || (n < 0 && errno != EINTR)) return true;
     text->append(chunk, std::min<size_t>(std::max<ssize_t>(n, 0), kCaptureBytes - text->size()));
   }
   return false;
@@ -77,20 +73,14 @@ absl::StatusOr<Captured> RunCaptured(const std::vector<std::string>& argv,
   Captured captured;
   const bool in_time = ReadAll(read_end.get(), timeout_ms, &captured.text) &&
                        (!process.valid() || WaitReadable(process.get(), timeout_ms));
-  if (!in_time) {
-    kill(pid, SIGKILL);
-  }
+  if (!in_time) kill(pid, SIGKILL);
   int status = 0;
   pid_t waited = 0;
   do {
     waited = waitpid(pid, &status, 0);
   } while (waited < 0 && errno == EINTR);
-  if (!in_time) {
-    return absl::DeadlineExceededError(absl::StrCat(argv[0], " did not end in time"));
-  }
-  if (waited == pid && WIFEXITED(status)) {
-    captured.exit_code = WEXITSTATUS(status);
-  }
+  if (!in_time) return absl::DeadlineExceededError(absl::StrCat(argv[0], " did not end in time"));
+  if (waited == pid && WIFEXITED(status)) captured.exit_code = WEXITSTATUS(status);
   return captured;
 }
 

@@ -90,9 +90,7 @@ void ReadCommand(absl::Span<const std::string> words, PipUse* use) {
 bool NamesCommit(absl::string_view url) {
   for (absl::string_view part : absl::StrSplit(url, '@')) {
     part = part.substr(0, part.find('#'));
-    if (part.size() == 40 && std::all_of(part.begin(), part.end(), absl::ascii_isxdigit)) {
-      return true;
-    }
+    if (part.size() == 40 && std::all_of(part.begin(), part.end(), absl::ascii_isxdigit)) return true;
   }
   return false;
 }
@@ -115,9 +113,7 @@ PipInstall ReadInstall(absl::Span<const std::string> words) {
   PipInstall install;
   for (size_t i = 0; i < words.size(); ++i) {
     const std::string& word = words[i];
-    if (absl::c_linear_search(kSilentFlags, word)) {
-      continue;
-    }
+    if (absl::c_linear_search(kSilentFlags, word)) continue;
     if (!absl::StartsWith(word, "-")) {
       install.requirements.push_back(word);
       install.is_shareable = install.is_shareable && IsShareableRequirement(word);
@@ -145,16 +141,12 @@ class BootstrapReader {
 
   // False if it is no bootstrap.
   bool Read(Bootstrap* bootstrap) {
-    if (!Skip(kFindPip)) {
-      return false;
-    }
+    if (!Skip(kFindPip)) return false;
     SkipOperator(";");
     Skip(kQuietPip);
     SkipOperator(";");
     while (!AtEnd()) {
-      if (Skip(kRunCommand)) {
-        return AtEnd() && !bootstrap->installs.empty();
-      }
+      if (Skip(kRunCommand)) return AtEnd() && !bootstrap->installs.empty();
       if (!bootstrap->makes_venv && Skip(kMakeVenv)) {
         bootstrap->makes_venv = SkipOperator(";");
       } else if (!ReadOneInstall(bootstrap)) {
@@ -186,14 +178,10 @@ class BootstrapReader {
 
   // `python3 -m pip install WORDS &&`
   bool ReadOneInstall(Bootstrap* bootstrap) {
-    if (!Skip("python3 -m pip install")) {
-      return false;
-    }
+    if (!Skip("python3 -m pip install")) return false;
     std::vector<std::string> words;
     for (; !AtEnd() && !tokens_[at_].is_operator; ++at_) {
-      if (!tokens_[at_].is_plain) {
-        return false;
-      }
+      if (!tokens_[at_].is_plain) return false;
       words.push_back(tokens_[at_].text);
     }
     bootstrap->installs.push_back(ReadInstall(words));
@@ -211,9 +199,7 @@ PipUse FindPipUse(absl::Span<const std::string> argv) {
   if (argv.size() >= 3 && IsShell(argv[0]) && absl::StartsWith(argv[1], "-") &&
       absl::EndsWith(argv[1], "c")) {
     if (absl::StrContains(argv[2], "install")) {
-      for (const std::vector<std::string>& words : ShellCommands(argv[2])) {
-        ReadCommand(words, &use);
-      }
+      for (const std::vector<std::string>& words : ShellCommands(argv[2])) ReadCommand(words, &use);
     }
   } else {
     ReadCommand(argv, &use);
@@ -222,13 +208,9 @@ PipUse FindPipUse(absl::Span<const std::string> argv) {
 }
 
 std::optional<Bootstrap> ReadBootstrap(absl::Span<const std::string> argv) {
-  if (argv.size() < 4 || argv[0] != "sh" || argv[1] != "-c" || argv[3].empty()) {
-    return std::nullopt;
-  }
+  if (argv.size() < 4 || argv[0] != "sh" || argv[1] != "-c" || argv[3].empty()) return std::nullopt;
   Bootstrap bootstrap;
-  if (!BootstrapReader(ShellTokens(argv[2])).Read(&bootstrap)) {
-    return std::nullopt;
-  }
+  if (!BootstrapReader(ShellTokens(argv[2])).Read(&bootstrap)) return std::nullopt;
   bootstrap.command.assign(argv.begin() + 3, argv.end());
   return bootstrap;
 }

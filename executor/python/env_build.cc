@@ -42,9 +42,7 @@ std::string NameOf(const EnvRequest& request) {
 // The environment of what works on the virtual environment `venv`: the task's own, but for what would let it
 // see, or change, packages elsewhere.
 void SetEnvironment(const std::string& venv) {
-  for (const char* name : {"PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE"}) {
-    unsetenv(name);
-  }
+  for (const char* name : {"PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE"}) unsetenv(name);
   setenv("VIRTUAL_ENV", venv.c_str(), 1);
   setenv("PIP_DISABLE_PIP_VERSION_CHECK", "1", 1);
   const char* search_path = getenv("PATH");
@@ -56,13 +54,9 @@ void SetEnvironment(const std::string& venv) {
                          bool errors_too) {
   SetEnvironment(venv);
   dup2(out_fd, STDOUT_FILENO);
-  if (errors_too) {
-    dup2(out_fd, STDERR_FILENO);
-  }
+  if (errors_too) dup2(out_fd, STDERR_FILENO);
   std::vector<char*> pointers;
-  for (const std::string& word : argv) {
-    pointers.push_back(const_cast<char*>(word.c_str()));
-  }
+  for (const std::string& word : argv) pointers.push_back(const_cast<char*>(word.c_str()));
   pointers.push_back(nullptr);
   execv(pointers[0], pointers.data());
   std::fprintf(stderr, "%s: %s\n", pointers[0], std::strerror(errno));
@@ -73,14 +67,10 @@ void SetEnvironment(const std::string& venv) {
 bool Tee(int fd, std::string* output) {
   char buffer[4096];
   const ssize_t n = read(fd, buffer, sizeof(buffer));
-  if (n <= 0) {
-    return n < 0 && errno == EINTR;
-  }
+  if (n <= 0) return n < 0 && errno == EINTR;
   [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, buffer, static_cast<size_t>(n));
   output->append(buffer, static_cast<size_t>(n));
-  if (output->size() > 2 * kKeptOutputBytes) {
-    output->erase(0, output->size() - kKeptOutputBytes);
-  }
+  if (output->size() > 2 * kKeptOutputBytes) output->erase(0, output->size() - kKeptOutputBytes);
   return true;
 }
 
@@ -88,29 +78,19 @@ bool Tee(int fd, std::string* output) {
 // made. What outlives it and holds its output is not waited for.
 int RunTeed(const std::string& venv, const std::vector<std::string>& argv, std::string* output) {
   int ends[2] = {-1, -1};
-  if (pipe2(ends, O_CLOEXEC) != 0) {
-    return -1;
-  }
+  if (pipe2(ends, O_CLOEXEC) != 0) return -1;
   const UniqueFd read_end(ends[0]);
   UniqueFd write_end(ends[1]);
   const pid_t pid = fork();
-  if (pid == 0) {
-    Become(venv, argv, write_end.get(), /*errors_too=*/true);
-  }
+  if (pid == 0) Become(venv, argv, write_end.get(), /*errors_too=*/true);
   write_end.Reset();
-  if (pid < 0) {
-    return -1;
-  }
+  if (pid < 0) return -1;
   const UniqueFd process(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
   pollfd waiting[2] = {{.fd = read_end.get(), .events = POLLIN}, {.fd = process.get(), .events = POLLIN}};
   while (waiting[1].revents == 0 || waiting[0].revents != 0) {
     // Once the process has ended: what is in the pipe, and no more.
-    if (poll(waiting, 2, waiting[1].revents != 0 ? 0 : -1) < 0 && errno != EINTR) {
-      break;
-    }
-    if (waiting[0].revents != 0 && !Tee(read_end.get(), output)) {
-      break;
-    }
+    if (poll(waiting, 2, waiting[1].revents != 0 ? 0 : -1) < 0 && errno != EINTR) break;
+    if (waiting[0].revents != 0 && !Tee(read_end.get(), output)) break;
   }
   int status = 0;
   while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
@@ -119,9 +99,7 @@ int RunTeed(const std::string& venv, const std::vector<std::string>& argv, std::
 }
 
 std::string HowItEnded(int status) {
-  if (status == -1) {
-    return std::string("no process could be made: ") + std::strerror(errno);
-  }
+  if (status == -1) return std::string("no process could be made: ") + std::strerror(errno);
   return WIFSIGNALED(status) ? "it was ended by signal " + std::to_string(WTERMSIG(status))
                              : "it exited with code " + std::to_string(WEXITSTATUS(status));
 }
@@ -151,9 +129,7 @@ class Builder {
 
  private:
   bool Install(std::string* error) {
-    if (!request_.base.has_pip && !Run({python_, "-m", "ensurepip"}, "ensurepip", error)) {
-      return false;
-    }
+    if (!request_.base.has_pip && !Run({python_, "-m", "ensurepip"}, "ensurepip", error)) return false;
     return std::all_of(request_.installs.begin(), request_.installs.end(), [&](const auto& install) {
       std::vector<std::string> argv = {python_,          "-m",         "pip",
                                        "install",        "--no-input", "--no-warn-script-location",
@@ -166,9 +142,7 @@ class Builder {
   bool Run(const std::vector<std::string>& argv, const std::string& name, std::string* error) const {
     std::string output;
     const int status = RunTeed(path_, argv, &output);
-    if (status == 0) {
-      return true;
-    }
+    if (status == 0) return true;
     const std::string words = LastWords(output);
     *error = words.empty() ? name + " failed: " + HowItEnded(status) : name + " said: " + words;
     return false;
@@ -186,9 +160,7 @@ class Builder {
     int status = pid < 0 ? -1 : 0;
     while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
     }
-    if (status != 0) {
-      *error = "pip freeze, whose list goes to " + list + ", failed: " + HowItEnded(status);
-    }
+    if (status != 0) *error = "pip freeze, whose list goes to " + list + ", failed: " + HowItEnded(status);
     return status == 0;
   }
 
@@ -219,12 +191,8 @@ bool TakeFailure(const EnvStore& store, const std::string& key, int64_t begun_us
 // Takes the lock in this way. Says so when it has to wait for a build, and notes it in `waited`.
 bool Take(const EnvRequest& request, const EnvStore& store, const UniqueFd& lock, int operation,
           bool* waited) {
-  if (LockFile(lock, operation | LOCK_NB)) {
-    return true;
-  }
-  if (errno != EWOULDBLOCK) {
-    return false;
-  }
+  if (LockFile(lock, operation | LOCK_NB)) return true;
+  if (errno != EWOULDBLOCK) return false;
   if (!store.IsComplete(request.key)) {
     if (!*waited) {
       Say("waiting for the Python environment " + NameOf(request) + ", which another task builds");
@@ -258,9 +226,7 @@ UniqueFd EnterEnv(const EnvRequest& request, std::string* error) {
       *error = "cannot lock its file in " + request.envs_dir + ": " + std::strerror(errno);
       return UniqueFd();
     }
-    if (!store.IsCurrent(lock, request.key)) {
-      continue;
-    }
+    if (!store.IsCurrent(lock, request.key)) continue;
     if (store.IsComplete(request.key)) {
       futimens(lock.get(), nullptr);
       EnvRecord record;
@@ -268,25 +234,17 @@ UniqueFd EnterEnv(const EnvRequest& request, std::string* error) {
       Say("Python environment " + NameOf(request) +
           (built ? ", built in " + std::to_string(record.build_ms) + " ms" : "") + ": " +
           (record.packages.empty() ? "all of it is in the base" : Summary(record.packages, kNamedBytes)));
-      if (built) {
-        store.PruneTo(request.limit_bytes);
-      }
+      if (built) store.PruneTo(request.limit_bytes);
       return lock;
     }
-    if (waited && TakeFailure(store, request.key, begun_us, error)) {
-      return UniqueFd();
-    }
+    if (waited && TakeFailure(store, request.key, begun_us, error)) return UniqueFd();
     if (!Take(request, store, lock, LOCK_EX, &waited)) {
       *error = "cannot lock its file in " + request.envs_dir + ": " + std::strerror(errno);
       return UniqueFd();
     }
     if (store.IsCurrent(lock, request.key) && !store.IsComplete(request.key)) {
-      if (waited && TakeFailure(store, request.key, begun_us, error)) {
-        return UniqueFd();
-      }
-      if (!BuildHere(request, store, error)) {
-        return UniqueFd();
-      }
+      if (waited && TakeFailure(store, request.key, begun_us, error)) return UniqueFd();
+      if (!BuildHere(request, store, error)) return UniqueFd();
       built = true;
     }
     // From here on others may have it: a lock cannot be made shared in one step. So look again.
@@ -300,29 +258,17 @@ std::string LastWords(const std::string& output) {
     const size_t end = std::min(output.find('\n', begin), output.size());
     std::string line = output.substr(begin, end - begin);
     begin = end + 1;
-    while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) {
-      line.pop_back();
-    }
-    if (line.empty() || line.rfind("[notice]", 0) == 0) {
-      continue;
-    }
+    while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
+    if (line.empty() || line.rfind("[notice]", 0) == 0) continue;
     for (std::deque<std::string>* lines : {&errors, &last}) {
-      if (lines == &last || line.rfind("ERROR:", 0) == 0) {
-        lines->push_back(line);
-      }
-      if (lines->size() > kLastLines) {
-        lines->pop_front();
-      }
+      if (lines == &last || line.rfind("ERROR:", 0) == 0) lines->push_back(line);
+      if (lines->size() > kLastLines) lines->pop_front();
     }
   }
   // An error of pip itself is followed by a trace, whose end says more.
-  if (!errors.empty() && errors.back() != last.back()) {
-    errors.push_back(last.back());
-  }
+  if (!errors.empty() && errors.back() != last.back()) errors.push_back(last.back());
   std::string words;
-  for (const std::string& line : errors.empty() ? last : errors) {
-    words += (words.empty() ? "" : " ") + line;
-  }
+  for (const std::string& line : errors.empty() ? last : errors) words += (words.empty() ? "" : " ") + line;
   const size_t limit = static_cast<size_t>(limits::kEnvLastWordsBytes);
   return words.size() <= limit ? words : words.substr(words.size() - limit);
 }

@@ -21,9 +21,7 @@ std::string Size(int64_t bytes) {
 }
 
 std::string State(const EnvEntry& entry) {
-  if (entry.complete) {
-    return entry.in_use ? "in use" : "idle";
-  }
+  if (entry.complete) return entry.in_use ? "in use" : "idle";
   return entry.in_use ? "building" : "broken";
 }
 

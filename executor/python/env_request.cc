@@ -36,9 +36,7 @@ bool SetList(std::string_view name, std::vector<std::string> words, EnvRequest* 
 
 bool SetValue(std::string_view name, std::string_view value, EnvRequest* request) {
   int64_t has_pip = 0;
-  if (name == "--limit_bytes") {
-    return ParseNumber(value, &request->limit_bytes);
-  }
+  if (name == "--limit_bytes") return ParseNumber(value, &request->limit_bytes);
   if (name == "--has_pip") {
     const bool good = ParseNumber(value, &has_pip);
     request->base.has_pip = has_pip != 0;
@@ -73,9 +71,7 @@ std::vector<std::string> ToArguments(const EnvRequest& request) {
   };
   AddList("site", request.base.site_dirs, &out);
   AddList("requires", request.requirements, &out);
-  for (const std::vector<std::string>& install : request.installs) {
-    AddList("install", install, &out);
-  }
+  for (const std::vector<std::string>& install : request.installs) AddList("install", install, &out);
   out.emplace_back("--");
   out.insert(out.end(), request.command.begin(), request.command.end());
   return out;
@@ -95,9 +91,7 @@ bool ParseArguments(const std::vector<std::string>& arguments, EnvRequest* reque
         return false;
       }
       const auto begin = arguments.begin() + static_cast<std::ptrdiff_t>(i) + 2;
-      if (!SetList(argument.substr(kList.size()), {begin, begin + count}, request)) {
-        return false;
-      }
+      if (!SetList(argument.substr(kList.size()), {begin, begin + count}, request)) return false;
       i += 1 + static_cast<size_t>(count);
       continue;
     }

@@ -44,13 +44,9 @@ int64_t Seal(const std::string& directory) {
   for (auto it = fs::recursive_directory_iterator(directory, failure); it != fs::end(it);
        it.increment(failure)) {
     struct stat info = {};
-    if (lstat(it->path().c_str(), &info) != 0) {
-      continue;
-    }
+    if (lstat(it->path().c_str(), &info) != 0) continue;
     blocks += info.st_blocks;
-    if (!S_ISLNK(info.st_mode)) {
-      chmod(it->path().c_str(), info.st_mode & ~mode_t{0222} & 07777);
-    }
+    if (!S_ISLNK(info.st_mode)) chmod(it->path().c_str(), info.st_mode & ~mode_t{0222} & 07777);
   }
   return blocks * 512;
 }
@@ -120,9 +116,7 @@ bool EnvStore::Complete(const std::string& key, EnvRecord record, std::string* e
   for (const std::string& requirement : record.requirements) {
     file << "requires " << OneLine(requirement) << "\n";
   }
-  for (const std::string& package : record.packages) {
-    file << "package " << OneLine(package) << "\n";
-  }
+  for (const std::string& package : record.packages) file << "package " << OneLine(package) << "\n";
   file.close();
   // A loss of power must not leave a record of what did not reach the disk.
   if (!root.valid() || !file || syncfs(root.get()) != 0 || !SyncFile(draft) ||
@@ -146,15 +140,11 @@ std::vector<EnvEntry> EnvStore::List() const {
   for (const fs::directory_entry& found : fs::directory_iterator(directory_, failure)) {
     EnvEntry entry;
     entry.key = found.path().filename();
-    if (!IsKey(entry.key)) {
-      continue;
-    }
+    if (!IsKey(entry.key)) continue;
     entry.complete = IsComplete(entry.key) && ReadRecord(entry.key, &entry.record);
     entry.in_use = IsInUse(entry.key);
     struct stat lock = {};
-    if (stat(LockPathOf(entry.key).c_str(), &lock) == 0) {
-      entry.last_used_us = Micros(lock.st_mtim);
-    }
+    if (stat(LockPathOf(entry.key).c_str(), &lock) == 0) entry.last_used_us = Micros(lock.st_mtim);
     entries.push_back(std::move(entry));
   }
   std::sort(entries.begin(), entries.end(), [](const EnvEntry& a, const EnvEntry& b) {
@@ -165,9 +155,7 @@ std::vector<EnvEntry> EnvStore::List() const {
 
 bool EnvStore::Remove(const std::string& key) const {
   const UniqueFd lock(open(LockPathOf(key).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!lock.valid() || !LockFile(lock, LOCK_EX | LOCK_NB) || !IsCurrent(lock, key)) {
-    return false;
-  }
+  if (!lock.valid() || !LockFile(lock, LOCK_EX | LOCK_NB) || !IsCurrent(lock, key)) return false;
   // Out of sight at once; then the lock's file, and those who wait for it see that it is another's.
   const std::string grave =
       directory_ + "/" + std::string(kRemoving) + key.substr(0, 12) + "-" + std::to_string(getpid());
@@ -193,9 +181,7 @@ std::vector<std::string> EnvStore::PruneTo(int64_t limit_bytes) const {
   }
   std::vector<EnvEntry> entries = List();
   int64_t total = 0;
-  for (const EnvEntry& entry : entries) {
-    total += entry.record.bytes;
-  }
+  for (const EnvEntry& entry : entries) total += entry.record.bytes;
   std::vector<std::string> removed;
   for (const EnvEntry& entry : entries) {
     if ((total > limit_bytes || !entry.complete) && Remove(entry.key)) {
@@ -204,18 +190,14 @@ std::vector<std::string> EnvStore::PruneTo(int64_t limit_bytes) const {
     }
   }
   for (const std::string& key : leftovers) {
-    if (IsKey(key) && access(PathOf(key).c_str(), F_OK) != 0) {
-      Remove(key);
-    }
+    if (IsKey(key) && access(PathOf(key).c_str(), F_OK) != 0) Remove(key);
   }
   return removed;
 }
 
 bool RemoveAll(const std::string& path) {
   struct stat info = {};
-  if (lstat(path.c_str(), &info) != 0) {
-    return errno == ENOENT;
-  }
+  if (lstat(path.c_str(), &info) != 0) return errno == ENOENT;
   std::error_code failure;
   if (S_ISDIR(info.st_mode)) {
     chmod(path.c_str(), 0700);

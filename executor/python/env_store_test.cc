@@ -46,9 +46,7 @@ class EnvStoreTest : public testing::Test {
 
   std::vector<std::string> Keys() const {
     std::vector<std::string> keys;
-    for (const EnvEntry& entry : Store().List()) {
-      keys.push_back(entry.key);
-    }
+    for (const EnvEntry& entry : Store().List()) keys.push_back(entry.key);
     return keys;
   }
 
@@ -110,9 +108,7 @@ TEST_F(EnvStoreTest, NeverOneInUse) {
 }
 
 TEST_F(EnvStoreTest, WhatCrashesLeftIsRemovedUnlessSomebodyBuilds) {
-  for (const char key : {'a', 'b'}) {
-    std::filesystem::create_directories(Store().PathOf(Key(key)) + "/bin");
-  }
+  for (const char key : {'a', 'b'}) std::filesystem::create_directories(Store().PathOf(Key(key)) + "/bin");
   std::filesystem::create_directories(directory_ + "/.removing-abc-1/lib");
   { const UniqueFd lock_of_nothing = Store().OpenLock(Key('c')); }
   UniqueFd builder = Store().OpenLock(Key('a'));

@@ -92,9 +92,7 @@ bool AreShareable(const std::vector<std::pair<std::string, std::string>>& variab
 std::string FindOnPath(absl::string_view name, absl::string_view search_path) {
   for (const absl::string_view directory : absl::StrSplit(search_path, ':', absl::SkipEmpty())) {
     std::string candidate = absl::StrCat(directory, "/", name);
-    if (access(candidate.c_str(), X_OK) == 0) {
-      return candidate;
-    }
+    if (access(candidate.c_str(), X_OK) == 0) return candidate;
   }
   return "";
 }
@@ -171,9 +169,7 @@ void AddSized(absl::string_view text, std::string* out) { absl::StrAppend(out, t
 }  // namespace
 
 bool IsSatisfied(const PipUse& use, const BasePython& base) {
-  if (!use.installs) {
-    return true;
-  }
+  if (!use.installs) return true;
   if (use.unclear || use.makes_venv || base.externally_managed || !base.has_pip || base.kfp_version.empty()) {
     return false;
   }
@@ -214,9 +210,7 @@ std::string EnvKey(const BasePython& base, const std::vector<PipInstall>& instal
     for (const absl::Span<const std::string> words :
          {absl::Span<const std::string>(install.options), absl::Span<const std::string>(requirements)}) {
       absl::StrAppend(&text, words.size(), "#");
-      for (const std::string& word : words) {
-        AddSized(word, &text);
-      }
+      for (const std::string& word : words) AddSized(word, &text);
     }
   }
   std::vector<std::pair<std::string, std::string>> sorted = variables;
@@ -235,9 +229,7 @@ PythonEnvironments::PythonEnvironments(Options options) : options_(std::move(opt
 absl::StatusOr<BasePython> PythonEnvironments::Base() {
   const std::string python =
       options_.python.empty() ? FindOnPath("python3", options_.search_path) : options_.python;
-  if (python.empty()) {
-    return absl::NotFoundError("there is no python3 on PATH");
-  }
+  if (python.empty()) return absl::NotFoundError("there is no python3 on PATH");
   absl::MutexLock lock(&mutex_);
   if (seen_.empty() || seen_ != Changes(python, base_.site_dirs)) {
     ASSIGN_OR_RETURN(base_, Probe(python, options_.search_path));
@@ -255,13 +247,9 @@ void PythonEnvironments::Warm() {
 absl::StatusOr<PythonEnvironments::Choice> PythonEnvironments::Choose(const LaunchSpec& spec) {
   Choice choice;
   choice.argv = spec.argv;
-  if (!options_.python.empty()) {
-    choice.path_prefix.emplace_back(ParentOf(options_.python));
-  }
+  if (!options_.python.empty()) choice.path_prefix.emplace_back(ParentOf(options_.python));
   const PipUse use = FindPipUse(spec.argv);
-  if (!use.installs) {
-    return choice;
-  }
+  if (!use.installs) return choice;
   const absl::StatusOr<BasePython> base = Base();
   if (absl::IsNotFound(base.status())) {
     return choice;  // the command will say so itself
@@ -278,9 +266,7 @@ absl::StatusOr<PythonEnvironments::Choice> PythonEnvironments::Choose(const Laun
     choice.path_prefix = {base->bin_dir};
     return choice;
   }
-  if (!bootstrap && IsSatisfied(use, *base)) {
-    return choice;
-  }
+  if (!bootstrap && IsSatisfied(use, *base)) return choice;
   const std::string overlay = spec.work_dir + "/venv";
   choice.path_prefix = {overlay + "/bin", base->bin_dir};
   choice.env.emplace_back("VIRTUAL_ENV", overlay);
@@ -330,9 +316,7 @@ void PythonEnvironments::Share(const LaunchSpec& spec, const Bootstrap& bootstra
   // Programs of the packages lie in the shared environment.
   choice->path_prefix.insert(choice->path_prefix.begin() + 1,
                              absl::StrCat(options_.envs_dir, "/", request.key, "/bin"));
-  if (bootstrap.makes_venv) {
-    AddVenvVariables(choice);
-  }
+  if (bootstrap.makes_venv) AddVenvVariables(choice);
 }
 
 }  // namespace penstock

@@ -114,16 +114,12 @@ TEST(EnvKeyTest, NamesTheContent) {
 class PythonEnvironmentsTest : public testing::Test {
  protected:
   void SetUp() override {
-    if (access("/usr/bin/python3", X_OK) != 0) {
-      GTEST_SKIP() << "needs /usr/bin/python3";
-    }
+    if (access("/usr/bin/python3", X_OK) != 0) GTEST_SKIP() << "needs /usr/bin/python3";
     std::string name = testing::TempDir() + "penstock overlay XXXXXX";
     spec_.work_dir = mkdtemp(name.data());
   }
   void TearDown() override {
-    if (!spec_.work_dir.empty()) {
-      std::filesystem::remove_all(spec_.work_dir);
-    }
+    if (!spec_.work_dir.empty()) std::filesystem::remove_all(spec_.work_dir);
   }
 
   PythonEnvironments Make(const std::string& python) {

@@ -18,13 +18,9 @@ class Tokenizer {
   explicit Tokenizer(absl::string_view script) : rest_(script) {}
 
   std::vector<ShellToken> Tokens() {
-    while (!rest_.empty()) {
-      Step();
-    }
+    while (!rest_.empty()) Step();
     EndWord();
-    if (!tokens_.empty() && tokens_.back().is_operator && tokens_.back().text == ";") {
-      tokens_.pop_back();
-    }
+    if (!tokens_.empty() && tokens_.back().is_operator && tokens_.back().text == ";") tokens_.pop_back();
     return std::move(tokens_);
   }
 
@@ -66,9 +62,7 @@ class Tokenizer {
       return Add('\\');
     }
     const char c = Take();
-    if (c != '\n') {
-      Add(c);
-    }
+    if (c != '\n') Add(c);
   }
 
   void TakeSingleQuoted() {
@@ -84,14 +78,10 @@ class Tokenizer {
     in_word_ = true;
     while (!rest_.empty()) {
       char c = Take();
-      if (c == '"') {
-        return;
-      }
+      if (c == '"') return;
       if (c == '\\' && !rest_.empty() && absl::StrContains("$`\"\\\n", rest_.front())) {
         c = Take();
-        if (c == '\n') {
-          continue;
-        }
+        if (c == '\n') continue;
       } else if (c == '$' || c == '`') {
         word_.is_plain = false;
       }
@@ -103,13 +93,9 @@ class Tokenizer {
   void TakeOperator(char c) {
     EndWord();
     std::string text(1, c == '\n' ? ';' : c);
-    if ((c == '&' || c == '|') && !rest_.empty() && rest_.front() == c) {
-      text.push_back(Take());
-    }
+    if ((c == '&' || c == '|') && !rest_.empty() && rest_.front() == c) text.push_back(Take());
     const bool means_nothing = text == ";" && (tokens_.empty() || tokens_.back().is_operator);
-    if (!means_nothing) {
-      tokens_.push_back({.text = text, .is_operator = true, .source = text});
-    }
+    if (!means_nothing) tokens_.push_back({.text = text, .is_operator = true, .source = text});
   }
 
   void Add(char c) {
@@ -118,9 +104,7 @@ class Tokenizer {
   }
 
   void EndWord() {
-    if (in_word_) {
-      tokens_.push_back(std::move(word_));
-    }
+    if (in_word_) tokens_.push_back(std::move(word_));
     word_ = {};
     in_word_ = false;
   }

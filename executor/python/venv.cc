@@ -28,9 +28,7 @@ bool Fail(const std::string& what, const std::string& path, std::string* error) 
 
 bool WriteFile(const std::string& path, const std::string& content, std::string* error) {
   std::FILE* file = std::fopen(path.c_str(), "we");
-  if (file == nullptr) {
-    return Fail("write", path, error);
-  }
+  if (file == nullptr) return Fail("write", path, error);
   const bool written = std::fwrite(content.data(), 1, content.size(), file) == content.size();
   return (std::fclose(file) == 0 && written) || Fail("write", path, error);
 }
@@ -60,12 +58,8 @@ std::string ParentOf(const std::string& path) { return path.substr(0, path.rfind
 // The base's pip program would install into the base.
 bool MakePip(const std::string& bin, std::string* error) {
   const std::string pip = bin + "/pip";
-  if (!WriteFile(pip, "#!/bin/sh\nexec \"${0%/*}/python3\" -m pip \"$@\"\n", error)) {
-    return false;
-  }
-  if (chmod(pip.c_str(), 0755) != 0) {
-    return Fail("make executable", pip, error);
-  }
+  if (!WriteFile(pip, "#!/bin/sh\nexec \"${0%/*}/python3\" -m pip \"$@\"\n", error)) return false;
+  if (chmod(pip.c_str(), 0755) != 0) return Fail("make executable", pip, error);
   return Link("pip", bin + "/pip3", error);
 }
 
@@ -75,9 +69,7 @@ bool LinkData(const std::string& below, const std::string& venv, std::string* er
   for (const fs::directory_entry& entry : fs::directory_iterator(below, failure)) {
     const std::string name = entry.path().filename();
     const bool own = std::find(kOwnEntries.begin(), kOwnEntries.end(), name) != kOwnEntries.end();
-    if (!own && entry.is_directory(failure) && !Link(entry.path(), venv + "/" + name, error)) {
-      return false;
-    }
+    if (!own && entry.is_directory(failure) && !Link(entry.path(), venv + "/" + name, error)) return false;
   }
   return true;
 }

@@ -10,9 +10,7 @@ namespace {
 Order OrderOf(int64_t a, int64_t b) { return a < b ? Order::kLess : a > b ? Order::kGreater : Order::kEqual; }
 
 Order OrderOf(double a, double b) {
-  if (std::isnan(a) || std::isnan(b)) {
-    return Order::kNone;
-  }
+  if (std::isnan(a) || std::isnan(b)) return Order::kNone;
   return a < b ? Order::kLess : a > b ? Order::kGreater : Order::kEqual;
 }
 
@@ -21,15 +19,9 @@ Order Reverse(Order order) {
 }
 
 Order OrderOf(int64_t a, double b) {
-  if (std::isnan(b)) {
-    return Order::kNone;
-  }
-  if (b >= kInt64End) {
-    return Order::kLess;
-  }
-  if (b < -kInt64End) {
-    return Order::kGreater;
-  }
+  if (std::isnan(b)) return Order::kNone;
+  if (b >= kInt64End) return Order::kLess;
+  if (b < -kInt64End) return Order::kGreater;
   const double whole = std::trunc(b);
   const Order order = OrderOf(a, static_cast<int64_t>(whole));
   return order == Order::kEqual ? OrderOf(whole, b) : order;
@@ -39,12 +31,8 @@ using Pair = std::pair<Value, Value>;
 
 // Whether two values that are no lists or maps are equal. Lists and maps add the pairs that have to be.
 bool EqualHere(const Value& a, const Value& b, std::vector<Pair>* open) {
-  if (a.IsNumber() && b.IsNumber()) {
-    return CompareNumbers(a, b) == Order::kEqual;
-  }
-  if (a.kind != b.kind) {
-    return false;
-  }
+  if (a.IsNumber() && b.IsNumber()) return CompareNumbers(a, b) == Order::kEqual;
+  if (a.kind != b.kind) return false;
   switch (a.kind) {
     case Value::Kind::kNull:
       return true;
@@ -54,12 +42,8 @@ bool EqualHere(const Value& a, const Value& b, std::vector<Pair>* open) {
       return a.text == b.text;
     case Value::Kind::kList: {
       const size_t size = SizeOf(a);
-      if (size != SizeOf(b)) {
-        return false;
-      }
-      for (size_t i = 0; i < size; ++i) {
-        open->emplace_back(ElementOf(a, i), ElementOf(b, i));
-      }
+      if (size != SizeOf(b)) return false;
+      for (size_t i = 0; i < size; ++i) open->emplace_back(ElementOf(a, i), ElementOf(b, i));
       return true;
     }
     default:
@@ -69,40 +53,28 @@ bool EqualHere(const Value& a, const Value& b, std::vector<Pair>* open) {
 
 // Adds the pairs of values that two maps have at the same keys; false if a key has no partner.
 bool PairMaps(const Value& a, const Value& b, std::vector<Pair>* open) {
-  if (SizeOf(a) != SizeOf(b)) {
-    return false;
-  }
+  if (SizeOf(a) != SizeOf(b)) return false;
   const auto pair = [&](const Value& key, const Value& value) {
     const std::optional<Value> other = Find(b, key);
-    if (other.has_value()) {
-      open->emplace_back(value, *other);
-    }
+    if (other.has_value()) open->emplace_back(value, *other);
     return other.has_value();
   };
   if (a.items != nullptr) {
     for (size_t i = 0; i < a.items->size(); i += 2) {
-      if (!pair((*a.items)[i], (*a.items)[i + 1])) {
-        return false;
-      }
+      if (!pair((*a.items)[i], (*a.items)[i + 1])) return false;
     }
     return true;
   }
   for (const auto& [key, value] : a.json->get_ref<const Json::object_t&>()) {
-    if (!pair(Value::Text(key), Value::Data(value))) {
-      return false;
-    }
+    if (!pair(Value::Text(key), Value::Data(value))) return false;
   }
   return true;
 }
 
 // What a look at the two costs: their bytes, or their elements at the price of a value each.
 int64_t CostOf(const Value& a, const Value& b) {
-  if (a.kind != b.kind) {
-    return 1;
-  }
-  if (a.kind == Value::Kind::kString) {
-    return 1 + static_cast<int64_t>(std::min(a.text.size(), b.text.size()));
-  }
+  if (a.kind != b.kind) return 1;
+  if (a.kind == Value::Kind::kString) return 1 + static_cast<int64_t>(std::min(a.text.size(), b.text.size()));
   if (a.kind == Value::Kind::kList || a.kind == Value::Kind::kMap) {
     const auto smaller = static_cast<int64_t>(std::min(SizeOf(a), SizeOf(b)));
     // A key of a written map is looked for from its beginning.
@@ -175,12 +147,8 @@ Value Value::Data(const Json& json) {
 }
 
 std::optional<int64_t> Value::ExactInteger() const {
-  if (kind == Kind::kInt) {
-    return integer;
-  }
-  if (kind != Kind::kDouble || json == nullptr || !json->is_number_integer()) {
-    return std::nullopt;
-  }
+  if (kind == Kind::kInt) return integer;
+  if (kind != Kind::kDouble || json == nullptr || !json->is_number_integer()) return std::nullopt;
   if (json->is_number_unsigned() && json->get<uint64_t>() > static_cast<uint64_t>(INT64_MAX)) {
     return std::nullopt;
   }
@@ -214,16 +182,12 @@ absl::string_view KindName(const Value& value) {
 Order CompareNumbers(const Value& a, const Value& b) {
   const std::optional<int64_t> left = a.ExactInteger();
   const std::optional<int64_t> right = b.ExactInteger();
-  if (left.has_value()) {
-    return right.has_value() ? OrderOf(*left, *right) : OrderOf(*left, b.number);
-  }
+  if (left.has_value()) return right.has_value() ? OrderOf(*left, *right) : OrderOf(*left, b.number);
   return right.has_value() ? Reverse(OrderOf(*right, a.number)) : OrderOf(a.number, b.number);
 }
 
 size_t SizeOf(const Value& list_or_map) {
-  if (list_or_map.items == nullptr) {
-    return list_or_map.json->size();
-  }
+  if (list_or_map.items == nullptr) return list_or_map.json->size();
   return list_or_map.kind == Value::Kind::kMap ? list_or_map.items->size() / 2 : list_or_map.items->size();
 }
 
@@ -241,9 +205,7 @@ std::optional<Value> Find(const Value& map, const Value& key) {
   }
   for (size_t i = 0; i < map.items->size(); i += 2) {
     std::vector<Pair> open;
-    if (EqualHere((*map.items)[i], key, &open) && open.empty()) {
-      return (*map.items)[i + 1];
-    }
+    if (EqualHere((*map.items)[i], key, &open) && open.empty()) return (*map.items)[i + 1];
   }
   return std::nullopt;
 }
@@ -253,9 +215,7 @@ std::optional<bool> Equal(const Value& a, const Value& b, Charge charge) {
   while (!open.empty()) {
     const Pair pair = open.back();
     open.pop_back();
-    if (!charge(CostOf(pair.first, pair.second))) {
-      return std::nullopt;
-    }
+    if (!charge(CostOf(pair.first, pair.second))) return std::nullopt;
     const bool maps = pair.first.kind == Value::Kind::kMap && pair.second.kind == Value::Kind::kMap;
     if (maps ? !PairMaps(pair.first, pair.second, &open) : !EqualHere(pair.first, pair.second, &open)) {
       return false;

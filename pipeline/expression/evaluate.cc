@@ -60,9 +60,7 @@ absl::Status Evaluator::TooDear(const Node& node) {
 }
 
 absl::Status Evaluator::CheckResultBytes(const Node& node, size_t bytes) {
-  if (bytes <= static_cast<size_t>(limits::kExpressionResultBytes)) {
-    return absl::OkStatus();
-  }
+  if (bytes <= static_cast<size_t>(limits::kExpressionResultBytes)) return absl::OkStatus();
   return Error(node, absl::StrCat("the result has more than ", limits::kExpressionResultBytes,
                                   " bytes (the bound kExpressionResultBytes)"));
 }
@@ -70,17 +68,13 @@ absl::Status Evaluator::CheckResultBytes(const Node& node, size_t bytes) {
 absl::StatusOr<Value> Evaluator::Run() {
   absl::StatusOr<Value> value = Eval(syntax_.root);
   // An error that && or || absorbed leaves the budget used up.
-  if (cost_ > limits::kExpressionCost) {
-    return TooDear(Root());
-  }
+  if (cost_ > limits::kExpressionCost) return TooDear(Root());
   return value;
 }
 
 absl::StatusOr<Value> Evaluator::Eval(uint32_t index) {
   const Node& node = syntax_.nodes[index];
-  if (!Charge(1)) {
-    return TooDear(node);
-  }
+  if (!Charge(1)) return TooDear(node);
   switch (node.op) {
     case Op::kLiteral:
       return node.literal;
@@ -115,13 +109,9 @@ absl::StatusOr<Value> Evaluator::EvalVariable(const Node& node) {
   }
   const Json& selected = *variables_.selected;
   if (name == "string_value") {
-    if (selected.is_string()) {
-      return Value::Data(selected);
-    }
+    if (selected.is_string()) return Value::Data(selected);
     std::string text = JsonText(selected);
-    if (!Charge(static_cast<int64_t>(text.size()))) {
-      return TooDear(node);
-    }
+    if (!Charge(static_cast<int64_t>(text.size()))) return TooDear(node);
     return Keep(std::move(text));
   }
   const bool has = name == "number_value"   ? selected.is_number()
@@ -143,12 +133,8 @@ absl::StatusOr<Value> Evaluator::EvalItems(const Node& node) {
     ASSIGN_OR_RETURN(const Value item, Eval(syntax_.Child(node, i)));
     items.push_back(item);
   }
-  if (!Charge(static_cast<int64_t>(items.size()) * kElementCost)) {
-    return TooDear(node);
-  }
-  if (node.op == Op::kMap) {
-    RETURN_IF_ERROR(CheckKeysOnce(node, items));
-  }
+  if (!Charge(static_cast<int64_t>(items.size()) * kElementCost)) return TooDear(node);
+  if (node.op == Op::kMap) RETURN_IF_ERROR(CheckKeysOnce(node, items));
   items_.push_back(std::move(items));
   return Value::Items(node.op == Op::kList ? Value::Kind::kList : Value::Kind::kMap, &items_.back());
 }
@@ -160,9 +146,7 @@ absl::Status Evaluator::CheckKeysOnce(const Node& node, const std::vector<Value>
     if (key.kind != Value::Kind::kString && key.kind != Value::Kind::kInt && key.kind != Value::Kind::kBool) {
       return Error(node, absl::StrCat("a key of a map is a string, an int or a bool, not ", KindName(key)));
     }
-    if (!Charge(static_cast<int64_t>(i) + 1)) {
-      return TooDear(node);
-    }
+    if (!Charge(static_cast<int64_t>(i) + 1)) return TooDear(node);
     if (Find(Value::Items(Value::Kind::kMap, &seen), key).has_value()) {
       return Error(node, "the map has a key twice");
     }
@@ -190,17 +174,11 @@ absl::StatusOr<Value> Evaluator::EvalJoined(const Node& node) {
   absl::Status error;
   for (uint32_t i = 0; i < node.child_count; ++i) {
     const absl::StatusOr<bool> part = EvalBool(node, syntax_.Child(node, i));
-    if (part.ok() && *part == deciding) {
-      return Value::Bool(deciding);
-    }
+    if (part.ok() && *part == deciding) return Value::Bool(deciding);
     error.Update(part.status());  // keeps the first
-    if (cost_ > limits::kExpressionCost) {
-      return error;
-    }
+    if (cost_ > limits::kExpressionCost) return error;
   }
-  if (!error.ok()) {
-    return error;
-  }
+  if (!error.ok()) return error;
   return Value::Bool(!deciding);
 }
 
@@ -215,15 +193,11 @@ absl::StatusOr<Value> Evaluator::EvalSelect(const Node& node) {
     const bool artifacts = node.literal.text == "artifacts";
     const bool known =
         artifacts || node.literal.text == "parameter_values" || node.literal.text == "parameters";
-    if (node.op == Op::kHas) {
-      return Value::Bool(known);
-    }
+    if (node.op == Op::kHas) return Value::Bool(known);
     if (!known) {
       return Error(node, "a condition sees inputs.parameter_values['name'] and inputs.artifacts['name']");
     }
-    if (artifacts) {
-      return Value::Data(*variables_.artifacts);
-    }
+    if (artifacts) return Value::Data(*variables_.artifacts);
     Value parameters = whole;
     parameters.kind = Value::Kind::kParameters;
     return parameters;
@@ -233,16 +207,12 @@ absl::StatusOr<Value> Evaluator::EvalSelect(const Node& node) {
     ASSIGN_OR_RETURN(const bool has, is_map ? IsIn(node, node.literal, whole) : false);
     return Value::Bool(has);
   }
-  if (!is_map) {
-    return Error(node, absl::StrCat("a part is taken of a map, not of ", KindName(whole)));
-  }
+  if (!is_map) return Error(node, absl::StrCat("a part is taken of a map, not of ", KindName(whole)));
   return PartAt(node, whole, node.literal);
 }
 
 absl::StatusOr<Value> Evaluator::PartAt(const Node& node, const Value& whole, const Value& key) {
-  if (whole.kind == Value::Kind::kList) {
-    return ElementAt(node, whole, key);
-  }
+  if (whole.kind == Value::Kind::kList) return ElementAt(node, whole, key);
   if (whole.kind != Value::Kind::kMap && whole.kind != Value::Kind::kParameters) {
     return Error(node, absl::StrCat("[] is for lists and maps, not for ", KindName(whole)));
   }
@@ -250,9 +220,7 @@ absl::StatusOr<Value> Evaluator::PartAt(const Node& node, const Value& whole, co
   if (!is_key || (whole.items == nullptr && key.kind != Value::Kind::kString)) {
     return Error(node, absl::StrCat("the key of a map is a string, not ", KindName(key)));
   }
-  if (!Charge(static_cast<int64_t>(key.text.size()))) {
-    return TooDear(node);
-  }
+  if (!Charge(static_cast<int64_t>(key.text.size()))) return TooDear(node);
   if (whole.kind == Value::Kind::kParameters) {
     const auto found = whole.parameters->find(std::string(key.text));
     return found == whole.parameters->end() ? NoSuchKey(node, whole, key)
@@ -263,9 +231,7 @@ absl::StatusOr<Value> Evaluator::PartAt(const Node& node, const Value& whole, co
 }
 
 absl::Status Evaluator::NoSuchKey(const Node& node, const Value& map, const Value& key) {
-  if (map.items != nullptr) {
-    return Error(node, "the map has no such key");
-  }
+  if (map.items != nullptr) return Error(node, "the map has no such key");
   const bool is_parameter = map.kind == Value::Kind::kParameters;
   std::string message = absl::StrCat(is_parameter ? "there is no parameter " : "the map has no key ",
                                      QuoteForMessage(key.text));
@@ -295,24 +261,18 @@ absl::StatusOr<Value> Evaluator::ElementAt(const Node& node, const Value& list, 
 }
 
 absl::StatusOr<bool> Evaluator::IsIn(const Node& node, const Value& key, const Value& whole) {
-  if (!Charge(static_cast<int64_t>(key.text.size()))) {
-    return TooDear(node);
-  }
+  if (!Charge(static_cast<int64_t>(key.text.size()))) return TooDear(node);
   if (whole.kind == Value::Kind::kParameters) {
     return key.kind == Value::Kind::kString && whole.parameters->count(std::string(key.text)) > 0;
   }
-  if (whole.kind == Value::Kind::kMap) {
-    return Find(whole, key).has_value();
-  }
+  if (whole.kind == Value::Kind::kMap) return Find(whole, key).has_value();
   if (whole.kind != Value::Kind::kList) {
     return Error(node,
                  absl::StrCat("what is in a list or map can be asked, not what is in ", KindName(whole)));
   }
   for (size_t i = 0; i < SizeOf(whole); ++i) {
     ASSIGN_OR_RETURN(const bool equal, AreEqual(node, ElementOf(whole, i), key));
-    if (equal) {
-      return true;
-    }
+    if (equal) return true;
   }
   return false;
 }

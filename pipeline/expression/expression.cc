@@ -26,9 +26,7 @@ int64_t Evaluator::JsonBytes(const Value& value, int64_t bound) {
     if (next.items != nullptr) {
       open.insert(open.end(), next.items->begin(), next.items->end());
     } else if (next.kind == Value::Kind::kList) {
-      for (const Json& element : *next.json) {
-        open.push_back(Value::Data(element));
-      }
+      for (const Json& element : *next.json) open.push_back(Value::Data(element));
     } else if (next.kind == Value::Kind::kMap) {
       for (const auto& [key, element] : next.json->get_ref<const Json::object_t&>()) {
         bytes += static_cast<int64_t>(key.size());
@@ -41,9 +39,7 @@ int64_t Evaluator::JsonBytes(const Value& value, int64_t bound) {
 
 // Recurses into what was written out only, which is bounded as the expression is.
 Json Evaluator::Copy(const Value& value) const {
-  if (value.json != nullptr) {
-    return *value.json;
-  }
+  if (value.json != nullptr) return *value.json;
   switch (value.kind) {
     case Value::Kind::kBool:
       return value.boolean;
@@ -55,9 +51,7 @@ Json Evaluator::Copy(const Value& value) const {
       return std::string(value.text);
     case Value::Kind::kList: {
       Json list = Json::array();
-      for (const Value& item : *value.items) {
-        list.push_back(Copy(item));
-      }
+      for (const Value& item : *value.items) list.push_back(Copy(item));
       return list;
     }
     case Value::Kind::kMap: {

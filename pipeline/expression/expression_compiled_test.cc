@@ -71,9 +71,7 @@ TEST(CompiledConditionTest, ANumberWithALiteral) {
       {"inputs.parameter_values['pipelinechannel--p-float-Output'] < inf", true},
       {"inputs.parameter_values['pipelinechannel--p-float-Output'] < -inf", false},
   };
-  for (const auto& c : kCases) {
-    Check(c.text, c.want);
-  }
+  for (const auto& c : kCases) Check(c.text, c.want);
 }
 
 TEST(CompiledConditionTest, ATextOrTruthValueWithALiteral) {
@@ -98,9 +96,7 @@ TEST(CompiledConditionTest, ATextOrTruthValueWithALiteral) {
       {"inputs.parameter_values['pipelinechannel--loop-item-param-4'] == '2'", true},
       {"inputs.parameter_values['pipelinechannel--loop-item-param-1-subvar-a'] == '1'", true},
   };
-  for (const auto& c : kCases) {
-    Check(c.text, c.want);
-  }
+  for (const auto& c : kCases) Check(c.text, c.want);
 }
 
 TEST(CompiledConditionTest, TwoParameters) {
@@ -127,9 +123,7 @@ TEST(CompiledConditionTest, TwoParameters) {
        "inputs.parameter_values['pipelinechannel--p-bool-2-Output']",
        false},
   };
-  for (const auto& c : kCases) {
-    Check(c.text, c.want);
-  }
+  for (const auto& c : kCases) Check(c.text, c.want);
 }
 
 TEST(CompiledConditionTest, Branches) {
@@ -155,9 +149,7 @@ TEST(CompiledConditionTest, Branches) {
        "double(int(inputs.parameter_values['pipelinechannel--i'])))",
        false},
   };
-  for (const auto& c : kCases) {
-    Check(c.text, c.want);
-  }
+  for (const auto& c : kCases) Check(c.text, c.want);
 }
 
 // A number or truth value with a text: the compiler puts quotes around the expression of the first.
@@ -182,9 +174,7 @@ TEST(CompiledConditionTest, QuotedParametersAreTheirText) {
        "'int(inputs.parameter_values['pipelinechannel--p-int-Output'])' == '6'",
        false},
   };
-  for (const auto& c : kCases) {
-    Check(c.text, c.want);
-  }
+  for (const auto& c : kCases) Check(c.text, c.want);
 }
 
 // What the compiler leaves unescaped, where it is not CEL as it stands.
@@ -206,9 +196,7 @@ TEST(CompiledConditionTest, UnescapedTexts) {
       {"'a'in['a']", true},
       {"'a'!='b'&&'a'=='a'", true},
   };
-  for (const auto& c : kCases) {
-    Check(c.text, c.want);
-  }
+  for (const auto& c : kCases) Check(c.text, c.want);
 }
 
 TEST(CompiledConditionTest, AnIntBeyondAllInts) {

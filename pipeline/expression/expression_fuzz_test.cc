@@ -97,9 +97,7 @@ class ExpressionFuzzTest : public ::testing::Test {
                                                      "u",
                                                      "_"};
     std::string out;
-    for (size_t i = Below(20); i > 0; --i) {
-      out += kPieces[Below(kPieces.size())];
-    }
+    for (size_t i = Below(20); i > 0; --i) out += kPieces[Below(kPieces.size())];
     return out;
   }
 
@@ -132,9 +130,7 @@ class ExpressionFuzzTest : public ::testing::Test {
     for (size_t i = 2 + Below(3); i > 0; --i) {
       const auto [text, value] = Logic(depth - 1);
       texts.push_back(text);
-      if (result != deciding && (value == deciding || value == Truth::kError)) {
-        result = value;
-      }
+      if (result != deciding && (value == deciding || value == Truth::kError)) result = value;
     }
     return {absl::StrCat("(", absl::StrJoin(texts, is_or ? " || " : " && "), ")"), result};
   }

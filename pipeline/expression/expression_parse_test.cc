@@ -17,9 +17,7 @@ using ::testing::HasSubstr;
 
 std::string ErrorOf(absl::string_view text) {
   const absl::StatusOr<Expression> expression = Expression::Parse(text);
-  if (expression.ok()) {
-    return "no error";
-  }
+  if (expression.ok()) return "no error";
   EXPECT_EQ(expression.status().code(), absl::StatusCode::kInvalidArgument);
   return std::string(expression.status().message());
 }
@@ -102,13 +100,9 @@ TEST(ParseExpressionTest, DepthIsBounded) {
   const auto around = [](absl::string_view before, absl::string_view middle, absl::string_view after,
                          int times) {
     std::string text;
-    for (int i = 0; i < times; ++i) {
-      absl::StrAppend(&text, before);
-    }
+    for (int i = 0; i < times; ++i) absl::StrAppend(&text, before);
     absl::StrAppend(&text, middle);
-    for (int i = 0; i < times; ++i) {
-      absl::StrAppend(&text, after);
-    }
+    for (int i = 0; i < times; ++i) absl::StrAppend(&text, after);
     return text;
   };
   const struct {

@@ -20,26 +20,18 @@ using ::testing::HasSubstr;
 // The value of a selector as text, or its error.
 std::string Give(absl::string_view text, const Json& value = Json(nullptr)) {
   const absl::StatusOr<Expression> expression = Expression::Parse(text);
-  if (!expression.ok()) {
-    return absl::StrCat("no expression: ", expression.status().message());
-  }
+  if (!expression.ok()) return absl::StrCat("no expression: ", expression.status().message());
   const absl::StatusOr<Json> result = EvaluateSelector(*expression, value);
-  if (result.ok()) {
-    return DumpJson(*result);
-  }
+  if (result.ok()) return DumpJson(*result);
   EXPECT_EQ(result.status().code(), absl::StatusCode::kFailedPrecondition) << text;
   return absl::StrCat("error: ", result.status().message());
 }
 
 std::string Decide(absl::string_view text, const std::map<std::string, Json>& parameters) {
   const absl::StatusOr<Expression> expression = Expression::Parse(text);
-  if (!expression.ok()) {
-    return absl::StrCat("no expression: ", expression.status().message());
-  }
+  if (!expression.ok()) return absl::StrCat("no expression: ", expression.status().message());
   const absl::StatusOr<bool> result = EvaluateCondition(*expression, parameters);
-  if (result.ok()) {
-    return *result ? "true" : "false";
-  }
+  if (result.ok()) return *result ? "true" : "false";
   EXPECT_EQ(result.status().code(), absl::StatusCode::kFailedPrecondition) << text;
   return absl::StrCat("error: ", result.status().message());
 }
@@ -413,9 +405,7 @@ TEST(ExpressionTest, ResultsAreBounded) {
   EXPECT_THAT(Give("[string_value, string_value]", fits), HasSubstr("kExpressionResultBytes"));
   // Doubling stops at the bound and not when memory ends.
   std::string doubled = "'aaaaaaaaaaaaaaaa'";
-  for (int i = 0; i < 8; ++i) {
-    doubled = absl::StrCat("(", doubled, " + ", doubled, ")");
-  }
+  for (int i = 0; i < 8; ++i) doubled = absl::StrCat("(", doubled, " + ", doubled, ")");
   EXPECT_EQ(Give(absl::StrCat("size", doubled)), absl::StrCat(16 << 8));
 }
 

@@ -60,14 +60,10 @@ Value Evaluator::Keep(std::string text) {
 }
 
 absl::StatusOr<Value> Evaluator::Compare(const Node& node, const Value& a, const Value& b) {
-  if (a.IsNumber() && b.IsNumber()) {
-    return Value::Bool(Holds(node.op, CompareNumbers(a, b)));
-  }
+  if (a.IsNumber() && b.IsNumber()) return Value::Bool(Holds(node.op, CompareNumbers(a, b)));
   int order = 0;
   if (a.kind == Value::Kind::kString && b.kind == Value::Kind::kString) {
-    if (!Charge(static_cast<int64_t>(std::min(a.text.size(), b.text.size())))) {
-      return TooDear(node);
-    }
+    if (!Charge(static_cast<int64_t>(std::min(a.text.size(), b.text.size())))) return TooDear(node);
     order = a.text.compare(b.text);  // the order of UTF-8 is the order of its characters
   } else if (a.kind == Value::Kind::kBool && b.kind == Value::Kind::kBool) {
     order = static_cast<int>(a.boolean) - static_cast<int>(b.boolean);
@@ -82,22 +78,16 @@ absl::StatusOr<Value> Evaluator::Add(const Node& node, const Value& a, const Val
   if (a.kind == Value::Kind::kString && b.kind == Value::Kind::kString) {
     const size_t size = a.text.size() + b.text.size();
     RETURN_IF_ERROR(CheckResultBytes(node, size));
-    if (!Charge(static_cast<int64_t>(size))) {
-      return TooDear(node);
-    }
+    if (!Charge(static_cast<int64_t>(size))) return TooDear(node);
     return Keep(absl::StrCat(a.text, b.text));
   }
   if (a.kind == Value::Kind::kList && b.kind == Value::Kind::kList) {
     const size_t size = SizeOf(a) + SizeOf(b);
-    if (!Charge(static_cast<int64_t>(size * sizeof(Value)))) {
-      return TooDear(node);
-    }
+    if (!Charge(static_cast<int64_t>(size * sizeof(Value)))) return TooDear(node);
     std::vector<Value> items;
     items.reserve(size);
     for (const Value& list : {a, b}) {
-      for (size_t i = 0; i < SizeOf(list); ++i) {
-        items.push_back(ElementOf(list, i));
-      }
+      for (size_t i = 0; i < SizeOf(list); ++i) items.push_back(ElementOf(list, i));
     }
     items_.push_back(std::move(items));
     return Value::Items(Value::Kind::kList, &items_.back());
@@ -115,9 +105,7 @@ absl::StatusOr<Value> Evaluator::Calculate(const Node& node, const Value& a, con
   if (a.kind == Value::Kind::kInt && b.kind == Value::Kind::kInt) {
     return CalculateInts(node, a.integer, b.integer);
   }
-  if (node.op == Op::kModulo) {
-    return NotFor(node, "% takes two ints", a, b);
-  }
+  if (node.op == Op::kModulo) return NotFor(node, "% takes two ints", a, b);
   if (a.kind != Value::Kind::kDouble || b.kind != Value::Kind::kDouble) {
     return NotFor(node, absl::StrCat(SymbolOf(node.op), " takes two ints or two doubles"), a, b);
   }
@@ -145,28 +133,18 @@ absl::StatusOr<Value> Evaluator::CalculateInts(const Node& node, int64_t a, int6
       overflow = __builtin_mul_overflow(a, b, &result);
       break;
     default:
-      if (b == 0) {
-        return Error(node, "division by zero");
-      }
+      if (b == 0) return Error(node, "division by zero");
       overflow = a == INT64_MIN && b == -1;
-      if (!overflow) {
-        result = node.op == Op::kDivide ? a / b : a % b;
-      }
+      if (!overflow) result = node.op == Op::kDivide ? a / b : a % b;
   }
   return overflow ? Error(node, "the result is beyond the 64 bits of an int")
                   : absl::StatusOr<Value>(Value::Int(result));
 }
 
 absl::StatusOr<Value> Evaluator::Negate(const Node& node, const Value& value) {
-  if (value.kind == Value::Kind::kDouble) {
-    return Value::Double(-value.number);
-  }
-  if (value.kind != Value::Kind::kInt) {
-    return NotFor(node, "- takes a number", value);
-  }
-  if (value.integer == INT64_MIN) {
-    return Error(node, "the result is beyond the 64 bits of an int");
-  }
+  if (value.kind == Value::Kind::kDouble) return Value::Double(-value.number);
+  if (value.kind != Value::Kind::kInt) return NotFor(node, "- takes a number", value);
+  if (value.integer == INT64_MIN) return Error(node, "the result is beyond the 64 bits of an int");
   return Value::Int(-value.integer);
 }
 
@@ -174,15 +152,9 @@ absl::StatusOr<Value> Evaluator::Search(const Node& node, const Value& text, con
   if (text.kind != Value::Kind::kString || part.kind != Value::Kind::kString) {
     return NotFor(node, "two strings are wanted", text, part);
   }
-  if (!Charge(static_cast<int64_t>(text.text.size() + part.text.size()))) {
-    return TooDear(node);
-  }
-  if (node.op == Op::kStartsWith) {
-    return Value::Bool(absl::StartsWith(text.text, part.text));
-  }
-  if (node.op == Op::kEndsWith) {
-    return Value::Bool(absl::EndsWith(text.text, part.text));
-  }
+  if (!Charge(static_cast<int64_t>(text.text.size() + part.text.size()))) return TooDear(node);
+  if (node.op == Op::kStartsWith) return Value::Bool(absl::StartsWith(text.text, part.text));
+  if (node.op == Op::kEndsWith) return Value::Bool(absl::EndsWith(text.text, part.text));
   // glibc's memmem takes linear time whatever the texts are; std::search does not.
   return Value::Bool(part.text.empty() ||
                      (!text.text.empty() && memmem(text.text.data(), text.text.size(), part.text.data(),
@@ -190,9 +162,7 @@ absl::StatusOr<Value> Evaluator::Search(const Node& node, const Value& text, con
 }
 
 absl::StatusOr<Value> Evaluator::ToInt(const Node& node, const Value& value) {
-  if (const std::optional<int64_t> exact = value.ExactInteger(); exact.has_value()) {
-    return Value::Int(*exact);
-  }
+  if (const std::optional<int64_t> exact = value.ExactInteger(); exact.has_value()) return Value::Int(*exact);
   if (value.kind == Value::Kind::kDouble) {
     const double whole = std::trunc(value.number);
     if (!(whole >= -kInt64End && whole < kInt64End)) {
@@ -200,9 +170,7 @@ absl::StatusOr<Value> Evaluator::ToInt(const Node& node, const Value& value) {
     }
     return Value::Int(static_cast<int64_t>(whole));
   }
-  if (value.kind != Value::Kind::kString) {
-    return NotFor(node, "int() takes a number or a string", value);
-  }
+  if (value.kind != Value::Kind::kString) return NotFor(node, "int() takes a number or a string", value);
   int64_t integer = 0;
   const bool plain = !value.text.empty() && value.text.size() <= 32 &&
                      value.text.find_first_not_of("+-0123456789") == absl::string_view::npos;
@@ -216,12 +184,8 @@ absl::StatusOr<Value> Evaluator::ToDouble(const Node& node, const Value& value) 
   if (value.IsNumber()) {
     return value.kind == Value::Kind::kInt ? Value::Double(static_cast<double>(value.integer)) : value;
   }
-  if (value.kind != Value::Kind::kString) {
-    return NotFor(node, "double() takes a number or a string", value);
-  }
-  if (!Charge(static_cast<int64_t>(value.text.size()))) {
-    return TooDear(node);
-  }
+  if (value.kind != Value::Kind::kString) return NotFor(node, "double() takes a number or a string", value);
+  if (!Charge(static_cast<int64_t>(value.text.size()))) return TooDear(node);
   double number = 0;
   const bool spaced =
       !value.text.empty() && (absl::ascii_isspace(static_cast<unsigned char>(value.text.front())) ||
@@ -233,40 +197,26 @@ absl::StatusOr<Value> Evaluator::ToDouble(const Node& node, const Value& value) 
 }
 
 absl::StatusOr<Value> Evaluator::ToText(const Node& node, const Value& value) {
-  if (value.kind == Value::Kind::kString) {
-    return value;
-  }
-  if (value.kind == Value::Kind::kBool) {
-    return Value::Text(value.boolean ? "true" : "false");
-  }
+  if (value.kind == Value::Kind::kString) return value;
+  if (value.kind == Value::Kind::kBool) return Value::Text(value.boolean ? "true" : "false");
   if (const std::optional<int64_t> exact = value.ExactInteger(); exact.has_value()) {
     return Keep(absl::StrCat(*exact));
   }
   if (value.kind != Value::Kind::kDouble) {
     return NotFor(node, "string() takes a string, a number or a bool", value);
   }
-  if (std::isfinite(value.number)) {
-    return Keep(NumberText(value.number));
-  }
+  if (std::isfinite(value.number)) return Keep(NumberText(value.number));
   return Value::Text(std::isnan(value.number) ? "NaN" : value.number > 0 ? "+Inf" : "-Inf");
 }
 
 absl::StatusOr<Value> Evaluator::ToBool(const Node& node, const Value& value) {
-  if (value.kind == Value::Kind::kBool) {
-    return value;
-  }
-  if (value.kind != Value::Kind::kString) {
-    return NotFor(node, "bool() takes a bool or a string", value);
-  }
+  if (value.kind == Value::Kind::kBool) return value;
+  if (value.kind != Value::Kind::kString) return NotFor(node, "bool() takes a bool or a string", value);
   for (const absl::string_view word : {"true", "True", "TRUE", "t", "T", "1"}) {
-    if (value.text == word) {
-      return Value::Bool(true);
-    }
+    if (value.text == word) return Value::Bool(true);
   }
   for (const absl::string_view word : {"false", "False", "FALSE", "f", "F", "0"}) {
-    if (value.text == word) {
-      return Value::Bool(false);
-    }
+    if (value.text == word) return Value::Bool(false);
   }
   return Error(node, absl::StrCat(QuoteForMessage(value.text), " is neither 'true' nor 'false'"));
 }
@@ -274,9 +224,7 @@ absl::StatusOr<Value> Evaluator::ToBool(const Node& node, const Value& value) {
 absl::StatusOr<Value> Evaluator::Size(const Node& node, const Value& value) {
   switch (value.kind) {
     case Value::Kind::kString:
-      if (!Charge(static_cast<int64_t>(value.text.size()))) {
-        return TooDear(node);
-      }
+      if (!Charge(static_cast<int64_t>(value.text.size()))) return TooDear(node);
       return Value::Int(
           std::count_if(value.text.begin(), value.text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
     case Value::Kind::kList:
@@ -290,16 +238,10 @@ absl::StatusOr<Value> Evaluator::Size(const Node& node, const Value& value) {
 }
 
 absl::StatusOr<Value> Evaluator::ParseJsonText(const Node& node, const Value& value) {
-  if (value.kind != Value::Kind::kString) {
-    return NotFor(node, "parseJson() takes a string", value);
-  }
-  if (!Charge(static_cast<int64_t>(value.text.size()) * kParseCost)) {
-    return TooDear(node);
-  }
+  if (value.kind != Value::Kind::kString) return NotFor(node, "parseJson() takes a string", value);
+  if (!Charge(static_cast<int64_t>(value.text.size()) * kParseCost)) return TooDear(node);
   absl::StatusOr<Json> json = ParseJson(value.text);
-  if (!json.ok()) {
-    return Error(node, json.status().message());
-  }
+  if (!json.ok()) return Error(node, json.status().message());
   parsed_.push_back(*std::move(json));
   return Value::Data(parsed_.back());
 }

@@ -65,9 +65,7 @@ class Parser {
   Parser(Syntax* syntax, std::vector<Token> tokens) : syntax_(*syntax), tokens_(std::move(tokens)) {}
 
   absl::Status Run() {
-    if (Next().kind == Token::Kind::kEnd) {
-      return absl::InvalidArgumentError("the expression is empty");
-    }
+    if (Next().kind == Token::Kind::kEnd) return absl::InvalidArgumentError("the expression is empty");
     ASSIGN_OR_RETURN(syntax_.root, ParseExpression());
     return Next().kind == Token::Kind::kEnd ? absl::OkStatus() : Unexpected("an operator or the end");
   }
@@ -77,9 +75,7 @@ class Parser {
   void Advance() { at_ += at_ + 1 < tokens_.size() ? 1 : 0; }
   bool Take(absl::string_view symbol) {
     const bool taken = Next().IsSymbol(symbol);
-    if (taken) {
-      Advance();
-    }
+    if (taken) Advance();
     return taken;
   }
 
@@ -126,9 +122,7 @@ class Parser {
       node.height = std::max(node.height, syntax_.nodes[child].height + 1);
       syntax_.children.push_back(child);
     }
-    if (node.height > static_cast<uint32_t>(limits::kExpressionDepth)) {
-      return TooDeep(begin);
-    }
+    if (node.height > static_cast<uint32_t>(limits::kExpressionDepth)) return TooDeep(begin);
     syntax_.nodes.push_back(node);
     return static_cast<uint32_t>(syntax_.nodes.size() - 1);
   }
@@ -149,9 +143,7 @@ class Parser {
   }
 
   absl::StatusOr<uint32_t> ParseExpression() {
-    if (nesting_ >= limits::kExpressionDepth) {
-      return TooDeep(Next().begin);
-    }
+    if (nesting_ >= limits::kExpressionDepth) return TooDeep(Next().begin);
     ++nesting_;
     absl::StatusOr<uint32_t> node = ParseConditional();
     --nesting_;
@@ -161,9 +153,7 @@ class Parser {
   absl::StatusOr<uint32_t> ParseConditional() {
     const size_t begin = Next().begin;
     ASSIGN_OR_RETURN(const uint32_t condition, ParseJoined("||", Op::kOr));
-    if (!Take("?")) {
-      return condition;
-    }
+    if (!Take("?")) return condition;
     ASSIGN_OR_RETURN(const uint32_t then, ParseJoined("||", Op::kOr));
     RETURN_IF_ERROR(Expect(":"));
     ASSIGN_OR_RETURN(const uint32_t otherwise, ParseExpression());
@@ -176,9 +166,7 @@ class Parser {
     std::vector<uint32_t> parts;
     do {
       absl::StatusOr<uint32_t> part = op == Op::kOr ? ParseJoined("&&", Op::kAnd) : ParseBinary(1);
-      if (!part.ok()) {
-        return part;
-      }
+      if (!part.ok()) return part;
       parts.push_back(*part);
     } while (Take(symbol));
     return parts.size() == 1 ? parts[0] : Add(op, begin, parts);
@@ -186,9 +174,7 @@ class Parser {
 
   const BinaryOperator* NextOperator(int level) const {
     static constexpr BinaryOperator kIn = {"in", Op::kIn, 1};
-    if (Next().IsWord("in")) {
-      return level == 1 ? &kIn : nullptr;
-    }
+    if (Next().IsWord("in")) return level == 1 ? &kIn : nullptr;
     const auto* const found = std::find_if(
         std::begin(kOperators), std::end(kOperators),
         [&](const auto& candidate) { return candidate.level == level && Next().IsSymbol(candidate.symbol); });
@@ -196,16 +182,12 @@ class Parser {
   }
 
   absl::StatusOr<uint32_t> ParseBinary(int level) {
-    if (level > kTopLevel) {
-      return ParseUnary();
-    }
+    if (level > kTopLevel) return ParseUnary();
     const size_t begin = Next().begin;
     absl::StatusOr<uint32_t> left = ParseBinary(level + 1);
     while (left.ok()) {
       const BinaryOperator* const found = NextOperator(level);
-      if (found == nullptr) {
-        break;
-      }
+      if (found == nullptr) break;
       Advance();
       ASSIGN_OR_RETURN(const uint32_t right, ParseBinary(level + 1));
       left = Add(found->op, begin, {*left, right});
@@ -216,23 +198,17 @@ class Parser {
   absl::StatusOr<uint32_t> ParseUnary() {
     const size_t begin = Next().begin;
     const bool is_not = Next().IsSymbol("!");
-    if (!is_not && !Next().IsSymbol("-")) {
-      return ParseParts();
-    }
+    if (!is_not && !Next().IsSymbol("-")) return ParseParts();
     Advance();
     if (!is_not && Next().kind == Token::Kind::kInt) {  // so that the least int can be written
       ASSIGN_OR_RETURN(const uint32_t literal, ParseInt(begin, "-"));
       return ParsePartsOf(literal, begin);
     }
-    if (nesting_ >= limits::kExpressionDepth) {
-      return TooDeep(begin);
-    }
+    if (nesting_ >= limits::kExpressionDepth) return TooDeep(begin);
     ++nesting_;
     absl::StatusOr<uint32_t> operand = ParseUnary();
     --nesting_;
-    if (!operand.ok()) {
-      return operand;
-    }
+    if (!operand.ok()) return operand;
     return Add(is_not ? Op::kNot : Op::kNegate, begin, {*operand});
   }
 
@@ -251,9 +227,7 @@ class Parser {
         ASSIGN_OR_RETURN(whole, Add(Op::kIndex, begin, {whole, index}));
       } else if (Take(".")) {
         const Token name = Next();
-        if (name.kind != Token::Kind::kName) {
-          return Unexpected("a name");
-        }
+        if (name.kind != Token::Kind::kName) return Unexpected("a name");
         Advance();
         if (Take("(")) {
           ASSIGN_OR_RETURN(whole, ParseCall(name, begin, {whole}));
@@ -276,24 +250,18 @@ class Parser {
         ASSIGN_OR_RETURN(const uint32_t value, ParseExpression());
         parts->push_back(value);
       }
-      if (!Take(",") && !Next().IsSymbol(end)) {
-        return Unexpected(absl::StrCat("\",\" or ", QuoteSource(end)));
-      }
+      if (!Take(",") && !Next().IsSymbol(end)) return Unexpected(absl::StrCat("\",\" or ", QuoteSource(end)));
     }
     return absl::OkStatus();
   }
 
   absl::StatusOr<uint32_t> ParseCall(const Token& name, size_t begin, std::vector<uint32_t> arguments) {
     const bool is_called_on = !arguments.empty();
-    if (!is_called_on && name.text == "has") {
-      return ParseHas(begin);
-    }
+    if (!is_called_on && name.text == "has") return ParseHas(begin);
     const auto* const found =
         std::find_if(std::begin(kFunctions), std::end(kFunctions),
                      [&](const Function& function) { return function.name == name.text; });
-    if (found == std::end(kFunctions)) {
-      return UnknownFunction(name);
-    }
+    if (found == std::end(kFunctions)) return UnknownFunction(name);
     if (is_called_on ? !found->called_on : !found->called_alone) {
       return ErrorAt(name.begin, is_called_on
                                      ? absl::StrCat("write ", name.text, "(x), not x.", name.text, "()")
@@ -315,9 +283,7 @@ class Parser {
                      absl::StrCat(name.text, "() is a function of CEL that is not evaluated here"));
     }
     std::vector<std::string> known = {"has"};
-    for (const Function& function : kFunctions) {
-      known.emplace_back(function.name);
-    }
+    for (const Function& function : kFunctions) known.emplace_back(function.name);
     return ErrorAt(name.begin, absl::StrCat("there is no function ", QuoteForMessage(name.text),
                                             SuggestName(name.text, known)));
   }
@@ -383,18 +349,12 @@ class Parser {
     if (name.text == "true" || name.text == "false") {
       return AddLiteral(name.begin, Value::Bool(name.text == "true"));
     }
-    if (name.text == "null") {
-      return AddLiteral(name.begin, Value::Null());
-    }
-    if (Take("(")) {
-      return ParseCall(name, name.begin, {});
-    }
+    if (name.text == "null") return AddLiteral(name.begin, Value::Null());
+    if (Take("(")) return ParseCall(name, name.begin, {});
     if (name.text == "inf") {
       return AddLiteral(name.begin, Value::Double(std::numeric_limits<double>::infinity()));
     }
-    if (name.text == "nan") {
-      return AddLiteral(name.begin, Value::Double(std::nan("")));
-    }
+    if (name.text == "nan") return AddLiteral(name.begin, Value::Double(std::nan("")));
     if (std::find(Variables().begin(), Variables().end(), name.text) == Variables().end()) {
       return ErrorAt(name.begin, absl::StrCat("there is no variable ", QuoteForMessage(name.text),
                                               SuggestName(name.text, Variables())));
@@ -441,9 +401,7 @@ absl::StatusOr<std::shared_ptr<const Syntax>> ParseSyntax(absl::string_view text
                                                    limits::kExpressionBytes,
                                                    " (the bound kExpressionBytes)"));
   }
-  if (!IsUtf8(text)) {
-    return absl::InvalidArgumentError("the expression is not UTF-8");
-  }
+  if (!IsUtf8(text)) return absl::InvalidArgumentError("the expression is not UTF-8");
   auto syntax = std::make_shared<Syntax>();
   syntax->text = std::string(text);
   ASSIGN_OR_RETURN(std::vector<Token> tokens, Tokenize(syntax->text));

@@ -17,9 +17,7 @@ std::string PositionOf(absl::string_view text, size_t offset) {
   const size_t line_end = before.rfind('\n');
   const absl::string_view line = line_end == absl::string_view::npos ? before : before.substr(line_end + 1);
   const auto column = 1 + std::count_if(line.begin(), line.end(), [](char c) { return (c & 0xC0) != 0x80; });
-  if (text.find('\n') == absl::string_view::npos) {
-    return absl::StrCat("column ", column);
-  }
+  if (text.find('\n') == absl::string_view::npos) return absl::StrCat("column ", column);
   return absl::StrCat("line ", 1 + std::count(before.begin(), before.end(), '\n'), ", column ", column);
 }
 

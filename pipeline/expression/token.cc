@@ -20,17 +20,13 @@ bool IsDigit(char c) { return absl::ascii_isdigit(static_cast<unsigned char>(c))
 bool IsNamePart(char c) { return IsNameStart(c) || IsDigit(c); }
 
 size_t EndOfDigits(absl::string_view text, size_t at) {
-  while (at < text.size() && IsDigit(text[at])) {
-    ++at;
-  }
+  while (at < text.size() && IsDigit(text[at])) ++at;
   return at;
 }
 
 // Where the exponent that begins at `at` ends; `at` if there is none.
 size_t EndOfExponent(absl::string_view text, size_t at) {
-  if (at >= text.size() || (text[at] != 'e' && text[at] != 'E')) {
-    return at;
-  }
+  if (at >= text.size() || (text[at] != 'e' && text[at] != 'E')) return at;
   const size_t sign = at + 1;
   const size_t digits = sign + (sign < text.size() && (text[sign] == '+' || text[sign] == '-') ? 1 : 0);
   const size_t end = EndOfDigits(text, digits);
@@ -41,9 +37,7 @@ bool StartsText(absl::string_view rest) {
   size_t at = 0;
   for (; at < 2 && at < rest.size(); ++at) {
     const char c = absl::ascii_tolower(static_cast<unsigned char>(rest[at]));
-    if (c != 'r' && c != 'b') {
-      break;
-    }
+    if (c != 'r' && c != 'b') break;
   }
   return at < rest.size() && (rest[at] == '\'' || rest[at] == '"');
 }
@@ -59,14 +53,10 @@ class Tokenizer {
       Token token;
       token.begin = at_;
       token.end = at_;
-      if (at_ < text_.size()) {
-        RETURN_IF_ERROR(Read(&token));
-      }
+      if (at_ < text_.size()) RETURN_IF_ERROR(Read(&token));
       at_ = token.end;
       tokens.push_back(std::move(token));
-      if (tokens.back().kind == Token::Kind::kEnd) {
-        return tokens;
-      }
+      if (tokens.back().kind == Token::Kind::kEnd) return tokens;
     }
   }
 
@@ -85,17 +75,11 @@ class Tokenizer {
 
   absl::Status Read(Token* token) {
     const char c = text_[at_];
-    if (ReadQuotedParameter(token)) {
-      return absl::OkStatus();
-    }
-    if (StartsText(text_.substr(at_))) {
-      return ReadText(text_, at_, token);
-    }
+    if (ReadQuotedParameter(token)) return absl::OkStatus();
+    if (StartsText(text_.substr(at_))) return ReadText(text_, at_, token);
     if (IsNameStart(c)) {
       token->kind = Token::Kind::kName;
-      while (token->end < text_.size() && IsNamePart(text_[token->end])) {
-        ++token->end;
-      }
+      while (token->end < text_.size() && IsNamePart(text_[token->end])) ++token->end;
       token->text = std::string(text_.substr(at_, token->end - at_));
       return absl::OkStatus();
     }
@@ -108,23 +92,17 @@ class Tokenizer {
   // Never CEL: there a text and a name cannot stand side by side.
   bool ReadQuotedParameter(Token* token) {
     absl::string_view rest = text_.substr(at_);
-    if (!absl::ConsumePrefix(&rest, "'")) {
-      return false;
-    }
+    if (!absl::ConsumePrefix(&rest, "'")) return false;
     token->is_int = absl::ConsumePrefix(&rest, "int(");
     if (!absl::ConsumePrefix(&rest, "inputs.parameter_values['") ||
         !absl::StartsWith(rest, "pipelinechannel--")) {
       return false;
     }
     const size_t length = rest.find('\'');
-    if (length == absl::string_view::npos) {
-      return false;
-    }
+    if (length == absl::string_view::npos) return false;
     const absl::string_view name = rest.substr(0, length);
     rest.remove_prefix(length);
-    if (!absl::ConsumePrefix(&rest, token->is_int ? "'])'" : "']'")) {
-      return false;
-    }
+    if (!absl::ConsumePrefix(&rest, token->is_int ? "'])'" : "']'")) return false;
     token->kind = Token::Kind::kQuotedParameter;
     token->text = std::string(name);
     token->end = text_.size() - rest.size();

@@ -31,9 +31,7 @@ void AppendUtf8(uint32_t point, std::string* out) {
 }
 
 std::optional<uint32_t> Digits(absl::string_view text, size_t count, uint32_t base) {
-  if (text.size() < count) {
-    return std::nullopt;
-  }
+  if (text.size() < count) return std::nullopt;
   uint32_t number = 0;
   for (const char c : text.substr(0, count)) {
     const auto byte = static_cast<unsigned char>(c);
@@ -41,9 +39,7 @@ std::optional<uint32_t> Digits(absl::string_view text, size_t count, uint32_t ba
                            : absl::ascii_isxdigit(byte)
                                ? static_cast<uint32_t>(absl::ascii_tolower(byte) - 'a') + 10
                                : base;
-    if (digit >= base) {
-      return std::nullopt;
-    }
+    if (digit >= base) return std::nullopt;
     number = number * base + digit;
   }
   return number;
@@ -58,9 +54,7 @@ struct Escape {
 std::optional<Escape> ReadEscape(absl::string_view text) {
   static constexpr absl::string_view kLetters = "abfnrtv\\?\"'`";
   static constexpr absl::string_view kMeanings = "\a\b\f\n\r\t\v\\?\"'`";
-  if (text.size() < 2) {
-    return std::nullopt;
-  }
+  if (text.size() < 2) return std::nullopt;
   const char c = text[1];
   if (const size_t letter = kLetters.find(c); letter != absl::string_view::npos) {
     return Escape{static_cast<uint32_t>(kMeanings[letter]), 2};
@@ -84,9 +78,7 @@ std::optional<Escape> ReadEscape(absl::string_view text) {
     }
   }
   const std::optional<uint32_t> point = Digits(text.substr(2), count, 16);
-  if (!point.has_value() || *point > 0x10FFFF || (*point >= 0xD800 && *point < 0xE000)) {
-    return std::nullopt;
-  }
+  if (!point.has_value() || *point > 0x10FFFF || (*point >= 0xD800 && *point < 0xE000)) return std::nullopt;
   return Escape{*point, 2 + count};
 }
 
@@ -98,9 +90,7 @@ bool IsInsideText(absl::string_view rest) {
     return false;
   }
   for (const absl::string_view symbol : {"==", "!=", "&&", "||"}) {
-    if (absl::StartsWith(rest, symbol)) {
-      return false;
-    }
+    if (absl::StartsWith(rest, symbol)) return false;
   }
   const bool is_in =
       absl::StartsWith(rest, "in") &&

@@ -74,8 +74,9 @@ absl::StatusOr<int> Value(const FieldRule& rule, absl::string_view text) {
 absl::StatusOr<uint64_t> RangeBits(const FieldRule& rule, absl::string_view text) {
   const std::vector<absl::string_view> parts = absl::StrSplit(text, '/');
   const std::vector<absl::string_view> ends = absl::StrSplit(parts[0], '-');
-  if (parts.size() > 2 || ends.size() > 2)
+  if (parts.size() > 2 || ends.size() > 2) {
     return Wrong(rule, text, "expected a value, a range a-b, or one of them with /step");
+  }
   int first = rule.least;
   int last = rule.most;
   if (!IsStar(parts[0])) {
@@ -89,8 +90,9 @@ absl::StatusOr<uint64_t> RangeBits(const FieldRule& rule, absl::string_view text
   }
   if (first > last) return Wrong(rule, text, "the range ends before it begins");
   int step = 1;
-  if (parts.size() == 2 && (!absl::SimpleAtoi(parts[1], &step) || step < 1))
+  if (parts.size() == 2 && (!absl::SimpleAtoi(parts[1], &step) || step < 1)) {
     return Wrong(rule, text, "the step has to be a number from 1 on");
+  }
   uint64_t bits = 0;
   for (int64_t value = first; value <= last; value += step) bits |= uint64_t{1} << value;
   return bits;
@@ -135,8 +137,9 @@ absl::StatusOr<Cron> Cron::Parse(absl::string_view text) {
     const size_t end = std::min(text.find_first_of(" \t"), text.size());
     cron.zone_name_ = std::string(text.substr(0, end));
     text = absl::StripAsciiWhitespace(text.substr(end));
-    if (cron.zone_name_.empty())
+    if (cron.zone_name_.empty()) {
       return absl::InvalidArgumentError("cron: a time zone is missing behind TZ=, such as TZ=Europe/Berlin");
+    }
   }
   RETURN_IF_ERROR(absl::StartsWith(text, "@") ? cron.ParseDescriptor(text) : cron.ParseFields(text));
   return cron;

@@ -55,8 +55,9 @@ std::optional<int> SingleDigit(char digit, const absl::CivilSecond& civil) {
 
 // A fraction in a layout, such as .000 or ,999: its length, or 0.
 size_t FractionLength(absl::string_view layout) {
-  if (layout.size() < 2 || (layout[0] != '.' && layout[0] != ',') || (layout[1] != '0' && layout[1] != '9'))
+  if (layout.size() < 2 || (layout[0] != '.' && layout[0] != ',') || (layout[1] != '0' && layout[1] != '9')) {
     return 0;
+  }
   size_t end = 1;
   while (end < layout.size() && layout[end] == layout[1]) ++end;
   const bool number_goes_on = end < layout.size() && absl::ascii_isdigit(layout[end]);

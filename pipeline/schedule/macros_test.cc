@@ -34,7 +34,9 @@ TEST(MacrosTest, EachIsReplaced) {
       {"{{$.inputs.x}} [[", "{{$.inputs.x}} [["},
       {"[[CurrentTime.]]", ""},
   };
-  for (const auto& [text, expected] : cases) EXPECT_EQ(ReplaceMacros(text, Values()), expected) << text;
+  for (const auto& [text, expected] : cases) {
+    EXPECT_EQ(ReplaceMacros(text, Values()), expected) << text;
+  }
 }
 
 TEST(MacrosTest, ARunOfItsOwnHasNoSlotAndNoNumber) {
@@ -62,7 +64,9 @@ TEST(MacrosTest, LayoutsOfGo) {
       {"x.0y", "x.1y"},
       {"plain", "plain"},
   };
-  for (const auto& [layout, expected] : cases) EXPECT_EQ(FormatGoLayout(layout, time), expected) << layout;
+  for (const auto& [layout, expected] : cases) {
+    EXPECT_EQ(FormatGoLayout(layout, time), expected) << layout;
+  }
 }
 
 TEST(MacrosTest, ManyBeginningsWithoutEndTakeNoTime) {

@@ -57,8 +57,9 @@ std::optional<absl::Time> Trigger::First(absl::Time reference) const {
 }
 
 std::optional<absl::Time> Trigger::Next(absl::Time slot) const {
-  if (interval_ > absl::ZeroDuration())
+  if (interval_ > absl::ZeroDuration()) {
     return Within(absl::FromUnixSeconds(absl::ToUnixSeconds(slot)) + interval_);
+  }
   return cron_.has_value() ? Within(cron_->Next(slot, zone_)) : std::nullopt;
 }
 

@@ -20,9 +20,7 @@ using ml_pipelines::PipelineTaskSpec;
 // Calls `visit` with the name of each task that `task` waits for; a name may come more than once.
 template <typename Visit>
 absl::Status ForEachProducer(const PipelineTaskSpec& task, Visit visit) {
-  for (const std::string& name : task.dependent_tasks()) {
-    RETURN_IF_ERROR(visit(name));
-  }
+  for (const std::string& name : task.dependent_tasks()) RETURN_IF_ERROR(visit(name));
   for (const auto& [key, input] : task.inputs().parameters()) {
     if (input.has_task_output_parameter()) {
       RETURN_IF_ERROR(visit(input.task_output_parameter().producer_task()));
@@ -43,14 +41,10 @@ absl::Status ForEachProducer(const PipelineTaskSpec& task, Visit visit) {
 absl::StatusOr<Graph> GraphOfDag(const ml_pipelines::DagSpec& dag) {
   std::vector<std::string> names;
   names.reserve(dag.tasks().size());
-  for (const auto& [name, task] : dag.tasks()) {
-    names.push_back(name);
-  }
+  for (const auto& [name, task] : dag.tasks()) names.push_back(name);
   std::sort(names.begin(), names.end());
   absl::flat_hash_map<absl::string_view, int> index;
-  for (size_t i = 0; i < names.size(); ++i) {
-    index.emplace(names[i], static_cast<int>(i));
-  }
+  for (size_t i = 0; i < names.size(); ++i) index.emplace(names[i], static_cast<int>(i));
   std::vector<Graph::Edge> edges;
   for (const auto& [name, task] : dag.tasks()) {
     const int to = index.at(name);

@@ -22,9 +22,7 @@ bool IsPlain(absl::string_view key) {
 
 std::string DocPath::ToString() const {
   std::vector<const DocPath*> chain;
-  for (const DocPath* at = this; at->parent_ != nullptr; at = at->parent_) {
-    chain.push_back(at);
-  }
+  for (const DocPath* at = this; at->parent_ != nullptr; at = at->parent_) chain.push_back(at);
   const DocPath* root = chain.empty() ? this : chain.back()->parent_;
   std::string text(root->key_);
   for (auto it = chain.rbegin(); it != chain.rend(); ++it) {

@@ -34,9 +34,7 @@ constexpr int64_t kDurationSeconds = 315'576'000'000;  // the type's own range: 
 constexpr size_t kNamesShown = 20;
 
 absl::Status WrongKind(const DocPath& path, absl::string_view expected, const Json& found) {
-  if (found.is_null()) {
-    return path.Error("expected ", expected, ", found null");
-  }
+  if (found.is_null()) return path.Error("expected ", expected, ", found null");
   return path.Error("expected ", expected, ", found ", JsonKindName(found), " (", JsonExcerpt(found), ")");
 }
 
@@ -52,9 +50,7 @@ bool IsDynamicValue(const FieldDescriptor& field) {
 
 // "3.5s" in seconds and nanoseconds of one sign.
 std::optional<std::pair<int64_t, int32_t>> ParseDuration(absl::string_view text) {
-  if (!absl::ConsumeSuffix(&text, "s")) {
-    return std::nullopt;
-  }
+  if (!absl::ConsumeSuffix(&text, "s")) return std::nullopt;
   const bool negative = absl::ConsumePrefix(&text, "-");
   const size_t point = text.find('.');
   const absl::string_view whole = text.substr(0, point);
@@ -69,9 +65,7 @@ std::optional<std::pair<int64_t, int32_t>> ParseDuration(absl::string_view text)
   }
   fraction.resize(9, '0');
   int32_t nanos = 0;
-  if (!absl::SimpleAtoi(fraction, &nanos)) {
-    return std::nullopt;
-  }
+  if (!absl::SimpleAtoi(fraction, &nanos)) return std::nullopt;
   return negative ? std::pair(-seconds, -nanos) : std::pair(seconds, nanos);
 }
 
@@ -122,9 +116,7 @@ absl::StatusOr<double> ReadDouble(const Json& json, const DocPath& path) {
   } else if (!json.is_string() || !absl::SimpleAtod(json.get_ref<const std::string&>(), &value)) {
     return WrongKind(path, "a number", json);
   }
-  if (!std::isfinite(value)) {
-    return path.Error("expected a finite number, found ", JsonExcerpt(json));
-  }
+  if (!std::isfinite(value)) return path.Error("expected a finite number, found ", JsonExcerpt(json));
   return value;
 }
 
@@ -134,17 +126,11 @@ absl::StatusOr<int> ReadEnum(const EnumDescriptor& type, const Json& json, const
     value = type.FindValueByName(json.get_ref<const std::string&>());
   } else if (json.is_number_integer()) {
     const int64_t number = json.get<int64_t>();
-    if (number >= INT32_MIN && number <= INT32_MAX) {
-      value = type.FindValueByNumber(static_cast<int>(number));
-    }
+    if (number >= INT32_MIN && number <= INT32_MAX) value = type.FindValueByNumber(static_cast<int>(number));
   }
-  if (value != nullptr) {
-    return value->number();
-  }
+  if (value != nullptr) return value->number();
   std::vector<std::string> names;
-  for (int i = 0; i < type.value_count(); ++i) {
-    names.push_back(type.value(i)->name());
-  }
+  for (int i = 0; i < type.value_count(); ++i) names.push_back(type.value(i)->name());
   return path.Error("expected one of ", ListNames(names, kNamesShown), ", found ", JsonExcerpt(json));
 }
 
@@ -157,9 +143,7 @@ class Decoder {
     if (type->well_known_type() != Descriptor::WELLKNOWNTYPE_UNSPECIFIED) {
       return DecodeWellKnown(json, path, message);
     }
-    if (!json.is_object()) {
-      return WrongKind(path, "an object", json);
-    }
+    if (!json.is_object()) return WrongKind(path, "an object", json);
     if (depth_ >= limits::kSpecDepth) {
       return path.Error("nested more than ", limits::kSpecDepth, " levels deep (the bound kSpecDepth)");
     }
@@ -182,9 +166,7 @@ class Decoder {
     if (name != field->camelcase_name() && parent.contains(field->camelcase_name())) {
       return path.Error("the field '", field->camelcase_name(), "' is given twice, also as '", name, "'");
     }
-    if (value.is_null() && !IsDynamicValue(*field)) {
-      return absl::OkStatus();
-    }
+    if (value.is_null() && !IsDynamicValue(*field)) return absl::OkStatus();
     if (const OneofDescriptor* oneof = field->real_containing_oneof(); oneof != nullptr) {
       const FieldDescriptor* other = message->GetReflection()->GetOneofFieldDescriptor(*message, oneof);
       if (other != nullptr) {
@@ -194,25 +176,19 @@ class Decoder {
     }
     const Slot slot{message, message->GetReflection(), field};
     const DocPath field_path = path.Key(name);
-    if (field->is_map()) {
-      return DecodeMap(slot, value, field_path);
-    }
+    if (field->is_map()) return DecodeMap(slot, value, field_path);
     return field->is_repeated() ? DecodeRepeated(slot, value, field_path)
                                 : DecodeSingle(slot, value, field_path);
   }
 
   static absl::Status UnknownField(const Descriptor& type, const std::string& name, const DocPath& path) {
     std::vector<std::string> known;
-    for (int i = 0; i < type.field_count(); ++i) {
-      known.push_back(type.field(i)->camelcase_name());
-    }
+    for (int i = 0; i < type.field_count(); ++i) known.push_back(type.field(i)->camelcase_name());
     return path.Error("unknown field ", QuoteForMessage(name), SuggestName(name, known));
   }
 
   absl::Status DecodeMap(const Slot& slot, const Json& json, const DocPath& path) {
-    if (!json.is_object()) {
-      return WrongKind(path, "an object", json);
-    }
+    if (!json.is_object()) return WrongKind(path, "an object", json);
     const Descriptor* entry_type = slot.field->message_type();
     for (const auto& [key, value] : json.get_ref<const Json::object_t&>()) {
       Message* entry = slot.reflection->AddMessage(slot.message, slot.field);
@@ -229,12 +205,8 @@ class Decoder {
   }
 
   absl::Status DecodeRepeated(const Slot& slot, const Json& json, const DocPath& path) {
-    if (!json.is_array()) {
-      return WrongKind(path, "a list", json);
-    }
-    for (size_t i = 0; i < json.size(); ++i) {
-      RETURN_IF_ERROR(DecodeSingle(slot, json[i], path.Index(i)));
-    }
+    if (!json.is_array()) return WrongKind(path, "a list", json);
+    for (size_t i = 0; i < json.size(); ++i) RETURN_IF_ERROR(DecodeSingle(slot, json[i], path.Index(i)));
     return absl::OkStatus();
   }
 
@@ -249,9 +221,7 @@ class Decoder {
       case FieldDescriptor::CPPTYPE_STRING:
         return DecodeString(slot, json, path);
       case FieldDescriptor::CPPTYPE_BOOL:
-        if (!json.is_boolean()) {
-          return WrongKind(path, "true or false", json);
-        }
+        if (!json.is_boolean()) return WrongKind(path, "true or false", json);
         Store<bool>(slot, json.get<bool>(), &Reflection::SetBool, &Reflection::AddBool);
         return absl::OkStatus();
       case FieldDescriptor::CPPTYPE_ENUM: {
@@ -314,15 +284,11 @@ class Decoder {
         JsonToValue(json, static_cast<google::protobuf::Value*>(message));
         return absl::OkStatus();
       case Descriptor::WELLKNOWNTYPE_STRUCT:
-        if (!json.is_object()) {
-          return WrongKind(path, "an object", json);
-        }
+        if (!json.is_object()) return WrongKind(path, "an object", json);
         JsonToStruct(json, static_cast<google::protobuf::Struct*>(message));
         return absl::OkStatus();
       case Descriptor::WELLKNOWNTYPE_LISTVALUE: {
-        if (!json.is_array()) {
-          return WrongKind(path, "a list", json);
-        }
+        if (!json.is_array()) return WrongKind(path, "a list", json);
         google::protobuf::Value value;
         JsonToValue(json, &value);
         static_cast<google::protobuf::ListValue*>(message)->Swap(value.mutable_list_value());
@@ -337,9 +303,7 @@ class Decoder {
 
   static absl::Status DecodeDuration(const Json& json, const DocPath& path,
                                      google::protobuf::Duration* duration) {
-    if (!json.is_string()) {
-      return WrongKind(path, "a duration in seconds such as \"3600s\"", json);
-    }
+    if (!json.is_string()) return WrongKind(path, "a duration in seconds such as \"3600s\"", json);
     const auto parsed = ParseDuration(json.get_ref<const std::string&>());
     if (!parsed.has_value()) {
       return path.Error("expected a duration in seconds such as \"3600s\", found ", JsonExcerpt(json));
@@ -357,14 +321,10 @@ void NormalizeField(const FieldDescriptor& field, Json* value) {
   if (field.is_map()) {
     const FieldDescriptor* value_field = field.message_type()->map_value();
     if (value->is_object() && value_field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
-      for (Json& element : *value) {
-        NormalizeFieldNames(*value_field->message_type(), &element);
-      }
+      for (Json& element : *value) NormalizeFieldNames(*value_field->message_type(), &element);
     }
   } else if (field.is_repeated()) {
-    for (Json& element : *value) {
-      NormalizeFieldNames(*field.message_type(), &element);
-    }
+    for (Json& element : *value) NormalizeFieldNames(*field.message_type(), &element);
   } else {
     NormalizeFieldNames(*field.message_type(), value);
   }
@@ -377,17 +337,13 @@ absl::Status JsonToProto(const Json& json, const DocPath& path, const JsonToProt
   // Maps that are filled by reflection hold each entry twice until they are copied.
   const std::unique_ptr<Message> scratch(message->New());
   const absl::Status status = Decoder(options).DecodeMessage(json, path, scratch.get());
-  if (status.ok()) {
-    message->CopyFrom(*scratch);
-  }
+  if (status.ok()) message->CopyFrom(*scratch);
   return status;
 }
 
 // Recursion ends where the document's own levels do: it is a valid message, which the decoder has bounded.
 void NormalizeFieldNames(const Descriptor& descriptor, Json* json) {
-  if (!json->is_object() || descriptor.well_known_type() != Descriptor::WELLKNOWNTYPE_UNSPECIFIED) {
-    return;
-  }
+  if (!json->is_object() || descriptor.well_known_type() != Descriptor::WELLKNOWNTYPE_UNSPECIFIED) return;
   auto& object = json->get_ref<Json::object_t&>();
   std::vector<std::string> renamed;
   for (auto it = object.begin(); it != object.end();) {
@@ -399,9 +355,7 @@ void NormalizeFieldNames(const Descriptor& descriptor, Json* json) {
     if (field != nullptr && field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
       NormalizeField(*field, &it->second);
     }
-    if (field != nullptr && it->first != field->camelcase_name()) {
-      renamed.push_back(it->first);
-    }
+    if (field != nullptr && it->first != field->camelcase_name()) renamed.push_back(it->first);
     ++it;
   }
   for (const std::string& name : renamed) {

@@ -32,9 +32,7 @@ bool IsYamlName(absl::string_view name) {
 // Conversion to UTF-8 fails for names in other encodings, conversion to the locale's for names outside of it.
 std::string EntryName(archive_entry* entry) {
   const char* name = archive_entry_pathname_utf8(entry);
-  if (name == nullptr) {
-    name = archive_entry_pathname(entry);
-  }
+  if (name == nullptr) name = archive_entry_pathname(entry);
   return name == nullptr ? "" : name;
 }
 
@@ -49,9 +47,7 @@ absl::Status ArchiveError(archive* a, absl::string_view format) {
 // through.
 absl::StatusOr<ArchivePtr> OpenArchive(absl::string_view bytes, bool zip) {
   ArchivePtr a(archive_read_new());
-  if (a == nullptr) {
-    return absl::ResourceExhaustedError("no memory to read an archive");
-  }
+  if (a == nullptr) return absl::ResourceExhaustedError("no memory to read an archive");
   const int format_status =
       zip ? archive_read_support_format_zip_seekable(a.get()) : archive_read_support_format_tar(a.get());
   const int filter_status = zip ? ARCHIVE_OK : archive_read_support_filter_gzip(a.get());
@@ -74,20 +70,14 @@ class PackageReader {
     for (int entries = 0;; ++entries) {
       archive_entry* entry = nullptr;
       const int result = archive_read_next_header(archive_, &entry);
-      if (result == ARCHIVE_EOF) {
-        break;
-      }
-      if (result < ARCHIVE_WARN) {
-        return ArchiveError(archive_, format_);
-      }
+      if (result == ARCHIVE_EOF) break;
+      if (result < ARCHIVE_WARN) return ArchiveError(archive_, format_);
       if (entries >= limits::kPackageEntries) {
         return absl::InvalidArgumentError(absl::StrCat("the archive has more than ", limits::kPackageEntries,
                                                        " entries (the bound kPackageEntries)"));
       }
       const std::string name = EntryName(entry);
-      if (name == kPreferredEntry) {
-        return ReadFile(entry, name);
-      }
+      if (name == kPreferredEntry) return ReadFile(entry, name);
       const bool passed_over = archive_entry_filetype(entry) == AE_IFDIR;
       if (first.has_value() || passed_over || !first_name.empty()) {
         RETURN_IF_ERROR(Skip());
@@ -100,9 +90,7 @@ class PackageReader {
         RETURN_IF_ERROR(Skip());
       }
     }
-    if (first.has_value()) {
-      return *std::move(first);
-    }
+    if (first.has_value()) return *std::move(first);
     if (first_name.empty()) {
       return absl::InvalidArgumentError(absl::StrCat("the ", format_, " archive holds no file"));
     }
@@ -136,21 +124,15 @@ class PackageReader {
       size_t size = 0;
       la_int64_t offset = 0;
       const int result = archive_read_data_block(archive_, &block, &size, &offset);
-      if (result == ARCHIVE_EOF) {
-        return absl::OkStatus();
-      }
-      if (result < ARCHIVE_WARN) {
-        return ArchiveError(archive_, format_);
-      }
+      if (result == ARCHIVE_EOF) return absl::OkStatus();
+      if (result < ARCHIVE_WARN) return ArchiveError(archive_, format_);
       scanned_ += static_cast<int64_t>(size);
       if (scanned_ > limits::kPackageScannedBytes) {
         return absl::InvalidArgumentError(absl::StrCat("the archive unpacks to more than ",
                                                        limits::kPackageScannedBytes,
                                                        " bytes (the bound kPackageScannedBytes)"));
       }
-      if (text == nullptr) {
-        continue;
-      }
+      if (text == nullptr) continue;
       if (offset != static_cast<la_int64_t>(text->size())) {
         return absl::InvalidArgumentError("the file in the archive has holes");
       }
@@ -176,9 +158,7 @@ absl::StatusOr<std::string> ExtractPackage(absl::string_view file_name, absl::st
     return absl::InvalidArgumentError(
         absl::StrCat("the file is larger than ", limits::kPackageBytes, " bytes (the bound kPackageBytes)"));
   }
-  if (IsYamlName(file_name) || absl::EndsWith(file_name, ".json")) {
-    return std::string(bytes);
-  }
+  if (IsYamlName(file_name) || absl::EndsWith(file_name, ".json")) return std::string(bytes);
   const bool zip = bytes.size() > 2 && absl::StartsWith(bytes, "PK");
   const bool gzip = absl::StartsWith(bytes, "\x1F\x8B");
   if (!zip && !gzip) {

@@ -64,9 +64,7 @@ std::string Pack(Format format, const std::vector<Entry>& entries) {
 
 std::string Extract(absl::string_view name, absl::string_view bytes) {
   const auto text = ExtractPackage(name, bytes);
-  if (text.ok()) {
-    return *text;
-  }
+  if (text.ok()) return *text;
   EXPECT_EQ(text.status().code(), absl::StatusCode::kInvalidArgument);
   return absl::StrCat("error: ", text.status().message());
 }
@@ -183,9 +181,7 @@ TEST_P(ExtractArchiveTest, DamagedArchives) {
     for (int edits = 1 + static_cast<int>(random() % 4); edits > 0; --edits) {
       bytes[2 + random() % (bytes.size() - 2)] = static_cast<char>(random());
     }
-    if (random() % 4 == 0) {
-      bytes.resize(3 + random() % bytes.size());
-    }
+    if (random() % 4 == 0) bytes.resize(3 + random() % bytes.size());
     Extract("upload", bytes);  // any outcome but a crash
   }
 }

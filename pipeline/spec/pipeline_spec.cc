@@ -66,9 +66,7 @@ absl::Status PutSpec(Json spec, std::string path, Parts* parts) {
 }
 
 absl::Status PutPlatform(Json platform, std::string path, Parts* parts) {
-  if (platform.is_null() || (platform.is_object() && platform.empty())) {
-    return absl::OkStatus();
-  }
+  if (platform.is_null() || (platform.is_object() && platform.empty())) return absl::OkStatus();
   if (!parts->platform.is_null()) {
     return absl::InvalidArgumentError("there are two platform specs; a package holds at most one");
   }
@@ -100,9 +98,7 @@ absl::Status PutWrapped(Json wrapped, absl::string_view path, bool others_allowe
 // Kind PipelineVersion holds the spec; kind Pipeline only names it.
 absl::Status PutManifest(Json manifest, absl::string_view where, Parts* parts) {
   const std::string kind(TextAt(manifest, "kind"));
-  if (kind == "Pipeline") {
-    return absl::OkStatus();
-  }
+  if (kind == "Pipeline") return absl::OkStatus();
   if (kind != "PipelineVersion") {
     return absl::InvalidArgumentError(
         absl::StrCat(where, "expected a manifest of kind Pipeline or PipelineVersion, found kind ",
@@ -126,22 +122,14 @@ absl::Status PutDocument(Json json, absl::string_view where, Parts* parts) {
     return absl::InvalidArgumentError(absl::StrCat(
         where, "this is an Argo workflow, as KFP v1 compiled pipelines to; compile it with kfp 2 or later"));
   }
-  if (absl::StartsWith(api, kManifestApi)) {
-    return PutManifest(std::move(json), where, parts);
-  }
-  if (IsPipelineSpec(json)) {
-    return PutSpec(std::move(json), "", parts);
-  }
-  if (IsPlatformSpec(json)) {
-    return PutPlatform(std::move(json), "", parts);
-  }
+  if (absl::StartsWith(api, kManifestApi)) return PutManifest(std::move(json), where, parts);
+  if (IsPipelineSpec(json)) return PutSpec(std::move(json), "", parts);
+  if (IsPlatformSpec(json)) return PutPlatform(std::move(json), "", parts);
   if (json.contains("runtimeConfig")) {
     return absl::InvalidArgumentError(absl::StrCat(
         where, "this is a PipelineJob; give its pipelineSpec alone, and its parameters to the run"));
   }
-  if (IsWrapped(json)) {
-    return PutWrapped(std::move(json), "", /*others_allowed=*/false, parts);
-  }
+  if (IsWrapped(json)) return PutWrapped(std::move(json), "", /*others_allowed=*/false, parts);
   return absl::InvalidArgumentError(absl::StrCat(
       where,
       "this is neither a pipeline spec (with pipelineInfo, root and schemaVersion) nor a platform spec (with "
@@ -158,26 +146,18 @@ absl::Status CheckPlatform(const ml_pipelines::PlatformSpec& platform, const Doc
 // The two typed halves of a spec. The deployment is taken out for a moment: read as the Struct that it is
 // declared to be, it would cost more than all the rest.
 absl::Status Decode(Json* spec, const DocPath& path, bool strict, PipelineDocument* document) {
-  if (!spec->is_object()) {
-    return path.Error("expected a pipeline spec, found ", JsonKindName(*spec));
-  }
+  if (!spec->is_object()) return path.Error("expected a pipeline spec, found ", JsonKindName(*spec));
   auto& object = spec->get_ref<Json::object_t&>();
   auto node = object.extract("deploymentSpec");
-  if (node.empty()) {
-    node = object.extract("deployment_spec");
-  }
+  if (node.empty()) node = object.extract("deployment_spec");
   const absl::Status read = JsonToProto(*spec, path, {.ignore_unknown_fields = !strict}, &document->spec);
   if (document->spec.has_deployment_spec()) {
     return path.Error("the field 'deploymentSpec' is given twice, also as 'deployment_spec'");
   }
-  if (node.empty()) {
-    return read;
-  }
+  if (node.empty()) return read;
   const auto position = object.insert(std::move(node)).position;
   RETURN_IF_ERROR(read);
-  if (position->second.is_null()) {
-    return absl::OkStatus();
-  }
+  if (position->second.is_null()) return absl::OkStatus();
   return JsonToProto(position->second, path.Key("deploymentSpec"), {.ignore_unknown_fields = true},
                      &document->deployment);
 }
@@ -245,9 +225,7 @@ absl::StatusOr<std::shared_ptr<const PipelineDocument>> ParsePipelineText(absl::
 absl::StatusOr<std::shared_ptr<const PipelineDocument>> ParsePipelineJson(Json json) {
   Parts parts;
   RETURN_IF_ERROR(PutDocument(std::move(json), "", &parts));
-  if (parts.spec.is_null()) {
-    return absl::InvalidArgumentError("there is no pipeline spec");
-  }
+  if (parts.spec.is_null()) return absl::InvalidArgumentError("there is no pipeline spec");
   return Build(std::move(parts));
 }
 

@@ -29,9 +29,7 @@ DocumentPtr Parse(absl::string_view text) {
 
 std::string ErrorOf(absl::string_view text) {
   const auto document = ParsePipelineText(text);
-  if (document.ok()) {
-    return "no error";
-  }
+  if (document.ok()) return "no error";
   EXPECT_EQ(document.status().code(), absl::StatusCode::kInvalidArgument);
   return std::string(document.status().message());
 }
@@ -226,9 +224,7 @@ TEST(CheckRunParametersTest, Rows) {
     EXPECT_EQ(CheckRunParameters(**document, c.parameters).code(), absl::StatusCode::kInvalidArgument);
   }
   Json many;
-  for (int i = 0; i < 1000; ++i) {
-    many[absl::StrCat("unknown-", i)] = i;
-  }
+  for (int i = 0; i < 1000; ++i) many[absl::StrCat("unknown-", i)] = i;
   EXPECT_THAT(check(many), HasSubstr("and 991 more problems"));
 }
 
@@ -313,9 +309,7 @@ TEST(PipelineMutationTest, NothingBreaks) {
   const Json full = Documents(kFullPipeline)[0];
   const Json flat = full.flatten();
   std::vector<std::string> pointers;
-  for (const auto& [pointer, value] : flat.items()) {
-    pointers.push_back(pointer);
-  }
+  for (const auto& [pointer, value] : flat.items()) pointers.push_back(pointer);
   const std::vector<Json> values = {nullptr,
                                     1,
                                     -1,
@@ -341,9 +335,7 @@ TEST(PipelineMutationTest, NothingBreaks) {
         pointer.resize(pointer.rfind('/'));
       }
       const Json::json_pointer at(pointer);
-      if (!spec.contains(at)) {
-        continue;
-      }
+      if (!spec.contains(at)) continue;
       if (random() % 3 == 0 && spec.at(at.parent_pointer()).is_object()) {
         spec[at.parent_pointer()].erase(at.back());
       } else if (random() % 3 == 0) {

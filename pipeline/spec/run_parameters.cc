@@ -24,16 +24,12 @@ class Problems {
 
   template <typename... Pieces>
   void Add(const Pieces&... pieces) {
-    if (!is_full()) {
-      absl::StrAppend(&text_, count_ > 0 ? "; " : "", pieces...);
-    }
+    if (!is_full()) absl::StrAppend(&text_, count_ > 0 ? "; " : "", pieces...);
     ++count_;
   }
 
   absl::Status ToStatus() const {
-    if (count_ == 0) {
-      return absl::OkStatus();
-    }
+    if (count_ == 0) return absl::OkStatus();
     return absl::InvalidArgumentError(
         count_ > kProblemsShown ? absl::StrCat(text_, "; and ", count_ - kProblemsShown, " more problems")
                                 : text_);
@@ -47,9 +43,7 @@ class Problems {
 void CheckValue(const std::string& name, const Json& value,
                 const ComponentInputsSpec::ParameterSpec& parameter, Problems* problems) {
   const ParameterTypeEnum type = DeclaredType(parameter);
-  if (value.is_null() && parameter.is_optional()) {
-    return;
-  }
+  if (value.is_null() && parameter.is_optional()) return;
   if (type == ParameterType::TASK_FINAL_STATUS || type == ParameterType::TASK_CONFIG) {
     problems->Add("the parameter ", QuoteForMessage(name), " is a ", TypeName(type),
                   ", which only the engine gives; leave it out");

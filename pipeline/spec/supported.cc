@@ -76,9 +76,7 @@ class SupportChecker {
       const std::string name = pending_[next];
       CheckGraph(document_.spec.components().at(name), /*is_root=*/false, absl::StrCat("components.", name));
     }
-    if (found_.empty()) {
-      return absl::OkStatus();
-    }
+    if (found_.empty()) return absl::OkStatus();
     return absl::UnimplementedError(
         absl::StrCat("the pipeline uses what is not supported yet: ", absl::StrJoin(found_, "; ")));
   }
@@ -86,9 +84,7 @@ class SupportChecker {
  private:
   void CheckGraph(const ComponentSpec& component, bool is_root, const std::string& path) {
     for (const GraphFeature& feature : kUnsupportedInGraphs) {
-      if (feature.is_used({document_, component, is_root})) {
-        Report(feature.name, path);
-      }
+      if (feature.is_used({document_, component, is_root})) Report(feature.name, path);
     }
     for (const std::string& name : SortedKeys(component.dag().tasks())) {
       CheckTask(component.dag().tasks().at(name), absl::StrCat(path, ".dag.tasks.", name));
@@ -106,20 +102,14 @@ class SupportChecker {
                                              ? PipelineDeploymentConfig::ExecutorSpec::default_instance()
                                              : *executor};
     for (const ComponentFeature& feature : kUnsupportedInComponents) {
-      if (feature.is_used(view)) {
-        Report(feature.name, path);
-      }
+      if (feature.is_used(view)) Report(feature.name, path);
     }
-    if (component->has_dag()) {
-      pending_.push_back(reference);
-    }
+    if (component->has_dag()) pending_.push_back(reference);
   }
 
   // The first place of each feature.
   void Report(absl::string_view feature, const std::string& path) {
-    if (reported_.insert(feature).second) {
-      found_.push_back(absl::StrCat(feature, " at ", Shorten(path, 200)));
-    }
+    if (reported_.insert(feature).second) found_.push_back(absl::StrCat(feature, " at ", Shorten(path, 200)));
   }
 
   const PipelineDocument& document_;

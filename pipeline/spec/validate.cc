@@ -30,9 +30,7 @@ const ComponentSpec* ComponentOfTask(const DagScope& scope, const std::string& t
 }
 
 absl::Status CheckName(absl::string_view name, absl::string_view what, const DocPath& path) {
-  if (name.empty()) {
-    return path.Error("the name of ", what, " is empty");
-  }
+  if (name.empty()) return path.Error("the name of ", what, " is empty");
   if (name.size() > static_cast<size_t>(limits::kSpecNameBytes)) {
     return path.Error("the name of ", what, " is longer than ", limits::kSpecNameBytes,
                       " bytes (the bound kSpecNameBytes)");
@@ -42,9 +40,7 @@ absl::Status CheckName(absl::string_view name, absl::string_view what, const Doc
       return path.Error("the name of ", what, " holds a slash or a control character");
     }
   }
-  if (name == "." || name == "..") {
-    return path.Error("the name of ", what, " may not be '.' or '..'");
-  }
+  if (name == "." || name == "..") return path.Error("the name of ", what, " may not be '.' or '..'");
   return absl::OkStatus();
 }
 
@@ -72,9 +68,7 @@ const ComponentFacts::Required& ComponentFacts::RequiredInputs(const ComponentSp
       }
     }
     for (const std::string& name : SortedKeys(inputs.artifacts())) {
-      if (!inputs.artifacts().at(name).is_optional()) {
-        required.artifacts.push_back(name);
-      }
+      if (!inputs.artifacts().at(name).is_optional()) required.artifacts.push_back(name);
     }
   }
   return required;
@@ -82,14 +76,10 @@ const ComponentFacts::Required& ComponentFacts::RequiredInputs(const ComponentSp
 
 bool ComponentFacts::IsAllowed(const ml_pipelines::ComponentInputsSpec::ParameterSpec& parameter,
                                const Json& value) {
-  if (parameter.literals().empty()) {
-    return true;
-  }
+  if (parameter.literals().empty()) return true;
   const auto [it, is_new] = literals_.try_emplace(&parameter);
   if (is_new) {
-    for (const auto& literal : parameter.literals()) {
-      it->second.insert(DumpJson(ToJson(literal)));
-    }
+    for (const auto& literal : parameter.literals()) it->second.insert(DumpJson(ToJson(literal)));
   }
   return it->second.contains(DumpJson(value));
 }
@@ -143,9 +133,7 @@ absl::Status ValidateHeader(const PipelineSpec& spec, const DocPath& path) {
   if (!spec.has_root()) {
     return path.Key("root").Error("is missing; expected the component that a run executes");
   }
-  if (!spec.root().has_dag()) {
-    return path.Key("root").Error("expected a graph of tasks (the field 'dag')");
-  }
+  if (!spec.root().has_dag()) return path.Key("root").Error("expected a graph of tasks (the field 'dag')");
   return absl::OkStatus();
 }
 
@@ -169,9 +157,7 @@ absl::StatusOr<Graph> GraphOfComponents(const PipelineSpec& spec, const std::vec
     }
   };
   add(0, spec.root());
-  for (size_t i = 0; i < names.size(); ++i) {
-    add(static_cast<int>(i) + 1, spec.components().at(names[i]));
-  }
+  for (size_t i = 0; i < names.size(); ++i) add(static_cast<int>(i) + 1, spec.components().at(names[i]));
   return Graph::Create(std::move(nodes), edges);
 }
 
@@ -211,9 +197,7 @@ absl::Status ValidateExtent(const PipelineSpec& spec, const std::vector<std::str
 absl::Status ValidateExecutors(const PipelineSpec& spec, const PipelineDeploymentConfig& deployment,
                                const DocPath& path) {
   absl::flat_hash_set<std::string> used;
-  for (const auto& [name, component] : spec.components()) {
-    used.insert(component.executor_label());
-  }
+  for (const auto& [name, component] : spec.components()) used.insert(component.executor_label());
   const DocPath executors_path = path.Key("executors");
   for (const std::string& label : SortedKeys(deployment.executors())) {
     if (used.contains(label)) {

@@ -34,13 +34,9 @@ absl::Status ValidateInputParameter(const ComponentInputsSpec::ParameterSpec& pa
                                           TypeName(type), ", found ", JsonExcerpt(literal));
     }
   }
-  if (!parameter.has_default_value()) {
-    return absl::OkStatus();
-  }
+  if (!parameter.has_default_value()) return absl::OkStatus();
   const Json value = ToJson(parameter.default_value());
-  if (value.is_null() && parameter.is_optional()) {
-    return absl::OkStatus();
-  }
+  if (value.is_null() && parameter.is_optional()) return absl::OkStatus();
   const DocPath default_path = path.Key("defaultValue");
   if (!ConvertsTo(value, type)) {
     return default_path.Error("expected ", TypeKindName(type), ", as the parameter is a ", TypeName(type),
@@ -169,9 +165,7 @@ absl::Status ValidateExecutorLabel(const ComponentSpec& component, const Pipelin
         .Error("there is no executor ", QuoteForMessage(label), " in deploymentSpec.executors",
                SuggestName(label, SortedKeys(deployment.executors())));
   }
-  if (!executor->has_importer()) {
-    return absl::OkStatus();
-  }
+  if (!executor->has_importer()) return absl::OkStatus();
   const DocPath executors_path = deployment_path.Key("executors");
   const DocPath executor_path = executors_path.Key(label);
   return ValidateImporter(executor->importer(), component, executor_path.Key("importer"));

@@ -49,9 +49,7 @@ absl::Status ValidateOutputParameter(const DagScope& scope,
   const DocPath oneof_path = path.Key("valueFromOneof");
   const DocPath selectors_path = oneof_path.Key("parameterSelectors");
   const auto& selectors = output.value_from_oneof().parameter_selectors();
-  if (selectors.empty()) {
-    return selectors_path.Error("expected at least one selector");
-  }
+  if (selectors.empty()) return selectors_path.Error("expected at least one selector");
   for (int i = 0; i < selectors.size(); ++i) {
     RETURN_IF_ERROR(ValidateParameterSelector(scope, selectors[i], selectors_path.Index(i)));
   }
@@ -62,9 +60,7 @@ absl::Status ValidateOutputArtifact(const DagScope& scope,
                                     const DagOutputsSpec::DagOutputArtifactSpec& output,
                                     const DocPath& path) {
   const DocPath selectors_path = path.Key("artifactSelectors");
-  if (output.artifact_selectors().empty()) {
-    return selectors_path.Error("expected at least one selector");
-  }
+  if (output.artifact_selectors().empty()) return selectors_path.Error("expected at least one selector");
   for (int i = 0; i < output.artifact_selectors_size(); ++i) {
     const auto& selector = output.artifact_selectors(i);
     RETURN_IF_ERROR(ValidateSelector(
@@ -114,18 +110,14 @@ absl::Status ValidateOutputs(const DagScope& scope, const DocPath& path) {
 absl::Status ValidateDag(const DagScope& scope, const DocPath& path) {
   const auto& tasks = scope.component.dag().tasks();
   const DocPath tasks_path = path.Key("tasks");
-  if (tasks.empty()) {
-    return tasks_path.Error("expected at least one task");
-  }
+  if (tasks.empty()) return tasks_path.Error("expected at least one task");
   for (const std::string& name : SortedKeys(tasks)) {
     const DocPath task_path = tasks_path.Key(name);
     RETURN_IF_ERROR(CheckName(name, "a task", task_path));
     RETURN_IF_ERROR(ValidateTask(scope, name, tasks.at(name), task_path));
   }
   const auto graph = GraphOfDag(scope.component.dag());
-  if (!graph.ok()) {
-    return tasks_path.Error(graph.status().message());
-  }
+  if (!graph.ok()) return tasks_path.Error(graph.status().message());
   return ValidateOutputs(scope, path.Key("outputs"));
 }
 

@@ -19,9 +19,7 @@ using ml_pipelines::PipelineTaskSpec;
 template <typename Declared>
 absl::Status CheckItemInput(const std::string& item, const Declared& declared, absl::string_view kind,
                             const DocPath& path) {
-  if (item.empty()) {
-    return path.Error("is missing; expected the input that receives an item");
-  }
+  if (item.empty()) return path.Error("is missing; expected the input that receives an item");
   if (!declared.contains(item)) {
     return path.Error("the component of the loop has no input ", kind, " ", QuoteForMessage(item),
                       SuggestName(item, SortedKeys(declared)));
@@ -37,9 +35,7 @@ absl::Status ValidateRawItems(const std::string& raw, ParameterTypeEnum item_typ
     }
     return path.Error("expected the JSON text of a list: ", items.status().message());
   }
-  if (!items->is_array()) {
-    return path.Error("expected the JSON text of a list, found ", JsonKindName(*items));
-  }
+  if (!items->is_array()) return path.Error("expected the JSON text of a list, found ", JsonKindName(*items));
   for (size_t i = 0; i < items->size(); ++i) {
     const Json& item = (*items)[i];
     const bool is_placeholder =

@@ -50,9 +50,7 @@ template <typename Outputs, typename OtherOutputs>
 absl::Status CheckOutput(const std::string& producer, const std::string& key, const Outputs& outputs,
                          const OtherOutputs& others, absl::string_view kind, absl::string_view other_kind,
                          const DocPath& path) {
-  if (outputs.contains(key)) {
-    return absl::OkStatus();
-  }
+  if (outputs.contains(key)) return absl::OkStatus();
   if (others.contains(key)) {
     return path.Error("the output ", QuoteForMessage(key), " of the task ", QuoteForMessage(producer), " is ",
                       other_kind, ", not ", kind);
@@ -80,9 +78,7 @@ absl::Status ValidateTaskOutput(const DagScope& scope, const Input& input, const
   const auto& source = input.source.task_output_parameter();
   const DocPath kind_path = path.Key("taskOutputParameter");
   const ComponentSpec* producer = ComponentOfTask(scope, source.producer_task());
-  if (producer == nullptr) {
-    return UnknownTask(scope, source.producer_task(), kind_path.Key("producerTask"));
-  }
+  if (producer == nullptr) return UnknownTask(scope, source.producer_task(), kind_path.Key("producerTask"));
   const auto& outputs = producer->output_definitions();
   RETURN_IF_ERROR(CheckOutput(source.producer_task(), source.output_parameter_key(), outputs.parameters(),
                               outputs.artifacts(), "a parameter", "an artifact",
@@ -127,9 +123,7 @@ absl::Status ValidateConstant(const DagScope& scope, const Input& input, const D
   const Json value = ToJson(source.constant());
   const ParameterTypeEnum type = DeclaredType(*input.declared);
   const DocPath constant_path = value_path.Key("constant");
-  if (value.is_null() && input.declared->is_optional()) {
-    return absl::OkStatus();
-  }
+  if (value.is_null() && input.declared->is_optional()) return absl::OkStatus();
   // A placeholder stands for a value that is not known yet.
   if (value.is_string() && absl::StrContains(value.get_ref<const std::string&>(), kPlaceholderStart)) {
     return absl::OkStatus();
@@ -155,9 +149,7 @@ absl::Status ValidateFinalStatus(const DagScope& scope, const Input& input, cons
 }
 
 absl::Status ValidateExpression(const std::string& text, const DocPath& path) {
-  if (text.empty()) {
-    return absl::OkStatus();
-  }
+  if (text.empty()) return absl::OkStatus();
   const absl::StatusOr<Expression> parsed = Expression::Parse(text);
   return parsed.ok() ? absl::OkStatus() : path.Error(parsed.status().message());
 }
@@ -187,9 +179,7 @@ absl::Status ValidateArtifact(const DagScope& scope, const TaskInputsSpec::Input
     const auto& output = source.task_output_artifact();
     const DocPath kind_path = path.Key("taskOutputArtifact");
     const ComponentSpec* producer = ComponentOfTask(scope, output.producer_task());
-    if (producer == nullptr) {
-      return UnknownTask(scope, output.producer_task(), kind_path.Key("producerTask"));
-    }
+    if (producer == nullptr) return UnknownTask(scope, output.producer_task(), kind_path.Key("producerTask"));
     const auto& outputs = producer->output_definitions();
     return CheckOutput(output.producer_task(), output.output_artifact_key(), outputs.artifacts(),
                        outputs.parameters(), "an artifact", "a parameter",
@@ -212,9 +202,7 @@ absl::Status ValidateArtifact(const DagScope& scope, const TaskInputsSpec::Input
 template <typename Declared>
 absl::Status CheckDeclared(const std::string& name, const PipelineTaskSpec& task, const Declared& declared,
                            const DocPath& path) {
-  if (declared.contains(name) || IsInjectedName(name)) {
-    return absl::OkStatus();
-  }
+  if (declared.contains(name) || IsInjectedName(name)) return absl::OkStatus();
   return path.Error("the component ", QuoteForMessage(task.component_ref().name()), " has no such input",
                     SuggestName(name, SortedKeys(declared)));
 }
@@ -248,18 +236,12 @@ absl::Status ValidateRequired(const PipelineTaskSpec& task, const ComponentFacts
                                                          : task.parameter_iterator().item_input();
   std::vector<std::string> missing;
   for (const std::string& name : required.parameters) {
-    if (!task.inputs().parameters().contains(name) && name != item) {
-      missing.push_back(name);
-    }
+    if (!task.inputs().parameters().contains(name) && name != item) missing.push_back(name);
   }
   for (const std::string& name : required.artifacts) {
-    if (!task.inputs().artifacts().contains(name) && name != item) {
-      missing.push_back(name);
-    }
+    if (!task.inputs().artifacts().contains(name) && name != item) missing.push_back(name);
   }
-  if (missing.empty()) {
-    return absl::OkStatus();
-  }
+  if (missing.empty()) return absl::OkStatus();
   return path.Error("the component ", QuoteForMessage(task.component_ref().name()),
                     " requires inputs that the task does not give: ", ListNames(missing, kMissingShown));
 }
@@ -295,9 +277,7 @@ absl::Status ValidateDependencies(const DagScope& scope, const std::string& name
                                   const PipelineTaskSpec& task, const DocPath& path) {
   for (int i = 0; i < task.dependent_tasks_size(); ++i) {
     const std::string& dependency = task.dependent_tasks(i);
-    if (dependency == name) {
-      return path.Index(i).Error("the task waits for itself");
-    }
+    if (dependency == name) return path.Index(i).Error("the task waits for itself");
     if (!scope.component.dag().tasks().contains(dependency)) {
       return UnknownTask(scope, dependency, path.Index(i));
     }

@@ -405,25 +405,19 @@ TEST(ValidateTest, CostIsInProportionToSize) {
     parameters[absl::StrCat("p", i)] = {{"parameterType", "STRING"}, {"isOptional", true}};
   }
   Json& literals = parameters["choice"]["literals"];
-  for (int i = 0; i < 100'000; ++i) {
-    literals.push_back(absl::StrCat(i));
-  }
+  for (int i = 0; i < 100'000; ++i) literals.push_back(absl::StrCat(i));
   parameters["choice"]["parameterType"] = "STRING";
   for (Json& task : spec["root"]["dag"]["tasks"]) {
     task["inputs"]["parameters"]["choice"]["runtimeValue"]["constant"] = "99999";
   }
   Json& executor = spec["deploymentSpec"]["executors"]["e"]["container"];
   executor["args"] = Json::array({std::string(10'000'000, 'x')});
-  for (int i = 1; i < 20'000; ++i) {
-    spec["components"][absl::StrCat("c", i)] = {{"executorLabel", "e"}};
-  }
+  for (int i = 1; i < 20'000; ++i) spec["components"][absl::StrCat("c", i)] = {{"executorLabel", "e"}};
   const auto document = ParsePipelineJson(std::move(spec));
   ASSERT_TRUE(document.ok()) << document.status();
   EXPECT_TRUE(CheckSupported(**document).ok());
   Json unknown;
-  for (int i = 0; i < 100'000; ++i) {
-    unknown[absl::StrCat("x", i)] = i;
-  }
+  for (int i = 0; i < 100'000; ++i) unknown[absl::StrCat("x", i)] = i;
   EXPECT_THAT(std::string(CheckRunParameters(**document, unknown).message()), HasSubstr("more problems"));
 }
 

@@ -43,37 +43,25 @@ class EventSource {
     }
   }
   ~EventSource() {
-    if (has_event_) {
-      yaml_event_delete(&event_);
-    }
-    if (ready_) {
-      yaml_parser_delete(&parser_);
-    }
+    if (has_event_) yaml_event_delete(&event_);
+    if (ready_) yaml_parser_delete(&parser_);
   }
   EventSource(const EventSource&) = delete;
   EventSource& operator=(const EventSource&) = delete;
 
   // The next event, good until the next call.
   absl::StatusOr<const yaml_event_t*> Next() {
-    if (!ready_) {
-      return absl::ResourceExhaustedError("no memory to read YAML");
-    }
-    if (has_event_) {
-      yaml_event_delete(&event_);
-    }
+    if (!ready_) return absl::ResourceExhaustedError("no memory to read YAML");
+    if (has_event_) yaml_event_delete(&event_);
     has_event_ = yaml_parser_parse(&parser_, &event_) != 0;
-    if (!has_event_) {
-      return Error();
-    }
+    if (!has_event_) return Error();
     return &event_;
   }
 
  private:
   absl::Status Error() const {
     const absl::string_view problem = parser_.problem == nullptr ? "cannot be read" : parser_.problem;
-    if (parser_.error == YAML_MEMORY_ERROR) {
-      return absl::ResourceExhaustedError("no memory to read YAML");
-    }
+    if (parser_.error == YAML_MEMORY_ERROR) return absl::ResourceExhaustedError("no memory to read YAML");
     if (parser_.error == YAML_READER_ERROR) {  // no mark, only an offset
       const absl::string_view before = text_.substr(0, parser_.problem_offset);
       const size_t newline = before.rfind('\n');
@@ -197,9 +185,7 @@ class DocumentBuilder {
     if (plain && text == "<<") {
       return ErrorAt(event.start_mark, "merge keys (<<) are not supported; write the keys out");
     }
-    if (plain && text.empty()) {
-      return ErrorAt(event.start_mark, "a key is missing before the colon");
-    }
+    if (plain && text.empty()) return ErrorAt(event.start_mark, "a key is missing before the colon");
     RETURN_IF_ERROR(Charge(event, 0, static_cast<int64_t>(text.size())));
     Frame& frame = stack_.back();
     const auto [it, inserted] = frame.container->get_ref<Json::object_t&>().try_emplace(std::string(text));
@@ -215,9 +201,7 @@ class DocumentBuilder {
     const absl::string_view text(reinterpret_cast<const char*>(scalar.value), scalar.length);
     const bool plain = scalar.style == YAML_PLAIN_SCALAR_STYLE;
     if (AtKey()) {
-      if (scalar.anchor != nullptr) {
-        return ErrorAt(event.start_mark, "an anchor on a key is not supported");
-      }
+      if (scalar.anchor != nullptr) return ErrorAt(event.start_mark, "an anchor on a key is not supported");
       return Key(event, text, plain && scalar.tag == nullptr);
     }
     ASSIGN_OR_RETURN(Json value, ScalarValue(event, text, Text(scalar.tag), plain));
@@ -234,17 +218,13 @@ class DocumentBuilder {
                                           absl::string_view tag, bool plain) {
     absl::string_view core = tag;
     const bool is_core = absl::ConsumePrefix(&core, kCoreTags);
-    if ((tag.empty() && !plain) || tag == "!" || (is_core && core == "str")) {
-      return Json(std::string(text));
-    }
+    if ((tag.empty() && !plain) || tag == "!" || (is_core && core == "str")) return Json(std::string(text));
     if (!tag.empty() &&
         !(is_core && (core == "int" || core == "float" || core == "bool" || core == "null"))) {
       return UnsupportedTag(event, tag);
     }
     absl::StatusOr<Json> value = ResolvePlainScalar(text);
-    if (!value.ok()) {
-      return ErrorAt(event.start_mark, value.status().message());
-    }
+    if (!value.ok()) return ErrorAt(event.start_mark, value.status().message());
     const bool fits = tag.empty() || (core == "int" && value->is_number_integer()) ||
                       (core == "float" && value->is_number()) || (core == "bool" && value->is_boolean()) ||
                       (core == "null" && value->is_null());
@@ -269,9 +249,7 @@ class DocumentBuilder {
     if (!tag_text.empty() && tag_text != "!" && tag_text != absl::StrCat(kCoreTags, core_tag)) {
       return UnsupportedTag(event, tag_text);
     }
-    if (AtKey()) {
-      return ErrorAt(event.start_mark, "a key has to be a text, not a list or an object");
-    }
+    if (AtKey()) return ErrorAt(event.start_mark, "a key has to be a text, not a list or an object");
     RETURN_IF_ERROR(CheckDepth(event, stack_.size() + 1));
     Frame frame;
     frame.anchor = std::string(Text(anchor));
@@ -294,12 +272,8 @@ class DocumentBuilder {
   absl::Status Close(const yaml_event_t& event) {
     const Frame frame = std::move(stack_.back());
     stack_.pop_back();
-    if (!stack_.empty()) {
-      stack_.back().height = std::max(stack_.back().height, frame.height + 1);
-    }
-    if (frame.anchor.empty()) {
-      return absl::OkStatus();
-    }
+    if (!stack_.empty()) stack_.back().height = std::max(stack_.back().height, frame.height + 1);
+    if (frame.anchor.empty()) return absl::OkStatus();
     const Weight weight{total_.nodes - frame.at_start.nodes, total_.bytes - frame.at_start.bytes,
                         frame.height};
     return Remember(event, frame.anchor, *frame.container, weight);
@@ -307,9 +281,7 @@ class DocumentBuilder {
 
   absl::Status Alias(const yaml_event_t& event) {
     const absl::string_view name = Text(event.data.alias.anchor);
-    if (AtKey()) {
-      return ErrorAt(event.start_mark, "an alias as a key is not supported; write the key out");
-    }
+    if (AtKey()) return ErrorAt(event.start_mark, "an alias as a key is not supported; write the key out");
     const auto it = anchors_.find(name);
     if (it == anchors_.end()) {
       return ErrorAt(event.start_mark, absl::StrCat("the alias ", QuoteForMessage(name),
@@ -318,9 +290,7 @@ class DocumentBuilder {
     const Weight& weight = it->second.weight;
     RETURN_IF_ERROR(CheckDepth(event, stack_.size() + weight.height));
     RETURN_IF_ERROR(Charge(event, weight.nodes, weight.bytes));
-    if (!stack_.empty()) {
-      stack_.back().height = std::max(stack_.back().height, weight.height + 1);
-    }
+    if (!stack_.empty()) stack_.back().height = std::max(stack_.back().height, weight.height + 1);
     Place(it->second.value);
     return absl::OkStatus();
   }
@@ -349,9 +319,7 @@ absl::StatusOr<std::vector<Json>> ParseEvents(absl::string_view text) {
   DocumentBuilder builder;
   while (true) {
     ASSIGN_OR_RETURN(const yaml_event_t* event, source.Next());
-    if (event->type == YAML_STREAM_END_EVENT) {
-      return builder.TakeDocuments();
-    }
+    if (event->type == YAML_STREAM_END_EVENT) return builder.TakeDocuments();
     RETURN_IF_ERROR(builder.Handle(*event));
   }
 }
@@ -362,9 +330,7 @@ absl::StatusOr<std::vector<Json>> ParseYaml(absl::string_view text) {
   absl::string_view start = text;
   absl::ConsumePrefix(&start, "\xEF\xBB\xBF");
   start = absl::StripLeadingAsciiWhitespace(start);
-  if (start.empty() || (start[0] != '{' && start[0] != '[')) {
-    return ParseEvents(text);
-  }
+  if (start.empty() || (start[0] != '{' && start[0] != '[')) return ParseEvents(text);
   absl::StatusOr<Json> json = ParseJson(text);
   if (json.ok()) {
     std::vector<Json> documents;

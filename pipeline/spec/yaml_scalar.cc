@@ -19,9 +19,7 @@ namespace {
 
 bool IsOneOf(absl::string_view text, std::initializer_list<absl::string_view> words) {
   for (const absl::string_view word : words) {
-    if (text == word) {
-      return true;
-    }
+    if (text == word) return true;
   }
   return false;
 }
@@ -33,24 +31,18 @@ class Scanner {
 
   bool done() const { return rest_.empty(); }
   bool AnyOf(absl::string_view characters) {
-    if (rest_.empty() || characters.find(rest_[0]) == absl::string_view::npos) {
-      return false;
-    }
+    if (rest_.empty() || characters.find(rest_[0]) == absl::string_view::npos) return false;
     rest_.remove_prefix(1);
     return true;
   }
   // The characters taken: as many as there are.
   size_t Run(absl::string_view characters) {
     size_t taken = 0;
-    while (AnyOf(characters)) {
-      ++taken;
-    }
+    while (AnyOf(characters)) ++taken;
     return taken;
   }
   bool Word(absl::string_view word) {
-    if (rest_.substr(0, word.size()) != word) {
-      return false;
-    }
+    if (rest_.substr(0, word.size()) != word) return false;
     rest_.remove_prefix(word.size());
     return true;
   }
@@ -64,9 +56,7 @@ constexpr absl::string_view kDigitsAndLines = "0123456789_";
 
 // (?:[eE][-+][0-9]+)? and the end
 bool ExponentAndEnd(Scanner scan) {
-  if (scan.AnyOf("eE") && !(scan.AnyOf("-+") && scan.Run(kDigits) > 0)) {
-    return false;
-  }
+  if (scan.AnyOf("eE") && !(scan.AnyOf("-+") && scan.Run(kDigits) > 0)) return false;
   return scan.done();
 }
 
@@ -75,9 +65,7 @@ bool Sixtieths(Scanner* scan) {
   bool any = false;
   while (scan->Word(":")) {
     const bool low = scan->AnyOf("012345");
-    if (!scan->AnyOf(kDigits) && !low) {
-      return false;
-    }
+    if (!scan->AnyOf(kDigits) && !low) return false;
     any = true;
   }
   return any;
@@ -89,9 +77,7 @@ bool IsFloat(absl::string_view text) {
     return scan.AnyOf(kDigits) && (scan.Run(kDigitsAndLines), ExponentAndEnd(scan));
   }
   scan.AnyOf("-+");
-  if (!scan.AnyOf(kDigits)) {
-    return false;
-  }
+  if (!scan.AnyOf(kDigits)) return false;
   scan.Run(kDigitsAndLines);
   if (Scanner sixties = scan; Sixtieths(&sixties)) {
     return sixties.Word(".") && (sixties.Run(kDigitsAndLines), sixties.done());
@@ -102,23 +88,15 @@ bool IsFloat(absl::string_view text) {
 bool IsInteger(absl::string_view text) {
   Scanner scan(text);
   scan.AnyOf("-+");
-  if (scan.Word("0b")) {
-    return scan.Run("01_") > 0 && scan.done();
-  }
-  if (scan.Word("0x")) {
-    return scan.Run("0123456789abcdefABCDEF_") > 0 && scan.done();
-  }
+  if (scan.Word("0b")) return scan.Run("01_") > 0 && scan.done();
+  if (scan.Word("0x")) return scan.Run("0123456789abcdefABCDEF_") > 0 && scan.done();
   if (scan.Word("0")) {
     scan.Run("01234567_");
     return scan.done();
   }
-  if (!scan.AnyOf("123456789")) {
-    return false;
-  }
+  if (!scan.AnyOf("123456789")) return false;
   scan.Run(kDigitsAndLines);
-  if (scan.done()) {
-    return true;
-  }
+  if (scan.done()) return true;
   return Sixtieths(&scan) && scan.done();
 }
 
@@ -138,9 +116,7 @@ double Base60(absl::string_view digits) {
     // Digits and points only, by the pattern: cannot fail.
     (void)absl::SimpleAtod(digits.substr(0, colon), &part);
     value = value * 60 + part;
-    if (colon == absl::string_view::npos) {
-      return value;
-    }
+    if (colon == absl::string_view::npos) return value;
     digits.remove_prefix(colon + 1);
   }
 }
@@ -148,9 +124,7 @@ double Base60(absl::string_view digits) {
 std::optional<uint64_t> ParseBase(absl::string_view digits, int base) {
   uint64_t value = 0;
   const auto result = std::from_chars(digits.data(), digits.data() + digits.size(), value, base);
-  if (result.ec != std::errc() || result.ptr != digits.data() + digits.size()) {
-    return std::nullopt;
-  }
+  if (result.ec != std::errc() || result.ptr != digits.data() + digits.size()) return std::nullopt;
   return value;
 }
 
@@ -158,17 +132,13 @@ absl::StatusOr<Json> IntegerValue(absl::string_view text) {
   const std::string clean = absl::StrReplaceAll(text, {{"_", ""}});
   absl::string_view digits = clean;
   const bool negative = digits[0] == '-';
-  if (negative || digits[0] == '+') {
-    digits.remove_prefix(1);
-  }
+  if (negative || digits[0] == '+') digits.remove_prefix(1);
   const bool decimal = digits == "0" || digits[0] != '0';
   if (decimal && digits.find(':') != absl::string_view::npos) {
     return JsonNumber(negative ? -Base60(digits) : Base60(digits));
   }
   const int base = decimal ? 10 : digits[1] == 'b' ? 2 : digits[1] == 'x' ? 16 : 8;
-  if (base == 2 || base == 16) {
-    digits.remove_prefix(2);
-  }
+  if (base == 2 || base == 16) digits.remove_prefix(2);
   const std::optional<uint64_t> value = ParseBase(digits, base);
   constexpr uint64_t kMax = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
   if (value.has_value() && *value <= kMax) {
@@ -179,9 +149,7 @@ absl::StatusOr<Json> IntegerValue(absl::string_view text) {
     return negative ? Json(std::numeric_limits<int64_t>::min()) : Json(*value);
   }
   double nearest = 0;
-  if (base != 10 || !absl::SimpleAtod(digits, &nearest) || !std::isfinite(nearest)) {
-    return NotANumber(text);
-  }
+  if (base != 10 || !absl::SimpleAtod(digits, &nearest) || !std::isfinite(nearest)) return NotANumber(text);
   return JsonNumber(negative ? -nearest : nearest);
 }
 
@@ -194,37 +162,23 @@ absl::StatusOr<Json> FloatValue(absl::string_view text) {
   } else if (!absl::SimpleAtod(clean, &value)) {
     return NotANumber(text);
   }
-  if (!std::isfinite(value)) {
-    return NotANumber(text);
-  }
+  if (!std::isfinite(value)) return NotANumber(text);
   return JsonNumber(value);
 }
 
 }  // namespace
 
 absl::StatusOr<Json> ResolvePlainScalar(absl::string_view text) {
-  if (IsOneOf(text, {"", "~", "null", "Null", "NULL"})) {
-    return Json(nullptr);
-  }
-  if (IsOneOf(text, {"true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON"})) {
-    return Json(true);
-  }
-  if (IsOneOf(text, {"false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF"})) {
-    return Json(false);
-  }
+  if (IsOneOf(text, {"", "~", "null", "Null", "NULL"})) return Json(nullptr);
+  if (IsOneOf(text, {"true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON"})) return Json(true);
+  if (IsOneOf(text, {"false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF"})) return Json(false);
   const bool may_be_number =
       absl::ascii_isdigit(text[0]) || text[0] == '-' || text[0] == '+' || text[0] == '.';
   if (may_be_number) {
-    if (IsInteger(text)) {
-      return IntegerValue(text);
-    }
-    if (IsFloat(text)) {
-      return FloatValue(text);
-    }
+    if (IsInteger(text)) return IntegerValue(text);
+    if (IsFloat(text)) return FloatValue(text);
     absl::string_view word = text;
-    if (word[0] == '-' || word[0] == '+') {
-      word.remove_prefix(1);
-    }
+    if (word[0] == '-' || word[0] == '+') word.remove_prefix(1);
     if (IsOneOf(word, {".inf", ".Inf", ".INF"}) || IsOneOf(text, {".nan", ".NaN", ".NAN"})) {
       return NotANumber(text);
     }

@@ -17,13 +17,9 @@ using ::testing::HasSubstr;
 
 std::string Read(absl::string_view text) {
   const auto documents = ParseYaml(text);
-  if (!documents.ok()) {
-    return std::string(documents.status().message());
-  }
+  if (!documents.ok()) return std::string(documents.status().message());
   std::string all;
-  for (const Json& document : *documents) {
-    absl::StrAppend(&all, all.empty() ? "" : " | ", DumpJson(document));
-  }
+  for (const Json& document : *documents) absl::StrAppend(&all, all.empty() ? "" : " | ", DumpJson(document));
   return all;
 }
 
@@ -180,20 +176,14 @@ TEST(ParseYamlTest, DepthIsBounded) {
   EXPECT_THAT(Read(flow(limits::kSpecDepth)), HasSubstr("kSpecDepth"));
   EXPECT_THAT(Read(absl::StrCat("a: ", std::string(2'000'000, '['))), HasSubstr("kSpecDepth"));
   std::string maps = "a: ";
-  for (int i = 0; i < 200'000; ++i) {
-    maps += "{a: ";
-  }
+  for (int i = 0; i < 200'000; ++i) maps += "{a: ";
   EXPECT_THAT(Read(maps), HasSubstr("kSpecDepth"));
   std::string block;
-  for (int i = 0; i < 2000; ++i) {
-    absl::StrAppend(&block, std::string(i, ' '), "a:\n");
-  }
+  for (int i = 0; i < 2000; ++i) absl::StrAppend(&block, std::string(i, ' '), "a:\n");
   EXPECT_THAT(Read(block), HasSubstr("kSpecDepth"));
   EXPECT_THAT(Read(std::string(100'000, '-')), ::testing::Not(HasSubstr("kSpecDepth")));
   std::string dashes;
-  for (int i = 0; i < 100'000; ++i) {
-    dashes += "- ";
-  }
+  for (int i = 0; i < 100'000; ++i) dashes += "- ";
   EXPECT_THAT(Read(dashes), HasSubstr("kSpecDepth"));
 }
 
@@ -211,34 +201,24 @@ TEST(ParseYamlTest, AliasBombsAreRefused) {
   std::string text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
   for (int i = 1; i < 10; ++i) {
     absl::StrAppend(&text, "a", i, ": &a", i, " [");
-    for (int j = 0; j < 10; ++j) {
-      absl::StrAppend(&text, j > 0 ? ", " : "", "*a", i - 1);
-    }
+    for (int j = 0; j < 10; ++j) absl::StrAppend(&text, j > 0 ? ", " : "", "*a", i - 1);
     text += "]\n";
   }
   EXPECT_THAT(Read(text), HasSubstr("kSpecNodes"));
   std::string bytes = absl::StrCat("a: &a ", std::string(1 << 20, 'x'), "\nb: [");
-  for (int i = 0; i < 100; ++i) {
-    bytes += "*a, ";
-  }
+  for (int i = 0; i < 100; ++i) bytes += "*a, ";
   EXPECT_THAT(Read(bytes + "]\n"), HasSubstr("kSpecExpandedBytes"));
 }
 
 TEST(ParseYamlTest, NodesAndDocumentsAreBounded) {
   std::string directives;
-  for (int i = 0; i < 300'000; ++i) {
-    absl::StrAppend(&directives, "%TAG !", i, "! x\n");
-  }
+  for (int i = 0; i < 300'000; ++i) absl::StrAppend(&directives, "%TAG !", i, "! x\n");
   EXPECT_THAT(Read(directives + "--- a\n"), HasSubstr("kSpecDirectives"));
   std::string nodes;
-  for (int64_t i = 0; i <= limits::kSpecNodes; ++i) {
-    nodes += "-\n";
-  }
+  for (int64_t i = 0; i <= limits::kSpecNodes; ++i) nodes += "-\n";
   EXPECT_THAT(Read(nodes), HasSubstr("kSpecNodes"));
   std::string documents;
-  for (int i = 0; i < limits::kSpecDocuments; ++i) {
-    documents += "--- a\n";
-  }
+  for (int i = 0; i < limits::kSpecDocuments; ++i) documents += "--- a\n";
   EXPECT_THAT(Read(documents), HasSubstr("\"a\""));
   EXPECT_THAT(Read(documents + "--- a\n"), HasSubstr("kSpecDocuments"));
 }

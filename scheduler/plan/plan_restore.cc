@@ -71,10 +71,11 @@ void RecountTasks(RunSnapshot& run) {
   for (int i = 0; i < static_cast<int>(run.tasks.size()); ++i) {
     TaskSnapshot& task = run.tasks[i];
     task.unfinished_upstream = 0;
-    if (task.iteration < 0)
+    if (task.iteration < 0) {
       ForEachUpstream(run, i, [&](int upstream) {
         if (!IsFinal(run.tasks[upstream].state)) ++task.unfinished_upstream;
       });
+    }
     Count(run, i);
     task.ready = false;
     if (task.state == TaskState::kPending && task.wait_reason == WaitReason::kRetry) {
@@ -98,8 +99,9 @@ void Stepper::operator()(const RunRestored&) {
   RecountTasks(run_);
   const int count = static_cast<int>(run_.tasks.size());
   for (int i = 0; i < count && run_.state == RunState::kRunning; ++i) {
-    if (run_.tasks[i].state != TaskState::kPending || run_.tasks[i].wait_reason == WaitReason::kRetry)
+    if (run_.tasks[i].state != TaskState::kPending || run_.tasks[i].wait_reason == WaitReason::kRetry) {
       continue;
+    }
     const int blocked_by = BlockedBy(run_, i);
     if (blocked_by >= 0) {
       End(i, TaskState::kSkipped, 0,

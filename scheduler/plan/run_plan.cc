@@ -80,8 +80,9 @@ absl::Status RunPlan::AddTasks(int dag) {
     if (document_->platform.has_value()) {
       for (const auto& [platform, config] : document_->platform->platforms()) {
         const auto settings = config.deployment_spec().executors().find(executor->first);
-        if (settings != config.deployment_spec().executors().end())
+        if (settings != config.deployment_spec().executors().end()) {
           task.platforms[platform] = &settings->second;
+        }
       }
     }
   }

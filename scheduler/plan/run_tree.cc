@@ -214,8 +214,9 @@ TaskOutputs OutputsOfLoop(const RunSnapshot& run, int loop) {
   for (const int task : snapshot.iterations) {
     if (run.tasks[task].outputs == nullptr) continue;
     for (const auto& [name, value] : run.tasks[task].outputs->parameters) {
-      if (const auto list = out.parameters.find(name); list != out.parameters.end())
+      if (const auto list = out.parameters.find(name); list != out.parameters.end()) {
         list->second.push_back(value);
+      }
     }
     for (const auto& [name, artifacts] : run.tasks[task].outputs->artifacts) {
       const auto list = out.artifacts.find(name);

@@ -33,8 +33,9 @@ std::vector<std::string> Ticks(const ScheduleDecision& decision) {
     std::string text =
         absl::StrCat(absl::ToUnixSeconds(tick.due_at), " ", Name(tick.decision), " ", Name(tick.reason));
     if (tick.run_index > 0) absl::StrAppend(&text, " #", tick.run_index);
-    if (tick.slot_count > 1)
+    if (tick.slot_count > 1) {
       absl::StrAppend(&text, " x", tick.slot_count, " to ", absl::ToUnixSeconds(tick.last_due_at));
+    }
     ticks.push_back(std::move(text));
   }
   return ticks;

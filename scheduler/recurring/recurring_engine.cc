@@ -73,8 +73,9 @@ void RecurringEngine::Run() {
     absl::Duration pause = options_.poll_interval;
     if (!result.ok()) {
       metrics_.engine_errors.Increment();
-      if (!absl::IsAborted(result.status()))
+      if (!absl::IsAborted(result.status())) {
         spdlog::error("pass over recurring runs failed: {}", LogValue(result.status().ToString()));
+      }
       pause = absl::IsAborted(result.status()) ? absl::ZeroDuration() : kErrorPause;
     } else if (!result->leads) {
       pause = kStandbyPause;
@@ -239,8 +240,9 @@ absl::Status RecurringEngine::WriteTogether(db::Tx& tx, Plans plans, RunHints& h
   RETURN_IF_ERROR(WriteTicks(tx, mine, hints, written));
   for (const Planned* plan : mine) {
     const std::string& id = plan->due->row.recurring_run_id;
-    if (TimeToTrim(id, plan->decision.ticks.size()))
+    if (TimeToTrim(id, plan->decision.ticks.size())) {
       RETURN_IF_ERROR(ScheduleTicksKeep(tx, id, limits::kScheduleTicksKept));
+    }
   }
   return absl::OkStatus();
 }
@@ -269,8 +271,9 @@ absl::Status RecurringEngine::WriteTicks(db::Tx& tx, Plans plans, RunHints& hint
     const RecurringRunRow& row = plan->due->row;
     for (ScheduleTickRow tick : plan->decision.ticks) {
       tick.recurring_run_id = row.recurring_run_id;
-      if (StartsRun(tick))
+      if (StartsRun(tick)) {
         tick.run_id = RecurringRunRunId(row.recurring_run_id, RunDisplayName(row.run_name, tick.run_index));
+      }
       ticks.push_back(std::move(tick));
       plan_of.push_back(plan);
     }

@@ -23,8 +23,9 @@ absl::Status CacheFromApi(absl::string_view field, const PluginInputs& plugins, 
   const std::string place = absl::StrCat(field, ".", kPlugin);
   for (const auto& [name, value] : input->second.fields()) {
     if (name == "enabled") {
-      if (!value.has_bool_value())
+      if (!value.has_bool_value()) {
         return absl::InvalidArgumentError(absl::StrCat(place, ".enabled must be true or false"));
+      }
       enabled = value.bool_value();
     } else if (name == "max_age_s") {
       const double seconds = value.number_value();

@@ -29,8 +29,9 @@ void ToApi(const PipelineVersionRow& row, api::PipelineVersion* out) {
 
 absl::Status SpecToApi(absl::string_view canonical_json, google::protobuf::Struct* out) {
   const auto json = ParseJson(canonical_json);
-  if (!json.ok())
+  if (!json.ok()) {
     return absl::DataLossError(absl::StrCat("a stored pipeline is no JSON: ", json.status().message()));
+  }
   JsonToStruct(*json, out);
   return absl::OkStatus();
 }

@@ -52,9 +52,7 @@ absl::StatusOr<std::string> PluginsFromApi(absl::string_view field, const Plugin
 absl::Status PluginsToApi(const std::string& stored, PluginInputs* plugins) {
   if (stored.empty()) return absl::OkStatus();
   const auto json = ParseJson(stored);
-  if (!json.ok() || !json->is_object()) {
-    return absl::DataLossError("a stored plugins_input cannot be read");
-  }
+  if (!json.ok() || !json->is_object()) return absl::DataLossError("a stored plugins_input cannot be read");
   for (const auto& [name, value] : json->items()) JsonToStruct(value, &(*plugins)[name]);
   return absl::OkStatus();
 }

@@ -82,8 +82,9 @@ absl::Status ToApi(const RecurringRunRow& row, api::RecurringRun* out) {
     out->mutable_error()->set_message(row.error_message);
   }
   ASSIGN_OR_RETURN(api::RuntimeConfig config, RuntimeConfigFrom(row.parameters, row.pipeline_root));
-  if (!config.pipeline_root().empty() || !config.parameters().empty())
+  if (!config.pipeline_root().empty() || !config.parameters().empty()) {
     *out->mutable_runtime_config() = std::move(config);
+  }
   return PluginsToApi(row.plugins_input, out->mutable_plugins_input());
 }
 

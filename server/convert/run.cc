@@ -95,8 +95,9 @@ absl::StatusOr<api::RuntimeConfig> RuntimeConfigFrom(const std::string& paramete
 
 absl::Status ConfigToApi(const RunConfigRow& row, api::Run* out) {
   ASSIGN_OR_RETURN(api::RuntimeConfig config, RuntimeConfigFrom(row.parameters, row.pipeline_root));
-  if (!config.pipeline_root().empty() || !config.parameters().empty())
+  if (!config.pipeline_root().empty() || !config.parameters().empty()) {
     *out->mutable_runtime_config() = std::move(config);
+  }
   return PluginsToApi(row.plugins_input, out->mutable_plugins_input());
 }
 

@@ -112,8 +112,9 @@ absl::Status TaskLogRead(RequestContext& context, const penstock::v1::ReadTaskLo
     auto now = FindAttempt(context, request);
     if (absl::IsNotFound(now.status())) return absl::OkStatus();  // the run was deleted meanwhile
     RETURN_IF_ERROR(now.status());
-    if (now->attempt_id != attempt.attempt_id)
+    if (now->attempt_id != attempt.attempt_id) {
       attempt.outcome = "LOST";  // a later attempt runs: this one has ended
+    }
     if (now->attempt_id == attempt.attempt_id) attempt = *std::move(now);
   }
 }

@@ -151,8 +151,9 @@ absl::Status RunCreate(RequestContext& context, const api::Run& given, const Run
           RETURN_IF_ERROR(
               RunRequestInsert(tx, {options.request_id, row.run_id, options.request_sha256, row.created_at}));
         }
-        if (!row.recurring_run_id.empty())
+        if (!row.recurring_run_id.empty()) {
           RETURN_IF_ERROR(RecurringRunGet(tx, row.recurring_run_id).status());
+        }
         if (source.own_spec()) {
           RETURN_IF_ERROR(SpecPut(tx, source.document->sha256_hex, source.document->canonical_json));
         }

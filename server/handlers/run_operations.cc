@@ -234,8 +234,9 @@ absl::Status RunUpdate(RequestContext& context, const penstock::v1::UpdateRunReq
   RETURN_IF_ERROR(CheckTags(tags));
   return context.deps.store.Write([&](db::Tx& tx) -> absl::Status {
     RETURN_IF_ERROR(RunGet(tx, request.run_id()).status());
-    if (request.has_description())
+    if (request.has_description()) {
       RETURN_IF_ERROR(RunSetDescription(tx, request.run_id(), request.description()));
+    }
     if (request.has_tags()) RETURN_IF_ERROR(TagsReplace(tx, request.run_id(), tags));
     return ReadRecord(tx, request.run_id(), reply);
   });

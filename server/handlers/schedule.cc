@@ -54,8 +54,9 @@ absl::StatusOr<std::set<std::string>> ChangedFields(const penstock::v1::UpdateRe
     }
     fields.insert(field);
   }
-  if (fields.empty() && !request.has_time_zone())
+  if (fields.empty() && !request.has_time_zone()) {
     return absl::InvalidArgumentError("update_mask is empty: it has to name the fields to change");
+  }
   return fields;
 }
 
@@ -152,8 +153,9 @@ absl::StatusOr<Trigger> PreviewTrigger(RequestContext& context,
     next = trigger.First(now);
     return trigger;
   }
-  if (request.has_trigger() || !request.time_zone().empty())
+  if (request.has_trigger() || !request.time_zone().empty()) {
     return absl::InvalidArgumentError("give a recurring_run_id, or a trigger with its time_zone, not both");
+  }
   ASSIGN_OR_RETURN(const RecurringRunRow row, StoredRow(context, request.recurring_run_id()));
   next = row.next_due_at;
   return Trigger::Create(row.trigger);
@@ -234,8 +236,9 @@ absl::Status SchedulePreview(RequestContext& context, const penstock::v1::Previe
   std::optional<absl::Time> slot;
   ASSIGN_OR_RETURN(const Trigger trigger, PreviewTrigger(context, request, from, slot));
   // Of a stored one also what is due and not decided yet, unless it is asked otherwise.
-  if (slot.has_value() && (request.has_from_time() || request.has_trigger()))
+  if (slot.has_value() && (request.has_from_time() || request.has_trigger())) {
     slot = trigger.FirstAfter(from, *slot);
+  }
   const int wanted = request.count() == 0 ? kPreviewTicksDefault : request.count();
   int64_t counted = 0;
   while (slot.has_value() && (reply->ticks_size() < wanted || *slot <= until)) {

@@ -181,9 +181,7 @@ Connection::~Connection() {
 absl::Status Connection::SetUp(const std::string& url) {
   const int version = connection_->server_version();
   server_ = absl::StrCat("PostgreSQL ", version / 10000, ".", version % 10000);
-  if (version < kServerVersionMin) {
-    return error::DatabaseServerTooOld(server_, kServerVersionMin / 10000);
-  }
+  if (version < kServerVersionMin) return error::DatabaseServerTooOld(server_, kServerVersionMin / 10000);
   std::string encoding;
   RETURN_IF_ERROR(
       Guard("setting up the session", [&] { encoding = session_->exec(kSessionSettings)[0][0].c_str(); }));

@@ -45,9 +45,7 @@ absl::StatusOr<std::unique_ptr<Connection>> Pool::Take() {
       const auto available = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
         return !idle_.empty() || connections_ < kConnectionsMax;
       };
-      if (!mutex_.AwaitWithTimeout(absl::Condition(&available), kTakeMax)) {
-        return error::DatabaseBusy();
-      }
+      if (!mutex_.AwaitWithTimeout(absl::Condition(&available), kTakeMax)) return error::DatabaseBusy();
       if (!idle_.empty()) {
         idle = std::move(idle_.back());
         idle_.pop_back();

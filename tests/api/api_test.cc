@@ -58,7 +58,9 @@ TEST_P(ApiTest, NamesAreChecked) {
     EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT) << name;
     EXPECT_THAT(status.error_message(), HasSubstr("display_name"));
   }
-  for (const char* name : {"!@#$%", "実験", "a b"}) EXPECT_TRUE(Create(name, &experiment).ok()) << name;
+  for (const char* name : {"!@#$%", "実験", "a b"}) {
+    EXPECT_TRUE(Create(name, &experiment).ok()) << name;
+  }
 }
 
 TEST_P(ApiTest, ARunByReferenceKeepsItsReferenceAndParameters) {
@@ -176,8 +178,9 @@ TEST_P(ApiTest, WhatARunIsGivenForPluginsComesBackWithinItsBounds) {
   refused("at most 16 are allowed");
   plugins.clear();
   google::protobuf::Struct* inner = &plugins["deep"];
-  for (int i = 1; i < limits::kPluginDepth; ++i)
+  for (int i = 1; i < limits::kPluginDepth; ++i) {
     inner = (*inner->mutable_fields())["x"].mutable_struct_value();
+  }
   EXPECT_TRUE(Call(*runs_, &api::RunService::Stub::CreateRun, request, &run).ok());
   (*inner->mutable_fields())["x"].mutable_struct_value();
   refused("deeper than 10 levels");

@@ -175,8 +175,9 @@ class FuzzTest : public ServerTest {
   static void Append(const grpc::ByteBuffer& bytes, std::string* text) {
     std::vector<grpc::Slice> slices;
     if (!bytes.Dump(&slices).ok()) return;
-    for (const grpc::Slice& part : slices)
+    for (const grpc::Slice& part : slices) {
       text->append(reinterpret_cast<const char*>(part.begin()), part.size());
+    }
   }
 
   // Remembers the ids in an answer, so that later calls name things that exist.
@@ -209,8 +210,9 @@ class FuzzTest : public ServerTest {
           penstock::v1::GetRunStatusRequest::descriptor()->file(),
           penstock::v1::CreateScheduleRequest::descriptor()->file()}) {
       for (int i = 0; i < file->service_count(); ++i) {
-        for (int j = 0; j < file->service(i)->method_count(); ++j)
+        for (int j = 0; j < file->service(i)->method_count(); ++j) {
           methods.push_back(file->service(i)->method(j));
+        }
       }
     }
     return methods;
@@ -222,8 +224,9 @@ class FuzzTest : public ServerTest {
     Fill(*request, /*depth=*/4);
     std::string bytes = request->SerializeAsString();
     const bool damaged = OneIn(4) && !bytes.empty();
-    for (int64_t i = damaged ? 1 + Pick(4) : 0; i > 0; --i)
+    for (int64_t i = damaged ? 1 + Pick(4) : 0; i > 0; --i) {
       bytes[Pick(bytes.size())] = static_cast<char>(Pick(256));
+    }
     std::string answer;
     const grpc::Status status =
         method.server_streaming() ? StreamBytes(method, bytes, &answer) : CallBytes(method, bytes, &answer);

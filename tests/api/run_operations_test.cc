@@ -106,7 +106,9 @@ TEST_P(RunOperationsTest, ARequestThatIsSentByManyAtOnceCreatesOneRun) {
     });
   }
   for (std::thread& caller : callers) caller.join();
-  for (const std::string& id : ids) EXPECT_EQ(id, ids[0]);
+  for (const std::string& id : ids) {
+    EXPECT_EQ(id, ids[0]);
+  }
   EXPECT_FALSE(ids[0].empty());
   EXPECT_EQ(Count(""), 1);
 }

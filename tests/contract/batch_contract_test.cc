@@ -98,7 +98,9 @@ TEST_P(BatchContract, EveryNumberOfRowsArrives) {
                     })
                     .ok());
     EXPECT_EQ(answered, names);
-    for (int i = 0; i < count; ++i) EXPECT_EQ(Counter(names[i]), i);
+    for (int i = 0; i < count; ++i) {
+      EXPECT_EQ(Counter(names[i]), i);
+    }
     all += count;
   }
   EXPECT_EQ(Count("counters WHERE name LIKE 'of %'"), all);
@@ -169,7 +171,9 @@ TEST_P(BatchContract, ARunThatIsRefusedIsLeftOutAlone) {
   EXPECT_TRUE(absl::IsNotFound(outcomes[50])) << outcomes[50];
   EXPECT_THAT(outcomes[50].message(), HasSubstr("gone"));
   EXPECT_TRUE(absl::IsAlreadyExists(outcomes[99])) << outcomes[99];
-  for (const char* table : {"runs", "run_states", "run_configs"}) EXPECT_EQ(Count(table), 97) << table;
+  for (const char* table : {"runs", "run_states", "run_configs"}) {
+    EXPECT_EQ(Count(table), 97) << table;
+  }
   EXPECT_EQ(RunsCounted(), 97);
   EXPECT_THAT(Insert({}, {}), IsEmpty());
 }
@@ -188,7 +192,9 @@ TEST_P(BatchContract, AScheduleThatWasEditedMeanwhileIsLeftOutAlone) {
                   .ok());
   const std::vector<bool> moved = Advance(due);
   ASSERT_THAT(moved, SizeIs(300));
-  for (size_t i = 0; i < moved.size(); ++i) EXPECT_EQ(moved[i], i != 123 && i != 290) << i;
+  for (size_t i = 0; i < moved.size(); ++i) {
+    EXPECT_EQ(moved[i], i != 123 && i != 290) << i;
+  }
   EXPECT_THAT(Advance(due), ::testing::Each(false)) << "each slot is decided once";
   EXPECT_EQ(Count("recurring_runs WHERE run_count = 1"), 298);
 }
@@ -229,7 +235,9 @@ TEST_P(BatchContract, ATickThatIsDecidedIsLeftOutAlone) {
   waits.decision = TickDecision::kOverlapped;
   EXPECT_THAT(put({ticks[10], waits}), ElementsAre(true, true));
   const std::vector<bool> stored = put(ticks);
-  for (size_t i = 0; i < stored.size(); ++i) EXPECT_EQ(stored[i], i != 10) << i;
+  for (size_t i = 0; i < stored.size(); ++i) {
+    EXPECT_EQ(stored[i], i != 10) << i;
+  }
   EXPECT_EQ(Count("schedule_ticks WHERE decision = 'FIRED'"), 100);
   EXPECT_THAT(put({}), IsEmpty());
 }

@@ -90,7 +90,9 @@ TEST_P(CacheContract, ManyFingerprintsAreFoundAtOnce) {
 }
 
 TEST_P(CacheContract, AGroupIsReadNewestFirst) {
-  for (const char* fingerprint : {"1", "2", "3"}) ASSERT_TRUE(Put("n", fingerprint, "a").ok());
+  for (const char* fingerprint : {"1", "2", "3"}) {
+    ASSERT_TRUE(Put("n", fingerprint, "a").ok());
+  }
   ASSERT_TRUE(Put("n", "4", "a", "another group").ok());
   ASSERT_TRUE(Put("another namespace", "5", "a").ok());
   ASSERT_TRUE(Put("n", "1", "b").ok());  // again, and so the newest

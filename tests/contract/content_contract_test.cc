@@ -107,7 +107,9 @@ TEST_P(ContentContract, WhatIsNotThereIsNotFound) {
 }
 
 TEST_P(ContentContract, AFolderIsListedAndIsNoFile) {
-  for (const char* path : {"run/b", "run/a/x", "run/c"}) ASSERT_TRUE(store().Write(Uri(path), "1").ok());
+  for (const char* path : {"run/b", "run/a/x", "run/c"}) {
+    ASSERT_TRUE(store().Write(Uri(path), "1").ok());
+  }
   const auto listed = store().List(Uri("run"));
   ASSERT_TRUE(listed.ok()) << listed.status();
   EXPECT_THAT(*listed,
@@ -117,7 +119,9 @@ TEST_P(ContentContract, AFolderIsListedAndIsNoFile) {
 }
 
 TEST_P(ContentContract, WhatIsRemovedIsGoneWithAllThatIsInIt) {
-  for (const char* path : {"run/a/x", "run/a/y/z", "run/b"}) ASSERT_TRUE(store().Write(Uri(path), "1").ok());
+  for (const char* path : {"run/a/x", "run/a/y/z", "run/b"}) {
+    ASSERT_TRUE(store().Write(Uri(path), "1").ok());
+  }
   ASSERT_TRUE(store().Remove(Uri("run/a")).ok());
   EXPECT_EQ(Version("run/a"), kNoContent);
   EXPECT_EQ(Text("run/b").value_or(""), "1");

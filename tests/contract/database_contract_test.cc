@@ -124,7 +124,9 @@ TEST_P(ExecuteLaterContract, AFailureIsThatOfItsOwnBody) {
     });
   }
   for (std::thread& thread : threads) thread.join();
-  for (int i = 0; i < kThreads; ++i) EXPECT_EQ(Counter(absl::StrCat("t", i)), i % 2);
+  for (int i = 0; i < kThreads; ++i) {
+    EXPECT_EQ(Counter(absl::StrCat("t", i)), i % 2);
+  }
 }
 
 class QueryLaterContract : public StoreTest {

@@ -11,9 +11,7 @@ namespace penstock {
 bool Eventually(const std::function<bool()>& condition, absl::Duration patience) {
   const auto deadline = std::chrono::steady_clock::now() + absl::ToChronoMilliseconds(patience);
   while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) {
-      return false;
-    }
+    if (std::chrono::steady_clock::now() > deadline) return false;
     poll(nullptr, 0, 2);
   }
   return true;
@@ -85,24 +83,18 @@ int EventLog::Count(const std::string& attempt_id) const {
 bool Fits(Executor& executor, const ResourceRequest& request) {
   constexpr char kProbe[] = "probe";
   const bool fits = executor.Reserve(kProbe, request);
-  if (fits) {
-    executor.Unreserve(kProbe);
-  }
+  if (fits) executor.Unreserve(kProbe);
   return fits;
 }
 
 std::vector<std::string> Reattached(Executor& executor, EventLog& events,
                                     const std::vector<LaunchSpec>& specs) {
   std::vector<int> counts;
-  for (const LaunchSpec& spec : specs) {
-    counts.push_back(events.Count(spec.attempt_id));
-  }
+  for (const LaunchSpec& spec : specs) counts.push_back(events.Count(spec.attempt_id));
   executor.Reattach(specs);
   std::vector<std::string> never_started;
   for (size_t i = 0; i < specs.size(); ++i) {
-    if (events.AwaitAnswer(specs[i].attempt_id, counts[i])) {
-      never_started.push_back(specs[i].attempt_id);
-    }
+    if (events.AwaitAnswer(specs[i].attempt_id, counts[i])) never_started.push_back(specs[i].attempt_id);
   }
   return never_started;
 }

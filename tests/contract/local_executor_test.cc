@@ -54,9 +54,7 @@ class LocalExecutorTest : public testing::Test {
     EXPECT_TRUE(Eventually([&] {
       pids.clear();
       std::ifstream file(spec.work_dir + "/" + name);
-      for (pid_t pid = 0; file >> pid;) {
-        pids.push_back(pid);
-      }
+      for (pid_t pid = 0; file >> pid;) pids.push_back(pid);
       return pids.size() >= count;
     }));
     return pids;
@@ -310,9 +308,7 @@ TEST_F(LocalExecutorTest, DeathOfTheSupervisorDuringManyTasksEndsEachOnce) {
       return started.ok() || absl::IsAlreadyExists(started);
     })) << started;
     ids.push_back(spec.attempt_id);
-    if (i % 40 == 20) {
-      kill(static_cast<pid_t>(executor_->RunnerPid()), SIGKILL);
-    }
+    if (i % 40 == 20) kill(static_cast<pid_t>(executor_->RunnerPid()), SIGKILL);
   }
   for (const std::string& id : ids) {
     const AttemptOutcome outcome = events_.AwaitFinished(id).outcome;
@@ -385,9 +381,7 @@ TEST_F(LocalExecutorTest, AnIdThatStorageOnlyKnowsIsReattachedWithoutItsDescript
 
 TEST_F(LocalExecutorTest, ADataDirectoryMayLieDeep) {
   std::string deep = harness_.data_dir();
-  while (deep.size() < 300) {
-    deep += "/a-rather-long-directory-name";
-  }
+  while (deep.size() < 300) deep += "/a-rather-long-directory-name";
   harness_.options().data_dir = deep;
   Open();
   EXPECT_EQ(Run({"true"}).outcome, AttemptOutcome::kSucceeded);

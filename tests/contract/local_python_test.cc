@@ -72,9 +72,7 @@ class LocalPythonTest : public testing::Test {
   void SetUp() override {
     const absl::StatusOr<Captured> pip = RunCaptured(
         {kPython, "-m", "pip", "--version"}, {"PATH=/usr/bin:/bin"}, STDOUT_FILENO, absl::Seconds(60));
-    if (!pip.ok() || pip->exit_code != 0) {
-      GTEST_SKIP() << "needs " << kPython << " with pip";
-    }
+    if (!pip.ok() || pip->exit_code != 0) GTEST_SKIP() << "needs " << kPython << " with pip";
     std::filesystem::create_directories(Wheels());
     const absl::StatusOr<Captured> made =
         RunCaptured({kPython, "-c", kMakePackages, Wheels(), "pkg_a", "pkg_b"}, {"PATH=/usr/bin:/bin"},
@@ -110,9 +108,7 @@ class LocalPythonTest : public testing::Test {
   std::vector<std::string> CompleteKeys() const {
     std::vector<std::string> keys;
     for (const EnvEntry& entry : Envs().List()) {
-      if (entry.complete) {
-        keys.push_back(entry.key);
-      }
+      if (entry.complete) keys.push_back(entry.key);
     }
     return keys;
   }
@@ -123,9 +119,7 @@ class LocalPythonTest : public testing::Test {
         {"sh", "-c", absl::StrCat(kBootstrap, Wheels(), "' '", package, "' && \"$0\" \"$@\"\n"), "python3",
          "-c", code, "one", "two"});
     spec.env = {{"NOTES", harness_.data_dir() + "/notes"}};
-    if (gated) {
-      spec.env.emplace_back("GATE", Gate());
-    }
+    if (gated) spec.env.emplace_back("GATE", Gate());
     return spec;
   }
 

@@ -37,7 +37,9 @@ TEST_P(MigrationContract, SchemaFileIsTheResultOfAllMigrations) {
 TEST_P(MigrationContract, EachIsReversible) {
   const std::string before = Schema();
   Migrator migrator = MakeMigrator();
-  for (size_t i = 0; i < store_->known_migrations().size(); ++i) ASSERT_TRUE(migrator.RevertLast().ok());
+  for (size_t i = 0; i < store_->known_migrations().size(); ++i) {
+    ASSERT_TRUE(migrator.RevertLast().ok());
+  }
   EXPECT_THAT(Schema(), ::testing::Not(HasSubstr("CREATE TABLE runs")));
   EXPECT_TRUE(absl::IsFailedPrecondition(migrator.RevertLast().status()));
   EXPECT_EQ(*migrator.Apply(), static_cast<int>(store_->known_migrations().size()));

@@ -56,8 +56,9 @@ TEST_P(PostgresTest, AStatementNeverLeavesItsTransaction) {
   });
   EXPECT_TRUE(absl::IsNotFound(status)) << status;
   EXPECT_EQ(runs, 2);
-  for (const char* name : {"before", "during", "after"})
+  for (const char* name : {"before", "during", "after"}) {
     EXPECT_EQ(Setting(name).value_or("?"), "none") << name;
+  }
 }
 
 TEST_P(PostgresTest, AWriteWhoseConnectionIsLostRunsAgain) {

@@ -127,7 +127,9 @@ TEST_P(RecurringRunContract, OnlyWhatIsEnabledAndDueIsFound) {
   off.enabled = false;
   RecurringRunRow over = NewRecurringRun("over");
   over.next_due_at.reset();
-  for (const auto& row : {NewRecurringRun("a"), late, off, over}) ASSERT_TRUE(Add(row).ok());
+  for (const auto& row : {NewRecurringRun("a"), late, off, over}) {
+    ASSERT_TRUE(Add(row).ok());
+  }
   EXPECT_THAT(DueIds(), ElementsAre("late"));
   clock_.Advance(absl::Seconds(60));
   EXPECT_THAT(DueIds(), ElementsAre("late", "a"));
@@ -259,7 +261,9 @@ TEST_P(RecurringRunContract, TicksArePagedAndOldOnesGo) {
     request.page_token = page->next_page_token;
   } while (!request.page_token.empty());
   ASSERT_THAT(seen, SizeIs(25));
-  for (size_t i = 1; i < seen.size(); ++i) EXPECT_GT(seen[i - 1], seen[i]);
+  for (size_t i = 1; i < seen.size(); ++i) {
+    EXPECT_GT(seen[i - 1], seen[i]);
+  }
   EXPECT_THAT(Ticks({0, "", "due_at",
                      R"({"predicates":[{"operation":"EQUALS","key":"decision","stringValue":"SKIPPED"}]})"})
                   ->rows,
@@ -296,8 +300,9 @@ TEST_P(RecurringRunContract, ListsKnowKfpsKeys) {
     ASSERT_TRUE(rest.ok()) << rest.status();
     EXPECT_EQ(rest->rows.at(0).recurring_run_id, "a") << key;
   }
-  for (const char* key : {"status", "mode", "experiment_id", "namespace", "trigger"})
+  for (const char* key : {"status", "mode", "experiment_id", "namespace", "trigger"}) {
     EXPECT_TRUE(absl::IsInvalidArgument(list({2, "", key, ""}).status())) << key;
+  }
 }
 
 TEST_P(RecurringRunContract, AnArchivedExperimentDisablesItsOwn) {

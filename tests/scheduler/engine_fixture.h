@@ -86,8 +86,9 @@ class EngineTest : public StoreTest {
   absl::Status Terminate(const std::string& run_id) {
     const absl::Status status = store_->Write([&](db::Tx& tx) -> absl::Status {
       ASSIGN_OR_RETURN(const RunRow row, RunGet(tx, run_id));
-      if (row.state != RunState::kPending && row.state != RunState::kRunning)
+      if (row.state != RunState::kPending && row.state != RunState::kRunning) {
         return absl::InvalidArgumentError("ended");
+      }
       return RunSetState(tx, run_id, row.state, {RunState::kCanceling, clock_.Now(), 0, ""});
     });
     store_->notifier().Notify(Topic::kRuns, run_id);

@@ -59,7 +59,9 @@ TEST_P(EngineTest, FindsRunningTasksAgainAndStartsNoneTwice) {
   Finish("c");
   Settle();
   EXPECT_EQ(StateOf(run), RunState::kSucceeded);
-  for (const auto& [attempt, starts] : executor_.starts) EXPECT_EQ(starts, 1) << attempt;
+  for (const auto& [attempt, starts] : executor_.starts) {
+    EXPECT_EQ(starts, 1) << attempt;
+  }
   EXPECT_THAT(executor_.starts, SizeIs(3));
 }
 

@@ -121,8 +121,9 @@ class Script {
     if (verb == "unstartable") return TaskUnstartable{task, absl::InvalidArgumentError("no input")};
     TaskOutputs outputs;
     if (!output.empty()) outputs.parameters["out"] = std::stoi(output);
-    if (verb == "found")
+    if (verb == "found") {
       return TaskFoundInCache{task, std::make_shared<const TaskOutputs>(std::move(outputs))};
+    }
     AttemptEnded ended{task, run_.tasks[task].attempt_id, AttemptResult::kSucceeded, "because", nullptr};
     ended.outputs = std::make_shared<const TaskOutputs>(std::move(outputs));
     if (verb == "fail") ended.result = AttemptResult::kFailed;

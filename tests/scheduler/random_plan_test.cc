@@ -52,7 +52,9 @@ class PlanRandom : public ::testing::Test {
     for (const TaskChange& change : decision.tasks) {
       EXPECT_TRUE(!change.from.has_value() || MayMove(*change.from, change.to));
     }
-    for (const RunChange& change : decision.run) EXPECT_TRUE(MayMove(change.from, change.to));
+    for (const RunChange& change : decision.run) {
+      EXPECT_TRUE(MayMove(change.from, change.to));
+    }
     EXPECT_EQ(run_.running, static_cast<int>(running_.size()));
     if (run_.state != RunState::kRunning) ready_.clear();
     EXPECT_EQ(run_.ready, static_cast<int>(ready_.size()));

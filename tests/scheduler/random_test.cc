@@ -16,8 +16,9 @@ class EngineRandom : public EngineTest {
     AttemptOutputs outputs;
     const LaunchSpec& spec = executor_.specs[attempt];
     const int value = model_.AttemptSucceeded(spec.task_id);
-    for (const OutputFile& file : spec.parameter_files)
+    for (const OutputFile& file : spec.parameter_files) {
       outputs.parameter_files[file.name] = absl::StrCat(value);
+    }
     executor_.Finish(attempt, AttemptOutcome::kSucceeded, tell, std::move(outputs));
   }
 
@@ -95,7 +96,9 @@ TEST_P(EngineRandom, HoldsTheInvariantsWhateverHappensBetweenTwoSteps) {
       const int events = 5 + Pick(40);
       for (int i = 0; i < events && !IsFinal(StateOf(run)); ++i, ++steps) RandomEvent(run);
       Drain(run);
-      for (const auto& [attempt, starts] : executor_.starts) EXPECT_EQ(starts, 1) << attempt;
+      for (const auto& [attempt, starts] : executor_.starts) {
+        EXPECT_EQ(starts, 1) << attempt;
+      }
       model_.Check(TaskRowsOf(run), StateOf(run));
       if (HasFailure() || StateOf(run) == RunState::kSucceeded || retries == 0) break;
       RetryRun(run);

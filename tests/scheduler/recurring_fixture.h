@@ -92,8 +92,9 @@ class RecurringEngineTest : public StoreTest {
   // not empty.
   void AddVersion(const std::string& version, const std::string& parameter = "") {
     Json spec = SpecOf(FlatPipeline({{"a", {}}}));
-    if (!parameter.empty())
+    if (!parameter.empty()) {
       spec["root"]["inputDefinitions"] = {{"parameters", {{parameter, {{"parameterType", "STRING"}}}}}};
+    }
     const auto document = ParsePipelineJson(spec);
     ASSERT_TRUE(document.ok()) << document.status();
     PipelineVersionRow row;
@@ -142,8 +143,9 @@ class RecurringEngineTest : public StoreTest {
   // "FIRED DUE" and so on.
   std::vector<std::string> DecisionsOf(absl::string_view id) {
     std::vector<std::string> decisions;
-    for (const ScheduleTickRow& tick : TicksOf(id))
+    for (const ScheduleTickRow& tick : TicksOf(id)) {
       decisions.push_back(absl::StrCat(Name(tick.decision), " ", Name(tick.reason)));
+    }
     return decisions;
   }
   std::vector<RunRow> Runs() {

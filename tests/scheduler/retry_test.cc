@@ -125,7 +125,9 @@ TEST_P(EngineRetryTest, ARetryIsRetriedAndSurvivesRestarts) {
   Settle();
   EXPECT_EQ(StateOf(run), RunState::kSucceeded);
   EXPECT_EQ(StartsOf("a"), 5);
-  for (const auto& [attempt, starts] : executor_.starts) EXPECT_EQ(starts, 1) << attempt;
+  for (const auto& [attempt, starts] : executor_.starts) {
+    EXPECT_EQ(starts, 1) << attempt;
+  }
 }
 
 TEST_P(EngineRetryTest, TheRetryPolicyCountsFromTheRetry) {

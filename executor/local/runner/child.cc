@@ -21,39 +21,29 @@ constexpr std::string_view kDefaultPath = "/usr/local/bin:/usr/bin:/bin";
 
 std::string_view PathOf(const std::vector<std::string>& env) {
   for (const std::string& entry : env) {
-    if (entry.rfind("PATH=", 0) == 0) {
-      return std::string_view(entry).substr(5);
-    }
+    if (entry.rfind("PATH=", 0) == 0) return std::string_view(entry).substr(5);
   }
   return kDefaultPath;
 }
 
 // Relative names mean the working directory of the attempt.
 std::string Absolute(std::string_view path, const std::string& work_dir) {
-  if (!path.empty() && path[0] == '/') {
-    return std::string(path);
-  }
+  if (!path.empty() && path[0] == '/') return std::string(path);
   return work_dir + "/" + std::string(path);
 }
 
 // 0 if `path` is a program that may be executed, else the errno that tells why not.
 int ProgramError(const std::string& path) {
-  if (access(path.c_str(), X_OK) != 0) {
-    return errno;
-  }
+  if (access(path.c_str(), X_OK) != 0) return errno;
   struct stat info = {};
-  if (stat(path.c_str(), &info) != 0) {
-    return errno;
-  }
+  if (stat(path.c_str(), &info) != 0) return errno;
   return S_ISREG(info.st_mode) ? 0 : EISDIR;
 }
 
 std::vector<char*> Pointers(const std::vector<std::string>& texts) {
   std::vector<char*> out;
   out.reserve(texts.size() + 1);
-  for (const std::string& text : texts) {
-    out.push_back(const_cast<char*>(text.c_str()));
-  }
+  for (const std::string& text : texts) out.push_back(const_cast<char*>(text.c_str()));
   out.push_back(nullptr);
   return out;
 }
@@ -81,12 +71,8 @@ std::string FindProgram(const wire::StartRequest& request, std::string* error) {
     const size_t end = std::min(path.find(':', begin), path.size());
     std::string candidate = Absolute(path.substr(begin, end - begin), request.work_dir) + "/" + name;
     const int reason = ProgramError(candidate);
-    if (reason == 0) {
-      return candidate;
-    }
-    if (reason == EACCES && refused.empty()) {
-      refused = candidate;
-    }
+    if (reason == 0) return candidate;
+    if (reason == EACCES && refused.empty()) refused = candidate;
     begin = end + 1;
   }
   if (!refused.empty()) {
@@ -100,16 +86,12 @@ std::string FindProgram(const wire::StartRequest& request, std::string* error) {
 ChildStarter::ChildStarter() : null_fd_(open("/dev/null", O_RDONLY | O_CLOEXEC)) {
   void* memory = mmap(nullptr, kFailureSlots * sizeof(Failure), PROT_READ | PROT_WRITE,
                       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (null_fd_ >= 0 && memory != MAP_FAILED) {
-    failures_ = static_cast<Failure*>(memory);
-  }
+  if (null_fd_ >= 0 && memory != MAP_FAILED) failures_ = static_cast<Failure*>(memory);
 }
 
 ChildStarter::~ChildStarter() {
   close(null_fd_);
-  if (failures_ != nullptr) {
-    munmap(failures_, kFailureSlots * sizeof(Failure));
-  }
+  if (failures_ != nullptr) munmap(failures_, kFailureSlots * sizeof(Failure));
 }
 
 // Two processes may share a place only if that many were made between the failure of one and its reaping.
@@ -124,9 +106,7 @@ pid_t ChildStarter::Start(const wire::StartRequest& request, const std::string& 
     // It goes with the supervisor. Who takes over then finds and kills what carries the attempt's mark, which
     // this process does not before it has become the program.
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != supervisor) {
-      _exit(kFailedExit);
-    }
+    if (getppid() != supervisor) _exit(kFailedExit);
     Become(request, program, output_fd);
   }
   return pid;
@@ -141,18 +121,14 @@ void ChildStarter::Become(const wire::StartRequest& request, const std::string& 
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
   const bool in_work_dir = chdir(request.work_dir.c_str()) == 0;
-  if (in_work_dir) {
-    execve(program.c_str(), Pointers(request.argv).data(), Pointers(request.env).data());
-  }
+  if (in_work_dir) execve(program.c_str(), Pointers(request.argv).data(), Pointers(request.env).data());
   FailureOf(getpid()) = {.pid = getpid(), .error = errno, .in_work_dir = in_work_dir};
   _exit(kFailedExit);
 }
 
 std::optional<std::string> ChildStarter::TakeFailure(pid_t pid, const std::string& program) {
   Failure& failure = FailureOf(pid);
-  if (failure.pid != pid) {
-    return std::nullopt;
-  }
+  if (failure.pid != pid) return std::nullopt;
   failure.pid = 0;
   std::string why = std::strerror(failure.error);
   if (!failure.in_work_dir) {

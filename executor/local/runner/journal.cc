@@ -21,9 +21,7 @@ constexpr size_t kPendingBytes = size_t{1} << 20;  // records kept while the dis
 
 uint32_t Checksum(std::string_view text) {  // FNV-1a: tells torn and zeroed lines, no more is needed
   uint32_t hash = 2166136261U;
-  for (const char c : text) {
-    hash = (hash ^ static_cast<uint8_t>(c)) * 16777619U;
-  }
+  for (const char c : text) hash = (hash ^ static_cast<uint8_t>(c)) * 16777619U;
   return hash;
 }
 
@@ -49,12 +47,8 @@ bool TakeNumber(std::string_view* rest, int64_t* value) {
 bool WriteAll(int fd, std::string_view data) {
   while (!data.empty()) {
     const ssize_t n = write(fd, data.data(), data.size());
-    if (n < 0 && errno == EINTR) {
-      continue;
-    }
-    if (n <= 0) {
-      return false;
-    }
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
     data.remove_prefix(n);
   }
   return true;
@@ -70,9 +64,7 @@ bool Journal::Open(Options options, std::vector<LostProcess>* lost, std::string*
   options_ = std::move(options);
   next_compact_bytes_ = options_.compact_bytes;
   std::string boot_id;
-  if (!Replay(&boot_id, error)) {
-    return false;
-  }
+  if (!Replay(&boot_id, error)) return false;
   if (damaged_ > 0) {
     complete_since_us_ = options_.now_us;
     records_begin_ = wire::RecordsBegin::kDamaged;
@@ -93,9 +85,7 @@ bool Journal::Replay(std::string* boot_id, std::string* error) {
   const std::string path = options_.directory + "/journal";
   const UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file.valid()) {
-    if (errno == ENOENT) {
-      return true;
-    }
+    if (errno == ENOENT) return true;
     *error = Sentence("cannot read the records", path);
     return false;
   }
@@ -127,19 +117,13 @@ bool Journal::Replay(std::string* boot_id, std::string* error) {
 }
 
 bool Journal::ReplayLine(std::string_view line, std::string* boot_id) {
-  if (line.size() < kChecksumChars + 1) {
-    return false;
-  }
+  if (line.size() < kChecksumChars + 1) return false;
   std::string_view rest = line.substr(kChecksumChars);
-  if (ChecksumText(rest) != line.substr(0, kChecksumChars)) {
-    return false;
-  }
+  if (ChecksumText(rest) != line.substr(0, kChecksumChars)) return false;
   const std::string_view kind = TakeWord(&rest);
   if (kind == "H") {
     int64_t begin = 0;
-    if (TakeWord(&rest) != kFormat) {
-      return false;
-    }
+    if (TakeWord(&rest) != kFormat) return false;
     *boot_id = std::string(TakeWord(&rest));
     if (!TakeNumber(&rest, &complete_since_us_) || !TakeNumber(&rest, &begin) ||
         begin < static_cast<int64_t>(wire::RecordsBegin::kNew) ||
@@ -187,9 +171,7 @@ bool Journal::ReplayLine(std::string_view line, std::string* boot_id) {
 
 void Journal::EndAsLost(bool same_boot, std::vector<LostProcess>* lost) {
   for (const auto& [id, running] : running_) {
-    if (same_boot) {
-      lost->push_back({id, running.pid, running.begun_boot_ns, running.spawned_boot_ns});
-    }
+    if (same_boot) lost->push_back({id, running.pid, running.begun_boot_ns, running.spawned_boot_ns});
     KeepFinished({.id = id,
                   .ending = wire::Ending::kLost,
                   .started_at_us = running.begun_at_us,
@@ -204,21 +186,15 @@ void Journal::EndAsLost(bool same_boot, std::vector<LostProcess>* lost) {
 bool Journal::Rewrite() {
   std::string text;
   AddHeader(&text);
-  for (const wire::Finished& finished : finished_) {
-    AddFinish(finished, &text);
-  }
+  for (const wire::Finished& finished : finished_) AddFinish(finished, &text);
   for (const auto& [id, running] : running_) {
     AddBegin(id, running, &text);
-    if (running.pid != 0) {
-      AddSpawned(id, running, &text);
-    }
+    if (running.pid != 0) AddSpawned(id, running, &text);
   }
   const std::string path = options_.directory + "/journal";
   const std::string next = path + ".new";
   UniqueFd file(open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600));
-  if (!file.valid() || !WriteAll(file.get(), text) || rename(next.c_str(), path.c_str()) != 0) {
-    return false;
-  }
+  if (!file.valid() || !WriteAll(file.get(), text) || rename(next.c_str(), path.c_str()) != 0) return false;
   fd_ = std::move(file);
   file_bytes_ = text.size();
   pending_.clear();  // all of it is in the new file
@@ -305,9 +281,7 @@ void Journal::Forget(const std::string& id) {
 }
 
 bool Journal::Flush() {
-  if (must_rewrite_) {
-    return Rewrite();
-  }
+  if (must_rewrite_) return Rewrite();
   if (WriteAll(fd_.get(), pending_)) {
     file_bytes_ += pending_.size();
     pending_.clear();
@@ -324,9 +298,7 @@ bool Journal::Flush() {
 }
 
 bool Journal::CompactIfLarge() {
-  if (file_bytes_ <= next_compact_bytes_ || Rewrite()) {
-    return true;
-  }
+  if (file_bytes_ <= next_compact_bytes_ || Rewrite()) return true;
   next_compact_bytes_ = 2 * file_bytes_;  // not at every turn
   return false;
 }

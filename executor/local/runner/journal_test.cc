@@ -60,9 +60,7 @@ class JournalTest : public testing::Test {
 
   std::vector<std::string> FinishedIds() const {
     std::vector<std::string> ids;
-    for (const wire::Finished& finished : journal_->finished()) {
-      ids.push_back(finished.id);
-    }
+    for (const wire::Finished& finished : journal_->finished()) ids.push_back(finished.id);
     return ids;
   }
 
@@ -220,9 +218,7 @@ TEST_F(JournalTest, WithoutRoomForACompactFileTheOldOneGoesOn) {
   options_.compact_bytes = 1;
   Reopen();
   fs::create_directory(Path() + ".new");
-  for (const char* id : {"a", "b", "c", "d", "e", "f"}) {
-    Begin(id);
-  }
+  for (const char* id : {"a", "b", "c", "d", "e", "f"}) Begin(id);
   EXPECT_FALSE(journal_->CompactIfLarge());
   Finish("a");
   fs::remove(Path() + ".new");

@@ -22,24 +22,16 @@ size_t LogSink::Write(std::string_view data) {
   if (!fd_.valid() && !data.empty()) {
     fd_.Reset(open(path_.c_str(),
                    O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600));
-    if (!fd_.valid()) {
-      return 0;
-    }
+    if (!fd_.valid()) return 0;
   }
   size_t done = 0;
   while (done < data.size()) {
     const ssize_t n = write(fd_.get(), data.data() + done, data.size() - done);
-    if (n < 0 && errno == EINTR) {
-      continue;
-    }
-    if (n <= 0) {
-      break;
-    }
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) break;
     done += static_cast<size_t>(n);
   }
-  if (done > 0) {
-    at_line_start_ = data[done - 1] == '\n';
-  }
+  if (done > 0) at_line_start_ = data[done - 1] == '\n';
   return done;
 }
 

@@ -44,9 +44,7 @@ struct ProcessInfo {
 std::optional<ProcessInfo> ReadProcess(pid_t pid) {
   const std::string stat = ReadFile("/proc/" + std::to_string(pid) + "/stat", 4096);
   const size_t name_end = stat.rfind(')');  // the name may hold anything, also spaces and parentheses
-  if (name_end == std::string::npos) {
-    return std::nullopt;
-  }
+  if (name_end == std::string::npos) return std::nullopt;
   ProcessInfo info;
   unsigned long long start_ticks = 0;
   if (std::sscanf(stat.c_str() + name_end + 1,
@@ -65,9 +63,7 @@ std::string AttemptOf(pid_t pid) {
   for (size_t begin = 0; begin < environ.size();) {
     const size_t end = std::min(environ.find('\0', begin), environ.size());
     const std::string_view entry = std::string_view(environ).substr(begin, end - begin);
-    if (entry.substr(0, key.size()) == key) {
-      return std::string(entry.substr(key.size()));
-    }
+    if (entry.substr(0, key.size()) == key) return std::string(entry.substr(key.size()));
     begin = end + 1;
   }
   return "";
@@ -81,9 +77,7 @@ bool IsMainProcess(const LostProcess& lost, pid_t pid, const ProcessInfo& info) 
 
 int KillOnce(const std::vector<LostProcess>& lost, const std::unordered_set<std::string>& ids) {
   DIR* proc = opendir("/proc");
-  if (proc == nullptr) {
-    return 0;
-  }
+  if (proc == nullptr) return 0;
   int found = 0;
   while (const dirent* entry = readdir(proc)) {
     const pid_t pid = std::atoi(entry->d_name);
@@ -93,9 +87,7 @@ int KillOnce(const std::vector<LostProcess>& lost, const std::unordered_set<std:
       continue;
     }
     const std::optional<ProcessInfo> info = ReadProcess(pid);
-    if (!info.has_value() || info->state == 'Z' || info->state == 'X') {
-      continue;
-    }
+    if (!info.has_value() || info->state == 'Z' || info->state == 'X') continue;
     for (const LostProcess& attempt : lost) {
       if (IsMainProcess(attempt, pid, *info)) {
         kill(-pid, SIGKILL);
@@ -114,13 +106,9 @@ int KillOnce(const std::vector<LostProcess>& lost, const std::unordered_set<std:
 }  // namespace
 
 int KillLost(const std::vector<LostProcess>& lost) {
-  if (lost.empty()) {
-    return 0;
-  }
+  if (lost.empty()) return 0;
   std::unordered_set<std::string> ids;
-  for (const LostProcess& attempt : lost) {
-    ids.insert(attempt.attempt_id);
-  }
+  for (const LostProcess& attempt : lost) ids.insert(attempt.attempt_id);
   const int first = KillOnce(lost, ids);
   for (int found = first, round = 0; found > 0 && round < kWaitRounds; ++round) {
     poll(nullptr, 0, kWaitRoundMs);
@@ -138,13 +126,9 @@ void KillStrays(const std::function<bool(pid_t)>& is_ours,
   char* end = nullptr;
   for (pid_t pid = std::strtol(cursor, &end, 10); end != cursor; pid = std::strtol(cursor, &end, 10)) {
     cursor = end;
-    if (is_ours(pid)) {
-      continue;
-    }
+    if (is_ours(pid)) continue;
     const std::string attempt = AttemptOf(pid);
-    if (!attempt.empty() && !runs(attempt)) {
-      kill(pid, SIGKILL);
-    }
+    if (!attempt.empty() && !runs(attempt)) kill(pid, SIGKILL);
   }
 }
 

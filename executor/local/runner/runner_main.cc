@@ -57,12 +57,8 @@ enum class LockResult { kOurs, kServedAlready, kFailed };
 // Waits for a supervisor that is about to exit; one that serves is left alone.
 LockResult TakeLock(const std::string& directory, int fd) {
   for (int waited_ms = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; waited_ms += kLockRoundMs) {
-    if (errno != EWOULDBLOCK || waited_ms >= kLockWaitMs) {
-      return LockResult::kFailed;
-    }
-    if (ConnectIn(directory).valid()) {
-      return LockResult::kServedAlready;
-    }
+    if (errno != EWOULDBLOCK || waited_ms >= kLockWaitMs) return LockResult::kFailed;
+    if (ConnectIn(directory).valid()) return LockResult::kServedAlready;
     poll(nullptr, 0, kLockRoundMs);
   }
   return LockResult::kOurs;
@@ -80,9 +76,7 @@ std::unique_ptr<Journal> OpenJournal(const std::string& directory, std::string* 
     *error = "this system tells no boot id (/proc/sys/kernel/random/boot_id)";
     return nullptr;
   }
-  if (!journal->Open(options, &lost, error)) {
-    return nullptr;
-  }
+  if (!journal->Open(options, &lost, error)) return nullptr;
   KillLost(lost);
   return journal;
 }
@@ -91,12 +85,8 @@ std::unique_ptr<Journal> OpenJournal(const std::string& directory, std::string* 
 void Detach() {
   for (const bool leads_session : {true, false}) {  // the last one leads none and so can get no terminal
     const pid_t child = fork();
-    if (child != 0) {
-      _exit(child < 0 ? Fail("cannot fork") : 0);
-    }
-    if (leads_session) {
-      setsid();
-    }
+    if (child != 0) _exit(child < 0 ? Fail("cannot fork") : 0);
+    if (leads_session) setsid();
   }
 }
 
@@ -120,9 +110,7 @@ int Main(const std::string& directory) {
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
   const UniqueFd lock(open((directory + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!lock.valid()) {
-    return Fail("cannot use " + directory);
-  }
+  if (!lock.valid()) return Fail("cannot use " + directory);
   switch (TakeLock(directory, lock.get())) {
     case LockResult::kServedAlready:
       return kServedAlready;
@@ -138,16 +126,12 @@ int Main(const std::string& directory) {
     return kFailed;
   }
   UniqueFd listener = ListenIn(directory);
-  if (!listener.valid()) {
-    return Fail("cannot listen in " + directory);
-  }
+  if (!listener.valid()) return Fail("cannot listen in " + directory);
   Detach();
   if (ftruncate(lock.get(), 0) == 0) {
     dprintf(lock.get(), "%d\n", getpid());  // for people, and for tests
   }
-  if (chdir("/") != 0 || !RedirectOutput(directory)) {
-    _exit(kFailed);
-  }
+  if (chdir("/") != 0 || !RedirectOutput(directory)) _exit(kFailed);
   prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   return Supervisor(std::move(listener), std::move(journal), directory).Run();
 }

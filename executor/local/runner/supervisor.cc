@@ -46,9 +46,7 @@ Supervisor::~Supervisor() = default;
 bool Supervisor::SetUp() {
   sigset_t handled;
   sigemptyset(&handled);
-  for (const int signal : {SIGCHLD, SIGTERM, SIGINT}) {
-    sigaddset(&handled, signal);
-  }
+  for (const int signal : {SIGCHLD, SIGTERM, SIGINT}) sigaddset(&handled, signal);
   sigset_t blocked = handled;
   sigaddset(&blocked, SIGHUP);
   sigaddset(&blocked, SIGPIPE);
@@ -77,19 +75,13 @@ void Supervisor::Watch(int fd, uint32_t events, Token token) {
 void Supervisor::Unwatch(int fd) { epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
 
 int Supervisor::Run() {
-  if (!SetUp()) {
-    return 1;
-  }
+  if (!SetUp()) return 1;
   LogLine("supervisor " + std::to_string(getpid()) + " serves " + directory_);
   epoll_event events[kEventsPerTurn];
   while (!exit_) {
     const int count = epoll_wait(epoll_.get(), events, kEventsPerTurn, WaitMs());
-    for (int i = 0; i < count; ++i) {
-      Dispatch(events[i].data.u64, events[i].events);
-    }
-    if (children_changed_) {
-      Reap();
-    }
+    for (int i = 0; i < count; ++i) Dispatch(events[i].data.u64, events[i].events);
+    if (children_changed_) Reap();
     FireDeadlines();
     FlushJournal();
     Deliver();
@@ -106,15 +98,9 @@ int Supervisor::Run() {
 
 int Supervisor::WaitMs() const {
   int64_t until = INT64_MAX;
-  if (!deadlines_.empty()) {
-    until = deadlines_.begin()->first;
-  }
-  if (IsIdle() && clients_.empty()) {
-    until = std::min(until, idle_since_ms_ + idle_exit_ms_);
-  }
-  if (until == INT64_MAX) {
-    return -1;
-  }
+  if (!deadlines_.empty()) until = deadlines_.begin()->first;
+  if (IsIdle() && clients_.empty()) until = std::min(until, idle_since_ms_ + idle_exit_ms_);
+  if (until == INT64_MAX) return -1;
   return static_cast<int>(std::clamp<int64_t>(until - MonotonicMillis(), 0, 3'600'000));
 }
 
@@ -124,16 +110,10 @@ void Supervisor::Dispatch(Token token, uint32_t events) {
   } else if (token == kSignalToken) {
     HandleSignals();
   } else if (const auto it = by_token_.find(token); it != by_token_.end()) {
-    if (ReadOutput(*it->second) == OutputRead::kEnd) {
-      CloseOutput(*it->second);
-    }
+    if (ReadOutput(*it->second) == OutputRead::kEnd) CloseOutput(*it->second);
   } else if (clients_.count(token) > 0) {
-    if ((events & EPOLLOUT) != 0) {
-      FlushClient(token);
-    }
-    if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) {
-      ReadClient(token);
-    }
+    if ((events & EPOLLOUT) != 0) FlushClient(token);
+    if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) ReadClient(token);
   }
 }
 
@@ -144,9 +124,7 @@ void Supervisor::HandleSignals() {
       children_changed_ = true;
       continue;
     }
-    if (stopping_) {
-      continue;
-    }
+    if (stopping_) continue;
     LogLine("told to stop by signal " + std::to_string(info.ssi_signo));
     stopping_ = true;
     for (auto& [id, attempt] : attempts_) {
@@ -161,9 +139,7 @@ void Supervisor::HandleSignals() {
 
 void Supervisor::Accept() {
   UniqueFd fd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-  if (!fd.valid()) {
-    return;
-  }
+  if (!fd.valid()) return;
   if (!PeerIsSameUser(fd.get()) || clients_.size() >= kMaxClients) {
     LogLine("refused a client");
     return;
@@ -176,9 +152,7 @@ void Supervisor::Accept() {
 void Supervisor::ReadClient(Token token) {
   static char buffer[kReadBytes];
   const auto it = clients_.find(token);
-  if (it == clients_.end()) {
-    return;
-  }
+  if (it == clients_.end()) return;
   Client& client = it->second;
   const ssize_t n = read(client.fd.get(), buffer, sizeof(buffer));
   bool keep = n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
@@ -204,31 +178,21 @@ void Supervisor::ReadClient(Token token) {
 // False closes the client.
 bool Supervisor::HandleFrame(Token token, Client& client, std::string_view payload) {
   wire::Request request;
-  if (client.close_after_send) {
-    return true;
-  }
-  if (!wire::Parse(payload, &request)) {
-    return false;
-  }
+  if (client.close_after_send) return true;
+  if (!wire::Parse(payload, &request)) return false;
   if (const auto* hello = std::get_if<wire::Hello>(&request)) {
     const bool ok = Greet(client, *hello);
     FlushClient(token);
     return ok;
   }
-  if (!client.greeted) {
-    return false;
-  }
+  if (!client.greeted) return false;
   if (auto* start = std::get_if<wire::StartRequest>(&request)) {
-    if (!IsGoodId(start->id)) {
-      return false;
-    }
+    if (!IsGoodId(start->id)) return false;
     Queue(std::move(*start));
   } else if (const auto* cancel = std::get_if<wire::CancelRequest>(&request)) {
     Cancel(cancel->id);
   } else if (const auto* forget = std::get_if<wire::ForgetRequest>(&request)) {
-    for (const std::string& id : forget->ids) {
-      journal_->Forget(id);
-    }
+    for (const std::string& id : forget->ids) journal_->Forget(id);
   } else if (std::holds_alternative<wire::StopIfIdle>(request)) {
     exit_ = IsIdle() && clients_.size() == 1;
     if (!exit_) {
@@ -240,9 +204,7 @@ bool Supervisor::HandleFrame(Token token, Client& client, std::string_view paylo
 }
 
 bool Supervisor::Greet(Client& client, const wire::Hello& hello) {
-  if (client.greeted) {
-    return false;
-  }
+  if (client.greeted) return false;
   wire::Append(wire::Welcome{.pid = getpid(),
                              .complete_since_us = journal_->complete_since_us(),
                              .records_begin = journal_->records_begin()},
@@ -264,22 +226,16 @@ bool Supervisor::Greet(Client& client, const wire::Hello& hello) {
 void Supervisor::SendSnapshot(Client& client) {
   for (const auto& [id, attempt] : attempts_) {
     // Those that are queued in this very turn are announced when they start.
-    if (attempt->pid > 0) {
-      wire::Append(wire::Started{.id = id, .at_us = attempt->started_at_us}, &client.out);
-    }
+    if (attempt->pid > 0) wire::Append(wire::Started{.id = id, .at_us = attempt->started_at_us}, &client.out);
   }
-  for (const wire::Finished& finished : journal_->finished()) {
-    wire::Append(finished, &client.out);
-  }
+  for (const wire::Finished& finished : journal_->finished()) wire::Append(finished, &client.out);
   wire::Append(wire::SnapshotEnd{}, &client.out);
 }
 
 void Supervisor::Publish(const wire::Event& event) { wire::Append(event, &outbox_); }
 
 void Supervisor::Deliver() {
-  if (outbox_.empty()) {
-    return;
-  }
+  if (outbox_.empty()) return;
   std::vector<Token> tokens;
   for (auto& [token, client] : clients_) {
     if (client.greeted) {
@@ -288,9 +244,7 @@ void Supervisor::Deliver() {
     }
   }
   outbox_.clear();
-  for (const Token token : tokens) {
-    FlushClient(token);
-  }
+  for (const Token token : tokens) FlushClient(token);
 }
 
 void Supervisor::FlushClient(Token token) {
@@ -298,9 +252,7 @@ void Supervisor::FlushClient(Token token) {
   size_t sent = 0;
   while (sent < client.out.size()) {
     const ssize_t n = send(client.fd.get(), client.out.data() + sent, client.out.size() - sent, MSG_NOSIGNAL);
-    if (n < 0 && errno == EINTR) {
-      continue;
-    }
+    if (n < 0 && errno == EINTR) continue;
     if (n < 0) {
       break;  // no room, or gone: then the read side sees it
     }

@@ -40,9 +40,7 @@ wire::Finished FinishedFrom(int status, const rusage& usage) {
 
 // To the group of an attempt's process, or, before the process has made its group, to itself.
 void SignalAttempt(pid_t pid, int signal) {
-  if (kill(-pid, signal) != 0) {
-    kill(pid, signal);
-  }
+  if (kill(-pid, signal) != 0) kill(pid, signal);
 }
 
 wire::Finished NotStarted(std::string message) {
@@ -65,33 +63,23 @@ void Supervisor::Queue(wire::StartRequest request) {
 void Supervisor::Cancel(const std::string& id) {
   Reap();  // one that ended by itself before is not cancelled
   const auto it = attempts_.find(id);
-  if (it == attempts_.end() || it->second->polite_sent) {
-    return;
-  }
+  if (it == attempts_.end() || it->second->polite_sent) return;
   it->second->cancelled = true;
   EndPolitely(*it->second);
 }
 
 // Starts what was queued in this turn, whose records FlushJournal has written.
 void Supervisor::Launch() {
-  if (queued_.empty()) {
-    return;
-  }
-  for (Attempt* attempt : std::exchange(queued_, {})) {
-    LaunchOne(*attempt);
-  }
+  if (queued_.empty()) return;
+  for (Attempt* attempt : std::exchange(queued_, {})) LaunchOne(*attempt);
   FlushJournal();
 }
 
 void Supervisor::LaunchOne(Attempt& attempt) {
   std::string error;
   UniqueFd write_end;
-  if (attempt.cancelled) {
-    return Finish(attempt, {.ending = wire::Ending::kCancelled});
-  }
-  if (attempt.told_to_stop) {
-    return Finish(attempt, NotStarted("The supervisor was told to stop."));
-  }
+  if (attempt.cancelled) return Finish(attempt, {.ending = wire::Ending::kCancelled});
+  if (attempt.told_to_stop) return Finish(attempt, NotStarted("The supervisor was told to stop."));
   if (journal_failing_) {
     return Finish(attempt, NotStarted("Its start could not be recorded in " + directory_ +
                                       ": is the disk full? The program was not started."));
@@ -141,9 +129,7 @@ Supervisor::OutputRead Supervisor::ReadOutput(Attempt& attempt) {
 }
 
 void Supervisor::CloseOutput(Attempt& attempt) {
-  if (attempt.output.valid() && by_token_.erase(attempt.token) > 0) {
-    Unwatch(attempt.output.get());
-  }
+  if (attempt.output.valid() && by_token_.erase(attempt.token) > 0) Unwatch(attempt.output.get());
   attempt.output.Reset();
 }
 
@@ -185,9 +171,7 @@ void Supervisor::Reap() {
   children_changed_ = false;
   while (true) {
     siginfo_t info = {};
-    if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) {
-      return;
-    }
+    if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return;
     const auto it = by_pid_.find(info.si_pid);
     if (it != by_pid_.end()) {
       // Before it is reaped: until then its id cannot name another group.
@@ -197,18 +181,14 @@ void Supervisor::Reap() {
     rusage usage = {};
     wait4(info.si_pid, &status, 0, &usage);
     strays_due_ = true;
-    if (it != by_pid_.end()) {
-      Ended(*it->second, status, usage);
-    }
+    if (it != by_pid_.end()) Ended(*it->second, status, usage);
   }
 }
 
 void Supervisor::Ended(Attempt& attempt, int status, const rusage& usage) {
   // What it wrote last. Bounded: a process that left the group may hold the pipe open and write on.
   for (int round = 0; attempt.output.valid() && round < kDrainRounds; ++round) {
-    if (ReadOutput(attempt) != OutputRead::kSome) {
-      break;
-    }
+    if (ReadOutput(attempt) != OutputRead::kSome) break;
   }
   wire::Finished finished = FinishedFrom(status, usage);
   if (finished.exit_code == ChildStarter::kFailedExit) {
@@ -247,9 +227,7 @@ void Supervisor::Finish(Attempt& attempt, wire::Finished finished) {
 
 void Supervisor::FlushJournal() {
   const bool ok = journal_->Flush();
-  if (ok) {
-    journal_->CompactIfLarge();
-  }
+  if (ok) journal_->CompactIfLarge();
   if (ok == journal_failing_) {
     std::fprintf(stderr, "records %s: %s\n", ok ? "are written again" : "cannot be written",
                  ok ? "" : std::strerror(errno));

@@ -29,12 +29,8 @@ UniqueFd OpenDirectory(const std::string& directory) {
 
 UniqueFd ListenIn(const std::string& directory) {
   const UniqueFd dir = OpenDirectory(directory);
-  if (!dir.valid()) {
-    return UniqueFd();
-  }
-  if (unlinkat(dir.get(), kRunnerSocketName, 0) != 0 && errno != ENOENT) {
-    return UniqueFd();
-  }
+  if (!dir.valid()) return UniqueFd();
+  if (unlinkat(dir.get(), kRunnerSocketName, 0) != 0 && errno != ENOENT) return UniqueFd();
   UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const sockaddr_un address = AddressIn(dir.get());
   // The socket file takes the mode of the descriptor, so that it is never open to others, not even for a
@@ -49,9 +45,7 @@ UniqueFd ListenIn(const std::string& directory) {
 
 UniqueFd ConnectIn(const std::string& directory) {
   const UniqueFd dir = OpenDirectory(directory);
-  if (!dir.valid()) {
-    return UniqueFd();
-  }
+  if (!dir.valid()) return UniqueFd();
   UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const sockaddr_un address = AddressIn(dir.get());
   if (!fd.valid() || connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {

@@ -21,16 +21,12 @@ enum class Type : uint8_t {
 };
 
 void PutFixed(uint64_t value, int bytes, std::string* out) {
-  for (int i = 0; i < bytes; ++i) {
-    out->push_back(static_cast<char>(value >> (8 * i)));
-  }
+  for (int i = 0; i < bytes; ++i) out->push_back(static_cast<char>(value >> (8 * i)));
 }
 
 uint64_t GetFixed(const char* data, int bytes) {
   uint64_t value = 0;
-  for (int i = 0; i < bytes; ++i) {
-    value |= uint64_t{static_cast<uint8_t>(data[i])} << (8 * i);
-  }
+  for (int i = 0; i < bytes; ++i) value |= uint64_t{static_cast<uint8_t>(data[i])} << (8 * i);
   return value;
 }
 
@@ -46,9 +42,7 @@ class Writer {
   }
   void operator()(const std::vector<std::string>& list) {
     PutFixed(list.size(), 4, out_);
-    for (const std::string& text : list) {
-      (*this)(text);
-    }
+    for (const std::string& text : list) (*this)(text);
   }
 
  private:
@@ -79,9 +73,7 @@ class Reader {
       return;
     }
     list.resize(count);
-    for (std::string& text : list) {
-      (*this)(text);
-    }
+    for (std::string& text : list) (*this)(text);
   }
 
   bool Done() const { return ok_ && data_.empty(); }
@@ -169,9 +161,7 @@ bool ParseAs(std::string_view fields, Variant* frame) {
   Message message;
   Reader reader(fields);
   Fields(reader, message);
-  if (!reader.Done()) {
-    return false;
-  }
+  if (!reader.Done()) return false;
   *frame = std::move(message);
   return true;
 }
@@ -182,9 +172,7 @@ void Append(const Request& request, std::string* out) { AppendFrame(request, out
 void Append(const Event& event, std::string* out) { AppendFrame(event, out); }
 
 bool Parse(std::string_view payload, Request* request) {
-  if (payload.empty()) {
-    return false;
-  }
+  if (payload.empty()) return false;
   const std::string_view fields = payload.substr(1);
   switch (static_cast<Type>(payload[0])) {
     case Type::kHello:
@@ -203,9 +191,7 @@ bool Parse(std::string_view payload, Request* request) {
 }
 
 bool Parse(std::string_view payload, Event* event) {
-  if (payload.empty()) {
-    return false;
-  }
+  if (payload.empty()) return false;
   const std::string_view fields = payload.substr(1);
   switch (static_cast<Type>(payload[0])) {
     case Type::kWelcome:
@@ -235,16 +221,10 @@ void FrameBuffer::Add(std::string_view bytes) {
 }
 
 FrameBuffer::Result FrameBuffer::Next(std::string_view* payload) {
-  if (bytes_.size() - read_ < 4) {
-    return Result::kNeedMore;
-  }
+  if (bytes_.size() - read_ < 4) return Result::kNeedMore;
   const size_t size = GetFixed(bytes_.data() + read_, 4);
-  if (size > kFrameBytes) {
-    return Result::kTooLarge;
-  }
-  if (bytes_.size() - read_ - 4 < size) {
-    return Result::kNeedMore;
-  }
+  if (size > kFrameBytes) return Result::kTooLarge;
+  if (bytes_.size() - read_ - 4 < size) return Result::kNeedMore;
   *payload = std::string_view(bytes_).substr(read_ + 4, size);
   read_ += 4 + size;
   return Result::kFrame;

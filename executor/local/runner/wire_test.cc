@@ -15,9 +15,7 @@ std::vector<std::string> Cut(const std::string& bytes, size_t step) {
   for (size_t i = 0; i < bytes.size(); i += step) {
     buffer.Add(std::string_view(bytes).substr(i, step));
     std::string_view payload;
-    while (buffer.Next(&payload) == FrameBuffer::Result::kFrame) {
-      payloads.emplace_back(payload);
-    }
+    while (buffer.Next(&payload) == FrameBuffer::Result::kFrame) payloads.emplace_back(payload);
   }
   return payloads;
 }
@@ -61,9 +59,7 @@ TEST(WireTest, FinishedSurvivesTheTrip) {
 
 TEST(WireTest, ManyFramesInOneReadAndOneFrameInManyReads) {
   std::string bytes;
-  for (const char* id : {"a", "b", "c"}) {
-    Append(CancelRequest{.id = id}, &bytes);
-  }
+  for (const char* id : {"a", "b", "c"}) Append(CancelRequest{.id = id}, &bytes);
   for (size_t step = 1; step <= bytes.size(); ++step) {
     std::vector<std::string> ids;
     for (const std::string& payload : Cut(bytes, step)) {

@@ -42,23 +42,15 @@ std::string TaskUri(const UriMount& map, const ArtifactRecord& artifact) {
 }
 
 std::string TaskPath(const UriMount& map, const ArtifactRecord& artifact) {
-  if (!artifact.content_path.empty()) {
-    return artifact.content_path;
-  }
+  if (!artifact.content_path.empty()) return artifact.content_path;
   if (artifact.custom_path.has_value() && !artifact.custom_path->empty()) {
     return LocalUri(map, *artifact.custom_path);
   }
   const std::string uri = PlainUri(map, artifact.uri);
   absl::string_view rest = uri;
-  if (absl::ConsumePrefix(&rest, "gs://")) {
-    return absl::StrCat("/gcs/", rest);
-  }
-  if (absl::ConsumePrefix(&rest, "minio://")) {
-    return absl::StrCat("/minio/", rest);
-  }
-  if (absl::ConsumePrefix(&rest, "s3://")) {
-    return absl::StrCat("/s3/", rest);
-  }
+  if (absl::ConsumePrefix(&rest, "gs://")) return absl::StrCat("/gcs/", rest);
+  if (absl::ConsumePrefix(&rest, "minio://")) return absl::StrCat("/minio/", rest);
+  if (absl::ConsumePrefix(&rest, "s3://")) return absl::StrCat("/s3/", rest);
   if (absl::ConsumePrefix(&rest, "oci://")) {
     return absl::StrCat("/oci/", absl::StrReplaceAll(rest, {{"/", "_"}}), "/models");
   }

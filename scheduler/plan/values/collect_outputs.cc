@@ -23,9 +23,7 @@ using ml_pipelines::ComponentSpec;
 const Json* Member(const Json& object, absl::string_view camel_case, absl::string_view snake_case) {
   for (const absl::string_view key : {camel_case, snake_case}) {
     const auto it = object.find(std::string(key));
-    if (it != object.end() && !it->is_null()) {
-      return &*it;
-    }
+    if (it != object.end() && !it->is_null()) return &*it;
   }
   return nullptr;
 }
@@ -34,9 +32,7 @@ const Json* Member(const Json& object, absl::string_view camel_case, absl::strin
 absl::StatusOr<std::string> TextMember(const Json& object, absl::string_view camel_case,
                                        absl::string_view snake_case) {
   const Json* member = Member(object, camel_case, snake_case);
-  if (member == nullptr) {
-    return std::string();
-  }
+  if (member == nullptr) return std::string();
   if (!member->is_string()) {
     return absl::InvalidArgumentError(
         absl::StrCat("its ", camel_case, " is ", JsonKindName(*member), ", not a text"));
@@ -52,9 +48,7 @@ class OutputCollector {
 
   absl::StatusOr<TaskOutputs> Run(const std::optional<std::string>& executor_output_text,
                                   const std::map<std::string, std::string>& parameter_files) {
-    if (executor_output_text.has_value()) {
-      RETURN_IF_ERROR(ReadExecutorOutput(*executor_output_text));
-    }
+    if (executor_output_text.has_value()) RETURN_IF_ERROR(ReadExecutorOutput(*executor_output_text));
     // Sorted: of several errors the same one is reported every time.
     std::map<std::string, ParameterTypeEnum> types;
     for (const auto& [name, spec] : component_.output_definitions().parameters()) {
@@ -83,9 +77,7 @@ class OutputCollector {
 
   absl::Status ReadExecutorOutput(const std::string& text) {
     absl::StatusOr<Json> json = ParseLenientJson(text);
-    if (!json.ok()) {
-      return Error("executor output", json.status().message());
-    }
+    if (!json.ok()) return Error("executor output", json.status().message());
     if (!json->is_object()) {
       return Error("executor output", absl::StrCat("it is ", JsonKindName(*json), ", not an object"));
     }
@@ -111,9 +103,7 @@ class OutputCollector {
     const Json* reported =
         reported_parameters_ == nullptr ? nullptr : Member(*reported_parameters_, name, name);
     if (reported != nullptr) {
-      if (HasNonFiniteNumber(*reported)) {
-        return Error(what, "NaN and infinity cannot be passed on as JSON");
-      }
+      if (HasNonFiniteNumber(*reported)) return Error(what, "NaN and infinity cannot be passed on as JSON");
       if (absl::Status status = CheckParameterKind(*reported, type); !status.ok()) {
         return Error(what, status.message());
       }
@@ -127,9 +117,7 @@ class OutputCollector {
                              ParameterFilePath(paths_, name)));
     }
     absl::StatusOr<Json> value = ParseParameterFile(*file, type);
-    if (!value.ok()) {
-      return Error(what, value.status().message());
-    }
+    if (!value.ok()) return Error(what, value.status().message());
     out_.parameters[name] = *std::move(value);
     return absl::OkStatus();
   }
@@ -140,9 +128,7 @@ class OutputCollector {
                                                                const ArtifactRecord& declared) const {
     const Json* reported =
         reported_artifacts_ == nullptr ? nullptr : Member(*reported_artifacts_, name, name);
-    if (reported == nullptr) {
-      return std::vector<ArtifactRecord>{declared};
-    }
+    if (reported == nullptr) return std::vector<ArtifactRecord>{declared};
     if (!reported->is_object()) {
       return absl::InvalidArgumentError(
           absl::StrCat("it is reported as ", JsonKindName(*reported), ", not an object"));
@@ -152,16 +138,12 @@ class OutputCollector {
       return absl::InvalidArgumentError(
           absl::StrCat("its artifacts are ", JsonKindName(*entries), ", not a list"));
     }
-    if (entries == nullptr || entries->empty()) {
-      return std::vector<ArtifactRecord>{declared};
-    }
+    if (entries == nullptr || entries->empty()) return std::vector<ArtifactRecord>{declared};
     std::vector<ArtifactRecord> out;
     for (const Json& entry : *entries) {
       ASSIGN_OR_RETURN(ArtifactRecord artifact, Merge(declared, entry));
       out.push_back(std::move(artifact));
-      if (!list) {
-        break;
-      }
+      if (!list) break;
     }
     return out;
   }
@@ -173,13 +155,9 @@ class OutputCollector {
           absl::StrCat("an artifact is reported as ", JsonKindName(reported), ", not an object"));
     }
     ASSIGN_OR_RETURN(std::string name, TextMember(reported, "name", "name"));
-    if (!name.empty()) {
-      artifact.name = std::move(name);
-    }
+    if (!name.empty()) artifact.name = std::move(name);
     ASSIGN_OR_RETURN(const std::string uri, TextMember(reported, "uri", "uri"));
-    if (!uri.empty()) {
-      artifact.uri = LogicalUri(map_, uri);
-    }
+    if (!uri.empty()) artifact.uri = LogicalUri(map_, uri);
     ASSIGN_OR_RETURN(const std::string custom_path, TextMember(reported, "customPath", "custom_path"));
     if (!custom_path.empty()) {
       // A relative path is meant from where the program was started.
@@ -188,9 +166,7 @@ class OutputCollector {
           LogicalUri(map_, relative ? absl::StrCat(paths_.work_dir, "/", custom_path) : custom_path);
     }
     const Json* metadata = Member(reported, "metadata", "metadata");
-    if (metadata == nullptr) {
-      return artifact;
-    }
+    if (metadata == nullptr) return artifact;
     if (!metadata->is_object()) {
       return absl::InvalidArgumentError(
           absl::StrCat("its metadata are ", JsonKindName(*metadata), ", not an object"));

@@ -52,9 +52,7 @@ class ConstantResolver {
 
  private:
   absl::StatusOr<std::string> ResolveText(const std::string& text) {
-    if (!TextHasPlaceholder(text)) {
-      return text;
-    }
+    if (!TextHasPlaceholder(text)) return text;
     ASSIGN_OR_RETURN(std::string out, ReplacePlaceholders(text, bytes_left_,
                                                           [this](const Placeholder& p) { return Value(p); }));
     bytes_left_ -= static_cast<int64_t>(out.size());
@@ -62,9 +60,7 @@ class ConstantResolver {
   }
 
   absl::StatusOr<std::optional<std::string>> Value(const Placeholder& placeholder) {
-    if (!placeholder.IsField(0, "inputs")) {
-      return RunPlaceholderValue(placeholder, facts_);
-    }
+    if (!placeholder.IsField(0, "inputs")) return RunPlaceholderValue(placeholder, facts_);
     const std::optional<std::string> name = placeholder.NameIn("inputs", "parameters");
     if (!name.has_value() || placeholder.steps.size() != 3) {
       return absl::InvalidArgumentError(
@@ -83,24 +79,16 @@ class ConstantResolver {
 }  // namespace
 
 bool HasPlaceholder(const Json& constant) {
-  if (constant.is_string()) {
-    return TextHasPlaceholder(constant.get_ref<const std::string&>());
-  }
-  if (!constant.is_structured()) {
-    return false;
-  }
+  if (constant.is_string()) return TextHasPlaceholder(constant.get_ref<const std::string&>());
+  if (!constant.is_structured()) return false;
   for (const auto& item : constant.items()) {
-    if ((constant.is_object() && TextHasPlaceholder(item.key())) || HasPlaceholder(item.value())) {
-      return true;
-    }
+    if ((constant.is_object() && TextHasPlaceholder(item.key())) || HasPlaceholder(item.value())) return true;
   }
   return false;
 }
 
 bool IsLaunchPlaceholder(const Json& constant) {
-  if (!constant.is_string()) {
-    return false;
-  }
+  if (!constant.is_string()) return false;
   const std::optional<Placeholder> placeholder =
       ParseWholePlaceholder(constant.get_ref<const std::string&>());
   return placeholder.has_value() && (placeholder->steps.empty() || placeholder->IsField(0, "outputs") ||
@@ -113,9 +101,7 @@ absl::StatusOr<Json> ResolveConstant(const Json& constant, bool native, const Ru
     const std::optional<Placeholder> whole = ParseWholePlaceholder(constant.get_ref<const std::string&>());
     if (whole.has_value() && whole->json_escape == 0 && whole->steps.size() == 3) {
       const std::optional<std::string> name = whole->NameIn("inputs", "parameters");
-      if (name.has_value()) {
-        return input_value(*name);
-      }
+      if (name.has_value()) return input_value(*name);
     }
   }
   return ConstantResolver(facts, input_value).Resolve(constant);

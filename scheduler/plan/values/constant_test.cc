@@ -22,9 +22,7 @@ absl::StatusOr<Json> Resolve(absl::string_view constant, bool native) {
   return ResolveConstant(*ParseJson(constant), native, TestFacts(),
                          [](const std::string& name) -> absl::StatusOr<Json> {
                            const auto it = values.find(name);
-                           if (it == values.end()) {
-                             return absl::InvalidArgumentError("no input " + name);
-                           }
+                           if (it == values.end()) return absl::InvalidArgumentError("no input " + name);
                            return it->second;
                          });
 }

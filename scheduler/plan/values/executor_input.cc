@@ -50,9 +50,7 @@ Json ArtifactJson(const UriMount& map, const ArtifactRecord& artifact) {
 
 Json ArtifactListJson(const UriMount& map, const std::vector<ArtifactRecord>& artifacts) {
   Json list = Json::array();
-  for (const ArtifactRecord& artifact : artifacts) {
-    list.push_back(ArtifactJson(map, artifact));
-  }
+  for (const ArtifactRecord& artifact : artifacts) list.push_back(ArtifactJson(map, artifact));
   return list;
 }
 
@@ -60,9 +58,7 @@ Json BuildExecutorInput(const ml_pipelines::ComponentSpec& component, const Task
                         const TaskPaths& paths, const UriMount& map) {
   Json parameter_values = Json::object();
   for (const auto& [name, value] : inputs.parameters) {
-    if (!value.is_null()) {
-      parameter_values[name] = value;
-    }
+    if (!value.is_null()) parameter_values[name] = value;
   }
   const auto artifact_lists = [&map](const ArtifactMap& artifacts) {
     Json lists = Json::object();

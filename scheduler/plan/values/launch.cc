@@ -37,22 +37,16 @@ absl::StatusOr<TaskInputs> FillLaunchPlaceholders(const TaskInputs& inputs,
   std::vector<std::pair<std::string, Placeholder>> whole_inputs;
   for (const std::string& name : inputs.launch_placeholders) {
     const auto it = out.parameters.find(name);
-    if (it == out.parameters.end() || !it->second.is_string()) {
-      continue;
-    }
+    if (it == out.parameters.end() || !it->second.is_string()) continue;
     const std::optional<Placeholder> placeholder =
         ParseWholePlaceholder(it->second.get_ref<const std::string&>());
-    if (!placeholder.has_value()) {
-      continue;
-    }
+    if (!placeholder.has_value()) continue;
     if (placeholder->steps.empty()) {
       whole_inputs.emplace_back(name, *placeholder);
       continue;
     }
     absl::StatusOr<std::string> text = PlaceholderText(*placeholder, sources);
-    if (!text.ok()) {
-      return At(absl::StrCat("input ", QuoteForMessage(name)), text.status());
-    }
+    if (!text.ok()) return At(absl::StrCat("input ", QuoteForMessage(name)), text.status());
     it->second = JsonEscape(*text, placeholder->json_escape, limits::kArgumentBytes);
   }
   if (!whole_inputs.empty()) {
@@ -100,16 +94,10 @@ absl::Status AppendArguments(const google::protobuf::RepeatedPtrField<std::strin
   for (int i = 0; i < texts.size(); ++i) {
     const std::string place = absl::StrCat(field, "[", i, "]");
     absl::StatusOr<std::vector<std::string>> resolved = std::vector<std::string>{texts[i]};
-    if (i != python_source) {
-      resolved = ResolveArgument(texts[i], sources);
-    }
-    if (!resolved.ok()) {
-      return At(place, resolved.status());
-    }
+    if (i != python_source) resolved = ResolveArgument(texts[i], sources);
+    if (!resolved.ok()) return At(place, resolved.status());
     for (std::string& text : *resolved) {
-      if (absl::Status status = budget->Add(text); !status.ok()) {
-        return At(place, status);
-      }
+      if (absl::Status status = budget->Add(text); !status.ok()) return At(place, status);
       argv->push_back(std::move(text));
     }
   }
@@ -128,14 +116,10 @@ absl::StatusOr<Env> BuildEnv(const ContainerSpec& container, ArgumentBudget* bud
     if (absl::Status status = budget->Add(absl::StrCat(variable.name(), "=", value)); !status.ok()) {
       return At(place, status);
     }
-    if (values.count(variable.name()) == 0) {
-      env.emplace_back(variable.name(), "");
-    }
+    if (values.count(variable.name()) == 0) env.emplace_back(variable.name(), "");
     values[variable.name()] = std::move(value);
   }
-  for (auto& [name, value] : env) {
-    value = std::move(values[name]);
-  }
+  for (auto& [name, value] : env) value = std::move(values[name]);
   return env;
 }
 
@@ -146,14 +130,10 @@ absl::StatusOr<std::string> ResourceText(absl::string_view field, const std::str
                                          absl::string_view unit, const PlaceholderSources& sources) {
   if (!text.empty()) {
     absl::StatusOr<std::string> resolved = ResolveText(text, sources);
-    if (!resolved.ok()) {
-      return At(absl::StrCat("resources.", field), resolved.status());
-    }
+    if (!resolved.ok()) return At(absl::StrCat("resources.", field), resolved.status());
     return resolved;
   }
-  if (deprecated == 0) {
-    return std::string();
-  }
+  if (deprecated == 0) return std::string();
   return absl::StrCat(NumberText(deprecated), unit);
 }
 
@@ -183,22 +163,14 @@ absl::StatusOr<TaskResources> BuildResources(const ResourceSpec& spec, const Pla
   for (const ResourceField& field : fields) {
     ASSIGN_OR_RETURN(const std::string text,
                      ResourceText(field.name, field.text, field.deprecated, field.unit, sources));
-    if (text.empty()) {
-      continue;
-    }
+    if (text.empty()) continue;
     const absl::StatusOr<int64_t> quantity = ParseQuantity(text, field.scale);
-    if (!quantity.ok()) {
-      return At(absl::StrCat("resources.", field.name), quantity.status());
-    }
+    if (!quantity.ok()) return At(absl::StrCat("resources.", field.name), quantity.status());
     *field.out = *quantity;
     out.pod[field.side][field.key] = text;
   }
-  if (out.cpu_request_millicores == 0) {
-    out.cpu_request_millicores = out.cpu_limit_millicores;
-  }
-  if (out.memory_request_bytes == 0) {
-    out.memory_request_bytes = out.memory_limit_bytes;
-  }
+  if (out.cpu_request_millicores == 0) out.cpu_request_millicores = out.cpu_limit_millicores;
+  if (out.memory_request_bytes == 0) out.memory_request_bytes = out.memory_limit_bytes;
 
   const ResourceSpec::AcceleratorConfig& accelerator = spec.accelerator();
   ASSIGN_OR_RETURN(
@@ -211,9 +183,7 @@ absl::StatusOr<TaskResources> BuildResources(const ResourceSpec& spec, const Pla
                                 static_cast<double>(accelerator.count()), "", sources));
   if (!out.accelerator_type.empty() && !count.empty()) {
     const absl::StatusOr<int64_t> quantity = ParseQuantity(count, 1);
-    if (!quantity.ok()) {
-      return At("resources.accelerator.resourceCount", quantity.status());
-    }
+    if (!quantity.ok()) return At("resources.accelerator.resourceCount", quantity.status());
     out.accelerator_count = *quantity;
     out.pod["limits"][out.accelerator_type] = count;
   }
@@ -230,12 +200,8 @@ void AddOutputs(const ComponentSpec& component, const TaskPaths& paths, TaskLaun
   }
   std::sort(launch->parameter_files.begin(), launch->parameter_files.end());
   launch->directories.push_back(paths.work_dir);
-  if (!launch->parameter_files.empty()) {
-    launch->directories.push_back(paths.parameter_dir);
-  }
-  if (!launch->output_artifacts.empty()) {
-    launch->directories.push_back(paths.artifact_dir);
-  }
+  if (!launch->parameter_files.empty()) launch->directories.push_back(paths.parameter_dir);
+  if (!launch->output_artifacts.empty()) launch->directories.push_back(paths.artifact_dir);
 }
 
 // Fills in what only the engine gives: the inputs of type TASK_CONFIG. Takes away what is passed on and not
@@ -263,9 +229,7 @@ absl::StatusOr<TaskLaunch> Build(const ContainerSpec& container, TaskInputs& inp
   sources.executor_input = launch.executor_input;
 
   absl::StatusOr<std::string> image = ResolveText(container.image(), sources);
-  if (!image.ok()) {
-    return At("image", image.status());
-  }
+  if (!image.ok()) return At("image", image.status());
   launch.image = *std::move(image);
   const std::vector<absl::string_view> command(container.command().begin(), container.command().end());
   RETURN_IF_ERROR(AppendArguments(container.command(), "command", PythonSourceIndex(command), sources,
@@ -292,9 +256,7 @@ std::string ExpandEnv(absl::string_view text, const std::map<std::string, std::s
       at += 2;
       continue;
     }
-    if (close <= at) {
-      close = std::min(text.find(')', at), text.size());
-    }
+    if (close <= at) close = std::min(text.find(')', at), text.size());
     if (text[at + 1] != '(' || close == text.size()) {
       out.push_back(text[at++]);
       continue;
@@ -316,14 +278,10 @@ absl::StatusOr<TaskLaunch> BuildLaunch(const ContainerSpec& container, const Com
   std::vector<TaskInputContent> contents = PlanInputContent(container, paths, map, &placed);
   absl::StatusOr<TaskInputs> filled =
       FillLaunchPlaceholders(placed, {component, placed, paths, map, facts, /*executor_input=*/""});
-  if (!filled.ok()) {
-    return At(place, filled.status());
-  }
+  if (!filled.ok()) return At(place, filled.status());
   absl::StatusOr<TaskLaunch> launch =
       Build(container, *filled, {component, *filled, paths, map, facts, /*executor_input=*/""});
-  if (!launch.ok()) {
-    return At(place, launch.status());
-  }
+  if (!launch.ok()) return At(place, launch.status());
   launch->contents = std::move(contents);
   return launch;
 }

@@ -187,9 +187,7 @@ TEST_F(LaunchTest, Bounds) {
               HasSubstr("args[1]: it has 131072 bytes; the bound is 131071 (kArgumentBytes)"));
   inputs_.parameters["x"] = std::string(most, 'x');
   ContainerSpec container;
-  for (int i = 0; i < 100; ++i) {
-    container.add_args("{{$.inputs.parameters['x']}}");
-  }
+  for (int i = 0; i < 100; ++i) container.add_args("{{$.inputs.parameters['x']}}");
   absl::StatusOr<TaskLaunch> got = Build(container);
   ASSERT_FALSE(got.ok());
   EXPECT_THAT(std::string(got.status().message()), HasSubstr("args[12]: up to here"));
@@ -230,9 +228,7 @@ TEST(ExpandEnvTest, AsKubernetes) {
   }
   // Far from quadratic.
   std::string openings;
-  for (int i = 0; i < 500000; ++i) {
-    openings += "$(";
-  }
+  for (int i = 0; i < 500000; ++i) openings += "$(";
   EXPECT_EQ(ExpandEnv(openings, {}, 10000000), openings);
 }
 

@@ -20,9 +20,7 @@ constexpr char kMarkStart = '\0';
 // The index in kWords of the word that `text` begins with, -1 if there is none.
 int WordAt(absl::string_view text) {
   for (size_t i = 0; i < std::size(kWords); ++i) {
-    if (absl::StartsWith(text, kWords[i])) {
-      return static_cast<int>(i);
-    }
+    if (absl::StartsWith(text, kWords[i])) return static_cast<int>(i);
   }
   return -1;
 }
@@ -54,13 +52,9 @@ std::string MarkWords(absl::string_view text) {
 }
 
 bool IsMark(const Json& json) {
-  if (!json.is_string()) {
-    return false;
-  }
+  if (!json.is_string()) return false;
   absl::string_view text = json.get_ref<const std::string&>();
-  if (text.empty() || text[0] != kMarkStart) {
-    return false;
-  }
+  if (text.empty() || text[0] != kMarkStart) return false;
   text.remove_prefix(1);
   const int word = WordAt(text);
   return word >= 0 && text == kWords[word];
@@ -74,9 +68,7 @@ void VisitScalars(JsonType& root, Visit visit) {
     JsonType* json = open.back();
     open.pop_back();
     if (json->is_structured()) {
-      for (auto& item : *json) {
-        open.push_back(&item);
-      }
+      for (auto& item : *json) open.push_back(&item);
     } else {
       visit(*json);
     }
@@ -95,9 +87,7 @@ bool HasNonFiniteNumber(const Json& json) {
 
 void ReplaceNonFiniteNumbers(Json* json) {
   VisitScalars(*json, [](Json& scalar) {
-    if (!IsMark(scalar)) {
-      return;
-    }
+    if (!IsMark(scalar)) return;
     const absl::string_view word = absl::string_view(scalar.get_ref<const std::string&>()).substr(1);
     if (word == "NaN") {
       scalar = nullptr;

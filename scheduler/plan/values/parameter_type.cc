@@ -23,14 +23,10 @@ constexpr size_t kContentExcerptBytes = 60;
 // strconv.ParseBool, which KFP reads booleans with.
 absl::StatusOr<Json> ParseBool(absl::string_view text) {
   for (const absl::string_view yes : {"1", "t", "T", "TRUE", "true", "True"}) {
-    if (text == yes) {
-      return Json(true);
-    }
+    if (text == yes) return Json(true);
   }
   for (const absl::string_view no : {"0", "f", "F", "FALSE", "false", "False"}) {
-    if (text == no) {
-      return Json(false);
-    }
+    if (text == no) return Json(false);
   }
   return absl::InvalidArgumentError("it is neither true nor false");
 }
@@ -45,9 +41,7 @@ absl::StatusOr<Json> ParseInteger(absl::string_view text) {
 
 absl::StatusOr<Json> ParseDouble(absl::string_view text) {
   double number = 0;
-  if (!absl::SimpleAtod(text, &number)) {
-    return absl::InvalidArgumentError("it is not a number");
-  }
+  if (!absl::SimpleAtod(text, &number)) return absl::InvalidArgumentError("it is not a number");
   if (!std::isfinite(number)) {
     return absl::InvalidArgumentError("NaN and infinity cannot be passed on as JSON");
   }
@@ -58,9 +52,7 @@ absl::StatusOr<Json> ParseContent(absl::string_view content, ParameterTypeEnum t
   const absl::string_view trimmed = absl::StripAsciiWhitespace(content);
   switch (type) {
     case ParameterType::STRING:
-      if (!IsUtf8(content)) {
-        return absl::InvalidArgumentError("it is not UTF-8");
-      }
+      if (!IsUtf8(content)) return absl::InvalidArgumentError("it is not UTF-8");
       return Json(std::string(content));
     case ParameterType::NUMBER_INTEGER:
       return ParseInteger(trimmed);
@@ -82,35 +74,27 @@ absl::StatusOr<Json> ParseContent(absl::string_view content, ParameterTypeEnum t
 }  // namespace
 
 std::string ParameterTypeName(ParameterTypeEnum type) {
-  if (type == ParameterType::PARAMETER_TYPE_ENUM_UNSPECIFIED) {
-    return "unspecified";
-  }
+  if (type == ParameterType::PARAMETER_TYPE_ENUM_UNSPECIFIED) return "unspecified";
   const std::string& name = ParameterType::ParameterTypeEnum_Name(type);
   return name.empty() ? absl::StrCat("unknown type ", static_cast<int>(type)) : name;
 }
 
 absl::Status CheckParameterKind(const Json& value, ParameterTypeEnum type) {
-  if (IsOfType(value, type)) {
-    return absl::OkStatus();
-  }
+  if (IsOfType(value, type)) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat("its type is ", ParameterTypeName(type),
                                                  ", and the value is ", JsonKindName(value), ": ",
                                                  JsonExcerpt(value)));
 }
 
 absl::StatusOr<Json> ConvertParameter(Json value, ParameterTypeEnum type) {
-  if (type == ParameterType::STRING && !value.is_string()) {
-    return Json(JsonText(value));
-  }
+  if (type == ParameterType::STRING && !value.is_string()) return Json(JsonText(value));
   RETURN_IF_ERROR(CheckParameterKind(value, type));
   return value;
 }
 
 absl::StatusOr<Json> ParseParameterFile(absl::string_view content, ParameterTypeEnum type) {
   absl::StatusOr<Json> value = ParseContent(content, type);
-  if (value.ok()) {
-    return value;
-  }
+  if (value.ok()) return value;
   return absl::InvalidArgumentError(
       absl::StrCat("\"", Shorten(ReplaceInvalidUtf8(content), kContentExcerptBytes),
                    "\" was written, its type is ", ParameterTypeName(type), ": ", value.status().message()));

@@ -21,45 +21,31 @@ constexpr size_t kMaxSteps = 16;
 constexpr int kMaxJsonEscape = 8;  // each time doubles the backslashes
 
 std::optional<PlaceholderStep> ConsumeField(absl::string_view* rest, bool first) {
-  if (!absl::ConsumePrefix(rest, ".") || rest->empty()) {
-    return std::nullopt;
-  }
+  if (!absl::ConsumePrefix(rest, ".") || rest->empty()) return std::nullopt;
   const char head = rest->front();
-  if (first ? !absl::ascii_islower(head) : !absl::ascii_isalpha(head) && head != '_') {
-    return std::nullopt;
-  }
+  if (first ? !absl::ascii_islower(head) : !absl::ascii_isalpha(head) && head != '_') return std::nullopt;
   size_t length = 1;
-  while (length < rest->size() && (absl::ascii_isalnum((*rest)[length]) || (*rest)[length] == '_')) {
-    ++length;
-  }
-  if (length > kMaxKeyBytes) {
-    return std::nullopt;
-  }
+  while (length < rest->size() && (absl::ascii_isalnum((*rest)[length]) || (*rest)[length] == '_')) ++length;
+  if (length > kMaxKeyBytes) return std::nullopt;
   PlaceholderStep step{PlaceholderStep::Kind::kField, std::string(rest->substr(0, length))};
   rest->remove_prefix(length);
   return step;
 }
 
 std::optional<PlaceholderStep> ConsumeSubscript(absl::string_view* rest) {
-  if (!absl::ConsumePrefix(rest, "[") || rest->empty()) {
-    return std::nullopt;
-  }
+  if (!absl::ConsumePrefix(rest, "[") || rest->empty()) return std::nullopt;
   const char quote = rest->front();
   if (quote == '\'' || quote == '"') {
     rest->remove_prefix(1);
     const char end_marker[] = {quote, ']'};
     const size_t end = rest->substr(0, kMaxKeyBytes + 2).find(absl::string_view(end_marker, 2));
-    if (end == absl::string_view::npos) {
-      return std::nullopt;
-    }
+    if (end == absl::string_view::npos) return std::nullopt;
     PlaceholderStep step{PlaceholderStep::Kind::kKey, std::string(rest->substr(0, end))};
     rest->remove_prefix(end + 2);
     return step;
   }
   size_t length = 0;
-  while (length < rest->size() && absl::ascii_isdigit((*rest)[length])) {
-    ++length;
-  }
+  while (length < rest->size() && absl::ascii_isdigit((*rest)[length])) ++length;
   if (length == 0 || length > kMaxKeyBytes || length == rest->size() || (*rest)[length] != ']') {
     return std::nullopt;
   }
@@ -101,9 +87,7 @@ std::optional<std::string> Placeholder::NameIn(absl::string_view side, absl::str
 
 std::optional<Placeholder> ParsePlaceholder(absl::string_view text) {
   absl::string_view rest = text;
-  if (!absl::ConsumePrefix(&rest, kOpening)) {
-    return std::nullopt;
-  }
+  if (!absl::ConsumePrefix(&rest, kOpening)) return std::nullopt;
   Placeholder placeholder;
   while (!absl::ConsumePrefix(&rest, kClosing)) {
     const bool first = placeholder.steps.empty();
@@ -111,9 +95,7 @@ std::optional<Placeholder> ParsePlaceholder(absl::string_view text) {
     std::optional<PlaceholderStep> step = field   ? ConsumeField(&rest, first)
                                           : first ? std::nullopt
                                                   : ConsumeSubscript(&rest);
-    if (!step.has_value() || placeholder.steps.size() == kMaxSteps) {
-      return std::nullopt;
-    }
+    if (!step.has_value() || placeholder.steps.size() == kMaxSteps) return std::nullopt;
     placeholder.steps.push_back(*std::move(step));
   }
   placeholder.source = std::string(text.substr(0, text.size() - rest.size()));
@@ -125,9 +107,7 @@ std::optional<Placeholder> ParsePlaceholder(absl::string_view text) {
 
 std::optional<Placeholder> ParseWholePlaceholder(absl::string_view text) {
   std::optional<Placeholder> placeholder = ParsePlaceholder(text);
-  if (placeholder.has_value() && placeholder->source.size() != text.size()) {
-    return std::nullopt;
-  }
+  if (placeholder.has_value() && placeholder->source.size() != text.size()) return std::nullopt;
   return placeholder;
 }
 
@@ -174,9 +154,7 @@ std::string JsonEscape(absl::string_view text, int times, int64_t max_bytes) {
 
 absl::StatusOr<std::optional<std::string>> RunPlaceholderValue(const Placeholder& placeholder,
                                                                const RunFacts& facts) {
-  if (placeholder.steps.size() != 1) {
-    return std::nullopt;
-  }
+  if (placeholder.steps.size() != 1) return std::nullopt;
   const absl::string_view name = placeholder.steps[0].text;
   if (name == "workspace_path" && facts.workspace_path.empty()) {
     return absl::InvalidArgumentError(
@@ -195,9 +173,7 @@ absl::StatusOr<std::optional<std::string>> RunPlaceholderValue(const Placeholder
       {"workspace_path", &facts.workspace_path},
   };
   for (const auto& [known_name, fact] : known) {
-    if (name == known_name) {
-      return *fact;
-    }
+    if (name == known_name) return *fact;
   }
   return std::nullopt;
 }

@@ -107,12 +107,8 @@ TEST(ParseWholePlaceholderTest, TakesNothingAround) {
 absl::StatusOr<std::string> Replace(absl::string_view text, int64_t max_bytes = 1000) {
   return ReplacePlaceholders(text, max_bytes,
                              [](const Placeholder& p) -> absl::StatusOr<std::optional<std::string>> {
-                               if (p.IsField(0, "bad")) {
-                                 return absl::InvalidArgumentError("bad");
-                               }
-                               if (p.IsField(0, "keep")) {
-                                 return std::nullopt;
-                               }
+                               if (p.IsField(0, "bad")) return absl::InvalidArgumentError("bad");
+                               if (p.IsField(0, "keep")) return std::nullopt;
                                return p.IsField(0, "quote") ? "\"" : "{{$.x}}";
                              });
 }

@@ -23,9 +23,7 @@ template <typename... Maps>
 std::vector<std::string> KeysOf(const Maps&... maps) {
   std::set<std::string> keys;
   const auto add = [&keys](const auto& map) {
-    for (const auto& entry : map) {
-      keys.insert(entry.first);
-    }
+    for (const auto& entry : map) keys.insert(entry.first);
   };
   (add(maps), ...);
   return {keys.begin(), keys.end()};
@@ -52,13 +50,9 @@ absl::Status UnknownPlaceholder(const Placeholder& placeholder) {
 absl::StatusOr<std::string> InputParameterText(const Placeholder& placeholder, const std::string& name,
                                                const PlaceholderSources& sources) {
   const auto it = sources.inputs.parameters.find(name);
-  if (it != sources.inputs.parameters.end()) {
-    return JsonText(it->second);
-  }
+  if (it != sources.inputs.parameters.end()) return JsonText(it->second);
   const auto& declared = sources.component.input_definitions().parameters();
-  if (declared.contains(name)) {
-    return std::string();
-  }
+  if (declared.contains(name)) return std::string();
   return UnknownName(placeholder, "input parameter", name, KeysOf(declared, sources.inputs.parameters));
 }
 
@@ -67,53 +61,37 @@ absl::StatusOr<std::string> ArtifactText(const Placeholder& placeholder,
                                          const std::vector<ArtifactRecord>& artifacts,
                                          const PlaceholderSources& sources) {
   const std::vector<PlaceholderStep>& steps = placeholder.steps;
-  if (steps.size() == 3) {
-    return DumpJson(ArtifactListJson(sources.map, artifacts));
-  }
+  if (steps.size() == 3) return DumpJson(ArtifactListJson(sources.map, artifacts));
   const bool metadata = placeholder.IsField(3, "metadata") || placeholder.IsField(3, "properties") ||
                         placeholder.IsField(3, "custom_properties");
   const bool entry = metadata && steps.size() == 5 && steps[4].kind != PlaceholderStep::Kind::kIndex;
   const bool field = steps.size() == 4 && (metadata || placeholder.IsField(3, "uri") ||
                                            placeholder.IsField(3, "path") || placeholder.IsField(3, "name"));
-  if (!entry && !field) {
-    return UnknownPlaceholder(placeholder);
-  }
-  if (artifacts.empty()) {
-    return std::string();
-  }
+  if (!entry && !field) return UnknownPlaceholder(placeholder);
+  if (artifacts.empty()) return std::string();
   const ArtifactRecord& artifact = artifacts.front();
   if (entry) {
     const auto it = artifact.metadata.find(steps[4].text);
     if (it == artifact.metadata.end()) {
       std::vector<std::string> keys;
-      for (const auto& item : artifact.metadata.items()) {
-        keys.push_back(item.key());
-      }
+      for (const auto& item : artifact.metadata.items()) keys.push_back(item.key());
       return absl::InvalidArgumentError(
           absl::StrCat("placeholder ", placeholder.source, ": the artifact has no metadata ",
                        QuoteForMessage(steps[4].text), SuggestName(steps[4].text, keys)));
     }
     return JsonText(*it);
   }
-  if (metadata) {
-    return DumpJson(artifact.metadata);
-  }
-  if (placeholder.IsField(3, "name")) {
-    return artifact.name.empty() ? artifact.artifact_id : artifact.name;
-  }
+  if (metadata) return DumpJson(artifact.metadata);
+  if (placeholder.IsField(3, "name")) return artifact.name.empty() ? artifact.artifact_id : artifact.name;
   return placeholder.IsField(3, "uri") ? TaskUri(sources.map, artifact) : TaskPath(sources.map, artifact);
 }
 
 absl::StatusOr<std::string> InputArtifactText(const Placeholder& placeholder, const std::string& name,
                                               const PlaceholderSources& sources) {
   const auto it = sources.inputs.artifacts.find(name);
-  if (it != sources.inputs.artifacts.end()) {
-    return ArtifactText(placeholder, it->second, sources);
-  }
+  if (it != sources.inputs.artifacts.end()) return ArtifactText(placeholder, it->second, sources);
   const auto& declared = sources.component.input_definitions().artifacts();
-  if (declared.contains(name)) {
-    return ArtifactText(placeholder, {}, sources);
-  }
+  if (declared.contains(name)) return ArtifactText(placeholder, {}, sources);
   return UnknownName(placeholder, "input artifact", name, KeysOf(declared, sources.inputs.artifacts));
 }
 
@@ -122,9 +100,7 @@ absl::StatusOr<std::string> OutputText(const Placeholder& placeholder, const Pla
   if (const std::optional<std::string> name = placeholder.NameIn("outputs", "artifacts"); name.has_value()) {
     const ArtifactMap artifacts = DeclaredOutputArtifacts(sources.component, sources.paths);
     const auto it = artifacts.find(*name);
-    if (it == artifacts.end()) {
-      return UnknownName(placeholder, "output artifact", *name, KeysOf(artifacts));
-    }
+    if (it == artifacts.end()) return UnknownName(placeholder, "output artifact", *name, KeysOf(artifacts));
     return ArtifactText(placeholder, it->second, sources);
   }
   const std::optional<std::string> name = placeholder.NameIn("outputs", "parameters");
@@ -145,21 +121,13 @@ absl::StatusOr<std::string> OutputText(const Placeholder& placeholder, const Pla
 // The object that `text` is, if it has the shape of a structure placeholder.
 std::optional<Json> ParseStructure(absl::string_view text) {
   absl::string_view rest = absl::StripLeadingAsciiWhitespace(text);
-  if (!absl::ConsumePrefix(&rest, "{")) {
-    return std::nullopt;
-  }
+  if (!absl::ConsumePrefix(&rest, "{")) return std::nullopt;
   rest = absl::StripLeadingAsciiWhitespace(rest);
-  if (!absl::StartsWith(rest, "\"Concat\"") && !absl::StartsWith(rest, "\"IfPresent\"")) {
-    return std::nullopt;
-  }
+  if (!absl::StartsWith(rest, "\"Concat\"") && !absl::StartsWith(rest, "\"IfPresent\"")) return std::nullopt;
   absl::StatusOr<Json> json = ParseJson(text);
-  if (!json.ok() || json->size() != 1) {
-    return std::nullopt;
-  }
+  if (!json.ok() || json->size() != 1) return std::nullopt;
   const auto concat = json->find("Concat");
-  if (concat != json->end()) {
-    return concat->is_array() ? std::optional<Json>(*std::move(json)) : std::nullopt;
-  }
+  if (concat != json->end()) return concat->is_array() ? std::optional<Json>(*std::move(json)) : std::nullopt;
   const auto condition = json->find("IfPresent");
   if (condition == json->end() || !condition->is_object() || !condition->contains("InputName") ||
       !condition->contains("Then")) {
@@ -174,13 +142,9 @@ class StructureResolver {
 
   // Appends what `element` stands for to `out`. Recursion is bounded by limits::kSpecDepth, as the JSON was.
   absl::Status Append(const Json& element, std::vector<std::string>* out) {
-    if (element.is_null()) {
-      return absl::OkStatus();
-    }
+    if (element.is_null()) return absl::OkStatus();
     if (element.is_array()) {
-      for (const Json& item : element) {
-        RETURN_IF_ERROR(Append(item, out));
-      }
+      for (const Json& item : element) RETURN_IF_ERROR(Append(item, out));
       return absl::OkStatus();
     }
     if (!element.is_object()) {
@@ -203,9 +167,7 @@ class StructureResolver {
  private:
   static int64_t TotalBytes(const std::vector<std::string>& texts) {
     int64_t bytes = 0;
-    for (const std::string& text : texts) {
-      bytes += static_cast<int64_t>(text.size());
-    }
+    for (const std::string& text : texts) bytes += static_cast<int64_t>(text.size());
     return bytes;
   }
 
@@ -229,9 +191,7 @@ class StructureResolver {
           absl::StrCat("an IfPresent needs InputName and Then: ", JsonExcerpt(condition)));
     }
     ASSIGN_OR_RETURN(const bool present, IsPresent(name->get_ref<const std::string&>()));
-    if (present) {
-      return Append(*then, out);
-    }
+    if (present) return Append(*then, out);
     const auto otherwise = condition.find("Else");
     return otherwise == condition.end() ? absl::OkStatus() : Append(*otherwise, out);
   }
@@ -248,9 +208,7 @@ class StructureResolver {
         outputs.artifacts().contains(name)) {
       return true;
     }
-    if (declared.parameters().contains(name) || declared.artifacts().contains(name)) {
-      return false;
-    }
+    if (declared.parameters().contains(name) || declared.artifacts().contains(name)) return false;
     return absl::InvalidArgumentError(
         absl::StrCat("IfPresent: the component has no input ", QuoteForMessage(name),
                      SuggestName(name, KeysOf(declared.parameters(), declared.artifacts()))));
@@ -264,27 +222,19 @@ class StructureResolver {
 
 absl::StatusOr<std::string> PlaceholderText(const Placeholder& placeholder,
                                             const PlaceholderSources& sources) {
-  if (placeholder.steps.empty()) {
-    return std::string(sources.executor_input);
-  }
-  if (placeholder.IsField(0, "outputs")) {
-    return OutputText(placeholder, sources);
-  }
+  if (placeholder.steps.empty()) return std::string(sources.executor_input);
+  if (placeholder.IsField(0, "outputs")) return OutputText(placeholder, sources);
   std::optional<std::string> name = placeholder.NameIn("inputs", "parameters");
   if (name.has_value() && placeholder.steps.size() == 3) {
     return InputParameterText(placeholder, *name, sources);
   }
   name = placeholder.NameIn("inputs", "artifacts");
-  if (name.has_value()) {
-    return InputArtifactText(placeholder, *name, sources);
-  }
+  if (name.has_value()) return InputArtifactText(placeholder, *name, sources);
   if (placeholder.steps.size() == 1 && placeholder.IsField(0, "outputMetadataUri")) {
     return ExecutorOutputPath(sources.component, sources.paths);
   }
   ASSIGN_OR_RETURN(std::optional<std::string> fact, RunPlaceholderValue(placeholder, sources.facts));
-  if (fact.has_value()) {
-    return *std::move(fact);
-  }
+  if (fact.has_value()) return *std::move(fact);
   return UnknownPlaceholder(placeholder);
 }
 

@@ -66,9 +66,7 @@ class FuzzTest : public ::testing::Test {
                                                      ", ",
                                                      "{\"IfPresent\": {\"InputName\": \"x\", \"Then\": "};
     std::string out;
-    for (size_t i = Below(12); i > 0; --i) {
-      out += kPieces[Below(kPieces.size())];
-    }
+    for (size_t i = Below(12); i > 0; --i) out += kPieces[Below(kPieces.size())];
     return out;
   }
 

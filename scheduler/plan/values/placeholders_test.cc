@@ -211,9 +211,7 @@ TEST_F(PlaceholdersTest, MalformedStructuresAreErrors) {
 TEST_F(PlaceholdersTest, StructuresAreBounded) {
   inputs_.parameters["text"] = std::string(100000, 'x');
   std::string text = R"({"Concat": ["a")";
-  for (int i = 0; i < 100; ++i) {
-    text += R"(, "{{$.inputs.parameters['text']}}")";
-  }
+  for (int i = 0; i < 100; ++i) text += R"(, "{{$.inputs.parameters['text']}}")";
   text += "]}";
   EXPECT_THAT(Argument(text), ElementsAre(HasSubstr("kArgumentsBytes")));
 }

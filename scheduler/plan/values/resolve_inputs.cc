@@ -29,18 +29,14 @@ using ArtifactSource = TaskInputsSpec::InputArtifactSpec;
 template <typename Map>
 std::vector<std::string> SortedKeys(const Map& map) {
   std::vector<std::string> keys;
-  for (const auto& entry : map) {
-    keys.push_back(entry.first);
-  }
+  for (const auto& entry : map) keys.push_back(entry.first);
   std::sort(keys.begin(), keys.end());
   return keys;
 }
 
 // The default of an input, null if it has none.
 Json DefaultOf(const ComponentInputsSpec::ParameterSpec& declared) {
-  if (!declared.has_default_value()) {
-    return nullptr;
-  }
+  if (!declared.has_default_value()) return nullptr;
   absl::StatusOr<Json> value = JsonFromValue(declared.default_value());
   return value.ok() ? *std::move(value) : Json(nullptr);
 }
@@ -111,12 +107,8 @@ class InputResolver {
       case ParameterSource::kComponentInputParameter: {
         const std::string& outer = source.component_input_parameter();
         const auto it = scope_.parameters.find(outer);
-        if (it == scope_.parameters.end()) {
-          return Error(name, UnknownOuter(outer));
-        }
-        if (scope_.launch_placeholders.count(outer) > 0) {
-          out_.launch_placeholders.insert(name);
-        }
+        if (it == scope_.parameters.end()) return Error(name, UnknownOuter(outer));
+        if (scope_.launch_placeholders.count(outer) > 0) out_.launch_placeholders.insert(name);
         return it->second;
       }
       case ParameterSource::kTaskOutputParameter:
@@ -152,16 +144,12 @@ class InputResolver {
     const TaskOutputs* outputs = lookup_(source.producer_task());
     if (outputs != nullptr) {
       const auto it = outputs->parameters.find(source.output_parameter_key());
-      if (it != outputs->parameters.end()) {
-        return it->second;
-      }
+      if (it != outputs->parameters.end()) return it->second;
     }
     missing_ =
         MissingOutput(source.producer_task(), source.output_parameter_key(),
                       outputs == nullptr ? std::vector<std::string>() : SortedKeys(outputs->parameters));
-    if (WaitsForCompletionOnly()) {
-      return std::nullopt;
-    }
+    if (WaitsForCompletionOnly()) return std::nullopt;
     return Error(name, missing_);
   }
 
@@ -178,12 +166,8 @@ class InputResolver {
                    "of the values known when the pipeline is compiled, only a constant can be an input");
     }
     absl::StatusOr<Json> constant = JsonFromValue(value.constant());
-    if (!constant.ok()) {
-      return Error(name, constant.status().message());
-    }
-    if (IsLaunchPlaceholder(*constant)) {
-      out_.launch_placeholders.insert(name);
-    }
+    if (!constant.ok()) return Error(name, constant.status().message());
+    if (IsLaunchPlaceholder(*constant)) out_.launch_placeholders.insert(name);
     return *std::move(constant);
   }
 
@@ -194,26 +178,20 @@ class InputResolver {
     const bool native = declared != nullptr && DeclaredType(*declared) != ParameterType::STRING;
     absl::StatusOr<Json> value = ResolveConstant(
         pending_[name], native, facts_, [this](const std::string& other) { return OtherInput(other); });
-    if (!value.ok()) {
-      return Error(name, value.status().message());
-    }
+    if (!value.ok()) return Error(name, value.status().message());
     return value;
   }
 
   absl::StatusOr<Json> OtherInput(const std::string& name) const {
     const auto it = out_.parameters.find(name);
-    if (it != out_.parameters.end()) {
-      return it->second;
-    }
+    if (it != out_.parameters.end()) return it->second;
     if (pending_.count(name) > 0) {
       return absl::InvalidArgumentError(absl::StrCat("the constant refers to the input ",
                                                      QuoteForMessage(name),
                                                      ", which is itself a constant with placeholders"));
     }
     const auto& sources = task_.inputs().parameters();
-    if (sources.contains(name) || Declared(name) != nullptr) {
-      return Json(nullptr);
-    }
+    if (sources.contains(name) || Declared(name) != nullptr) return Json(nullptr);
     return absl::InvalidArgumentError(absl::StrCat("the constant refers to the input ", QuoteForMessage(name),
                                                    ", which the task does not have",
                                                    SuggestName(name, SortedKeys(sources))));
@@ -229,9 +207,7 @@ class InputResolver {
       return absl::OkStatus();
     }
     const auto selector = selectors_.find(name);
-    if (selector == selectors_.end()) {
-      return absl::InternalError("Penstock bug: a selector was not parsed");
-    }
+    if (selector == selectors_.end()) return absl::InternalError("Penstock bug: a selector was not parsed");
     absl::StatusOr<Json> part = EvaluateSelector(selector->second, *value);
     if (!part.ok()) {
       return Error(name, absl::StrCat("its selector ", selector->second.Quoted(), " has no value for ",
@@ -248,9 +224,7 @@ class InputResolver {
       out_.parameters[name] = value.has_value() ? *std::move(value) : Json(nullptr);
       return absl::OkStatus();
     }
-    if (!value.has_value()) {
-      return SettleAbsent(name, missing_);
-    }
+    if (!value.has_value()) return SettleAbsent(name, missing_);
     const bool from_scope = task_.inputs().parameters().at(name).has_component_input_parameter();
     const bool needed = !declared->is_optional() && DefaultOf(*declared).is_null();
     if (value->is_null() && (from_scope || !needed)) {
@@ -258,24 +232,18 @@ class InputResolver {
     }
     RETURN_IF_ERROR(CheckLiterals(name, *declared, *value));
     absl::StatusOr<Json> converted = ConvertParameter(*std::move(value), DeclaredType(*declared));
-    if (!converted.ok()) {
-      return Error(name, converted.status().message());
-    }
+    if (!converted.ok()) return Error(name, converted.status().message());
     out_.parameters[name] = *std::move(converted);
     return absl::OkStatus();
   }
 
   absl::Status CheckLiterals(const std::string& name, const ComponentInputsSpec::ParameterSpec& declared,
                              const Json& value) const {
-    if (declared.literals().empty()) {
-      return absl::OkStatus();
-    }
+    if (declared.literals().empty()) return absl::OkStatus();
     std::string allowed;
     for (const google::protobuf::Value& literal : declared.literals()) {
       const absl::StatusOr<Json> json = JsonFromValue(literal);
-      if (json.ok() && *json == value) {
-        return absl::OkStatus();
-      }
+      if (json.ok() && *json == value) return absl::OkStatus();
       absl::StrAppend(&allowed, allowed.empty() ? "" : ", ", json.ok() ? DumpJson(*json) : "null");
     }
     return Error(name, absl::StrCat("the value ", JsonExcerpt(value),
@@ -315,9 +283,7 @@ class InputResolver {
       std::string why;
       const std::vector<ArtifactRecord>* artifacts = SourceArtifacts(sources.at(name), &why);
       if (artifacts == nullptr) {
-        if (!optional || (from_task && !WaitsForCompletionOnly())) {
-          return Error(name, why);
-        }
+        if (!optional || (from_task && !WaitsForCompletionOnly())) return Error(name, why);
       } else if (!artifacts->empty() || list) {
         out_.artifacts[name] = *artifacts;
       } else if (!optional) {
@@ -338,9 +304,7 @@ class InputResolver {
     switch (source.kind_case()) {
       case ArtifactSource::kComponentInputArtifact: {
         const auto it = scope_.artifacts.find(source.component_input_artifact());
-        if (it != scope_.artifacts.end()) {
-          return &it->second;
-        }
+        if (it != scope_.artifacts.end()) return &it->second;
         *why = absl::StrCat("an artifact is required, and the enclosing graph got none for its input ",
                             QuoteForMessage(source.component_input_artifact()));
         return nullptr;
@@ -350,9 +314,7 @@ class InputResolver {
         const TaskOutputs* outputs = lookup_(output.producer_task());
         if (outputs != nullptr) {
           const auto it = outputs->artifacts.find(output.output_artifact_key());
-          if (it != outputs->artifacts.end()) {
-            return &it->second;
-          }
+          if (it != outputs->artifacts.end()) return &it->second;
         }
         *why =
             MissingOutput(output.producer_task(), output.output_artifact_key(),
@@ -390,9 +352,7 @@ absl::StatusOr<TaskInputs> ResolveInputs(const PipelineTaskSpec& task, const Com
 absl::StatusOr<Selectors> ParseSelectors(const PipelineTaskSpec& task) {
   Selectors selectors;
   for (const auto& [name, source] : task.inputs().parameters()) {
-    if (source.parameter_expression_selector().empty()) {
-      continue;
-    }
+    if (source.parameter_expression_selector().empty()) continue;
     ASSIGN_OR_RETURN(Expression selector, Expression::Parse(source.parameter_expression_selector()));
     selectors.emplace(name, std::move(selector));
   }
@@ -410,9 +370,7 @@ TaskInputs RootInputs(const ComponentSpec& root, const Json& run_parameters) {
       }
     }
     out.parameters[name] = DefaultOf(declared);
-    if (!out.parameters[name].is_null()) {
-      out.defaulted.insert(name);
-    }
+    if (!out.parameters[name].is_null()) out.defaulted.insert(name);
   }
   return out;
 }

@@ -377,9 +377,7 @@ TEST_F(ResolveInputsTest, Artifacts) {
     const auto it = got->artifacts.find("x");
     std::string names = it == got->artifacts.end() ? "absent" : "";
     if (it != got->artifacts.end()) {
-      for (const ArtifactRecord& artifact : it->second) {
-        names += (names.empty() ? "" : ",") + artifact.name;
-      }
+      for (const ArtifactRecord& artifact : it->second) names += (names.empty() ? "" : ",") + artifact.name;
     }
     EXPECT_EQ(names, c.want) << c.name;
   }

@@ -83,8 +83,9 @@ api::Run WaitForLastRun(api::RunService::Stub& runs, int poll_millis) {
     Check(runs.ListRuns(&context, request, &page), "ListRuns");
     if (page.runs_size() == 0) Fail("there is no run to wait for");
     const api::RuntimeState state = page.runs(0).state();
-    if (state == api::FAILED || state == api::CANCELED)
+    if (state == api::FAILED || state == api::CANCELED) {
       Fail("the run failed: " + page.runs(0).error().message());
+    }
     if (state == api::SUCCEEDED) return page.runs(0);
     SleepMillis(poll_millis);
   }

@@ -40,8 +40,9 @@ int64_t LastStart(const std::string& file, int expected_lines) {
   int64_t start = 0;
   int lines = 0;
   for (int64_t next = 0; in >> next; ++lines) start = next;
-  if (lines != expected_lines)
+  if (lines != expected_lines) {
     Fail(std::to_string(lines) + " starts where there should be " + std::to_string(expected_lines));
+  }
   return start;
 }
 
