@@ -1,6 +1,7 @@
 // How a page's rows are read: by one walk along an index if there is one in the page's order that has its
 // rows and no others; else by the shorter of a walk that passes over other rows and of all rows that the
-// filter has, which are sorted then. Both look at no more than limits::kListRowsRead rows. Step 4 of
+// filter has, which are sorted then. Both look at no more than limits::kListRowsRead rows; the latter, where
+// the index alone says which rows fit, at no more than limits::kListEntriesRead entries. Step 4 of
 // docs/LISTS.md.
 #pragma once
 

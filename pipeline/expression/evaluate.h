@@ -1,4 +1,4 @@
-// The value of an expression. Internal to common/expression.
+// The value of an expression. Internal to pipeline/expression.
 #pragma once
 
 #include <cstdint>

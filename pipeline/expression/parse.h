@@ -1,4 +1,4 @@
-// From the text of an expression to its tree. Internal to common/expression.
+// From the text of an expression to its tree. Internal to pipeline/expression.
 #pragma once
 
 #include <memory>

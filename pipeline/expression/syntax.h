@@ -1,5 +1,5 @@
 // What parsing makes of an expression: a tree in one array, each node after its children. Internal to
-// common/expression.
+// pipeline/expression.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Expressions as tokens. Internal to common/expression.
+// Expressions as tokens. Internal to pipeline/expression.
 #pragma once
 
 #include <cstdint>
