@@ -7,6 +7,7 @@ namespace penstock {
 absl::Time RealClock::Now() const { return absl::Now(); }
 
 const RealClock& RealClock::Instance() {
+  // Never destroyed, so that threads may ask for the time while the program ends.
   static const RealClock* const instance = new RealClock;
   return *instance;
 }

@@ -22,6 +22,7 @@ bool IsDots(const char* name) { return std::strcmp(name, ".") == 0 || std::strcm
 // 0 or the first errno. `directory_fd` names the directory that holds `name`.
 int RemoveAt(int directory_fd, const char* name, int depth) {
   if (unlinkat(directory_fd, name, 0) == 0 || errno == ENOENT) return 0;
+  // EISDIR is what Linux says of a directory, EPERM what POSIX has for it.
   if (errno != EISDIR && errno != EPERM && errno != EACCES) return errno;
   if (unlinkat(directory_fd, name, AT_REMOVEDIR) == 0) return 0;
   if (depth >= kTreeDepth) return ELOOP;
@@ -30,6 +31,7 @@ int RemoveAt(int directory_fd, const char* name, int depth) {
     fd = openat(directory_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   }
   if (fd < 0) return errno;
+  // A task may have taken the rights away without which nothing in it can be removed.
   fchmod(fd, 0700);
   DIR* directory = fdopendir(fd);
   if (directory == nullptr) {

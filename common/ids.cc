@@ -25,6 +25,8 @@ constexpr uint64_t kCounterMask = (uint64_t{1} << kCounterBits) - 1;
 std::string Uuid7Generator::NewId() {
   absl::MutexLock lock(&mutex_);
   const int64_t now_ms = absl::ToUnixMillis(clock_.Now());
+  // A clock that steps back changes nothing: ids go on from the latest time that was seen. The counter begins
+  // in the lower half of its range, so that there is room to count on.
   if (now_ms > last_ms_) {
     last_ms_ = now_ms;
     counter_ = absl::Uniform<uint64_t>(random_, 0, kCounterMask >> 1);
@@ -52,6 +54,7 @@ std::string Uuid5(absl::string_view space, absl::string_view name) {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
   EVP_Digest(bytes.data(), bytes.size(), digest, &size, EVP_sha1(), nullptr);
+  // The bits of version 5 and of the variant.
   digest[6] = (digest[6] & 0x0f) | 0x50;
   digest[8] = (digest[8] & 0x3f) | 0x80;
   const std::string hex = absl::BytesToHexString(absl::string_view(reinterpret_cast<char*>(digest), 16));

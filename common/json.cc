@@ -53,6 +53,7 @@ class DomBuilder {
   bool boolean(bool value) { return Add(Json(value)) != nullptr; }
   bool number_integer(number_integer_t value) { return Add(Json(value)) != nullptr; }
   bool number_unsigned(number_unsigned_t value) {
+    // One type for each number that fits, so that equal numbers are equal values.
     if (value <= static_cast<number_unsigned_t>(INT64_MAX)) {
       return number_integer(static_cast<number_integer_t>(value));
     }
@@ -268,6 +269,8 @@ std::string NumberText(double number) {
   return out;
 }
 
+// Objects are ordered maps, so their keys come sorted by bytes, which is the canonical order. The stack of
+// what is open is on the heap: depth costs no recursion.
 std::string DumpJson(const Json& json) {
   std::string out;
   std::vector<DumpFrame> stack;

@@ -70,6 +70,7 @@ class JsonFieldsFlag final : public spdlog::custom_flag_formatter {
 absl::Status SetUpLog(absl::string_view level, LogFormat format) {
   const std::string name(level);
   const auto parsed = spdlog::level::from_str(name);
+  // from_str gives `off` for what it does not know.
   if (parsed == spdlog::level::off && name != "off") {
     return absl::InvalidArgumentError(
         absl::StrCat("log level '", name, "' is unknown; use trace, debug, info, warn, error or off"));
@@ -93,6 +94,7 @@ absl::Status SetUpLog(absl::string_view level, LogFormat format) {
 std::string LogLineJson(absl::string_view line) {
   std::string fields;
   absl::string_view message = line;
+  // Fields begin at the first space behind which one stands; what is before it is the message.
   for (size_t space = line.find(' '); space != absl::string_view::npos; space = line.find(' ', space + 1)) {
     absl::string_view rest = line.substr(space);
     absl::string_view name;

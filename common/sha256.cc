@@ -25,6 +25,7 @@ void Sha256::Add(absl::string_view bytes) { EVP_DigestUpdate(context_.get(), byt
 void Sha256::AddField(absl::string_view bytes) {
   char length[8];
   uint64_t size = bytes.size();
+  // Lowest byte first, whatever the machine.
   for (char& byte : length) {
     byte = static_cast<char>(size & 0xFF);
     size >>= 8;

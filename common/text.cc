@@ -40,6 +40,7 @@ size_t Utf8CharacterLength(absl::string_view text) {
   const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char first = byte(0);
   if (first < 0x80) return 1;
+  // C0 and C1 begin nothing but overlong forms, F5 and above nothing at all.
   const size_t length = first >= 0xC2 && first <= 0xDF   ? 2
                         : first >= 0xE0 && first <= 0xEF ? 3
                         : first >= 0xF0 && first <= 0xF4 ? 4
@@ -98,10 +99,12 @@ std::optional<std::string> NearestName(absl::string_view name, absl::Span<const 
     if (candidate.size() > kComparedBytes) continue;
     const std::string other = absl::AsciiStrToLower(candidate);
     const size_t shorter = std::min(lower.size(), other.size());
+    // A name that is cut short, or goes on, counts as one edit.
     const bool begins_alike =
         shorter >= kAbbreviationBytes && lower.compare(0, shorter, other, 0, shorter) == 0;
     const size_t distance =
         begins_alike ? std::min<size_t>(EditDistance(lower, other), 1) : EditDistance(lower, other);
+    // As many edits as letters would be another name altogether.
     if (distance < best && distance < std::max(lower.size(), other.size())) {
       best = distance;
       nearest = &candidate;

@@ -29,6 +29,7 @@ void ThreadWorker::Run() {
       if (jobs_.empty()) return;
       jobs.swap(jobs_);
     }
+    // Without the lock, so that Post never waits for a job.
     for (const std::function<void()>& job : jobs) job();
     jobs.clear();
   }

@@ -32,6 +32,7 @@ using ParsedUrl = std::unique_ptr<CURLU, FreeUrl>;
 // nullptr if it is none.
 ParsedUrl ParseUrl(const std::string& text) {
   ParsedUrl url(curl_url());
+  // Of any scheme, so that the message about those that are not fetched can name it.
   constexpr unsigned kFlags = CURLU_NON_SUPPORT_SCHEME;
   if (url != nullptr && curl_url_set(url.get(), CURLUPART_URL, text.c_str(), kFlags) != CURLUE_OK) {
     url.reset();
@@ -129,6 +130,7 @@ class Fetch {
   Fetch(const HttpFetchOptions& options, HttpContentSink sink) : options_(options), sink_(sink) {}
 
   absl::StatusOr<HttpFetchResult> Run(absl::string_view first_url) {
+    // Must not run in two threads at once; a static is made by one.
     static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
     handle_.reset(curl_easy_init());
     if (ready != CURLE_OK || handle_ == nullptr) return absl::InternalError("libcurl cannot be set up");
@@ -160,12 +162,14 @@ class Fetch {
   }
 
   void SetOptions() {
+    // Signals do not go with threads.
     Set(CURLOPT_NOSIGNAL, 1L);
     Set(CURLOPT_PROTOCOLS_STR, "http,https");
     Set(CURLOPT_FOLLOWLOCATION, 0L);  // each place is checked before it is asked
     Set(CURLOPT_USERAGENT, "penstock");
     Set(CURLOPT_ERRORBUFFER, curl_error_);
     Set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(absl::ToInt64Milliseconds(options_.connect_timeout)));
+    // Less than a byte a second for so long is a stall.
     Set(CURLOPT_LOW_SPEED_LIMIT, 1L);
     Set(CURLOPT_LOW_SPEED_TIME, static_cast<long>(absl::ToInt64Seconds(options_.stall_timeout)));
     Set(CURLOPT_WRITEFUNCTION, &Fetch::OnContent);
@@ -178,6 +182,7 @@ class Fetch {
       Set(CURLOPT_CAPATH, folder);
     }
     if (options_.block_private_addresses) {
+      // A proxy would look the host up itself, and no address could be checked here.
       Set(CURLOPT_NOPROXY, "*");
       Set(CURLOPT_OPENSOCKETFUNCTION, &Fetch::OpenSocket);
       Set(CURLOPT_OPENSOCKETDATA, this);
@@ -209,6 +214,7 @@ class Fetch {
   }
 
   absl::Status Transfer() {
+    // One bound on all redirects together.
     const absl::Duration left = options_.timeout - spent_;
     Set(CURLOPT_URL, url_.c_str());
     Set(CURLOPT_TIMEOUT_MS, static_cast<long>(std::max<int64_t>(absl::ToInt64Milliseconds(left), 1)));
@@ -278,6 +284,7 @@ class Fetch {
 
   static size_t OnContent(char* data, size_t size, size_t count, void* fetch) {
     auto* self = static_cast<Fetch*>(fetch);
+    // A page about a redirect or an error is no content: it is dropped, and if it is long the transfer ends.
     if (self->Status() != 200) {
       self->dropped_bytes_ += static_cast<int64_t>(size * count);
       return self->dropped_bytes_ <= kDroppedBytes ? size * count : 0;
@@ -286,6 +293,8 @@ class Fetch {
     return self->sink_status_.ok() ? size * count : 0;
   }
 
+  // Looks at the very address that will be connected to: a host that resolves to another one the next time
+  // does not get past it.
   static curl_socket_t OpenSocket(void* fetch, curlsocktype, curl_sockaddr* address) {
     const std::string text = AddressText(&address->addr);
     if (!IsPublicAddress(text)) {
@@ -328,6 +337,7 @@ std::string UrlForMessage(absl::string_view url) {
   const ParsedUrl parsed = text.find('\0') == std::string::npos ? ParseUrl(text) : nullptr;
   if (parsed == nullptr) return QuoteForMessage(url);
   const bool has_query = !PartOf(parsed, CURLUPART_QUERY).empty();
+  // All that may be secret.
   for (const CURLUPart part :
        {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_OPTIONS, CURLUPART_QUERY, CURLUPART_FRAGMENT}) {
     curl_url_set(parsed.get(), part, nullptr, 0);

@@ -62,6 +62,7 @@ std::string PercentDecoded(absl::string_view text) {
   for (size_t i = 0; i < text.size(); ++i) {
     const int high = text[i] == '%' && i + 2 < text.size() ? HexValue(text[i + 1]) : -1;
     const int low = high >= 0 ? HexValue(text[i + 2]) : -1;
+    // %00 stays as it is, since a path would end there.
     if (low >= 0 && high * 16 + low != 0) {
       out.push_back(static_cast<char>(high * 16 + low));
       i += 2;
@@ -74,6 +75,8 @@ std::string PercentDecoded(absl::string_view text) {
 
 }  // namespace
 
+// What might mean something within a path is escaped, a dot at the beginning, too: so no name is "." or "..",
+// and none is hidden.
 std::string PathComponent(absl::string_view name) {
   if (name.empty()) {
     return "%";  // no other name gives it
@@ -97,12 +100,14 @@ std::string PathComponent(absl::string_view name) {
 
 std::string WithoutScheme(absl::string_view uri) { return std::string(absl::StripPrefix(uri, kUriScheme)); }
 
+// Rows keep URIs of logs without the scheme.
 std::string WithScheme(absl::string_view kept) {
   return absl::StrContains(kept, "://") ? std::string(kept) : absl::StrCat(kUriScheme, kept);
 }
 
 std::optional<std::string> PathOf(const UriMount& mount, absl::string_view uri) {
   absl::string_view rest;
+  // ".." would lead out of the mount.
   if (!IsUnder(uri, mount.uri, &rest) || HasDotComponent(rest)) return std::nullopt;
   return absl::StrCat(mount.directory, rest);
 }

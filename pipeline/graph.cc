@@ -77,6 +77,7 @@ void Graph::SetEdges(std::vector<Edge> edges) {
   FillRows(edges, names_.size(), to, from, &predecessor_starts_, &predecessors_);
 }
 
+// Kahn's algorithm. Of the nodes that are ready the lowest goes first: equal graphs have equal orders.
 absl::Status Graph::SetOrder() {
   std::vector<int> waiting(names_.size());  // predecessors not yet in the order
   std::priority_queue<int, std::vector<int>, std::greater<int>> next;

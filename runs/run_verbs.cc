@@ -10,6 +10,7 @@ absl::Status RunsCreate(db::Tx& tx, absl::Span<const RunToInsert> runs, std::vec
                         RunHints& hints) {
   RETURN_IF_ERROR(RunsInsert(tx, runs, outcomes));
   for (size_t i = 0; i < runs.size(); ++i) {
+    // Who was refused has nothing for the engine.
     if (outcomes[i].ok()) hints.ForEngine(runs[i].row.run_id);
   }
   return absl::OkStatus();
@@ -31,6 +32,7 @@ absl::Status RunTerminate(db::Tx& tx, absl::string_view run_id, absl::Time now, 
   return absl::OkStatus();
 }
 
+// Only the run is moved: what of it runs again the engine finds out from its tasks.
 absl::Status RunRetry(db::Tx& tx, absl::string_view run_id, absl::Time now, RunHints& hints) {
   RETURN_IF_ERROR(RunReopen(tx, run_id, now));
   hints.ForEngine(run_id);
@@ -57,6 +59,7 @@ absl::Status RunUnarchive(db::Tx& tx, absl::string_view run_id) {
 absl::Status RunDelete(db::Tx& tx, absl::string_view run_id, RunHints& hints) {
   RETURN_IF_ERROR(RunDelete(tx, run_id));
   hints.ForEngine(run_id);
+  // Its schedule may wait for a run to end, and this one is gone.
   hints.ForSchedules(run_id);
   return absl::OkStatus();
 }

@@ -47,6 +47,7 @@ constexpr db::SqlText kListTasks = kTaskColumns.Sql(
 }  // namespace
 
 absl::StatusOr<int64_t> ArtifactIdReserve(db::Tx& tx, int64_t count) {
+  // Writers come one after the other, so what is read back is what was added here.
   RETURN_IF_ERROR(CounterAdd(tx, kIdCounter, count));
   ASSIGN_OR_RETURN(const int64_t last, CounterGet(tx, kIdCounter));
   return last - count + 1;

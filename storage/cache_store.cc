@@ -59,6 +59,7 @@ absl::StatusOr<std::map<std::string, CacheEntryRow>> CacheEntries(
     const size_t count = std::min(kBatch, fingerprints.size() - begin);
     std::vector<db::Param> params = {namespace_};
     params.insert(params.end(), fingerprints.begin() + begin, fingerprints.begin() + begin + count);
+    // Filled up with the last one, which is only found once.
     if (count > 1) params.resize(kBatch + 1, params.back());
     RETURN_IF_ERROR(tx.Query(count > 1 ? many : one, db::Params(params), [&](const db::Row& row) {
       CacheEntryRow entry = kColumnsButFields.Read(row);

@@ -1,3 +1,5 @@
+// Tables are copied batch by batch. How far one has come is stored in the target with each batch, so that an
+// interrupted copy goes on where it stopped.
 #include "storage/copy.h"
 
 #include <algorithm>
@@ -73,6 +75,7 @@ class TableCopy {
       if (!last_key.empty()) params.push_back(ParamOf(last_key[i], table_.columns[key_[i]].type));
     }
     const std::string key_list = absl::StrJoin(keys, ", ");
+    // By key and not by OFFSET, which would read all rows before it again.
     const std::string where =
         last_key.empty() ? ""
                          : absl::StrCat(" WHERE (", key_list, ") > (", absl::StrJoin(numbers, ", "), ")");
@@ -131,6 +134,7 @@ class TableCopy {
   int batch_rows_ = 0;
 };
 
+// Columns of keys are integers and texts, and not null.
 std::string KeyText(const RowValues& key) {
   Json json = Json::array();
   for (const Value& value : key) {
@@ -230,6 +234,7 @@ absl::StatusOr<CopiedTable> CopyTable(db::Tx& from, Store& target, const TableCo
       const absl::Span<const RowValues> rows = rest.first(RowsOfOneWrite(rest));
       rest.remove_prefix(rows.size());
       for (const RowValues& row : rows) table.Advance(row, progress);
+      // Rows and progress in one transaction: an interruption leaves both or neither.
       RETURN_IF_ERROR(target.Write([&](db::Tx& tx) -> absl::Status {
         RETURN_IF_ERROR(table.Insert(tx, rows));
         return CopyProgressPut(
@@ -240,6 +245,7 @@ absl::StatusOr<CopiedTable> CopyTable(db::Tx& from, Store& target, const TableCo
   }
 }
 
+// Reads the target again and compares it with what was read of the source while it was copied.
 absl::Status CompareTable(db::Tx& tx, const TableCopy& table, const CopiedTable& expected) {
   Progress found;
   while (true) {
@@ -278,6 +284,7 @@ absl::StatusOr<std::vector<CopiedTable>> CopyStore(Store& source, Store& target,
     }
     return absl::OkStatus();
   }));
+  // Last of all: until then no server starts on the target.
   RETURN_IF_ERROR(target.Write(CopyProgressDrop));
   return copied;
 }

@@ -13,6 +13,7 @@ absl::Status ExperimentArchive(db::Tx& tx, absl::string_view experiment_id, absl
   return RunsArchive(tx, experiment_id);
 }
 
+// Its runs stay archived and its schedules disabled, as in KFP.
 absl::Status ExperimentUnarchive(db::Tx& tx, absl::string_view experiment_id) {
   return ExperimentSetStorageState(tx, experiment_id, StorageState::kAvailable);
 }

@@ -15,6 +15,7 @@ constexpr char kAcquire[] = R"sql(
         holder = excluded.holder, expires_at_us = excluded.expires_at_us
     WHERE leases.holder = excluded.holder OR leases.expires_at_us <= $3)sql";
 constexpr char kSelect[] = "SELECT holder, fence, expires_at_us FROM leases WHERE name = $1";
+// The row stays, so that the fence goes on from where it is.
 constexpr char kRelease[] =
     "UPDATE leases SET holder = '', expires_at_us = 0 WHERE name = $1 AND holder = $2";
 
@@ -31,12 +32,14 @@ absl::StatusOr<std::optional<LeaseRow>> LeaseGet(db::Tx& tx, absl::string_view n
 
 absl::StatusOr<LeaseRow> LeaseAcquire(db::Tx& tx, absl::string_view name, absl::string_view holder,
                                       absl::Time now, absl::Time expires_at) {
+  // Changes nothing while another's lease is good: who holds it is seen by reading.
   RETURN_IF_ERROR(tx.Execute(kAcquire, {name, holder, now, expires_at}).status());
   ASSIGN_OR_RETURN(auto lease, LeaseGet(tx, name));
   if (!lease.has_value()) return absl::InternalError(absl::StrCat("lease ", name, " vanished"));
   return *std::move(lease);
 }
 
+// Whatever the time: a lease that has run out and that nobody took over still has one holder.
 absl::Status LeaseCheck(db::Tx& tx, absl::string_view name, absl::string_view holder, int64_t fence) {
   ASSIGN_OR_RETURN(const auto lease, LeaseGet(tx, name));
   if (!lease.has_value() || lease->holder != holder || lease->fence != fence) {

@@ -129,6 +129,8 @@ std::string ListBase::ScopeSql(ListSql& sql) const {
   return absl::StrCat(scope_->column, " = ", sql.Bind(absl::string_view(scope_->value)));
 }
 
+// Each predicate is on one of the two columns, so what is left are all pairs of some firsts and some seconds,
+// but for empty cells: two lists say it.
 std::string ListBase::CellsSql(ListSql& sql) const {
   std::set<absl::string_view> firsts;
   std::set<absl::string_view> seconds;
@@ -141,6 +143,8 @@ std::string ListBase::CellsSql(ListSql& sql) const {
   return absl::StrCat(first, " AND ", InList(cells.second, seconds, sql));
 }
 
+// What its index begins with, before the lead: the scope where there are no cells, the cells where the lead
+// is a scope's column, else what the resource's list of indexes says.
 ListBase::Included ListBase::IncludedIn(const ListRange& range) const {
   if (range.lead == nullptr || range.index_only) return {true, true};
   if (resource().cells == nullptr) return {true, false};
@@ -162,6 +166,7 @@ std::string ListBase::RangeSql(const ListRange& range, ListSql& sql) const {
     parts.push_back(absl::StrCat(range.lead->field->column, " >= ''"));
   } else if (range.lead != nullptr && range.lead->HasIntervals()) {
     parts.push_back("");
+    // Values that are intervals, such as whole seconds: a range of the index for each.
     std::vector<std::string> arms;
     for (std::string& interval : range.lead->IntervalsSql(sql)) {
       parts.back() = std::move(interval);
@@ -216,6 +221,7 @@ int64_t ListBase::RowsMax(const ListRange& range) const {
   return range.index_only ? selection_->bounds.entries_read : selection_->bounds.rows_read;
 }
 
+// The LIMIT within makes it cost that much, however long the range is.
 absl::StatusOr<int64_t> ListBase::CountUpTo(db::Tx& tx, const ListRange& range, int64_t limit) const {
   ListSql sql;
   const std::string where = RangeSql(range, sql);

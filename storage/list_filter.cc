@@ -59,6 +59,7 @@ std::string PercentDecode(absl::string_view text) {
 absl::StatusOr<FilterOperation> DecodeOperation(const Json& json) {
   for (const auto& [name, operation] : kOperations) {
     if (json.is_string() && json.get_ref<const std::string&>() == name) return operation;
+    // As protobuf's JSON has it, an enum may be its number.
     if (json.is_number_integer() && json.get<int64_t>() == static_cast<int64_t>(operation)) return operation;
   }
   return error::PredicateOperationUnknown();
@@ -148,6 +149,7 @@ absl::StatusOr<std::vector<FilterPredicate>> ParseFilter(absl::string_view text)
   if (text.empty()) return predicates;
   if (text.size() > limits::kFilterBytes) return error::FilterTooLong(text.size(), limits::kFilterBytes);
   auto json = ParseJson(text);
+  // Some clients encode it for the URL once more than they have to.
   if (!json.ok()) json = ParseJson(PercentDecode(text));
   if (!json.ok()) return error::FilterNotJson(json.status().message());
   if (!json->is_object()) return error::FilterNotObject();

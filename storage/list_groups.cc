@@ -78,6 +78,7 @@ absl::StatusOr<std::vector<std::string>> ListGroups::ScopesAfter(
     (selection_.descending ? until : from) = absl::StrCat(scope.prefix, std::get<std::string>(after->value));
   }
   std::vector<std::string> values;
+  // Those that have no rows any more are among them, and give none.
   RETURN_IF_ERROR(tx_.Query(absl::StrCat("SELECT DISTINCT scope FROM ", base_.resource().cells->table,
                                          " WHERE scope >= $1 AND scope <= $2 ORDER BY scope",
                                          ListDirectionSql(selection_), " LIMIT ", kGroupsAtOnce),

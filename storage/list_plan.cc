@@ -27,6 +27,8 @@ ListPlan::ListPlan(db::Tx& tx, ListTotal& total, const ListColumns& columns)
       columns_(columns),
       walk_(total.base(), tx.MergesUnions()) {}
 
+// A short walk is taken as it is. For a long one the best range is searched, which costs counting, and is
+// collected if that is expected to look at less.
 absl::Status ListPlan::Rows(int limit, const std::optional<ListPosition>& after, ListOnRow on_row) {
   if (base_.size() == 0 || total_.rows() == 0) return absl::OkStatus();
   const double walk = RowsOfWalk(limit);
@@ -55,6 +57,7 @@ double ListPlan::RowsOfWalk(int limit) const {
   return std::min(rows, rows / static_cast<double>(*total_.rows()) * limit);
 }
 
+// Of an index-only range all entries are looked at, which are cheaper than rows, and the rows that fit.
 double ListPlan::RowsOfCollect(const ListRange& range) const {
   const auto rows = static_cast<double>(range.index_only ? total_.rows().value_or(0) : 0);
   return range.index_only ? rows + static_cast<double>(*range.count) / kEntriesOfARow

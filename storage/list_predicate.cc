@@ -52,6 +52,7 @@ bool IsWholeSecond(int64_t micros) { return micros % kMicrosPerSecond == 0; }
 // Clients that know whole seconds only mean all of a second with it: "after 10:00:00" begins with 10:00:01.
 void SetTimes(const std::vector<ListValue>& given, ListPredicate& predicate) {
   if (predicate.kind == ListPredicate::Kind::kOneOf) {
+    // Values come in pairs: where an interval begins, and where it has ended.
     for (const ListValue& value : given) {
       const int64_t from = std::get<int64_t>(value);
       predicate.values.emplace_back(from);
@@ -106,6 +107,7 @@ absl::string_view Operator(FilterOperation operation) {
   }
 }
 
+// What begins like the value may lie on either side of it, so it has to be looked at as well.
 FilterOperation OrEquals(FilterOperation operation) {
   if (operation == FilterOperation::kGreaterThan) return FilterOperation::kGreaterThanEquals;
   if (operation == FilterOperation::kLessThan) return FilterOperation::kLessThanEquals;
@@ -145,6 +147,7 @@ absl::StatusOr<ListPredicate> MakeTagPredicate(const FilterPredicate& given) {
   return predicate;
 }
 
+// Lower case of ASCII only, as lower() has it in SQLite and on columns of PostgreSQL with collation C.
 void SetSubstring(std::vector<ListValue>& values) {
   const std::string text = absl::AsciiStrToLower(std::get<std::string>(values[0]));
   values[0] = absl::StrCat("%", absl::StrReplaceAll(text, {{"\\", "\\\\"}, {"%", "\\%"}, {"_", "\\_"}}), "%");
@@ -306,6 +309,7 @@ absl::StatusOr<ListPredicate> MakeListPredicate(const ListResource& resource, co
   if (!field.is_long || predicate.kind == Kind::kSubstring) return predicate;
   for (const ListValue& value : predicate.values) {
     predicate.starts.emplace_back(Start(std::get<std::string>(value)));
+    // One as long as what is indexed may have longer texts behind the same beginning.
     if (Runes(std::get<std::string>(value)) >= kListIndexedRunes) predicate.starts_suffice = false;
   }
   return predicate;

@@ -25,6 +25,7 @@ constexpr size_t kSignatureBytes = 16;
 constexpr absl::string_view kMetricPrefix = "metric:";
 constexpr size_t kMetricNameMax = 128;
 
+// Cut: 16 bytes cannot be guessed, and a token has to fit into a URL.
 std::string Sign(absl::string_view key, absl::string_view text) {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
@@ -55,10 +56,12 @@ absl::StatusOr<ListQuery> ListQuery::Create(const ListResource& resource, const 
   query.selection_.bounds = bounds;
   query.token_key_ = std::string(token_key);
   if (request.page_size < 0) return error::PageSizeNegative(request.page_size);
+  // A page that is too large is cut and not refused, as in KFP.
   query.page_size_ =
       request.page_size == 0 ? limits::kPageSizeDefault : std::min(request.page_size, limits::kPageSizeMax);
   query.sort_by_ = absl::AsciiStrToLower(absl::StripAsciiWhitespace(request.sort_by));
   query.filter_ = request.filter;
+  // Before order and filter, which it brings along where the request leaves them out.
   if (!request.page_token.empty()) RETURN_IF_ERROR(query.ReadToken(request.page_token, request));
   RETURN_IF_ERROR(query.SetOrder(query.sort_by_));
   RETURN_IF_ERROR(query.SetFilter(query.filter_));
@@ -129,6 +132,7 @@ absl::Status ListQuery::ReadToken(absl::string_view token, const ListRequest& re
   }
   const absl::string_view text = absl::string_view(bytes).substr(kSignatureBytes);
   if (Sign(token_key_, text) != bytes.substr(0, kSignatureBytes)) return error::PageTokenWrong();
+  // From here on it is known to be our own, so the kinds of its values are not looked at.
   const auto json = ParseJson(text);
   if (!json.ok()) return error::PageTokenWrong();
   const std::optional<ListScope>& own = selection_.scope;

@@ -94,6 +94,7 @@ absl::StatusOr<int64_t> ListTotal::CountMatches(const ListRange& range, const Li
 }
 
 // Those that are not equal to something are all but those that are.
+// Each makes two counts out of one, and both have one NOT_EQUALS less.
 absl::StatusOr<std::optional<int64_t>> ListTotal::CountByRemainder(const ListPredicates& predicates) {
   const auto negated = [](const ListPredicate* predicate) { return predicate->negated; };
   const auto found = std::find_if(predicates.begin(), predicates.end(), negated);

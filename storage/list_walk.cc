@@ -36,6 +36,7 @@ ListWalk::ListWalk(const ListBase& base, bool merges_unions) : base_(base), merg
   for (const ListPredicate* predicate : base.rest()) {
     const bool bounds = predicate->OnColumn(column) && predicate->IsOneRange();
     (bounds ? bounds_ : others_).push_back(predicate);
+    // Not of times: there EQUALS may mean a whole second.
     if (bounds && predicate->kind == ListPredicate::Kind::kOneOf &&
         selection.order->type == FieldType::kText) {
       of_one_value_ = true;
@@ -61,6 +62,7 @@ std::string ListWalk::Sql(absl::string_view select, int64_t limit, From from,
   }
   const std::string end = absl::StrCat(
       in_order ? ListOrderBySql(base_.selection(), from == From::kSameValue) : "", " LIMIT ", limit);
+  // The first rows of all arms are among the first of each, so each is cut like the whole.
   if (arms.size() > 1 && !merges_unions_) {
     for (std::string& arm : arms) arm = absl::StrCat("(", arm, end, ")");
   }

@@ -78,6 +78,7 @@ absl::StatusOr<int> Migrator::Apply() {
     bool done_by_another = false;
     RETURN_IF_ERROR(database_.Write([&](db::Tx& tx) -> absl::Status {
       ASSIGN_OR_RETURN(const size_t applied, CountApplied(tx));
+      // Looked at again in the transaction that would apply it: another server may have come first.
       done_by_another = static_cast<int>(applied) >= migration.version;
       return done_by_another ? absl::OkStatus() : ApplyOne(tx, migration);
     }));
@@ -93,6 +94,7 @@ absl::StatusOr<int> Migrator::DryRun() {
     ASSIGN_OR_RETURN(const size_t applied, CountApplied(tx));
     count = 0;
     for (size_t i = applied; i < known_.size(); ++i, ++count) RETURN_IF_ERROR(ApplyOne(tx, known_[i]));
+    // An error, so that the database takes all of it back.
     return undone;
   });
   if (status != undone) return status;

@@ -18,6 +18,7 @@ void Notifier::StopListening(Topic topic) {
 }
 
 void Notifier::Deliver(Topic topic, absl::string_view key) const {
+  // Held while listeners are called, so that none is called any more once StopListening has returned.
   absl::MutexLock lock(&mutex_);
   for (const auto& [wanted, listener] : listeners_) {
     if (wanted == topic) listener(key);

@@ -191,6 +191,7 @@ absl::Status RecurringRunDelete(db::Tx& tx, absl::string_view recurring_run_id) 
 absl::StatusOr<std::vector<DueRecurringRun>> RecurringRunsDue(db::Tx& tx, absl::Time now, int limit) {
   std::vector<DueRecurringRun> due;
   const auto left = [&] { return limit - static_cast<int>(due.size()); };
+  // Rows bring their parameters along, up to megabytes each, so bytes end a batch as well.
   int64_t bytes = 0;
   for (bool more = true; more && left() > 0 && bytes < limits::kScheduleBytesPerPass;) {
     const int wanted = std::min(left(), kDueAtOnce);
@@ -213,6 +214,7 @@ absl::StatusOr<std::optional<absl::Time>> RecurringRunNextWake(db::Tx& tx) {
   return db::QueryValue<absl::Time>(tx, kNextWake, {});
 }
 
+// Compare-and-set by revision and slot: one that was edited or decided meanwhile does not move.
 absl::Status RecurringRunsAdvance(db::Tx& tx, absl::Span<const RecurringRunMove> moves,
                                   std::vector<bool>& moved) {
   moved.assign(moves.size(), false);

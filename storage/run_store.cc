@@ -235,6 +235,7 @@ absl::Status RunsInsert(db::Tx& tx, absl::Span<const RunToInsert> runs, std::vec
   std::vector<db::Param> configs;
   std::vector<db::Param> states;
   std::vector<RunStateRow> first_states;  // which the parameters borrow
+  // Growing would move them.
   first_states.reserve(runs.size());
   RunCountsChange counts;
   for (size_t i = 0; i < runs.size(); ++i) {
@@ -321,8 +322,10 @@ absl::Status RunSetState(db::Tx& tx, absl::string_view run_id, RunState from, co
     return absl::InternalError(
         absl::StrCat("run ", run_id, " may not move from ", Name(from), " to ", Name(to.state)));
   }
+  // The epoch stands for a run that has not ended.
   const absl::Time finished_at = IsFinal(to.state) ? to.updated_at : absl::UnixEpoch();
   RETURN_IF_ERROR(MoveRun(tx, run_id, from, to.state, finished_at));
+  // A schedule may wait for this end.
   if (IsFinal(to.state)) RETURN_IF_ERROR(RecurringRunRelease(tx, run_id));
   return AppendState(tx, run_id, to);
 }

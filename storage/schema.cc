@@ -1,3 +1,5 @@
+// What a database's catalog says of its schema: as a text, for schema.sql, and as a model that is the same
+// whichever database it is.
 #include "storage/schema.h"
 
 #include <algorithm>
@@ -13,6 +15,7 @@ namespace {
 constexpr char kSqliteTableExists[] = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = $1";
 constexpr char kPostgresTableExists[] = "SELECT 1 WHERE to_regclass($1) IS NOT NULL";
 
+// A table comes before its indexes: "table" is behind "index" in the alphabet.
 constexpr char kSqliteSchema[] =
     "SELECT sql || ';' || char(10) FROM sqlite_master WHERE sql IS NOT NULL AND name <> 'penstock_copy' "
     "ORDER BY tbl_name, type DESC, "

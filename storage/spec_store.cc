@@ -25,6 +25,7 @@ constexpr char kSelect[] = "SELECT size_bytes, content FROM specs WHERE spec_sha
 }  // namespace
 
 absl::Status SpecPut(db::Tx& tx, absl::string_view spec_sha256, absl::string_view text) {
+  // Asked first, since compressing costs more than the question.
   bool exists = false;
   RETURN_IF_ERROR(tx.Query(kExists, {spec_sha256}, [&](const db::Row&) {
     exists = true;
@@ -45,6 +46,7 @@ absl::StatusOr<std::string> SpecGet(db::Tx& tx, absl::string_view spec_sha256) {
   RETURN_IF_ERROR(tx.Query(kSelect, {spec_sha256}, [&](const db::Row& row) -> absl::Status {
     found = true;
     const int64_t size = row.Int64(0);
+    // Bounds what a damaged row could make us allocate.
     if (size < 0 || size > 4 * limits::kPackageBytes) return error::SpecSizeWrong();
     text.resize(size);
     const absl::string_view packed = row.Bytes(1);

@@ -66,6 +66,7 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(absl::string_view url, const 
   std::unique_ptr<Store> store(new Store);
   RETURN_IF_ERROR(store->OpenDatabase(url, options));
   if (!options.migrate) return store;
+  // Before anything is written: half a copy has valid rows and must not be taken for a store.
   RETURN_IF_ERROR(CheckNoUnfinishedCopy(*store->database_));
   ASSIGN_OR_RETURN(store->migrations_applied_,
                    Migrator(*store->database_, store->known_migrations_, clock).Apply());

@@ -37,6 +37,7 @@ constexpr db::SqlText kFinish = kFinishColumns.SqlFrom(4, R"sql(
 constexpr char kExists[] = "SELECT 1 FROM task_attempts WHERE run_id = $1 AND task_id = $2 AND number = $3";
 constexpr db::SqlText kList =
     kColumns.Sql("SELECT $columns FROM task_attempts WHERE run_id = $1 ORDER BY task_id, number");
+// Number 0 stands for the newest.
 constexpr db::SqlText kFind = kColumns.Sql(R"sql(
   SELECT $columns FROM task_attempts
   WHERE run_id = $1 AND task_id = $2 AND ($3 = 0 OR number = $3) ORDER BY number DESC LIMIT 1)sql");

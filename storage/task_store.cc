@@ -73,6 +73,7 @@ absl::Status NoSuchMove(const TaskRow& row, TaskState from, TaskState to) {
       absl::StrCat("task ", row.task_id, " may not move from ", Name(from), " to ", Name(to)));
 }
 
+// A task may move more than once in one commit; each step has to be allowed.
 absl::Status CheckMoves(const TaskRow& row, TaskState from, absl::Span<const TaskMove> moves) {
   for (const auto& [to, at] : moves) {
     if (!MayMove(from, to)) return NoSuchMove(row, from, to);
@@ -124,6 +125,7 @@ absl::Status TaskSetState(db::Tx& tx, TaskState from, const TaskRow& row, const 
 absl::Status TaskReopen(db::Tx& tx, TaskState from, const TaskRow& row, absl::Time at) {
   if (!MayReopen(from, row.state)) return NoSuchMove(row, from, row.state);
   RETURN_IF_ERROR(CompareAndSet(tx, from, row, TaskHistory{{row.state, at}}));
+  // A graph or loop that goes on keeps what it has; what begins afresh forgets its inputs and outputs.
   if (row.state != TaskState::kPending) return absl::OkStatus();
   RETURN_IF_ERROR(tx.ExecuteLater(kForgetParameters, {row.run_id, row.task_id}));
   RETURN_IF_ERROR(tx.ExecuteLater(kForgetArtifacts, {row.run_id, row.task_id}));

@@ -75,6 +75,7 @@ std::string FolderStat(const std::vector<Entry>& entries) {
 // Adds what the file holds. False if it cannot be read, or holds more or less than `size`: it is being
 // written.
 bool AddFile(const std::string& path, int64_t size, Sha256& hash) {
+  // What was a file when it was listed may be a pipe by this time, for whose writer open would wait.
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   if (fd < 0) return false;
   const auto close_fd = absl::MakeCleanup([fd] { close(fd); });
@@ -91,6 +92,7 @@ bool AddFile(const std::string& path, int64_t size, Sha256& hash) {
   return total == size;
 }
 
+// Names, kinds and what is in them, and neither times nor rights: a copy is the same content.
 std::string FolderSha256(const std::vector<Entry>& entries) {
   Sha256 hash;
   for (const Entry& entry : entries) {
@@ -119,10 +121,12 @@ bool Take(int64_t bytes, int64_t* left) {
 }  // namespace
 
 std::string ContentStat(const std::string& path) {
+  // Less than nothing, so that not even an empty file is opened.
   int64_t nothing = -1;
   return ReadContent(path, &nothing).stat;
 }
 
+// The stat comes first: what is written while the content is read shows as a change later on.
 Content ReadContent(const std::string& path, int64_t* bytes_left) {
   Content content;
   struct stat info = {};
@@ -137,6 +141,7 @@ Content ReadContent(const std::string& path, int64_t* bytes_left) {
       content.sha256 = hash.HexDigest();
     }
   } else if (S_ISDIR(info.st_mode)) {
+    // Only by errno does fts tell an error from the end.
     errno = 0;
     const auto entries = EntriesOf(path);
     if (!entries.has_value()) return content;

@@ -126,6 +126,8 @@ absl::StatusOr<std::unique_ptr<ContentReader>> LocalContentStore::Open(absl::str
 absl::Status LocalContentStore::Write(absl::string_view uri, absl::string_view bytes) {
   ASSIGN_OR_RETURN(const std::string path, ServedPath(uri));
   RETURN_IF_ERROR(MakeDirectories(std::string(ParentOf(path))));
+  // Written beside, synced, and moved into place: readers, and whoever looks after a crash, find the old file
+  // or the new one.
   std::string draft = absl::StrCat(path, ".XXXXXX");
   const int fd = mkostemp(draft.data(), O_CLOEXEC);
   if (fd < 0) return Unavailable("written", path, errno);

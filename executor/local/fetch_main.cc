@@ -27,6 +27,7 @@ namespace {
 
 constexpr int kUsageExit = 2;
 
+// The server tells what is in the file in place of the exit code.
 int Fail(const std::string& sentence) {
   std::fprintf(stderr, "penstock: %s\n", sentence.c_str());
   std::ofstream(std::string(kStartErrorFile)) << sentence;

@@ -49,6 +49,7 @@ absl::Status CheckSpec(const LaunchSpec& spec, const std::string& log_path) {
              : CheckAbsolutePath("executor_output_path", spec.executor_output_path);
 }
 
+// So that it does not fail in execve, which would say less. Texts count with the NUL at their end.
 absl::Status CheckCommand(const std::vector<std::string>& argv, const std::vector<std::string>& env) {
   if (argv.empty() || argv[0].empty()) return absl::InvalidArgumentError("The command is empty.");
   int64_t total = 0;

@@ -144,6 +144,7 @@ absl::Status LocalExecutor::Open(EventSink sink) {
   RETURN_IF_ERROR(link.status());
   sink_ = std::move(sink);
   Adopt(*std::move(link), snapshot);
+  // The link is there by now, over which it tells what may be forgotten.
   work_dirs_ =
       std::make_unique<WorkDirs>(options_.data_dir + "/work", options_.keep_work_dirs,
                                  [this](std::vector<std::string> ids) { SendForgets(std::move(ids)); });
@@ -153,6 +154,8 @@ absl::Status LocalExecutor::Open(EventSink sink) {
   return absl::OkStatus();
 }
 
+// In this order: what is being prepared is still sent, and what work_dirs_ has taken care of still forgotten,
+// over the link that the I/O thread serves.
 LocalExecutor::~LocalExecutor() {
   {
     absl::MutexLock lock(&mutex_);
@@ -228,6 +231,7 @@ absl::Status LocalExecutor::Start(const LaunchSpec& spec) {
     return absl::AlreadyExistsError(absl::StrCat("attempt ", spec.attempt_id, " was started before"));
   }
   const ResourceRequest charge = slots_.Charge(spec.resources);
+  // What was reserved fits: its slots have just been given back under this lock.
   if (!reserved && !slots_.Fits(charge)) {
     return absl::ResourceExhaustedError("no free slot for the attempt's CPU and memory requests");
   }
@@ -253,6 +257,7 @@ void LocalExecutor::RunPreparer() {
     {
       absl::MutexLock lock(&mutex_);
       mutex_.Await(absl::Condition(&something));
+      // What was given before the end is still done.
       if (jobs_.empty()) return;
       jobs.swap(jobs_);
     }
@@ -270,6 +275,7 @@ void LocalExecutor::RunPreparer() {
 void LocalExecutor::PrepareAndLaunch(const LaunchSpec& spec) {
   absl::StatusOr<Prepared> prepared = Prepare(spec);
   if (prepared.ok() && !prepared->awaited_env.empty()) {
+    // Before the supervisor hears of it, whose events another thread tells: they must not come first.
     sink_(AttemptWaiting{
         .attempt_id = spec.attempt_id,
         .reason = AttemptWait::kEnvironment,
@@ -328,6 +334,8 @@ absl::Status LocalExecutor::Cancel(absl::string_view attempt_id) {
     return absl::NotFoundError(absl::StrCat("attempt ", attempt_id, " does not run"));
   }
   it->second.cancel_requested = true;
+  // Of one that is being prepared or found again the supervisor may know nothing yet. Launch and Claim tell
+  // it later.
   if (it->second.phase != Phase::kPreparing && it->second.phase != Phase::kReattaching && link_ != nullptr) {
     link_->Send(wire::CancelRequest{.id = it->first});
   }
@@ -362,6 +370,7 @@ void LocalExecutor::FindAgain(const LaunchSpec& spec) {
     }
     if (Claim(spec, std::move(outputs))) return;
     Attempt& attempt = attempts_.at(spec.attempt_id);
+    // If it never ran it keeps what Reattach took, for the Start that follows.
     attempt.phase = Phase::kReserved;
     if (!reachable || MayHaveRun(spec.attempt_id)) {
       attempt.phase = Phase::kRunning;

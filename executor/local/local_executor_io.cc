@@ -20,6 +20,7 @@ namespace {
 
 constexpr int kFirstRetryMs = 50;
 constexpr int kMaxRetryMs = 5'000;
+// While somebody waits for an environment, whose record is a file that nobody announces.
 constexpr int kLookForEnvironmentsMs = 100;
 
 bool IsEnvKey(const std::string& text) {
@@ -41,6 +42,7 @@ void LocalExecutor::Run() {
       queued_.clear();
       link = link_.get();
     }
+    // Without the lock: outputs are read, and the engine is told.
     for (wire::Event& event : events) Handle(std::move(event));
     events.clear();
     TellBuiltEnvironments();
@@ -98,6 +100,7 @@ void LocalExecutor::Adopt(std::unique_ptr<RunnerLink> link, const RunnerSnapshot
   for (const wire::Event& event : snapshot.events) {
     std::visit(
         [&](const auto& message) {
+          // Of two events of an attempt the later one stays.
           if constexpr (requires { message.id; }) known[message.id] = &event;
         },
         event);
@@ -206,6 +209,7 @@ void LocalExecutor::HandleFinished(wire::Finished finished) {
   } else if (finished.ending != wire::Ending::kNotStarted && !log_path.empty()) {
     event.log_tail = ReadLogTail(log_path);
   }
+  // What an attempt begins as has left the reason in a file. Without it the code is the task's own.
   if (finished.ending == wire::Ending::kExited && finished.exit_code == kStartFailedExit) {
     const std::string why = ReadStartFile(work_dir, kStartErrorFile);
     event.message = why.empty() ? event.message : why;

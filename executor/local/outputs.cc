@@ -81,6 +81,7 @@ absl::StatusOr<std::optional<std::string>> ReadOutput(const std::vector<std::str
   if (info.st_size > limit) {
     return Refuse(what, path, absl::StrCat("has ", info.st_size, " bytes, the limit is ", limit));
   }
+  // Through the descriptor that was looked at, so that what is opened is what was checked.
   const UniqueFd file(open(DescriptorPath(place.get()).c_str(), O_RDONLY | O_CLOEXEC));
   if (!file.valid()) return Refuse(what, path, absl::StrCat("cannot be opened (", std::strerror(errno), ")"));
   ASSIGN_OR_RETURN(std::string content, ReadWhole(file.get(), info.st_size, limit, what, path));
@@ -170,6 +171,7 @@ std::string ReadLogTail(const std::string& path) {
   tail.resize(std::max<ssize_t>(n, 0));
   const size_t first_line = tail.find('\n');
   if (begin > 0 && first_line != std::string::npos && first_line + 1 < tail.size()) {
+    // The first line was cut, so it goes; but a single one that is longer than all stays.
     tail.erase(0, first_line + 1);
   }
   return ValidUtf8(tail);

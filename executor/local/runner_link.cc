@@ -21,6 +21,7 @@ namespace {
 
 constexpr absl::Duration kStartPatience = absl::Seconds(15);
 constexpr absl::Duration kHandshakePatience = absl::Seconds(10);
+// A supervisor may end between the connection and its welcome: then another one is started.
 constexpr int kConnectRounds = 5;
 constexpr int kServedAlready = 3;
 constexpr size_t kReadBytes = size_t{64} << 10;
@@ -43,6 +44,7 @@ absl::Status StartRunner(const std::string& directory, const std::string& runner
     return absl::UnavailableError(
         absl::StrCat("The supervisor of local tasks cannot be started: ", run.status().message(), "."));
   }
+  // -1 says nothing, as somebody else may have reaped it: the connection will tell.
   if (run->exit_code != 0 && run->exit_code != kServedAlready && run->exit_code != -1) {
     return absl::UnavailableError(absl::StrCat("The supervisor of local tasks, ", runner_path,
                                                ", failed to start: ", absl::StripAsciiWhitespace(run->text),

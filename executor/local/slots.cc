@@ -4,6 +4,7 @@
 
 namespace penstock {
 
+// Cut to what the machine has: a larger request runs when nothing else does.
 ResourceRequest Slots::Charge(const ResourceRequest& request) const {
   const int64_t cpu = request.cpu_millicores > 0 ? request.cpu_millicores : kDefaultCpuMillicores;
   return {.cpu_millicores = std::min(cpu, cpu_),

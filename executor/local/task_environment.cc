@@ -12,6 +12,7 @@
 namespace penstock {
 namespace {
 
+// Nothing else of the server's own: it may hold secrets, such as the password of the database.
 constexpr const char* kInherited[] = {"PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ"};
 constexpr char kDefaultPath[] = "/usr/local/bin:/usr/bin:/bin";
 
@@ -59,6 +60,7 @@ std::vector<std::string> TaskEnvironment::For(const LaunchSpec& spec,
     std::string* path = Find(variables, "PATH");
     *path = absl::StrCat(absl::StrJoin(python.path_prefix, ":"), ":", *path);
   }
+  // Last, so that nothing takes the mark's place by which its processes are found.
   Set(variables, absl::string_view(wire::kAttemptVariable.data(), wire::kAttemptVariable.size()),
       spec.attempt_id);
   std::vector<std::string> out;

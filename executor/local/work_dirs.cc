@@ -122,6 +122,7 @@ void WorkDirs::Run() {
       };
       pause = !mutex_.AwaitWithTimeout(
           absl::Condition(&has_work), trees_.empty() && parents_.empty() ? absl::InfiniteDuration() : kPause);
+      // A moment for more to come, so that ids go in batches; none in a pause.
       mutex_.AwaitWithTimeout(absl::Condition(&stopping_), pause ? absl::ZeroDuration() : kBatchTime);
       items.swap(items_);
       stop = stopping_;

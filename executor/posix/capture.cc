@@ -39,6 +39,7 @@ bool ReadAll(int fd, int timeout_ms, std::string* text) {
   while (WaitReadable(fd, timeout_ms)) {
     const ssize_t n = read(fd, chunk, sizeof(chunk));
     if (n == 0 || (n < 0 && errno != EINTR)) return true;
+    // What is beyond the bound is read and dropped: a full pipe would hold the program up.
     text->append(chunk, std::min<size_t>(std::max<ssize_t>(n, 0), kCaptureBytes - text->size()));
   }
   return false;
@@ -68,6 +69,7 @@ absl::StatusOr<Captured> RunCaptured(const std::vector<std::string>& argv,
     return absl::UnavailableError(absl::StrCat("cannot start ", argv[0], ": ", std::strerror(error)));
   }
   write_end.Reset();
+  // For a wait with a bound, which waitpid has not.
   const UniqueFd process(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
   const int timeout_ms = static_cast<int>(absl::ToInt64Milliseconds(patience));
   Captured captured;

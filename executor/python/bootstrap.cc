@@ -86,7 +86,7 @@ void ReadCommand(absl::Span<const std::string> words, PipUse* use) {
 
 // --- The bootstrap ---
 
-// Whether a part after an @ is the whole hash of a commit.
+// Whether a part after an @ is the whole hash of a commit: branches and tags may move.
 bool NamesCommit(absl::string_view url) {
   for (absl::string_view part : absl::StrSplit(url, '@')) {
     part = part.substr(0, part.find('#'));
@@ -95,6 +95,7 @@ bool NamesCommit(absl::string_view url) {
   return false;
 }
 
+// Whether it means the same to every task and at any time: no file of this machine, no branch.
 bool IsShareableRequirement(absl::string_view word) {
   const bool has_url = absl::StrContains(word, "://");
   if (std::any_of(std::begin(kRepositories), std::end(kRepositories),

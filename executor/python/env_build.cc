@@ -85,6 +85,7 @@ int RunTeed(const std::string& venv, const std::vector<std::string>& argv, std::
   if (pid == 0) Become(venv, argv, write_end.get(), /*errors_too=*/true);
   write_end.Reset();
   if (pid < 0) return -1;
+  // Without it, on an old kernel, the end of the pipe is what is waited for.
   const UniqueFd process(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
   pollfd waiting[2] = {{.fd = read_end.get(), .events = POLLIN}, {.fd = process.get(), .events = POLLIN}};
   while (waiting[1].revents == 0 || waiting[0].revents != 0) {
@@ -220,6 +221,9 @@ UniqueFd EnterEnv(const EnvRequest& request, std::string* error) {
   const int64_t begun_us = WallMicros();
   bool waited = false;
   bool built = false;
+  // Whoever finds it complete under the shared lock is done. Else it takes the lock alone and looks again:
+  // while it waited, somebody may have built the environment, or removed it with its lock. After a build it
+  // begins anew, as whoever comes second does.
   while (true) {
     UniqueFd lock = store.OpenLock(request.key);
     if (!lock.valid() || !Take(request, store, lock, LOCK_SH, &waited)) {
@@ -228,6 +232,7 @@ UniqueFd EnterEnv(const EnvRequest& request, std::string* error) {
     }
     if (!store.IsCurrent(lock, request.key)) continue;
     if (store.IsComplete(request.key)) {
+      // The time of last use, by which PruneTo chooses.
       futimens(lock.get(), nullptr);
       EnvRecord record;
       store.ReadRecord(request.key, &record);

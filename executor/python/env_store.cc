@@ -46,6 +46,7 @@ int64_t Seal(const std::string& directory) {
     struct stat info = {};
     if (lstat(it->path().c_str(), &info) != 0) continue;
     blocks += info.st_blocks;
+    // chmod follows links, perhaps out of the environment.
     if (!S_ISLNK(info.st_mode)) chmod(it->path().c_str(), info.st_mode & ~mode_t{0222} & 07777);
   }
   return blocks * 512;
@@ -69,6 +70,7 @@ std::string OneLine(std::string text) {
 }  // namespace
 
 UniqueFd EnvStore::OpenLock(const std::string& key) const {
+  // Without O_CLOEXEC, unlike all others: the lock goes along into pip and into the task's command.
   return UniqueFd(open(LockPathOf(key).c_str(), O_RDWR | O_CREAT, 0600));
 }
 
@@ -131,6 +133,7 @@ bool EnvStore::Complete(const std::string& key, EnvRecord record, std::string* e
 
 bool EnvStore::IsInUse(const std::string& key) const {
   const UniqueFd lock(open(LockPathOf(key).c_str(), O_RDWR | O_CLOEXEC));
+  // Held for a moment if nobody has it, and given back with the descriptor.
   return lock.valid() && !LockFile(lock, LOCK_EX | LOCK_NB);
 }
 
@@ -200,6 +203,7 @@ bool RemoveAll(const std::string& path) {
   if (lstat(path.c_str(), &info) != 0) return errno == ENOENT;
   std::error_code failure;
   if (S_ISDIR(info.st_mode)) {
+    // Complete has taken the right to write, without which nothing in a directory can be removed.
     chmod(path.c_str(), 0700);
     for (auto it = fs::recursive_directory_iterator(path, failure); it != fs::end(it);
          it.increment(failure)) {

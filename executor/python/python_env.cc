@@ -30,6 +30,8 @@ namespace {
 constexpr absl::Duration kProbePatience = absl::Seconds(30);
 constexpr size_t kPackagesNamedBytes = 200;
 
+// What the base interpreter says of itself. The fingerprint changes with what is installed there, as the
+// names of dist-info folders hold versions.
 constexpr char kProbe[] = R"(
 import hashlib, importlib.util, json, os, site, sys, sysconfig
 try:
@@ -131,6 +133,7 @@ bool HasInBase(absl::string_view requirement, const BasePython& base) {
 }
 
 // Times of change of the interpreter and its packages.
+// What pip installs or removes changes the time of a site directory.
 std::string Changes(const std::string& python, const std::vector<std::string>& site_dirs) {
   std::string times = python;
   for (const std::string& path : site_dirs) {
@@ -164,6 +167,7 @@ std::string Redacted(const std::string& requirement) {
                       absl::string_view(requirement).substr(host));
 }
 
+// A size before each text, so that no two lists make one text.
 void AddSized(absl::string_view text, std::string* out) { absl::StrAppend(out, text.size(), ":", text); }
 
 }  // namespace
@@ -204,6 +208,7 @@ std::string EnvKey(const BasePython& base, const std::vector<PipInstall>& instal
     AddSized(part, &text);
   }
   for (const PipInstall& install : installs) {
+    // The order of pip's runs may matter; that of what one run is asked for does not.
     std::vector<std::string> requirements = install.requirements;
     std::sort(requirements.begin(), requirements.end());
     requirements.erase(std::unique(requirements.begin(), requirements.end()), requirements.end());
@@ -230,6 +235,7 @@ absl::StatusOr<BasePython> PythonEnvironments::Base() {
   const std::string python =
       options_.python.empty() ? FindOnPath("python3", options_.search_path) : options_.python;
   if (python.empty()) return absl::NotFoundError("there is no python3 on PATH");
+  // Held while the interpreter is asked: attempts that come together ask once.
   absl::MutexLock lock(&mutex_);
   if (seen_.empty() || seen_ != Changes(python, base_.site_dirs)) {
     ASSIGN_OR_RETURN(base_, Probe(python, options_.search_path));
@@ -261,11 +267,13 @@ absl::StatusOr<PythonEnvironments::Choice> PythonEnvironments::Choose(const Laun
   const bool is_shareable =
       AreShareable(spec.env) && std::all_of(missing.begin(), missing.end(),
                                             [](const PipInstall& install) { return install.is_shareable; });
+  // The base has all of it: the script would change nothing.
   if (bootstrap && missing.empty() && !bootstrap->makes_venv) {
     choice.argv = bootstrap->command;
     choice.path_prefix = {base->bin_dir};
     return choice;
   }
+  // The command runs pip, which finds all that it is asked for and changes nothing.
   if (!bootstrap && IsSatisfied(use, *base)) return choice;
   const std::string overlay = spec.work_dir + "/venv";
   choice.path_prefix = {overlay + "/bin", base->bin_dir};

@@ -94,6 +94,7 @@ class Tokenizer {
     EndWord();
     std::string text(1, c == '\n' ? ';' : c);
     if ((c == '&' || c == '|') && !rest_.empty() && rest_.front() == c) text.push_back(Take());
+    // Behind another operator, or as the first, a new line or ; separates nothing.
     const bool means_nothing = text == ";" && (tokens_.empty() || tokens_.back().is_operator);
     if (!means_nothing) tokens_.push_back({.text = text, .is_operator = true, .source = text});
   }

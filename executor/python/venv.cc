@@ -80,6 +80,8 @@ std::string SitePackagesOf(const BasePython& base, const std::string& venv) {
   return venv + "/lib/python" + base.version + "/site-packages";
 }
 
+// Makes by hand what `python -m venv` makes, without a start of Python. It is pyvenv.cfg beside bin/ that
+// makes the interpreter take the directory for its own.
 bool MakeVenv(const BasePython& base, const std::string& below, const std::string& venv, std::string* error) {
   const std::string bin = venv + "/bin";
   const std::string site_packages = SitePackagesOf(base, venv);

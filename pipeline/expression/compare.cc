@@ -18,6 +18,8 @@ Order Reverse(Order order) {
   return order == Order::kLess ? Order::kGreater : order == Order::kGreater ? Order::kLess : order;
 }
 
+// Compares without making a double of the int, which would round it: a double within the range of ints is
+// compared by its whole part, and only then by its fraction.
 Order OrderOf(int64_t a, double b) {
   if (std::isnan(b)) return Order::kNone;
   if (b >= kInt64End) return Order::kLess;
@@ -131,6 +133,8 @@ Value Value::Data(const Json& json) {
     case Json::value_t::number_integer:
     case Json::value_t::number_unsigned:
     case Json::value_t::number_float:
+      // A number of run data is a double, as in KFP. It keeps `json`, where an integer has all its digits:
+      // see ExactInteger.
       value = Double(json.get<double>());
       break;
     case Json::value_t::array:
@@ -205,11 +209,14 @@ std::optional<Value> Find(const Value& map, const Value& key) {
   }
   for (size_t i = 0; i < map.items->size(); i += 2) {
     std::vector<Pair> open;
+    // Keys of a written map are strings, ints and bools, so EqualHere settles it alone.
     if (EqualHere((*map.items)[i], key, &open) && open.empty()) return (*map.items)[i + 1];
   }
   return std::nullopt;
 }
 
+// Pairs that have yet to be equal are on a stack of its own, since data may be nested deeply. Each is paid
+// for before it is looked at.
 std::optional<bool> Equal(const Value& a, const Value& b, Charge charge) {
   std::vector<Pair> open = {{a, b}};
   while (!open.empty()) {

@@ -13,6 +13,7 @@ namespace penstock::expression {
 namespace {
 
 constexpr size_t kSuggestedKeys = 100;  // looked at for one that is like a missing one
+// A suggestion compares names, and && and || may swallow many errors: only the first ones pay for it.
 constexpr int kErrorsWithSuggestion = 3;
 constexpr int64_t kTextPerStep = 16;  // counting in a text is that much quicker than evaluating
 
@@ -49,6 +50,8 @@ absl::Status Evaluator::NotFor(const Node& node, absl::string_view wanted, const
   return Error(node, message);
 }
 
+// Each step pays for what it looks at or makes: a node one, a text its bytes. So no expression takes long,
+// whatever it is given. The cut keeps the sum from overflowing, however large one cost is.
 bool Evaluator::Charge(int64_t cost) {
   cost_ += std::min(cost, limits::kExpressionCost + 1);
   return cost_ <= limits::kExpressionCost;
@@ -110,6 +113,7 @@ absl::StatusOr<Value> Evaluator::EvalVariable(const Node& node) {
   const Json& selected = *variables_.selected;
   if (name == "string_value") {
     if (selected.is_string()) return Value::Data(selected);
+    // Made anew for each mention, so each mention pays for it.
     std::string text = JsonText(selected);
     if (!Charge(static_cast<int64_t>(text.size()))) return TooDear(node);
     return Keep(std::move(text));
@@ -136,6 +140,7 @@ absl::StatusOr<Value> Evaluator::EvalItems(const Node& node) {
   if (!Charge(static_cast<int64_t>(items.size()) * kElementCost)) return TooDear(node);
   if (node.op == Op::kMap) RETURN_IF_ERROR(CheckKeysOnce(node, items));
   items_.push_back(std::move(items));
+  // Values point into items_, a deque, whose elements stay where they are.
   return Value::Items(node.op == Op::kList ? Value::Kind::kList : Value::Kind::kMap, &items_.back());
 }
 
@@ -146,6 +151,7 @@ absl::Status Evaluator::CheckKeysOnce(const Node& node, const std::vector<Value>
     if (key.kind != Value::Kind::kString && key.kind != Value::Kind::kInt && key.kind != Value::Kind::kBool) {
       return Error(node, absl::StrCat("a key of a map is a string, an int or a bool, not ", KindName(key)));
     }
+    // Each key is compared with all before it.
     if (!Charge(static_cast<int64_t>(i) + 1)) return TooDear(node);
     if (Find(Value::Items(Value::Kind::kMap, &seen), key).has_value()) {
       return Error(node, "the map has a key twice");
@@ -169,6 +175,8 @@ absl::StatusOr<bool> Evaluator::EvalBool(const Node& parent, uint32_t index) {
   return value.boolean;
 }
 
+// As CEL has it, an operand that settles the result wins over the errors of others, before or after it. Only
+// that the evaluation is too dear cannot be absorbed.
 absl::StatusOr<Value> Evaluator::EvalJoined(const Node& node) {
   const bool deciding = node.op == Op::kOr;  // the operand that settles it, whatever the others are
   absl::Status error;
@@ -189,6 +197,7 @@ absl::StatusOr<Value> Evaluator::EvalConditional(const Node& node) {
 
 absl::StatusOr<Value> Evaluator::EvalSelect(const Node& node) {
   ASSIGN_OR_RETURN(const Value whole, Eval(syntax_.Child(node, 0)));
+  // `inputs` itself is no value: it cannot be compared or put out, and has these parts only.
   if (whole.kind == Value::Kind::kInputs) {
     const bool artifacts = node.literal.text == "artifacts";
     const bool known =
@@ -245,6 +254,8 @@ absl::Status Evaluator::NoSuchKey(const Node& node, const Value& map, const Valu
 
 absl::StatusOr<Value> Evaluator::ElementAt(const Node& node, const Value& list, const Value& index) {
   std::optional<int64_t> at = index.IsNumber() ? index.ExactInteger() : std::nullopt;
+  // Numbers of run data are doubles, so a whole one is an index too. The bound is below where doubles skip
+  // integers.
   if (!at.has_value() && index.kind == Value::Kind::kDouble && std::trunc(index.number) == index.number &&
       std::fabs(index.number) < 1e15) {
     at = static_cast<int64_t>(index.number);

@@ -71,6 +71,7 @@ absl::StatusOr<Json> Evaluator::ToJson(const Value& value) {
   while (!open.empty()) {
     const Value next = open.back();
     open.pop_back();
+    // Only what was computed or written out can be what JSON has not; data came from JSON.
     if (next.kind == Value::Kind::kDouble && !std::isfinite(next.number)) {
       return ErrorOfWhole("the result is not a finite number");
     }

@@ -39,6 +39,7 @@ constexpr absl::string_view SymbolOf(Op op) {
   }
 }
 
+// Order::kNone, where a NaN is compared, satisfies none of them.
 bool Holds(Op op, Order order) {
   switch (op) {
     case Op::kLess:
@@ -83,6 +84,7 @@ absl::StatusOr<Value> Evaluator::Add(const Node& node, const Value& a, const Val
   }
   if (a.kind == Value::Kind::kList && b.kind == Value::Kind::kList) {
     const size_t size = SizeOf(a) + SizeOf(b);
+    // Paid by the memory that the new list takes.
     if (!Charge(static_cast<int64_t>(size * sizeof(Value)))) return TooDear(node);
     std::vector<Value> items;
     items.reserve(size);
@@ -134,6 +136,7 @@ absl::StatusOr<Value> Evaluator::CalculateInts(const Node& node, int64_t a, int6
       break;
     default:
       if (b == 0) return Error(node, "division by zero");
+      // The one quotient that does not fit. C++ leaves it undefined for % as well.
       overflow = a == INT64_MIN && b == -1;
       if (!overflow) result = node.op == Op::kDivide ? a / b : a % b;
   }
@@ -171,6 +174,7 @@ absl::StatusOr<Value> Evaluator::ToInt(const Node& node, const Value& value) {
     return Value::Int(static_cast<int64_t>(whole));
   }
   if (value.kind != Value::Kind::kString) return NotFor(node, "int() takes a number or a string", value);
+  // SimpleAtoi would pass over white space around the digits, which CEL does not.
   int64_t integer = 0;
   const bool plain = !value.text.empty() && value.text.size() <= 32 &&
                      value.text.find_first_not_of("+-0123456789") == absl::string_view::npos;
@@ -187,6 +191,7 @@ absl::StatusOr<Value> Evaluator::ToDouble(const Node& node, const Value& value) 
   if (value.kind != Value::Kind::kString) return NotFor(node, "double() takes a number or a string", value);
   if (!Charge(static_cast<int64_t>(value.text.size()))) return TooDear(node);
   double number = 0;
+  // SimpleAtod would pass over white space around the number.
   const bool spaced =
       !value.text.empty() && (absl::ascii_isspace(static_cast<unsigned char>(value.text.front())) ||
                               absl::ascii_isspace(static_cast<unsigned char>(value.text.back())));
@@ -209,6 +214,7 @@ absl::StatusOr<Value> Evaluator::ToText(const Node& node, const Value& value) {
   return Value::Text(std::isnan(value.number) ? "NaN" : value.number > 0 ? "+Inf" : "-Inf");
 }
 
+// The words of Go's strconv.ParseBool, by which cel-go converts.
 absl::StatusOr<Value> Evaluator::ToBool(const Node& node, const Value& value) {
   if (value.kind == Value::Kind::kBool) return value;
   if (value.kind != Value::Kind::kString) return NotFor(node, "bool() takes a bool or a string", value);
@@ -221,6 +227,7 @@ absl::StatusOr<Value> Evaluator::ToBool(const Node& node, const Value& value) {
   return Error(node, absl::StrCat(QuoteForMessage(value.text), " is neither 'true' nor 'false'"));
 }
 
+// A text is as long as it has code points, as in CEL; each byte that begins one counts.
 absl::StatusOr<Value> Evaluator::Size(const Node& node, const Value& value) {
   switch (value.kind) {
     case Value::Kind::kString:

@@ -122,6 +122,8 @@ class Parser {
       node.height = std::max(node.height, syntax_.nodes[child].height + 1);
       syntax_.children.push_back(child);
     }
+    // The parser's own recursion is bounded by nesting_. a + b + c + ... makes a tall tree without it, and
+    // evaluation recurses along the tree.
     if (node.height > static_cast<uint32_t>(limits::kExpressionDepth)) return TooDeep(begin);
     syntax_.nodes.push_back(node);
     return static_cast<uint32_t>(syntax_.nodes.size() - 1);
@@ -154,6 +156,7 @@ class Parser {
     const size_t begin = Next().begin;
     ASSIGN_OR_RETURN(const uint32_t condition, ParseJoined("||", Op::kOr));
     if (!Take("?")) return condition;
+    // CEL's grammar: a conditional before the colon needs brackets.
     ASSIGN_OR_RETURN(const uint32_t then, ParseJoined("||", Op::kOr));
     RETURN_IF_ERROR(Expect(":"));
     ASSIGN_OR_RETURN(const uint32_t otherwise, ParseExpression());
@@ -288,6 +291,7 @@ class Parser {
                                             SuggestName(name.text, known)));
   }
 
+  // The argument is read like any expression, and its node then becomes the test.
   absl::StatusOr<uint32_t> ParseHas(size_t begin) {
     const size_t argument_begin = Next().begin;
     ASSIGN_OR_RETURN(const uint32_t argument, ParseExpression());
@@ -330,6 +334,7 @@ class Parser {
     if (Take("(")) {
       ASSIGN_OR_RETURN(const uint32_t node, ParseExpression());
       RETURN_IF_ERROR(Expect(")"));
+      // Brackets make no node, and belong to what is quoted in messages.
       syntax_.nodes[node].begin = static_cast<uint32_t>(begin);
       syntax_.nodes[node].end = static_cast<uint32_t>(tokens_[at_ - 1].end);
       return node;
@@ -351,6 +356,7 @@ class Parser {
     }
     if (name.text == "null") return AddLiteral(name.begin, Value::Null());
     if (Take("(")) return ParseCall(name, name.begin, {});
+    // No CEL: the SDK's compiler writes numbers of Python this way.
     if (name.text == "inf") {
       return AddLiteral(name.begin, Value::Double(std::numeric_limits<double>::infinity()));
     }

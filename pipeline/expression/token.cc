@@ -33,6 +33,7 @@ size_t EndOfExponent(absl::string_view text, size_t at) {
   return end == digits ? at : end;
 }
 
+// A quote, or one behind r or b, in either case and order.
 bool StartsText(absl::string_view rest) {
   size_t at = 0;
   for (; at < 2 && at < rest.size(); ++at) {
@@ -75,6 +76,7 @@ class Tokenizer {
 
   absl::Status Read(Token* token) {
     const char c = text_[at_];
+    // Before texts, since it begins with a quote like them.
     if (ReadQuotedParameter(token)) return absl::OkStatus();
     if (StartsText(text_.substr(at_))) return ReadText(text_, at_, token);
     if (IsNameStart(c)) {
@@ -143,6 +145,7 @@ class Tokenizer {
   }
 
   absl::Status ReadSymbol(Token* token) {
+    // Those of two characters come first: they begin like others.
     static constexpr absl::string_view kSymbols[] = {"==", "!=", "<=", ">=", "&&", "||", "<", ">",
                                                      "+",  "-",  "*",  "/",  "%",  "!",  "?", ":",
                                                      ".",  ",",  "(",  ")",  "[",  "]",  "{", "}"};

@@ -106,6 +106,7 @@ class TextReader {
     RETURN_IF_ERROR(ReadOpening());
     while (true) {
       const absl::string_view rest = text_.substr(at_);
+      // A new line ends no text in single quotes: the compiler leaves it there as it is.
       if (rest.empty() || (rest[0] == '\n' && quote_ == "\"")) {
         return SyntaxError(text_, begin_,
                            absl::StrCat("the text that begins here has no end: ", quote_, " is missing"));

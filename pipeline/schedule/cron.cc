@@ -61,6 +61,7 @@ absl::StatusOr<int> Value(const FieldRule& rule, absl::string_view text) {
     if (absl::EqualsIgnoreCase(text, rule.names[i])) return rule.least + static_cast<int>(i);
   }
   int value;
+  // SimpleAtoi alone would take a sign and white space.
   const bool digits = !text.empty() && absl::ascii_isdigit(text[0]);
   if (!digits || !absl::SimpleAtoi(text, &value) || value < rule.least || value > rule.most) {
     return Wrong(rule, text,
@@ -85,6 +86,7 @@ absl::StatusOr<uint64_t> RangeBits(const FieldRule& rule, absl::string_view text
     if (ends.size() == 2) {
       ASSIGN_OR_RETURN(last, Value(rule, ends[1]));
     } else if (parts.size() == 2) {
+      // One value with a step goes on to the end of the field, as in robfig/cron.
       last = rule.most;
     }
   }
@@ -94,6 +96,7 @@ absl::StatusOr<uint64_t> RangeBits(const FieldRule& rule, absl::string_view text
     return Wrong(rule, text, "the step has to be a number from 1 on");
   }
   uint64_t bits = 0;
+  // Wider than the step, whose sum may pass an int.
   for (int64_t value = first; value <= last; value += step) bits |= uint64_t{1} << value;
   return bits;
 }
@@ -193,6 +196,7 @@ absl::Status Cron::ParseFields(absl::string_view text) {
 // As cron does: where both fields of a day restrict, either may match.
 bool Cron::DayMatches(absl::CivilDay day) const {
   const bool by_day = Has(days_, day.day());
+  // Abseil's weeks begin with Monday, cron's with Sunday.
   const bool by_weekday = Has(weekdays_, (static_cast<int>(absl::GetWeekday(day)) + 1) % 7);
   return every_day_ || every_weekday_ ? by_day && by_weekday : by_day || by_weekday;
 }
@@ -203,6 +207,8 @@ bool Cron::Matches(absl::CivilSecond time) const {
 }
 
 // The first time on the wall from `from` on that matches; a time beyond all searches if none does.
+// From the largest unit to the smallest it jumps to the next value that may match, so that a search of years
+// is one of months and days.
 absl::CivilSecond Cron::NextCivil(absl::CivilSecond from) const {
   const absl::civil_year_t last = from.year() + kSearchYears;
   absl::CivilSecond time = from;
@@ -232,6 +238,7 @@ std::optional<absl::Time> Cron::Next(absl::Time after, absl::TimeZone zone) cons
   if (every_ > absl::ZeroDuration()) return from - absl::Seconds(1) + every_;
   const absl::Time last = from + kSearchYears * absl::Hours(24 * 366);
   // One stretch between two changes of the clock after the other.
+  // Within it time and the wall go at one pace: a match on the wall is one addition away.
   while (from < last) {
     absl::TimeZone::CivilTransition change;
     const bool changes = zone.NextTransition(from, &change);
@@ -244,6 +251,8 @@ std::optional<absl::Time> Cron::Next(absl::Time after, absl::TimeZone zone) cons
 }
 
 // The first match in [from, until), in which the clock is not changed.
+// Fixed hours look back to the change that the stretch begins with. One forward has skipped times, which come
+// by the old clock for as long as was skipped; one back brings times again, which are passed over.
 std::optional<absl::Time> Cron::NextUntil(absl::Time from, absl::Time until, absl::TimeZone zone) const {
   const auto first_on_wall = [&](absl::Time begin, absl::CivilSecond wall, absl::Time end) -> absl::Time {
     const absl::CivilSecond found = NextCivil(wall);
@@ -253,6 +262,7 @@ std::optional<absl::Time> Cron::NextUntil(absl::Time from, absl::Time until, abs
   };
   absl::Time earliest = absl::InfiniteFuture();
   absl::TimeZone::CivilTransition change;
+  // A second later, so that a change at `from` itself is found.
   if (HasFixedHours() && zone.PrevTransition(from + absl::Seconds(1), &change)) {
     const int64_t moved = change.to - change.from;
     const absl::Time changed_at = zone.At(change.to).trans;
@@ -269,6 +279,7 @@ std::optional<absl::Time> Cron::NextUntil(absl::Time from, absl::Time until, abs
 }
 
 int64_t Cron::MostInAnHour() const {
+  // Rounded up.
   if (every_ > absl::ZeroDuration()) return (absl::Hours(1) + every_ - absl::Nanoseconds(1)) / every_;
   return int64_t{absl::popcount(seconds_)} * absl::popcount(minutes_);
 }

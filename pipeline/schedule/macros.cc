@@ -15,6 +15,7 @@ constexpr size_t kMacroBytes = 256;  // longer ones are no macros
 
 // What each piece of a Go layout stands for, as strftime; of pieces that begin alike the longer one comes
 // first.
+// Times are UTC, so what names a zone or an offset is constant.
 struct Piece {
   absl::string_view layout;
   absl::string_view format;
@@ -60,6 +61,7 @@ size_t FractionLength(absl::string_view layout) {
   }
   size_t end = 1;
   while (end < layout.size() && layout[end] == layout[1]) ++end;
+  // As in Go, more digits behind it make it no fraction.
   const bool number_goes_on = end < layout.size() && absl::ascii_isdigit(layout[end]);
   return number_goes_on || end > 10 ? 0 : end;
 }
@@ -67,6 +69,7 @@ size_t FractionLength(absl::string_view layout) {
 std::string Fraction(absl::string_view layout, absl::Time time) {
   const int64_t nanos = absl::ToInt64Nanoseconds(time - absl::FromUnixSeconds(absl::ToUnixSeconds(time)));
   std::string digits = absl::StrCat(absl::Dec(nanos, absl::kZeroPad9)).substr(0, layout.size() - 1);
+  // Nines leave out zeros at the end, and the point with the last digit.
   if (layout[1] == '9') {
     while (!digits.empty() && digits.back() == '0') digits.pop_back();
     if (digits.empty()) return "";
@@ -147,6 +150,7 @@ std::string ReplaceMacros(absl::string_view text, const MacroValues& values) {
     std::optional<std::string> value;
     for (const Macro& macro : kMacros) {
       if (!absl::StartsWith(text, macro.open)) continue;
+      // Looked for within a bound, so that a text full of opening brackets takes linear time.
       const size_t end = text.substr(0, kMacroBytes).find(macro.close, macro.open.size());
       if (end == absl::string_view::npos) continue;
       value = macro.replace(text.substr(macro.open.size(), end - macro.open.size()), values);

@@ -27,6 +27,7 @@ bool IsPlainName(absl::string_view name) {
 
 absl::StatusOr<absl::TimeZone> LoadZone(absl::string_view name) {
   if (name.empty() || name == "UTC") return absl::UTCTimeZone();
+  // As Abseil looks for it.
   const char* set = std::getenv("TZDIR");
   const std::filesystem::path zones = set == nullptr ? kZones : set;
   std::error_code error;

@@ -66,6 +66,7 @@ std::optional<absl::Time> Trigger::Next(absl::Time slot) const {
 std::optional<absl::Time> Trigger::FirstAfter(absl::Time time, absl::Time slot) const {
   if (slot > time) return Within(slot);
   if (interval_ > absl::ZeroDuration()) {
+    // Stays on the grid of `slot`, however many intervals were missed.
     const int64_t steps = (time - slot) / interval_;
     return Within(slot + (steps + 1) * interval_);
   }
@@ -75,6 +76,7 @@ std::optional<absl::Time> Trigger::FirstAfter(absl::Time time, absl::Time slot) 
 int64_t Trigger::MostInAnHour() const {
   if (cron_.has_value()) return cron_->MostInAnHour();
   if (interval_ == absl::ZeroDuration()) return 1;
+  // Rounded up.
   return (absl::Hours(1) + interval_ - absl::Nanoseconds(1)) / interval_;
 }
 

@@ -42,6 +42,7 @@ absl::StatusOr<Graph> GraphOfDag(const ml_pipelines::DagSpec& dag) {
   std::vector<std::string> names;
   names.reserve(dag.tasks().size());
   for (const auto& [name, task] : dag.tasks()) names.push_back(name);
+  // By name: protobuf's maps have no order, and equal pipelines are to give equal graphs.
   std::sort(names.begin(), names.end());
   absl::flat_hash_map<absl::string_view, int> index;
   for (size_t i = 0; i < names.size(); ++i) index.emplace(names[i], static_cast<int>(i));

@@ -38,6 +38,7 @@ absl::Status WrongKind(const DocPath& path, absl::string_view expected, const Js
   return path.Error("expected ", expected, ", found ", JsonKindName(found), " (", JsonExcerpt(found), ")");
 }
 
+// Both spellings, camelCase and the proto's own, as protobuf's parser takes them.
 const FieldDescriptor* FindField(const Descriptor& descriptor, const std::string& name) {
   const FieldDescriptor* field = descriptor.FindFieldByCamelcaseName(name);
   return field != nullptr ? field : descriptor.FindFieldByName(name);
@@ -166,6 +167,7 @@ class Decoder {
     if (name != field->camelcase_name() && parent.contains(field->camelcase_name())) {
       return path.Error("the field '", field->camelcase_name(), "' is given twice, also as '", name, "'");
     }
+    // null is a field that is not set, but for a google.protobuf.Value, which may be null itself.
     if (value.is_null() && !IsDynamicValue(*field)) return absl::OkStatus();
     if (const OneofDescriptor* oneof = field->real_containing_oneof(); oneof != nullptr) {
       const FieldDescriptor* other = message->GetReflection()->GetOneofFieldDescriptor(*message, oneof);
@@ -358,6 +360,7 @@ void NormalizeFieldNames(const Descriptor& descriptor, Json* json) {
     if (field != nullptr && it->first != field->camelcase_name()) renamed.push_back(it->first);
     ++it;
   }
+  // Only now: a new name may stand anywhere in the order, also ahead of the loop above.
   for (const std::string& name : renamed) {
     auto node = object.extract(name);
     node.key() = descriptor.FindFieldByName(name)->camelcase_name();

@@ -64,6 +64,7 @@ class PackageReader {
  public:
   PackageReader(archive* a, bool zip) : archive_(a), zip_(zip), format_(zip ? "zip" : "tar.gz") {}
 
+  // pipeline.yaml wherever it stands in the archive; else the first file, if it is YAML by its name.
   absl::StatusOr<std::string> Read() {
     std::optional<std::string> first;  // the text of the first file
     std::string first_name;

@@ -6,6 +6,7 @@ namespace {
 using ml_pipelines::ParameterType;
 using ml_pipelines::PrimitiveType;
 
+// The older field, `type`, counts where there is no newer one.
 template <typename Parameter>
 ParameterTypeEnum Declared(const Parameter& parameter) {
   if (parameter.parameter_type() != ParameterType::PARAMETER_TYPE_ENUM_UNSPECIFIED) {
@@ -84,6 +85,7 @@ bool IsOfType(const Json& value, ParameterTypeEnum type) {
   }
 }
 
+// Whatever it is, it has a text: JsonText.
 bool ConvertsTo(const Json& value, ParameterTypeEnum type) {
   return type == ParameterType::STRING || IsOfType(value, type);
 }

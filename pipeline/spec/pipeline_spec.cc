@@ -125,6 +125,7 @@ absl::Status PutDocument(Json json, absl::string_view where, Parts* parts) {
   if (absl::StartsWith(api, kManifestApi)) return PutManifest(std::move(json), where, parts);
   if (IsPipelineSpec(json)) return PutSpec(std::move(json), "", parts);
   if (IsPlatformSpec(json)) return PutPlatform(std::move(json), "", parts);
+  // Before what is wrapped, since it has a pipelineSpec as well.
   if (json.contains("runtimeConfig")) {
     return absl::InvalidArgumentError(absl::StrCat(
         where, "this is a PipelineJob; give its pipelineSpec alone, and its parameters to the run"));
@@ -151,6 +152,7 @@ absl::Status Decode(Json* spec, const DocPath& path, bool strict, PipelineDocume
   auto node = object.extract("deploymentSpec");
   if (node.empty()) node = object.extract("deployment_spec");
   const absl::Status read = JsonToProto(*spec, path, {.ignore_unknown_fields = !strict}, &document->spec);
+  // The other spelling stayed in the spec, and was read with it.
   if (document->spec.has_deployment_spec()) {
     return path.Error("the field 'deploymentSpec' is given twice, also as 'deployment_spec'");
   }
@@ -174,6 +176,7 @@ absl::StatusOr<std::shared_ptr<const PipelineDocument>> Build(Parts parts) {
     NormalizeFieldNames(*ml_pipelines::PlatformSpec::descriptor(), &parts.platform);
   }
   RETURN_IF_ERROR(ValidatePipeline(document->spec, document->deployment, path));
+  // One spelling of each name, so that equal pipelines have equal hashes and are stored once.
   NormalizeFieldNames(*ml_pipelines::PipelineSpec::descriptor(), &parts.spec);
   Json canonical = std::move(parts.spec);
   if (has_platform) {
@@ -187,6 +190,8 @@ absl::StatusOr<std::shared_ptr<const PipelineDocument>> Build(Parts parts) {
   return document;
 }
 
+// It was validated when it came in, so it is only decoded, and fields that this program does not know are
+// passed over.
 absl::Status DecodeStored(absl::string_view canonical_json, PipelineDocument* document) {
   ASSIGN_OR_RETURN(Json json, ParseJson(canonical_json));
   Json platform;

@@ -55,6 +55,7 @@ bool IsAmongLiterals(const Json& value,
                                          [&](const auto& literal) { return ToJson(literal) == value; });
 }
 
+// Found out once for each component: thousands of tasks may use it.
 const ComponentFacts::Required& ComponentFacts::RequiredInputs(const ComponentSpec& component) {
   const auto [it, is_new] = required_.try_emplace(&component);
   Required& required = it->second;
@@ -78,6 +79,7 @@ bool ComponentFacts::IsAllowed(const ml_pipelines::ComponentInputsSpec::Paramete
                                const Json& value) {
   if (parameter.literals().empty()) return true;
   const auto [it, is_new] = literals_.try_emplace(&parameter);
+  // By canonical texts: a set finds one among many literals at once.
   if (is_new) {
     for (const auto& literal : parameter.literals()) it->second.insert(DumpJson(ToJson(literal)));
   }
@@ -170,6 +172,8 @@ absl::Status ValidateExtent(const PipelineSpec& spec, const std::vector<std::str
   }
   std::vector<Extent> extents(graph->size());
   const absl::Span<const int> order = graph->topological_order();
+  // What is contained comes before what contains it, so each component is summed up once however often it is
+  // used. The sum is cut, since graphs in graphs multiply.
   for (auto it = order.rbegin(); it != order.rend(); ++it) {
     const ComponentSpec& component = *it == 0 ? spec.root() : spec.components().at(names[*it - 1]);
     Extent& extent = extents[*it];
@@ -245,6 +249,8 @@ absl::Status ValidateGraphs(const PipelineSpec& spec, const std::vector<std::str
 absl::Status ValidatePipeline(const PipelineSpec& spec, const PipelineDeploymentConfig& deployment,
                               const DocPath& path) {
   RETURN_IF_ERROR(ValidateHeader(spec, path));
+  // Each step relies on those before it: tasks on the components that they name, extents on references that
+  // lead somewhere.
   const std::vector<std::string> names = SortedKeys(spec.components());
   RETURN_IF_ERROR(ValidateComponents(spec, deployment, names, path));
   RETURN_IF_ERROR(ValidateGraphs(spec, names, path));

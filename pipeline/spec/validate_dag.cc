@@ -116,6 +116,7 @@ absl::Status ValidateDag(const DagScope& scope, const DocPath& path) {
     RETURN_IF_ERROR(CheckName(name, "a task", task_path));
     RETURN_IF_ERROR(ValidateTask(scope, name, tasks.at(name), task_path));
   }
+  // Finds cycles; that each task that is waited for is there has been checked above.
   const auto graph = GraphOfDag(scope.component.dag());
   if (!graph.ok()) return tasks_path.Error(graph.status().message());
   return ValidateOutputs(scope, path.Key("outputs"));

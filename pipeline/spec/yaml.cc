@@ -83,6 +83,8 @@ class EventSource {
 };
 
 // Builds the documents from events. Lists and objects that are still open are on a stack.
+// Aliases become copies, and each copy is charged with all that is in it: a small text cannot grow into a
+// large tree.
 class DocumentBuilder {
  public:
   absl::Status Handle(const yaml_event_t& event) {
@@ -255,6 +257,7 @@ class DocumentBuilder {
     frame.anchor = std::string(Text(anchor));
     frame.at_start = total_;
     RETURN_IF_ERROR(Charge(event, 1, 0));
+    // Stays where it is while it is open: what it lies in grows only afterwards.
     frame.container = Place(std::move(empty));
     stack_.push_back(std::move(frame));
     return absl::OkStatus();
@@ -282,6 +285,7 @@ class DocumentBuilder {
   absl::Status Alias(const yaml_event_t& event) {
     const absl::string_view name = Text(event.data.alias.anchor);
     if (AtKey()) return ErrorAt(event.start_mark, "an alias as a key is not supported; write the key out");
+    // Only what is complete is there, so that nothing can contain itself.
     const auto it = anchors_.find(name);
     if (it == anchors_.end()) {
       return ErrorAt(event.start_mark, absl::StrCat("the alias ", QuoteForMessage(name),
@@ -331,6 +335,7 @@ absl::StatusOr<std::vector<Json>> ParseYaml(absl::string_view text) {
   absl::ConsumePrefix(&start, "\xEF\xBB\xBF");
   start = absl::StripLeadingAsciiWhitespace(start);
   if (start.empty() || (start[0] != '{' && start[0] != '[')) return ParseEvents(text);
+  // What may be JSON is read as that first; if YAML does not read it either, the error is that of JSON.
   absl::StatusOr<Json> json = ParseJson(text);
   if (json.ok()) {
     std::vector<Json> documents;

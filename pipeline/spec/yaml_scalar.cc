@@ -133,6 +133,7 @@ absl::StatusOr<Json> IntegerValue(absl::string_view text) {
   absl::string_view digits = clean;
   const bool negative = digits[0] == '-';
   if (negative || digits[0] == '+') digits.remove_prefix(1);
+  // A leading 0 means octal, as in YAML 1.1.
   const bool decimal = digits == "0" || digits[0] != '0';
   if (decimal && digits.find(':') != absl::string_view::npos) {
     return JsonNumber(negative ? -Base60(digits) : Base60(digits));

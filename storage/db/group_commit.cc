@@ -17,6 +17,7 @@ absl::Status GroupCommit::Write(TxBody body) {
   Waiter waiter(body);
   absl::MutexLock lock(&mutex_);
   queue_.push_back(&waiter);
+  // Whoever is at the head leads. The others are woken when they are done, or have come to the head.
   while (!waiter.done && queue_.front() != &waiter) waiter.changed.Wait(&mutex_);
   if (waiter.done) return waiter.status;
 
@@ -55,6 +56,7 @@ void GroupCommit::CommitTogether(Group group) {
 
 GroupCommit::Outcome GroupCommit::FailAll(Group group, const absl::Status& status) {
   for (Waiter* member : group) {
+    // Who has failed already keeps its own error.
     if (member->status.ok()) member->status = status;
   }
   return writer_.MayRunAgain() ? Outcome::kRunAgain : Outcome::kEnded;
@@ -83,6 +85,7 @@ GroupCommit::Outcome GroupCommit::TryCommit(Group group, bool marks) {
     } else if (marks) {
       (void)writer_.ReturnToMark();
     } else {
+      // One member needs no marks: all that is taken back is its own.
       return group.size() == 1 ? Outcome::kEnded : Outcome::kUseMarks;
     }
   }

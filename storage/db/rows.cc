@@ -34,6 +34,7 @@ RowsStatement::RowsStatement(absl::string_view sql, size_t columns) : columns_(c
   }
 }
 
+// Takes the largest number of rows that there are and whose bytes are not too many, again and again.
 absl::Status RowsStatement::ForEachPart(const std::vector<Param>& params, Run run) const {
   for (Params rest = params; !rest.empty();) {
     size_t chosen = 0;

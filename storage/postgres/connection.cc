@@ -33,6 +33,7 @@ constexpr unsigned kByteaOid = 17;  // fixed in PostgreSQL's catalog
 // Plans are made once for each statement: every list walks an index, so the planner has nothing to gain from
 // the values, and must not choose a scan because a table was small when it looked; nor a bitmap or a sort
 // where an index has the order.
+// Of synchronous_commit only `off` is overridden: what else an operator has chosen keeps its meaning.
 constexpr char kSessionSettings[] =
     "SET client_encoding = 'UTF8'; SET standard_conforming_strings = on; SET client_min_messages = warning; "
     "SET statement_timeout = '30s'; SET lock_timeout = '10s'; "
@@ -86,6 +87,7 @@ std::string TextOf(const db::Param& param) {
 }
 
 // `storage` keeps the values.
+// A deque, since what is bound points into its elements.
 BoundParams Bind(db::Params params, std::deque<std::string>& storage) {
   BoundParams bound;
   for (const db::Param& param : params) {
@@ -107,6 +109,7 @@ class ResultRow final : public db::Row {
   bool IsNull(int column) const override { return row_[column].is_null(); }
   int64_t Int64(int column) const override {
     int64_t number = 0;
+    // Columns that are read as numbers are BIGINT. A NULL reads as 0, as in SQLite.
     (void)absl::SimpleAtoi(Text(column), &number);
     return number;
   }
@@ -116,6 +119,7 @@ class ResultRow final : public db::Row {
   }
   absl::string_view Bytes(int column) const override {
     const absl::string_view text = Text(column);
+    // bytea comes as a backslash, an x and hexadecimal digits.
     if (!binary_[column] || text.size() < 2) return text;
     decoded_[column] = absl::HexStringToBytes(text.substr(2));
     return decoded_[column];
@@ -205,7 +209,9 @@ absl::Status Connection::Guard(absl::string_view what, Body body, absl::Duration
   }
   failed_ = true;
   conflicted_ |= IsConflict(sqlstate);
+  // The code of insufficient_privilege.
   forbidden_ |= sqlstate == "42501";
+  // Some errors end the session without saying so.
   lost_ |= !connection_->is_open();
   // Neither the server nor the connection: libpqxx was used in a way that it refuses.
   if (sqlstate.empty() && !lost_) {
@@ -229,6 +235,7 @@ absl::StatusOr<pqxx::result> Connection::Run(absl::string_view what, absl::strin
                                              db::Params params) {
   RETURN_IF_ERROR(later_status_);
   if (!later_.empty()) {
+    // It goes along with what is put off, in the same round trip.
     RETURN_IF_ERROR(PutOff(sql, params, nullptr, nullptr));
     return RunLater(what);
   }
@@ -301,6 +308,7 @@ absl::Status Connection::Finish() {
   return RunLater("querying").status();
 }
 
+// The BEGIN waits for the body's first statement and goes with it.
 void Connection::BeginRead() {
   read_ = ReadState::kBegun;
   later_.push_back({"BEGIN"});

@@ -40,6 +40,7 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& url,
 absl::Status Database::Read(db::TxBody body) {
   for (int tries_left = 2;; --tries_left) {
     auto taken = pool_.Take();
+    // Whatever is wrong, it is not the caller's fault.
     if (!taken.ok()) return absl::UnavailableError(taken.status().message());
     std::unique_ptr<Connection> connection = *std::move(taken);
     connection->BeginRead();

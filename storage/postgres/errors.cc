@@ -19,6 +19,7 @@ struct StateRule {
   absl::string_view sentence;  // goes before PostgreSQL's own text
 };
 
+// By SQLSTATE or the beginning of one; its first two characters are its class. What is not here is our bug.
 constexpr StateRule kStateRules[] = {
     {"23505", absl::StatusCode::kAlreadyExists, ""},
     {"23", absl::StatusCode::kFailedPrecondition, ""},
@@ -47,6 +48,8 @@ constexpr StateRule kStateRules[] = {
     {"28", absl::StatusCode::kUnavailable, "the database refuses this user"},
 };
 
+// libpqxx gives no SQLSTATE of a failure to connect: libpq's words are all there is. The first that fits
+// counts.
 struct ConnectRule {
   absl::string_view text;  // of libpq's message, lower case
   absl::StatusCode code;

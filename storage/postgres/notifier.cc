@@ -99,6 +99,7 @@ ListenNotifier::~ListenNotifier() {
 }
 
 void ListenNotifier::Notify(Topic topic, absl::string_view key) {
+  // This process hears at once, the others through the database.
   Deliver(topic, key);
   {
     absl::MutexLock lock(&mutex_);
@@ -111,6 +112,7 @@ void ListenNotifier::Notify(Topic topic, absl::string_view key) {
 // A payload: the sender, then keys, one a line, each behind the letter of its topic.
 void ListenNotifier::Hear(const std::string& payload) {
   const std::vector<absl::string_view> lines = absl::StrSplit(payload, '\n');
+  // PostgreSQL gives a notification to its sender, too, if it listens.
   if (lines[0] == process_id_) return;
   for (size_t i = 1; i < lines.size(); ++i) {
     if (lines[i].empty()) continue;
@@ -129,6 +131,7 @@ void ListenNotifier::Run() {
       }
       if (!Exchange(*channel)) return;
     } catch (const std::exception& e) {
+      // No more than that: hints may be lost, and who waits for them also polls.
       spdlog::debug("hints of other processes are not heard error={}", LogValue(e.what()));
       channel.reset();
     }

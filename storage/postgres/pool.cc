@@ -25,6 +25,7 @@ absl::StatusOr<std::unique_ptr<Connection>> Connector::Connect() {
     absl::MutexLock lock(&mutex_);
     if (!last_failure_.ok() && clock_.Now() < next_try_at_) return last_failure_;
   }
+  // Without the lock, as it may take seconds.
   auto connection = Connection::Open(url_, watchdog_);
   absl::MutexLock lock(&mutex_);
   last_failure_ = connection.status();
@@ -50,6 +51,7 @@ absl::StatusOr<std::unique_ptr<Connection>> Pool::Take() {
         idle = std::move(idle_.back());
         idle_.pop_back();
       } else {
+        // Counted before it is there, so that never more are being made than there may be.
         ++connections_;
       }
     }
@@ -83,6 +85,7 @@ void Pool::Return(std::unique_ptr<Connection> connection) {
   if (unusable) connection.reset();
   absl::MutexLock lock(&mutex_);
   if (lost) {
+    // What ended one may have ended all: the others are asked before they are used.
     for (Idle& idle : idle_) idle.since = absl::InfinitePast();
   }
   if (unusable) {

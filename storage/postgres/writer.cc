@@ -12,8 +12,10 @@ namespace {
 // "PENSTOCK" in ASCII, so that it meets no other program's lock.
 #define PENSTOCK_TAKE_WRITE_LOCK "SELECT pg_advisory_xact_lock(5784115416231002955)"
 
+// READ COMMITTED, so that each statement sees what was committed before the lock was got.
 constexpr char kBegin[] = "BEGIN ISOLATION LEVEL READ COMMITTED; " PENSTOCK_TAKE_WRITE_LOCK "; ";
 // Rows of writers that ended without saying so go after a while: nobody asks for them any more.
+// A writer's row changes with every transaction: the fillfactor leaves room to do that within its page.
 constexpr char kSetUp[] = "BEGIN; " PENSTOCK_TAKE_WRITE_LOCK
                           "; CREATE TABLE IF NOT EXISTS penstock_writers (writer_id TEXT NOT NULL PRIMARY "
                           "KEY, number BIGINT NOT NULL, "
@@ -87,6 +89,7 @@ void Writer::Rollback() {
   if (connection_->lost()) return;
   const bool conflicted = connection_->conflicted();
   (void)connection_->Script("ROLLBACK");
+  // After Commit has given a failed transaction up, MayRunAgain has yet to see why it failed.
   if (!conflicted) connection_->ClearFailure();
 }
 
@@ -98,6 +101,7 @@ absl::Status Writer::Commit() {
   }
   absl::Status committed = connection_->Script("COMMIT");
   in_transaction_ = false;
+  // An answer is the truth, an error as well. Only where there is none it has to be found out.
   if (committed.ok() || !connection_->lost()) return committed;
   switch (LearnFate()) {
     case Fate::kCommitted:

@@ -63,6 +63,7 @@ absl::StatusOr<std::unique_ptr<Connection>> Database::TakeReader() {
   return reader;
 }
 
+// Also after an error: unlike a connection over a network it stays good.
 void Database::ReturnReader(std::unique_ptr<Connection> reader) {
   absl::MutexLock lock(&readers_mutex_);
   idle_readers_.push_back(std::move(reader));

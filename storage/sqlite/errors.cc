@@ -9,6 +9,7 @@ absl::Status StatusFromCode(int extended_code, absl::string_view what, absl::str
   if (extended_code == SQLITE_CONSTRAINT_UNIQUE || extended_code == SQLITE_CONSTRAINT_PRIMARYKEY) {
     return absl::AlreadyExistsError(text);
   }
+  // The low byte is the primary code.
   switch (extended_code & 0xff) {
     case SQLITE_OK:
     case SQLITE_ROW:

@@ -50,6 +50,8 @@ std::vector<char*> Pointers(const std::vector<std::string>& texts) {
 
 }  // namespace
 
+// Before there is a process, so that the usual mistakes are told in words. Like execvp it goes on behind a
+// file that may not be run, and says so only if nothing else is found.
 std::string FindProgram(const wire::StartRequest& request, std::string* error) {
   if (request.argv.empty() || request.argv[0].empty()) {
     *error = "The command is empty.";
@@ -67,6 +69,7 @@ std::string FindProgram(const wire::StartRequest& request, std::string* error) {
   }
   std::string_view path = PathOf(request.env);
   std::string refused;
+  // An empty element of PATH is the working directory.
   for (size_t begin = 0; begin <= path.size();) {
     const size_t end = std::min(path.find(':', begin), path.size());
     std::string candidate = Absolute(path.substr(begin, end - begin), request.work_dir) + "/" + name;
@@ -106,6 +109,7 @@ pid_t ChildStarter::Start(const wire::StartRequest& request, const std::string& 
     // It goes with the supervisor. Who takes over then finds and kills what carries the attempt's mark, which
     // this process does not before it has become the program.
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    // It may have died before the line above: then nothing would end this process.
     if (getppid() != supervisor) _exit(kFailedExit);
     Become(request, program, output_fd);
   }
@@ -113,10 +117,12 @@ pid_t ChildStarter::Start(const wire::StartRequest& request, const std::string& 
 }
 
 void ChildStarter::Become(const wire::StartRequest& request, const std::string& program, int output_fd) {
+  // The leader of a session leads a group as well, which signals go to.
   setsid();
   dup2(null_fd_, STDIN_FILENO);
   dup2(output_fd, STDOUT_FILENO);
   dup2(output_fd, STDERR_FILENO);
+  // The supervisor blocks the signals that it reads from a descriptor, and a mask survives exec.
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);

@@ -65,6 +65,8 @@ bool Journal::Open(Options options, std::vector<LostProcess>* lost, std::string*
   next_compact_bytes_ = options_.compact_bytes;
   std::string boot_id;
   if (!Replay(&boot_id, error)) return false;
+  // What cannot be read may have been any attempt, so the records are complete from now on only. After a
+  // restart of the machine they are since it began: older ones may never have reached the disk.
   if (damaged_ > 0) {
     complete_since_us_ = options_.now_us;
     records_begin_ = wire::RecordsBegin::kDamaged;
@@ -74,6 +76,7 @@ bool Journal::Open(Options options, std::vector<LostProcess>* lost, std::string*
     records_begin_ = none ? wire::RecordsBegin::kNew : wire::RecordsBegin::kRestart;
   }
   EndAsLost(boot_id == options_.boot_id, lost);
+  // At once, so that nothing is ever appended to a torn line.
   if (!Rewrite()) {
     *error = Sentence("cannot write the records in", options_.directory);
     return false;
@@ -81,6 +84,7 @@ bool Journal::Open(Options options, std::vector<LostProcess>* lost, std::string*
   return true;
 }
 
+// A later record of an attempt takes the place of earlier ones: what is in memory at the end is true.
 bool Journal::Replay(std::string* boot_id, std::string* error) {
   const std::string path = options_.directory + "/journal";
   const UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -194,6 +198,8 @@ bool Journal::Rewrite() {
   const std::string path = options_.directory + "/journal";
   const std::string next = path + ".new";
   UniqueFd file(open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600));
+  // Written beside and moved into place: there is one whole file at any time. The descriptor goes along. Not
+  // synced; journal.h says why that is enough.
   if (!file.valid() || !WriteAll(file.get(), text) || rename(next.c_str(), path.c_str()) != 0) return false;
   fd_ = std::move(file);
   file_bytes_ = text.size();
@@ -266,6 +272,8 @@ void Journal::Finish(const wire::Finished& finished) {
   running_.erase(finished.id);
   KeepFinished(finished);
   while (finished_.size() > options_.max_finished) {
+    // From here on an older id that is not known may be the one that goes. A later header takes the place of
+    // the first.
     complete_since_us_ = std::max(complete_since_us_, finished.finished_at_us);
     records_begin_ = wire::RecordsBegin::kEvicted;
     AddHeader(&pending_);
@@ -290,6 +298,7 @@ bool Journal::Flush() {
   const int write_error = errno;
   // A part may have been written: cut it off, or the next record would be glued to it.
   if (ftruncate(fd_.get(), static_cast<off_t>(file_bytes_)) != 0 || pending_.size() > kPendingBytes) {
+    // Nothing is lost: what is in memory is whole, and the next call writes all of it.
     must_rewrite_ = true;
     pending_.clear();
   }

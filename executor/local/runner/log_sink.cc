@@ -20,6 +20,7 @@ void LogSink::Append(std::string_view data) {
 
 size_t LogSink::Write(std::string_view data) {
   if (!fd_.valid() && !data.empty()) {
+    // Whatever lies there: a link is not followed, a pipe not waited for, a terminal not taken.
     fd_.Reset(open(path_.c_str(),
                    O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600));
     if (!fd_.valid()) return 0;

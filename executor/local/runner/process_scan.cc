@@ -69,12 +69,15 @@ std::string AttemptOf(pid_t pid) {
   return "";
 }
 
+// Ids of processes are used again, so its start has to lie between the record before it and the record behind
+// it, give or take the clock tick that /proc counts in.
 bool IsMainProcess(const LostProcess& lost, pid_t pid, const ProcessInfo& info) {
   const int64_t tick_ns = kNanosPerSecond / sysconf(_SC_CLK_TCK);
   return lost.pid == pid && info.start_ns + tick_ns >= lost.started_after_ns &&
          info.start_ns <= lost.started_before_ns;
 }
 
+// Groups of main processes, and what has left its group and still carries the attempt's variable.
 int KillOnce(const std::vector<LostProcess>& lost, const std::unordered_set<std::string>& ids) {
   DIR* proc = opendir("/proc");
   if (proc == nullptr) return 0;
@@ -110,6 +113,7 @@ int KillLost(const std::vector<LostProcess>& lost) {
   std::unordered_set<std::string> ids;
   for (const LostProcess& attempt : lost) ids.insert(attempt.attempt_id);
   const int first = KillOnce(lost, ids);
+  // Until none is found: what was forked while we looked may have been missed.
   for (int found = first, round = 0; found > 0 && round < kWaitRounds; ++round) {
     poll(nullptr, 0, kWaitRoundMs);
     found = KillOnce(lost, ids);
@@ -117,6 +121,7 @@ int KillLost(const std::vector<LostProcess>& lost) {
   return first;
 }
 
+// The supervisor is the subreaper of all that it starts, so what loses its parent becomes its child.
 void KillStrays(const std::function<bool(pid_t)>& is_ours,
                 const std::function<bool(const std::string&)>& runs) {
   static const std::string* const path =

@@ -102,6 +102,7 @@ bool RedirectOutput(const std::string& directory) {
 }
 
 int Main(const std::string& directory) {
+  // What came along would go on to every task.
   close_range(STDERR_FILENO + 1, ~0U, 0);
   for (int number = 1; number < NSIG; ++number) {
     signal(number, SIG_DFL);  // what the server ignores, tasks would inherit
@@ -127,11 +128,14 @@ int Main(const std::string& directory) {
   }
   UniqueFd listener = ListenIn(directory);
   if (!listener.valid()) return Fail("cannot listen in " + directory);
+  // Only now, when it listens: the exit code of the process that was started is the answer. The lock is that
+  // of the open file, which the fork shares.
   Detach();
   if (ftruncate(lock.get(), 0) == 0) {
     dprintf(lock.get(), "%d\n", getpid());  // for people, and for tests
   }
   if (chdir("/") != 0 || !RedirectOutput(directory)) _exit(kFailed);
+  // After the forks, which do not inherit it.
   prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   return Supervisor(std::move(listener), std::move(journal), directory).Run();
 }

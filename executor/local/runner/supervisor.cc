@@ -48,6 +48,7 @@ bool Supervisor::SetUp() {
   sigemptyset(&handled);
   for (const int signal : {SIGCHLD, SIGTERM, SIGINT}) sigaddset(&handled, signal);
   sigset_t blocked = handled;
+  // Blocked and never read, so that neither ends it.
   sigaddset(&blocked, SIGHUP);
   sigaddset(&blocked, SIGPIPE);
   sigprocmask(SIG_BLOCK, &blocked, nullptr);
@@ -78,6 +79,9 @@ int Supervisor::Run() {
   if (!SetUp()) return 1;
   LogLine("supervisor " + std::to_string(getpid()) + " serves " + directory_);
   epoll_event events[kEventsPerTurn];
+  // The order of a turn makes the promises of this program. Ends come before deadlines: what ended in time
+  // has not timed out. Records come before clients: nobody hears of an end that is not recorded, as long as
+  // the disk takes records. And they come before processes: what Launch starts was recorded by the flush.
   while (!exit_) {
     const int count = epoll_wait(epoll_.get(), events, kEventsPerTurn, WaitMs());
     for (int i = 0; i < count; ++i) Dispatch(events[i].data.u64, events[i].events);

@@ -55,6 +55,7 @@ void Supervisor::Queue(wire::StartRequest request) {
   }
   auto attempt = std::make_unique<Attempt>(std::move(request));
   attempt->told_to_stop = stopping_;
+  // It gets its process in Launch, after this is on record.
   journal_->BeginStart(attempt->request.id, WallMicros(), BootNanos());
   queued_.push_back(attempt.get());
   attempts_.emplace(attempt->request.id, std::move(attempt));
@@ -94,11 +95,13 @@ void Supervisor::LaunchOne(Attempt& attempt) {
                   NotStarted(std::string("No process could be made: ") + std::strerror(errno) + "."));
   }
   attempt.started_at_us = WallMicros();
+  // If this does not reach the records, the process is still found by the attempt's variable.
   journal_->Spawned(attempt.request.id, attempt.pid, BootNanos());
   by_pid_[attempt.pid] = &attempt;
   attempt.token = next_token_++;
   by_token_[attempt.token] = &attempt;
   Watch(attempt.output.get(), EPOLLIN, attempt.token);
+  // They may have megabytes, and are not needed any more.
   attempt.request.argv = {};
   attempt.request.env = {};
   if (attempt.request.timeout_ms != wire::kNoTimeout) {
@@ -150,6 +153,7 @@ void Supervisor::FireDeadlines() {
   while (!deadlines_.empty() && deadlines_.begin()->first <= MonotonicMillis()) {
     Attempt& attempt = *deadlines_.begin()->second;
     ClearDeadline(attempt);
+    // The second deadline of an attempt is the end of its grace.
     if (attempt.polite_sent) {
       SignalAttempt(attempt.pid, SIGKILL);
     } else {
@@ -163,6 +167,7 @@ void Supervisor::EndPolitely(Attempt& attempt) {
   if (attempt.pid > 0 && !attempt.polite_sent) {
     attempt.polite_sent = true;
     SignalAttempt(attempt.pid, SIGTERM);
+    // In place of that of its time-out.
     SetDeadline(attempt, MonotonicMillis() + std::max<int64_t>(attempt.request.grace_ms, 0));
   }
 }
@@ -191,6 +196,7 @@ void Supervisor::Ended(Attempt& attempt, int status, const rusage& usage) {
     if (ReadOutput(attempt) != OutputRead::kSome) break;
   }
   wire::Finished finished = FinishedFrom(status, usage);
+  // A program may exit with this code, too; only ours leaves a reason.
   if (finished.exit_code == ChildStarter::kFailedExit) {
     if (std::optional<std::string> why = starter_.TakeFailure(attempt.pid, attempt.program)) {
       return Finish(attempt, NotStarted(*std::move(why)));

@@ -13,6 +13,7 @@ namespace {
 
 constexpr int kBacklog = 16;
 
+// By way of a descriptor: an address holds 108 bytes, and the path of a data directory may have more.
 sockaddr_un AddressIn(int directory_fd) {
   sockaddr_un address = {};
   address.sun_family = AF_UNIX;

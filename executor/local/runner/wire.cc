@@ -79,6 +79,7 @@ class Reader {
   bool Done() const { return ok_ && data_.empty(); }
 
  private:
+  // What is missing reads as 0, so that callers need not look before Done.
   uint64_t Take(int bytes) {
     if (data_.size() < static_cast<size_t>(bytes)) {
       ok_ = false;
@@ -143,6 +144,7 @@ constexpr Type TypeOf(const StillNeeded&) { return Type::kStillNeeded; }
 template <typename Variant>
 void AppendFrame(const Variant& frame, std::string* out) {
   const size_t begin = out->size();
+  // Its length is known, and put here, only at the end.
   PutFixed(0, 4, out);
   std::visit(
       [out](const auto& message) {
@@ -210,6 +212,7 @@ bool Parse(std::string_view payload, Event* event) {
 }
 
 void FrameBuffer::Add(std::string_view bytes) {
+  // Moves what is left only when more than that was read, so that it costs no more than what was added.
   if (read_ == bytes_.size()) {
     bytes_.clear();
     read_ = 0;
