@@ -15,10 +15,10 @@ ActiveRun::ActiveRun(LoadedRun loaded, const CacheSettings& cache, const Executo
       cache_(*snapshot_.plan, cache, {loaded.cache_enabled, loaded.cache_max_age}, loaded.cache_decisions),
       queues_(executors.size()) {}
 
-std::optional<int> ActiveRun::TakeFirst(std::deque<int>& tasks) {
-  if (tasks.empty()) return std::nullopt;
-  const int task = tasks.front();
-  tasks.pop_front();
+std::optional<int> ActiveRun::TakeFirst(std::deque<int>* tasks) {
+  if (tasks->empty()) return std::nullopt;
+  const int task = tasks->front();
+  tasks->pop_front();
   return task;
 }
 

@@ -13,7 +13,7 @@ absl::Status Engine::ServeFromCache(absl::Time now, PassResult& result) {
   int left = limits::kCacheLookups;
   RETURN_IF_ERROR(Advance(news_.lookups, now, result));
   while (true) {
-    CacheLookups begun = BeginLookups(left);
+    CacheLookups begun = BeginLookups(&left);
     // What was asked of the worker may be answered already.
     CacheLookups answered = inbox_->TakeLookups();
     if (begun.empty() && answered.empty()) break;
@@ -24,10 +24,10 @@ absl::Status Engine::ServeFromCache(absl::Time now, PassResult& result) {
   return absl::OkStatus();
 }
 
-CacheLookups Engine::BeginLookups(int& left) {
+CacheLookups Engine::BeginLookups(int* left) {
   CacheLookups begun;
   for (auto& [run_id, run] : runs_) {
-    for (; run.has_lookups() && left > 0; --left) {
+    for (; run.has_lookups() && *left > 0; --*left) {
       const int task = *run.TakeLookup();
       if (auto lookup = cache_.Begin(run, task)) {
         run.cache().SetLookup(task, lookup.get());

@@ -14,10 +14,10 @@ constexpr char kPlugin[] = "penstock_cache";
 
 }  // namespace
 
-absl::Status CacheFromApi(absl::string_view field, const PluginInputs& plugins, bool& enabled,
-                          absl::Duration& max_age) {
-  enabled = true;
-  max_age = absl::ZeroDuration();
+absl::Status CacheFromApi(absl::string_view field, const PluginInputs& plugins, bool* enabled,
+                          absl::Duration* max_age) {
+  *enabled = true;
+  *max_age = absl::ZeroDuration();
   const auto input = plugins.find(kPlugin);
   if (input == plugins.end()) return absl::OkStatus();
   const std::string place = absl::StrCat(field, ".", kPlugin);
@@ -26,7 +26,7 @@ absl::Status CacheFromApi(absl::string_view field, const PluginInputs& plugins, 
       if (!value.has_bool_value()) {
         return absl::InvalidArgumentError(absl::StrCat(place, ".enabled must be true or false"));
       }
-      enabled = value.bool_value();
+      *enabled = value.bool_value();
     } else if (name == "max_age_s") {
       const double seconds = value.number_value();
       if (!value.has_number_value() || seconds < 1 || seconds > limits::kCacheAgeSeconds ||
@@ -34,7 +34,7 @@ absl::Status CacheFromApi(absl::string_view field, const PluginInputs& plugins, 
         return absl::InvalidArgumentError(
             absl::StrCat(place, ".max_age_s must be a whole number from 1 to ", limits::kCacheAgeSeconds));
       }
-      max_age = absl::Seconds(seconds);
+      *max_age = absl::Seconds(seconds);
     } else {
       return absl::InvalidArgumentError(
           absl::StrCat(place, " must be an object with \"enabled\" or \"max_age_s\""));

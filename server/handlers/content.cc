@@ -23,13 +23,13 @@ constexpr size_t kChunkBytes = 64 << 10;
 constexpr absl::Duration kFollowInterval = absl::Milliseconds(200);
 
 // Sends what the file holds from `offset` on and moves it. False when the reader has gone.
-absl::StatusOr<bool> SendRest(ContentReader& reader, int64_t& offset, const ChunkSink& sink) {
+absl::StatusOr<bool> SendRest(ContentReader& reader, const ChunkSink& sink, int64_t* offset) {
   std::string buffer(kChunkBytes, '\0');
   while (true) {
-    ASSIGN_OR_RETURN(const absl::string_view chunk, reader.Read(offset, absl::MakeSpan(buffer)));
+    ASSIGN_OR_RETURN(const absl::string_view chunk, reader.Read(*offset, absl::MakeSpan(buffer)));
     if (chunk.empty()) return true;
     if (!sink(chunk)) return false;
-    offset += static_cast<int64_t>(chunk.size());
+    *offset += static_cast<int64_t>(chunk.size());
   }
 }
 
@@ -104,7 +104,7 @@ absl::Status TaskLogRead(RequestContext& context, const penstock::v1::ReadTaskLo
       if (opened.ok()) reader = *std::move(opened);
     }
     if (reader != nullptr) {
-      ASSIGN_OR_RETURN(const bool wanted, SendRest(*reader, offset, sink));
+      ASSIGN_OR_RETURN(const bool wanted, SendRest(*reader, sink, &offset));
       if (!wanted) return absl::OkStatus();
     }
     if (!running || !request.follow() || context.is_cancelled()) return absl::OkStatus();
@@ -132,7 +132,7 @@ absl::Status ArtifactRead(RequestContext& context, const penstock::v1::ReadArtif
   if (absl::IsFailedPrecondition(reader.status())) return error::ArtifactNoFile(artifact.name, uri);
   RETURN_IF_ERROR(reader.status());
   int64_t offset = 0;
-  return SendRest(**reader, offset, sink).status();
+  return SendRest(**reader, sink, &offset).status();
 }
 
 }  // namespace penstock

@@ -53,7 +53,7 @@ absl::Status CheckRecurringRunFields(const api::RecurringRun& given) {
 absl::Status ReadPlugins(const api::RecurringRun& given, RecurringRunRow& row) {
   constexpr char kField[] = "recurring_run.plugins_input";
   ASSIGN_OR_RETURN(row.plugins_input, PluginsFromApi(kField, given.plugins_input()));
-  return CacheFromApi(kField, given.plugins_input(), row.cache_enabled, row.cache_max_age);
+  return CacheFromApi(kField, given.plugins_input(), &row.cache_enabled, &row.cache_max_age);
 }
 
 absl::Status ReadTrigger(const api::RecurringRun& given, const ScheduleOptions& options, absl::Time reference,
@@ -86,7 +86,7 @@ absl::Status CheckBacklog(const RecurringRunRow& row, absl::Time now) {
 }
 
 absl::Status ReadSource(RequestContext& context, const api::RecurringRun& given, RecurringRunRow& row,
-                        std::string& own_spec) {
+                        std::string* own_spec) {
   const api::PipelineVersionReference& reference = given.pipeline_version_reference();
   ASSIGN_OR_RETURN(
       const PipelineSource source,
@@ -96,7 +96,7 @@ absl::Status ReadSource(RequestContext& context, const api::RecurringRun& given,
   row.pipeline_version_id = reference.pipeline_version_id();
   const bool pinned = source.own_spec() || !row.pipeline_version_id.empty();
   row.spec_sha256 = pinned ? source.document->sha256_hex : "";
-  own_spec = source.own_spec() ? source.document->canonical_json : "";
+  *own_spec = source.own_spec() ? source.document->canonical_json : "";
   if (source.own_spec()) context.deps.documents.Put(source.document->sha256_hex, source.document);
   ASSIGN_OR_RETURN(row.parameters, ParametersText(given.runtime_config(), *source.document));
   row.pipeline_root = given.runtime_config().pipeline_root();
@@ -112,7 +112,7 @@ absl::StatusOr<RecurringRunRow> RecurringRunInsertFrom(RequestContext& context,
   row.created_at = row.updated_at = context.deps.clock.Now();
   RETURN_IF_ERROR(ReadTrigger(given, options, row.created_at, row));
   std::string own_spec;
-  RETURN_IF_ERROR(ReadSource(context, given, row, own_spec));
+  RETURN_IF_ERROR(ReadSource(context, given, row, &own_spec));
   row.recurring_run_id = context.deps.ids.NewId();
   row.experiment_id =
       given.experiment_id().empty() ? context.deps.default_experiment_id : given.experiment_id();

@@ -129,7 +129,7 @@ absl::Status RunCreate(RequestContext& context, const api::Run& given, const Run
   RETURN_IF_ERROR(CheckNewRun(given));
   RunConfigRow config;
   RETURN_IF_ERROR(
-      CacheFromApi("run.plugins_input", given.plugins_input(), config.cache_enabled, config.cache_max_age));
+      CacheFromApi("run.plugins_input", given.plugins_input(), &config.cache_enabled, &config.cache_max_age));
   if (!given.recurring_run_id().empty()) {  // has one run of each name
     const absl::Status found =
         ReplyWith(context, RecurringRunRunId(given.recurring_run_id(), given.display_name()), reply);

@@ -48,7 +48,7 @@ absl::Status ReadRecord(db::Tx& tx, const std::string& run_id, penstock::v1::Run
   reply->Clear();
   ASSIGN_OR_RETURN(const RunRow row, RunGet(tx, run_id));
   Tags tags;
-  RETURN_IF_ERROR(TagsRead(tx, run_id, tags));
+  RETURN_IF_ERROR(TagsRead(tx, run_id, &tags));
   reply->set_run_id(row.run_id);
   reply->set_description(row.description);
   reply->mutable_tags()->insert(tags.begin(), tags.end());
@@ -81,33 +81,33 @@ absl::Status CheckApply(const ApplyToRunsRequest& request) {
   return CheckTags(TagsFrom(request.tags()));
 }
 
-absl::Status ApplyTags(db::Tx& tx, const ApplyToRunsRequest& request, const RunRow& row, bool& changed) {
+absl::Status ApplyTags(db::Tx& tx, const ApplyToRunsRequest& request, const RunRow& row, bool* changed) {
   Tags tags;
-  RETURN_IF_ERROR(TagsRead(tx, row.run_id, tags));
+  RETURN_IF_ERROR(TagsRead(tx, row.run_id, &tags));
   const Tags before = tags;
   for (const std::string& name : request.remove_tags()) tags.erase(name);
   for (const auto& [name, value] : request.tags()) tags[name] = value;
   RETURN_IF_ERROR(CheckTags(tags));
-  changed = tags != before;
-  return changed && !request.dry_run() ? TagsReplace(tx, row.run_id, tags) : absl::OkStatus();
+  *changed = tags != before;
+  return *changed && !request.dry_run() ? TagsReplace(tx, row.run_id, tags) : absl::OkStatus();
 }
 
 // Does it to one run, or with `dry_run` finds out whether it would. A failure leaves the transaction usable.
 absl::Status ApplyTo(db::Tx& tx, const ApplyToRunsRequest& request, const RunRow& row, absl::Time now,
-                     RunHints& hints, bool& changed) {
+                     RunHints& hints, bool* changed) {
   const bool dry = request.dry_run();
-  changed = true;
+  *changed = true;
   switch (request.action()) {
     case ApplyToRunsRequest::ARCHIVE:
-      changed = row.storage_state != StorageState::kArchived;
-      return changed && !dry ? RunArchive(tx, row.run_id) : absl::OkStatus();
+      *changed = row.storage_state != StorageState::kArchived;
+      return *changed && !dry ? RunArchive(tx, row.run_id) : absl::OkStatus();
     case ApplyToRunsRequest::UNARCHIVE:
-      changed = row.storage_state != StorageState::kAvailable;
-      if (!changed) return absl::OkStatus();
+      *changed = row.storage_state != StorageState::kAvailable;
+      if (!*changed) return absl::OkStatus();
       return dry ? RunMayBeUnarchived(tx, row) : RunUnarchive(tx, row.run_id);
     case ApplyToRunsRequest::TERMINATE:
-      changed = IsTerminable(row.state);
-      return changed && !dry ? RunTerminate(tx, row.run_id, now, hints) : absl::OkStatus();
+      *changed = IsTerminable(row.state);
+      return *changed && !dry ? RunTerminate(tx, row.run_id, now, hints) : absl::OkStatus();
     case ApplyToRunsRequest::DELETE:
       return dry ? absl::OkStatus() : RunDelete(tx, row.run_id, hints);
     default:
@@ -259,7 +259,7 @@ absl::Status RunsApply(RequestContext& context, const ApplyToRunsRequest& reques
       const absl::Time now = context.deps.clock.Now();
       for (const RunRow& row : page.rows) {
         bool changed = false;
-        const absl::Status status = ApplyTo(tx, request, row, now, hints, changed);
+        const absl::Status status = ApplyTo(tx, request, row, now, hints, &changed);
         if (absl::IsUnavailable(status) || absl::IsInternal(status)) return status;  // of the database
         Count(row, status, changed, *reply);
       }

@@ -142,7 +142,7 @@ absl::StatusOr<RecurringRunRow> StoredRow(RequestContext& context, const std::st
 // The trigger to preview and its next slot; nothing if there is none.
 absl::StatusOr<Trigger> PreviewTrigger(RequestContext& context,
                                        const penstock::v1::PreviewScheduleRequest& request, absl::Time now,
-                                       std::optional<absl::Time>& next) {
+                                       std::optional<absl::Time>* next) {
   if (request.recurring_run_id().empty()) {
     ASSIGN_OR_RETURN(const TriggerSpec spec, TriggerFrom(request.trigger(), request.time_zone()));
     if (spec.kind == TriggerKind::kOnce) {
@@ -150,14 +150,14 @@ absl::StatusOr<Trigger> PreviewTrigger(RequestContext& context,
           "give a recurring_run_id, or a trigger with a cron_schedule or a periodic_schedule");
     }
     ASSIGN_OR_RETURN(Trigger trigger, Trigger::Create(spec));
-    next = trigger.First(now);
+    *next = trigger.First(now);
     return trigger;
   }
   if (request.has_trigger() || !request.time_zone().empty()) {
     return absl::InvalidArgumentError("give a recurring_run_id, or a trigger with its time_zone, not both");
   }
   ASSIGN_OR_RETURN(const RecurringRunRow row, StoredRow(context, request.recurring_run_id()));
-  next = row.next_due_at;
+  *next = row.next_due_at;
   return Trigger::Create(row.trigger);
 }
 
@@ -195,7 +195,7 @@ absl::Status ScheduleUpdate(RequestContext& context, const penstock::v1::UpdateR
   const bool new_trigger = changed.count("trigger") > 0 || request.has_time_zone();
   std::string own_spec;
   if (changed.count("pipeline_spec") + changed.count("pipeline_version_reference") > 0) {
-    RETURN_IF_ERROR(ReadSource(context, merged, row, own_spec));
+    RETURN_IF_ERROR(ReadSource(context, merged, row, &own_spec));
   } else if (ChangesSource(changed)) {
     RETURN_IF_ERROR(ReadParameters(context, merged, row));
   }
@@ -234,7 +234,7 @@ absl::Status SchedulePreview(RequestContext& context, const penstock::v1::Previe
     ASSIGN_OR_RETURN(until, CheckedTime("until_time", request.until_time()));
   }
   std::optional<absl::Time> slot;
-  ASSIGN_OR_RETURN(const Trigger trigger, PreviewTrigger(context, request, from, slot));
+  ASSIGN_OR_RETURN(const Trigger trigger, PreviewTrigger(context, request, from, &slot));
   // Of a stored one also what is due and not decided yet, unless it is asked otherwise.
   if (slot.has_value() && (request.has_from_time() || request.has_trigger())) {
     slot = trigger.FirstAfter(from, *slot);

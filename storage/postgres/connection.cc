@@ -86,10 +86,10 @@ std::string TextOf(const db::Param& param) {
 }
 
 // `storage` keeps the values.
-BoundParams Bind(db::Params params, std::deque<std::string>& storage) {
+BoundParams Bind(db::Params params, std::deque<std::string>* storage) {
   BoundParams bound;
   for (const db::Param& param : params) {
-    Append(bound, IsNull(param) ? nullptr : storage.emplace_back(TextOf(param)).c_str());
+    Append(bound, IsNull(param) ? nullptr : storage->emplace_back(TextOf(param)).c_str());
   }
   return bound;
 }
@@ -238,7 +238,7 @@ absl::StatusOr<pqxx::result> Connection::Run(absl::string_view what, absl::strin
   pqxx::result result;
   RETURN_IF_ERROR(Guard(what, [&] {
     std::deque<std::string> storage;
-    const BoundParams bound = Bind(params, storage);
+    const BoundParams bound = Bind(params, &storage);
     result = ExecPrepared(*session_, Prepared(sql), bound);
   }));
   return result;
