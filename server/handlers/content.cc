@@ -11,6 +11,7 @@
 #include "common/limits.h"
 #include "common/status_macros.h"
 #include "content/uri.h"
+#include "server/errors.h"
 #include "storage/artifact_store.h"
 #include "storage/run_store.h"
 #include "storage/task_attempt_store.h"
@@ -77,9 +78,7 @@ absl::StatusOr<ArtifactRow> FindArtifact(RequestContext& context,
 
 absl::Status TaskLogRead(RequestContext& context, const penstock::v1::ReadTaskLogRequest& request,
                          const ChunkSink& sink) {
-  if (request.offset_bytes() < 0 || request.attempt() < 0) {
-    return absl::InvalidArgumentError("attempt and offset_bytes must not be negative");
-  }
+  if (request.offset_bytes() < 0 || request.attempt() < 0) return error::LogOffsetNegative();
   ASSIGN_OR_RETURN(TaskAttemptRow attempt, FindAttempt(context, request));
   const std::string uri = WithScheme(attempt.log_path);
   std::unique_ptr<ContentReader> reader;
@@ -89,8 +88,7 @@ absl::Status TaskLogRead(RequestContext& context, const penstock::v1::ReadTaskLo
     if (request.follow()) --followers;
   });
   if (request.follow() && ++followers > limits::kLogFollowers) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        "at most ", limits::kLogFollowers, " logs can be followed at once; read it without follow"));
+    return error::LogFollowersTooMany(limits::kLogFollowers);
   }
   // Says that there is a log before its first line, which may be long in coming.
   if (request.follow() && !sink("")) return absl::OkStatus();

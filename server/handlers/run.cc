@@ -12,6 +12,7 @@
 #include "server/convert/plugins.h"
 #include "server/convert/run.h"
 #include "server/convert/timestamp.h"
+#include "server/errors.h"
 #include "server/handlers/list.h"
 #include "server/handlers/pipeline_source.h"
 #include "server/validate.h"
@@ -35,9 +36,7 @@ absl::Status CheckNewRun(const api::Run& given) {
   RETURN_IF_ERROR(
       CheckText("runtime_config.pipeline_root", given.runtime_config().pipeline_root(), limits::kUrlBytes));
   if (!given.run_id().empty()) RETURN_IF_ERROR(CheckNewId("run.run_id", given.run_id()));
-  if (!given.plugins_output().empty()) {
-    return absl::AbortedError("run.plugins_output is filled by the server; leave it out");
-  }
+  if (!given.plugins_output().empty()) return error::RunPluginsOutputGiven();
   return absl::OkStatus();
 }
 

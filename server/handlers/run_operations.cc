@@ -12,10 +12,10 @@
 #include "common/limits.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"
-#include "common/text.h"
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "runs/run_verbs.h"
+#include "server/errors.h"
 #include "server/handlers/run.h"
 #include "server/validate.h"
 #include "storage/experiment_store.h"
@@ -62,22 +62,12 @@ absl::Status CheckApply(const ApplyToRunsRequest& request) {
       !ApplyToRunsRequest::Action_IsValid(request.action())) {
     return error::FieldRequired("action", "give ARCHIVE, UNARCHIVE, TERMINATE, DELETE or TAG");
   }
-  if (restricted == request.all()) {
-    return absl::InvalidArgumentError(
-        "say which runs are meant: give experiment_id or a filter with predicates, or set all to mean every "
-        "run, but not both");
-  }
+  if (restricted == request.all()) return error::ApplyRunsNotSaid();
   for (const std::string& name : request.remove_tags()) {
-    if (request.tags().contains(name)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("the tag ", QuoteForMessage(name), " is in tags and in remove_tags; give it once"));
-    }
+    if (request.tags().contains(name)) return error::ApplyTagTwice(name);
   }
   const bool has_tags = request.tags_size() > 0 || request.remove_tags_size() > 0;
-  if ((request.action() == ApplyToRunsRequest::TAG) != has_tags) {
-    return absl::InvalidArgumentError(
-        "tags and remove_tags belong to the action TAG, which needs one of them");
-  }
+  if ((request.action() == ApplyToRunsRequest::TAG) != has_tags) return error::ApplyTagsWithoutAction();
   return CheckTags(TagsFrom(request.tags()));
 }
 
@@ -152,12 +142,7 @@ std::string RequestMark(const ApplyToRunsRequest& request) {
 
 absl::StatusOr<std::string> ListTokenOf(const ApplyToRunsRequest& request) {
   if (request.page_token().empty()) return "";
-  if (!absl::StartsWith(request.page_token(), RequestMark(request))) {
-    return absl::InvalidArgumentError(
-        "page_token is not one that this server gave for this request: repeat the request that gave it, with "
-        "all "
-        "its other fields as they were");
-  }
+  if (!absl::StartsWith(request.page_token(), RequestMark(request))) return error::ApplyPageTokenWrong();
   return request.page_token().substr(kRequestMarkSize);
 }
 
@@ -179,8 +164,7 @@ class WatcherSlot {
 
   absl::Status status() const {
     if (taken_) return absl::OkStatus();
-    return absl::ResourceExhaustedError(absl::StrCat(
-        "at most ", limits::kWatchers, " watches are served at once; ask with GetRun or ListRuns"));
+    return error::WatchesTooMany(limits::kWatchers);
   }
 
  private:
