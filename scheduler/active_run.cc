@@ -27,6 +27,7 @@ void ActiveRun::Decide(const PlanEvent& event, absl::Time now) {
   for (const int task : decision.ready) Enqueue(task);
   newly_waiting_.insert(newly_waiting_.end(), decision.waiting.begin(), decision.waiting.end());
   for (const int task : decision.cancel) cancel_.push_back(snapshot_.tasks[task].attempt_id);
+  // A run that is ending starts nothing more, also not what was ready before.
   if (snapshot_.state != RunState::kRunning) {
     imports_.clear();
     lookups_.clear();

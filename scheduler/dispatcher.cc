@@ -31,6 +31,7 @@ int Dispatcher::StartReady(ActiveRuns& runs, absl::Time now) {
   bool more = ServeStarved(runs, now, &started) && !runs.empty();
   while (more) {
     more = false;
+    // Goes on behind the run that was served last: else the first runs would take each slot that gets free.
     auto it = runs.upper_bound(last_served_run_);
     for (size_t i = 0; i < runs.size(); ++i, ++it) {
       if (it == runs.end()) it = runs.begin();

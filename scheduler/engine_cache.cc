@@ -47,6 +47,7 @@ absl::Status Engine::Advance(CacheLookups lookups, absl::Time now, PassResult& r
   CacheLookups to_settle;
   for (auto& lookup : lookups) {
     const auto run = runs_.find(lookup->run_id);
+    // The run may have ended or been read afresh since it asked: then nobody waits for this answer.
     if (run == runs_.end() || !run->second.cache().IsLookup(lookup->task, lookup.get())) continue;
     if (!cache_.Unknown(*lookup).empty()) {
       to_post.push_back(std::move(lookup));

@@ -60,6 +60,7 @@ absl::Status CheckTags(const Tags& tags) {
     if (RuneCount(key) > limits::kTagRunes || RuneCount(value) > limits::kTagRunes) {
       return error::TagTooLong(field, limits::kTagRunes);
     }
+    // Up to four bytes a character: the length was checked above, and this looks at what they are.
     RETURN_IF_ERROR(CheckText(field, key, 4 * limits::kTagRunes));
     RETURN_IF_ERROR(CheckText(field, value, 4 * limits::kTagRunes));
   }

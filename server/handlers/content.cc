@@ -87,6 +87,7 @@ absl::Status TaskLogRead(RequestContext& context, const penstock::v1::ReadTaskLo
   const auto leave = absl::MakeCleanup([&request] {
     if (request.follow()) --followers;
   });
+  // Counts itself first and looks then, so that two at once do not both take the last place.
   if (request.follow() && ++followers > limits::kLogFollowers) {
     return error::LogFollowersTooMany(limits::kLogFollowers);
   }

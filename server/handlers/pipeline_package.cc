@@ -166,6 +166,7 @@ absl::Status PipelineVersionCreate(RequestContext& context, const api::CreatePip
   version.code_source_url = given.code_source_url();
   version.tags = TagsFrom(given.tags());
   RETURN_IF_ERROR(CheckVersion(version));
+  // Before the fetch, which may take long. The insert finds out again.
   RETURN_IF_ERROR(
       context.deps.store.Read([&](db::Tx& tx) { return PipelineGet(tx, version.pipeline_id).status(); }));
   ASSIGN_OR_RETURN(const FetchedPackage package,

@@ -145,6 +145,7 @@ absl::Status RunCreate(RequestContext& context, const api::Run& given, const Run
   const absl::Status inserted =
       WriteRuns(context.deps.store, [&](db::Tx& tx, RunHints& hints) -> absl::Status {
         if (!options.request_id.empty()) {
+          // Again, and now nobody comes between: the same request may have come twice at once.
           ASSIGN_OR_RETURN(created_before, CreatedBefore(tx, options));
           if (!created_before.empty()) return absl::OkStatus();
           RETURN_IF_ERROR(
@@ -162,6 +163,7 @@ absl::Status RunCreate(RequestContext& context, const api::Run& given, const Run
   if (absl::IsAlreadyExists(inserted) && !row.recurring_run_id.empty()) {
     return ReplyWith(context, row.run_id, reply);
   }
+  // The cached version may have been deleted, by this server or another; the next call asks the database.
   if (absl::IsNotFound(inserted)) context.deps.versions.Remove(row.pipeline_version_id);
   RETURN_IF_ERROR(inserted);
   if (!created_before.empty()) return ReplyWith(context, created_before, reply);

@@ -150,6 +150,7 @@ absl::StatusOr<ListQuery> ApplyQuery(const RequestContext& context, const ApplyT
                                      const std::string& page_token) {
   std::optional<ListScope> scope;
   if (!request.experiment_id().empty()) scope = ListScope{"experiment_id", request.experiment_id()};
+  // By what no action changes, so that a run is neither passed over nor met twice.
   const ListRequest list = {kApplyBatch, page_token, "created_at asc", request.filter()};
   return ListQuery::Create(RunResource(), list, std::move(scope), context.deps.store.page_token_key());
 }
