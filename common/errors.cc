@@ -171,7 +171,7 @@ absl::Status SortByWrong(absl::string_view sort_by) {
 absl::Status ListTooManyRows(int64_t rows, absl::string_view resource) {
   return absl::FailedPreconditionError(
       StrCat("filter: ", rows, " ", resource,
-             " were looked at (limits::kListRowsRead) and do not fill the page, so the "
+             " were looked at (the bound kListRowsRead) and do not fill the page, so the "
              "search ends: narrow it by another predicate, or sort by the key that is filtered"));
 }
 absl::Status FilterTooLong(int64_t bytes, int64_t limit_bytes) {
@@ -337,10 +337,6 @@ absl::Status SpecDamaged(absl::string_view spec_sha256) {
 }
 absl::Status SpecSizeWrong() { return absl::DataLossError("a stored pipeline has a wrong size"); }
 absl::Status CacheDecisionDamaged() { return absl::DataLossError("a stored cache decision cannot be read"); }
-
-absl::Status NotServed(absl::string_view what) {
-  return absl::UnimplementedError(StrCat(what, " is not served yet"));
-}
 
 absl::Status NotServedAsInKfp(absl::string_view what) {
   return absl::UnimplementedError(StrCat(what, " is declared and not served, as in Kubeflow Pipelines"));

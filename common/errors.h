@@ -120,8 +120,7 @@ absl::Status SpecDamaged(absl::string_view spec_sha256);
 absl::Status SpecSizeWrong();
 absl::Status CacheDecisionDamaged();
 
-// --- What is not there yet ---
-absl::Status NotServed(absl::string_view what);
+// --- What is not served ---
 absl::Status NotServedAsInKfp(absl::string_view what);
 
 }  // namespace penstock::error

@@ -34,24 +34,24 @@ std::string JsonEscaped(absl::string_view text) {
 }
 
 // Takes the next ` name=value` off `rest`; false if it does not begin with one. A quoted value is unescaped.
-bool TakeField(absl::string_view& rest, absl::string_view& name, std::string& value) {
-  absl::string_view text = rest;
+bool TakeField(absl::string_view* rest, absl::string_view* name, std::string* value) {
+  absl::string_view text = *rest;
   if (!absl::ConsumePrefix(&text, " ")) return false;
   size_t end = 0;
   while (end < text.size() && (absl::ascii_islower(text[end]) || text[end] == '_')) ++end;
   if (end == 0 || end >= text.size() || text[end] != '=') return false;
-  name = text.substr(0, end);
+  *name = text.substr(0, end);
   text.remove_prefix(end + 1);
   if (absl::StartsWith(text, "\"")) {
     size_t close = 1;
     while (close < text.size() && text[close] != '"') close += text[close] == '\\' ? 2 : 1;
-    if (close >= text.size() || !absl::CUnescape(text.substr(1, close - 1), &value)) return false;
-    rest = text.substr(close + 1);
+    if (close >= text.size() || !absl::CUnescape(text.substr(1, close - 1), value)) return false;
+    *rest = text.substr(close + 1);
     return true;
   }
   const size_t space = std::min(text.find(' '), text.size());
-  value = std::string(text.substr(0, space));
-  rest = text.substr(space);
+  *value = std::string(text.substr(0, space));
+  *rest = text.substr(space);
   return true;
 }
 
@@ -99,11 +99,11 @@ std::string LogLineJson(absl::string_view line) {
     absl::string_view rest = line.substr(space);
     absl::string_view name;
     std::string value;
-    if (!TakeField(rest, name, value)) continue;
+    if (!TakeField(&rest, &name, &value)) continue;
     message = line.substr(0, space);
     do {
       absl::StrAppend(&fields, ",\"", name, "\":\"", JsonEscaped(value), "\"");
-    } while (TakeField(rest, name, value));
+    } while (TakeField(&rest, &name, &value));
     break;
   }
   return absl::StrCat("\"message\":\"", JsonEscaped(message), "\"", fields);

@@ -6,19 +6,23 @@
 
 namespace penstock {
 
-absl::Status RunsCreate(db::Tx& tx, absl::Span<const RunToInsert> runs, std::vector<absl::Status>& outcomes,
-                        RunHints& hints) {
+absl::Status RunsCreate(db::Tx& tx, absl::Span<const RunToInsert> runs, RunHints& hints,
+                        std::vector<absl::Status>* outcomes) {
   RETURN_IF_ERROR(RunsInsert(tx, runs, outcomes));
   for (size_t i = 0; i < runs.size(); ++i) {
+<<<<<<< HEAD
     // Who was refused has nothing for the engine.
     if (outcomes[i].ok()) hints.ForEngine(runs[i].row.run_id);
+=======
+    if ((*outcomes)[i].ok()) hints.ForEngine(runs[i].row.run_id);
+>>>>>>> text
   }
   return absl::OkStatus();
 }
 
 absl::Status RunCreate(db::Tx& tx, const RunToInsert& run, RunHints& hints) {
   std::vector<absl::Status> outcomes;
-  RETURN_IF_ERROR(RunsCreate(tx, {run}, outcomes, hints));
+  RETURN_IF_ERROR(RunsCreate(tx, {run}, hints, &outcomes));
   return outcomes.front();
 }
 

@@ -17,8 +17,8 @@
 namespace penstock {
 
 // Inserts new runs, as RunsInsert does. Those that were inserted are for the engine.
-absl::Status RunsCreate(db::Tx& tx, absl::Span<const RunToInsert> runs, std::vector<absl::Status>& outcomes,
-                        RunHints& hints);
+absl::Status RunsCreate(db::Tx& tx, absl::Span<const RunToInsert> runs, RunHints& hints,
+                        std::vector<absl::Status>* outcomes);
 // One run; gives its outcome.
 absl::Status RunCreate(db::Tx& tx, const RunToInsert& run, RunHints& hints);
 

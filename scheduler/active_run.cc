@@ -15,10 +15,10 @@ ActiveRun::ActiveRun(LoadedRun loaded, const CacheSettings& cache, const Executo
       cache_(*snapshot_.plan, cache, {loaded.cache_enabled, loaded.cache_max_age}, loaded.cache_decisions),
       queues_(executors.size()) {}
 
-std::optional<int> ActiveRun::TakeFirst(std::deque<int>& tasks) {
-  if (tasks.empty()) return std::nullopt;
-  const int task = tasks.front();
-  tasks.pop_front();
+std::optional<int> ActiveRun::TakeFirst(std::deque<int>* tasks) {
+  if (tasks->empty()) return std::nullopt;
+  const int task = tasks->front();
+  tasks->pop_front();
   return task;
 }
 
@@ -27,6 +27,7 @@ void ActiveRun::Decide(const PlanEvent& event, absl::Time now) {
   for (const int task : decision.ready) Enqueue(task);
   newly_waiting_.insert(newly_waiting_.end(), decision.waiting.begin(), decision.waiting.end());
   for (const int task : decision.cancel) cancel_.push_back(snapshot_.tasks[task].attempt_id);
+  // A run that is ending starts nothing more, also not what was ready before.
   if (snapshot_.state != RunState::kRunning) {
     imports_.clear();
     lookups_.clear();

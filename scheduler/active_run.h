@@ -52,8 +52,8 @@ class ActiveRun {
 
   // --- Tasks to be dealt with ---
   // The next that the engine completes itself; the next to be looked up in the cache. Taken out.
-  std::optional<int> TakeImport() { return TakeFirst(imports_); }
-  std::optional<int> TakeLookup() { return TakeFirst(lookups_); }
+  std::optional<int> TakeImport() { return TakeFirst(&imports_); }
+  std::optional<int> TakeLookup() { return TakeFirst(&lookups_); }
   bool has_imports() const { return !imports_.empty(); }
   bool has_lookups() const { return !lookups_.empty(); }
   // To be started on the executor at that place of the set.
@@ -79,7 +79,7 @@ class ActiveRun {
   const RunCache& cache() const { return cache_; }
 
  private:
-  static std::optional<int> TakeFirst(std::deque<int>& tasks);
+  static std::optional<int> TakeFirst(std::deque<int>* tasks);
   void Enqueue(int task);
 
   RunSnapshot snapshot_;

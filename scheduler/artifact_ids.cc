@@ -7,6 +7,7 @@
 namespace penstock {
 namespace {
 
+// Ids that one write reserves, so that most passes need none for it. A restart leaves the rest unused.
 constexpr int64_t kBlock = 256;
 
 }  // namespace

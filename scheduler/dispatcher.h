@@ -29,7 +29,7 @@ class Dispatcher {
   int StartReady(ActiveRuns& runs, absl::Time now);
 
  private:
-  bool ServeStarved(ActiveRuns& runs, absl::Time now, int& started);
+  bool ServeStarved(ActiveRuns& runs, absl::Time now, int* started);
 
   const int place_;
   const StartNext start_next_;

@@ -48,6 +48,7 @@ void Engine::Run() {
     if (!result.ok()) {
       parts_.metrics.engine_errors.Increment();
       if (!absl::IsAborted(result.status())) SayFailure(result.status());
+      // ABORTED: a row was changed or the lease taken meanwhile. What is read afresh will do, so at once.
       pause = absl::IsAborted(result.status()) ? absl::ZeroDuration() : kErrorPause;
     }
     if (result.ok() && !said_failure_.ok()) {
@@ -56,6 +57,7 @@ void Engine::Run() {
     }
     if (result.ok() && result->more) pause = absl::ZeroDuration();
     if (result.ok()) pause = std::clamp(NextWake() - parts_.clock.Now(), absl::ZeroDuration(), pause);
+    // After an error news do not end the pause: a database that is away would be asked again for each of them.
     if (!inbox_->Await(pause, /*only_stop=*/!result.ok())) continue;
     if (!attempts_.empty()) {
       spdlog::info("tasks go on under the supervisor and are found again at the next start tasks={}",
@@ -81,6 +83,7 @@ absl::StatusOr<Engine::PassResult> Engine::RunOnce() {
   PassResult result;
   ASSIGN_OR_RETURN(const bool leading, Lead(now));
   if (!leading) return result;
+  // To what a pass that failed has heard and not committed.
   news_.Append(inbox_->Take());
   absl::Status status = Decide(now, result);
   if (status.ok()) status = Commit(now);
@@ -100,12 +103,14 @@ absl::StatusOr<Engine::PassResult> Engine::RunOnce() {
 absl::StatusOr<bool> Engine::Lead(absl::Time now) {
   ASSIGN_OR_RETURN(const std::optional<int64_t> fence, parts_.lease.Hold(now));
   if (!fence.has_value()) {
+    // What runs goes on; another scheduler that has taken its run over counts it as lost.
     fence_.reset();
     runs_.clear();
     attempts_.clear();
     return false;
   }
   if (fence != fence_) {
+    // Ours only when all was taken up: a recovery that fails is begun again by the next pass.
     fence_.reset();
     RETURN_IF_ERROR(Recover());
     fence_ = fence;
@@ -169,12 +174,14 @@ absl::Status Engine::Commit(absl::Time now) {
   std::string current;
   const absl::Status status = parts_.store.Write([&](db::Tx& tx) -> absl::Status {
     current.clear();
+    // In this transaction, so that nobody takes the runs over between the check and what is written.
     RETURN_IF_ERROR(parts_.lease.Check(tx, *fence_));
     for (ActiveRun* run : touched) {
       if (run->commit().empty()) continue;
       current = run->run_id();
       RETURN_IF_ERROR(WriteRunCommit(tx, run->snapshot(), run->commit(), now));
     }
+    // What fails from here on is the commit itself, which is no one run's fault.
     current.clear();
     return absl::OkStatus();
   });
@@ -186,6 +193,7 @@ absl::Status Engine::Commit(absl::Time now) {
 }
 
 void Engine::Command(PassResult& result) {
+  // Taken out before: what an executor cannot take now comes back into the list, for the next pass.
   for (Launch& launch : std::exchange(unstarted_, {})) Start(std::move(launch));
   for (Launch& launch : std::exchange(starting_, {})) Start(std::move(launch));
   for (auto it = runs_.begin(); it != runs_.end();) {
@@ -207,6 +215,7 @@ void Engine::Command(PassResult& result) {
     }
     it = runs_.erase(it);
   }
+  // Only after the commit of their ends: a server that dies in between has to hear of them again.
   for (const auto& [place, attempt_id] : std::exchange(forgotten_, {})) {
     parts_.executors[place].Forget(attempt_id);
   }

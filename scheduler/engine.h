@@ -139,7 +139,7 @@ class Engine {
 
   // engine_cache.cc
   absl::Status ServeFromCache(absl::Time now, PassResult& result);
-  CacheLookups BeginLookups(int& left);
+  CacheLookups BeginLookups(int* left);
   absl::Status Advance(CacheLookups lookups, absl::Time now, PassResult& result);
   void PostLookups(CacheLookups lookups);
   void Apply(ActiveRun& run, CacheLookup& lookup, absl::Time now, PassResult& result);

@@ -124,6 +124,7 @@ absl::Status Engine::OnEnd(AttemptEnd& end, absl::Time now) {
   const Attempt* attempt = nullptr;
   ActiveRun* const run = RunOf(event.attempt_id, &attempt);
   if (run == nullptr) {  // of a run that was deleted
+    // All are told, since nobody knows any more which of them had it.
     for (int place = 0; place < parts_.executors.size(); ++place) {
       forgotten_.emplace_back(place, event.attempt_id);
     }
@@ -189,6 +190,7 @@ bool Engine::StartNext(ActiveRun& run, int place, absl::Time now) {
   run.StoreCacheDecision(task);
   run.commit().attempts_begun.push_back(BegunAttempt(plan.spec, parts_.executors.name(place), now));
   const bool first = plan.spec.attempt_number == run.snapshot().tasks[task].attempts_before + 1;
+  // The inputs are the same for every attempt, and stored once.
   if (first) run.commit().inputs.emplace_back(task, std::move(plan.inputs));
   attempts_[attempt_id] = {run.run_id(), task, plan.spec.attempt_number, place};
   run.Decide(TaskStarting{task, attempt_id}, now);
@@ -200,6 +202,7 @@ bool Engine::StartNext(ActiveRun& run, int place, absl::Time now) {
 void Engine::Start(Launch launch) {
   const LaunchSpec& spec = launch.spec;
   const absl::Status status = parts_.executors[launch.place].Start(spec);
+  // ALREADY_EXISTS: it was started before, and its end will come as an event.
   if (status.ok() || absl::IsAlreadyExists(status)) {
     parts_.metrics.tasks_started.Increment();
     return;
@@ -225,6 +228,7 @@ void Engine::EndUnstarted(const std::string& attempt_id, AttemptOutcome outcome,
 }
 
 void Engine::Cancel(const std::string& attempt_id) {
+  // First those that no executor was given: none would ever tell their end.
   const auto unstarted = std::find_if(unstarted_.begin(), unstarted_.end(), [&](const Launch& launch) {
     return launch.spec.attempt_id == attempt_id;
   });

@@ -13,7 +13,7 @@ absl::Status Engine::ServeFromCache(absl::Time now, PassResult& result) {
   int left = limits::kCacheLookups;
   RETURN_IF_ERROR(Advance(news_.lookups, now, result));
   while (true) {
-    CacheLookups begun = BeginLookups(left);
+    CacheLookups begun = BeginLookups(&left);
     // What was asked of the worker may be answered already.
     CacheLookups answered = inbox_->TakeLookups();
     if (begun.empty() && answered.empty()) break;
@@ -24,10 +24,10 @@ absl::Status Engine::ServeFromCache(absl::Time now, PassResult& result) {
   return absl::OkStatus();
 }
 
-CacheLookups Engine::BeginLookups(int& left) {
+CacheLookups Engine::BeginLookups(int* left) {
   CacheLookups begun;
   for (auto& [run_id, run] : runs_) {
-    for (; run.has_lookups() && left > 0; --left) {
+    for (; run.has_lookups() && *left > 0; --*left) {
       const int task = *run.TakeLookup();
       if (auto lookup = cache_.Begin(run, task)) {
         run.cache().SetLookup(task, lookup.get());
@@ -47,6 +47,7 @@ absl::Status Engine::Advance(CacheLookups lookups, absl::Time now, PassResult& r
   CacheLookups to_settle;
   for (auto& lookup : lookups) {
     const auto run = runs_.find(lookup->run_id);
+    // The run may have ended or been read afresh since it asked: then nobody waits for this answer.
     if (run == runs_.end() || !run->second.cache().IsLookup(lookup->task, lookup.get())) continue;
     if (!cache_.Unknown(*lookup).empty()) {
       to_post.push_back(std::move(lookup));

@@ -31,11 +31,13 @@ absl::Status Engine::Recover() {
     return absl::OkStatus();
   }));
   RETURN_IF_ERROR(parts_.store.Write([&](db::Tx& tx) {
+    // For the API, which may be of another process, to say why a run waits.
     return SettingSet(tx, kActiveRunsMaxSetting, absl::StrCat(options_.active_runs_max));
   }));
   std::vector<Launch> running;
   for (const std::string& id : ids) {
     const absl::Status status = LoadActive(id, &running).status();
+    // The database is away: all is taken up later. Anything else is of this run, and the others go on.
     if (error::IsTransient(status)) return status;
     if (!status.ok()) FailRun(id, status);
   }
@@ -43,6 +45,7 @@ absl::Status Engine::Recover() {
   std::vector<std::vector<LaunchSpec>> by_place(parts_.executors.size());
   for (Launch& launch : running) {
     by_place[launch.place].push_back(launch.spec);
+    // Kept, since the executor may answer that it was never given the attempt, which is started then.
     asked_for_[launch.spec.attempt_id] = std::move(launch);
   }
   for (int place = 0; place < parts_.executors.size(); ++place) {
@@ -63,6 +66,7 @@ void Engine::RemoveLostWorkspaces() {
         found = RunGet(tx, workspace.name).status();
         return absl::IsNotFound(found) ? absl::OkStatus() : found;
       });
+      // Rather kept than removed while it is not certain that the run is gone.
       if (!read.ok() || !absl::IsNotFound(found)) continue;
       for (int place = 0; place < executors.size(); ++place) executors[place].RemoveWorkspace(workspace.name);
     }
@@ -149,6 +153,7 @@ absl::Status Engine::HearRun(const std::string& run_id, absl::Time now, PassResu
   absl::StatusOr<RunRow> row = absl::UnknownError("");
   RETURN_IF_ERROR(parts_.store.Read([&](db::Tx& tx) {
     row = RunGet(tx, run_id);
+    // That it is gone is an answer; only a read that fails ends the pass.
     return absl::IsNotFound(row.status()) ? absl::OkStatus() : row.status();
   }));
   if (!row.ok()) {
@@ -163,6 +168,7 @@ absl::Status Engine::HearRun(const std::string& run_id, absl::Time now, PassResu
 absl::Status Engine::Poll(absl::Time now, PassResult& result) {
   std::vector<std::string> ids;
   RETURN_IF_ERROR(parts_.store.Read([&](db::Tx& tx) -> absl::Status {
+    // What a lost hint may have said. A run that was deleted shows when something of it is to be committed.
     ASSIGN_OR_RETURN(ids, RunIdsInState(tx, RunState::kPending, options_.active_runs_max));
     ASSIGN_OR_RETURN(const auto canceling, RunIdsInState(tx, RunState::kCanceling, options_.active_runs_max));
     ids.insert(ids.end(), canceling.begin(), canceling.end());
@@ -220,6 +226,7 @@ void Engine::AbandonPass() {
     parts_.executors[launch.place].Unreserve(launch.spec.attempt_id);
     attempts_.erase(launch.spec.attempt_id);
   }
+  // Their ends were not committed, so the executors have to keep them.
   forgotten_.clear();
   std::vector<std::string> touched;
   for (const auto& [run_id, run] : runs_) {

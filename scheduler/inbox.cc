@@ -7,16 +7,16 @@ namespace penstock {
 namespace {
 
 template <typename T>
-void Move(std::vector<T>& from, std::vector<T>& to) {
-  std::move(from.begin(), from.end(), std::back_inserter(to));
+void AddAll(std::vector<T> more, std::vector<T>* to) {
+  std::move(more.begin(), more.end(), std::back_inserter(*to));
 }
 
 }  // namespace
 
 void News::Append(News more) {
-  Move(more.events, events);
-  Move(more.ends, ends);
-  Move(more.lookups, lookups);
+  AddAll(std::move(more.events), &events);
+  AddAll(std::move(more.ends), &ends);
+  AddAll(std::move(more.lookups), &lookups);
   changed_runs.merge(more.changed_runs);
 }
 
@@ -32,7 +32,7 @@ void Inbox::Add(AttemptEnd end) {
 
 void Inbox::Add(CacheLookups lookups) {
   absl::MutexLock lock(&mutex_);
-  Move(lookups, news_.lookups);
+  AddAll(std::move(lookups), &news_.lookups);
 }
 
 void Inbox::AddChangedRun(absl::string_view run_id) {

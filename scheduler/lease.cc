@@ -8,6 +8,7 @@ namespace penstock {
 
 Lease::~Lease() {
   if (!fence().has_value()) return;
+  // Only a courtesy to the next one: a lease that is not given back runs out.
   (void)store_.Write([&](db::Tx& tx) { return LeaseRelease(tx, kSchedulerLease, holder_); });
 }
 

@@ -305,7 +305,7 @@ absl::StatusOr<LoadedRun> LoadRun(Store& store, DocumentCache& documents, const 
   run.facts = Facts(stored, *run.plan, world);
   loaded.recurring_run_id = stored.row.recurring_run_id;
   ASSIGN_OR_RETURN(Json parameters, ParseJson(stored.config.parameters));
-  ReplaceMacros(parameters, Macros(stored.row));
+  ReplaceMacros(Macros(stored.row), &parameters);
   run.root_inputs = std::make_shared<const TaskInputs>(RootInputs(run.plan->root(), parameters));
   RETURN_IF_ERROR(FillTasks(stored, loaded));
   return loaded;

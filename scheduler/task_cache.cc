@@ -102,6 +102,7 @@ absl::Status FindNearest(db::Tx& tx, absl::string_view namespace_, const CacheKe
   int fewest = 0;
   for (const CacheEntryRow& entry : entries) {
     const absl::StatusOr<Json> fields = ParseJson(entry.fields);
+    // This is only to explain a miss: what cannot be read explains nothing.
     if (!fields.ok()) continue;
     int differing = 0;
     const std::string first = FirstDifference(key, *fields, &differing);
@@ -273,6 +274,7 @@ void TaskCache::Keep(ActiveRun& run, int task, const ContentVersions& versions, 
   const auto inputs = run.InputsOf(task);
   if (!inputs.ok()) return;
   const std::optional<CacheKey> key = KeyOf(run, task, **inputs, versions);
+  // An input that changed while the task ran: nobody knows which content it has read.
   if (!key.has_value() || key->fingerprint != fingerprint) return;
   CacheEntryRow entry{run.namespace_id(),
                       key->fingerprint,
@@ -285,6 +287,7 @@ void TaskCache::Keep(ActiveRun& run, int task, const ContentVersions& versions, 
                       now};
   for (const auto& [name, list] : outputs.artifacts) {
     for (const ArtifactRecord& artifact : list) {
+      // Content that could not be looked at could never be shown to be the same.
       if (artifact.content_stat.empty() && !ContentUriOf(content_, artifact).empty()) return;
       ++entry.output_artifacts;
     }

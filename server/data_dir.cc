@@ -52,6 +52,7 @@ absl::StatusOr<std::unique_ptr<DataDir>> DataDir::Open(const std::string& path) 
   const std::string lock_path = (real / "lock").string();
   const int fd = open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (fd < 0) return Unusable(path, std::strerror(errno));
+  // The kernel lets go of it however this process ends, so no lock is ever left behind.
   if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
     char holder[32] = {};
     const ssize_t size = pread(fd, holder, sizeof(holder) - 1, 0);
@@ -67,6 +68,7 @@ absl::StatusOr<std::unique_ptr<DataDir>> DataDir::Open(const std::string& path) 
     close(fd);
     return Unusable(path, why);
   }
+  // Under the lock: two servers at once would make two ids.
   const auto id = EnsureId((real / "id").string());
   if (!id.ok()) {
     close(fd);

@@ -100,6 +100,7 @@ absl::StatusOr<std::unique_ptr<GatewayProcess>> GatewayProcess::Start(GatewayOpt
 
 absl::Status GatewayProcess::Spawn() {
   int pipe_fds[2];
+  // The child's input, which ends with this process however it dies, and the child with it.
   if (pipe2(pipe_fds, O_CLOEXEC) != 0) return absl::UnavailableError(std::strerror(errno));
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
@@ -109,6 +110,7 @@ absl::Status GatewayProcess::Spawn() {
   posix_spawnattr_init(&attributes);
   // A group of its own: Ctrl-C on the terminal reaches the server alone, which then stops the gateway in
   // order.
+  // The server blocks the signals that stop it, and the child would inherit that.
   sigset_t none;
   sigemptyset(&none);
   posix_spawnattr_setsigmask(&attributes, &none);
@@ -148,6 +150,7 @@ void GatewayProcess::Guard() {
     const pid_t child = child_;
     const absl::Time begun = clock_.Now();
     int status = 0;
+    // Not under the lock, which the destructor takes to stop the child.
     mutex_.Unlock();
     const pid_t reaped = waitpid(child, &status, 0);
     mutex_.Lock();

@@ -59,6 +59,7 @@ void WaitForStop() {
 
 absl::Status WriteReadyFile(const Config& config, int grpc_port, int http_port) {
   if (config.ready_file.empty()) return absl::OkStatus();
+  // Moved into place, so that who waits for the file never reads half of it.
   const std::string draft = absl::StrCat(config.ready_file, ".tmp");
   std::ofstream(draft) << absl::StrCat("{\"pid\":", getpid(), ",\"grpc_port\":", grpc_port,
                                        ",\"http_port\":", http_port, "}\n");
@@ -166,6 +167,7 @@ absl::Status Serve(const Config& config) {
   spdlog::info("serving grpc_port={} http_port={} start_ms={:.0f}", grpc_port, http_port,
                absl::ToDoubleMilliseconds(clock.Now() - begun));
   WaitForStop();
+  // From the door inwards: nothing new comes in while the rest ends its work.
   gateway.reset();
   if (server != nullptr) server->Stop(kStopGrace);
   scheduler.reset();

@@ -4,13 +4,12 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "common/errors.h"
 #include "common/limits.h"
-#include "common/text.h"
 #include "content/http_fetch.h"
+#include "server/errors.h"
 #include "server/validate.h"
 
 namespace penstock {
@@ -28,15 +27,13 @@ absl::Status RequestError(const PackageUrlOptions& options, const absl::Status& 
   switch (status.code()) {
     case absl::StatusCode::kPermissionDenied:
     case absl::StatusCode::kInvalidArgument:
-      return absl::InvalidArgumentError(
-          absl::StrCat("Pipeline URL validation failed: ", status.message(), ". Allowed are ",
-                       options.allow_http ? "http and https" : "https", " and the hosts ",
-                       options.hosts.empty() ? "of --package_url_hosts, which is empty"
-                                             : absl::StrJoin(options.hosts, ", ")));
+      return error::PackageUrlRefused(status.message(), options.allow_http ? "http and https" : "https",
+                                      options.hosts.empty() ? "of --package_url_hosts, which is empty"
+                                                            : absl::StrJoin(options.hosts, ", "));
     case absl::StatusCode::kNotFound:
     case absl::StatusCode::kFailedPrecondition:
     case absl::StatusCode::kResourceExhausted:
-      return absl::InvalidArgumentError(absl::StrCat(kField, ": ", status.message()));
+      return error::PackageNotFetched(kField, status.message());
     default:
       return status;
   }
@@ -57,10 +54,7 @@ absl::StatusOr<FetchedPackage> FetchPackage(const PackageUrlOptions& options, ab
   if (const absl::Status status = CheckText(kField, url, limits::kUrlBytes); !status.ok()) return status;
   static std::atomic<int> fetches{0};
   const auto leave = absl::MakeCleanup([] { --fetches; });
-  if (++fetches > limits::kPackageFetches) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        "at most ", limits::kPackageFetches, " packages can be fetched at once; try again in a moment"));
-  }
+  if (++fetches > limits::kPackageFetches) return error::PackageFetchesTooMany(limits::kPackageFetches);
   HttpFetchOptions fetch;
   fetch.max_bytes = limits::kPackageBytes;
   fetch.timeout = options.timeout;

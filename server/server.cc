@@ -27,6 +27,7 @@ std::string LocalTarget(absl::string_view address, int port) {
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(Deps& deps, const std::string& address,
                                                       const std::string& socket_path) {
+  // Both are of the whole process, in which tests start more than one server.
   static const bool plugins = [] {
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();

@@ -7,6 +7,7 @@
 #include "common/limits.h"
 #include "common/status_macros.h"
 #include "common/text.h"
+#include "server/errors.h"
 
 namespace penstock {
 namespace {
@@ -46,28 +47,20 @@ absl::Status CheckDescription(absl::string_view text) {
 absl::Status CheckNewId(absl::string_view field, absl::string_view id) {
   bool good = !id.empty() && id[0] != '.';
   for (const char c : id) good &= absl::ascii_isalnum(c) || c == '-' || c == '_' || c == '.';
-  if (!good) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(field, " ", QuoteForMessage(id), " must consist of letters, digits, '-', '_' and '.'"));
-  }
+  if (!good) return error::IdWrong(field, id);
   return CheckText(field, id, limits::kIdBytes);
 }
 
 absl::Status CheckTags(const Tags& tags) {
-  if (tags.size() > limits::kTags) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("there are ", tags.size(), " tags; at most ", limits::kTags, " are allowed"));
-  }
+  if (tags.size() > limits::kTags) return error::TagsTooMany(tags.size(), limits::kTags);
   for (const auto& [key, value] : tags) {
     const std::string field = absl::StrCat("tag ", QuoteForMessage(key));
-    if (key.empty()) return absl::InvalidArgumentError("a tag has an empty key");
-    if (absl::StrContains(key, '.')) {
-      return absl::InvalidArgumentError(absl::StrCat(field, ": a key must not hold '.'"));
-    }
+    if (key.empty()) return error::TagKeyEmpty();
+    if (absl::StrContains(key, '.')) return error::TagKeyHasDot(field);
     if (RuneCount(key) > limits::kTagRunes || RuneCount(value) > limits::kTagRunes) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(field, ": key and value may be at most ", limits::kTagRunes, " characters long"));
+      return error::TagTooLong(field, limits::kTagRunes);
     }
+    // Up to four bytes a character: the length was checked above, and this looks at what they are.
     RETURN_IF_ERROR(CheckText(field, key, 4 * limits::kTagRunes));
     RETURN_IF_ERROR(CheckText(field, value, 4 * limits::kTagRunes));
   }

@@ -75,7 +75,7 @@ absl::StatusOr<NamedArtifacts> ArtifactOutputList(db::Tx& tx, absl::string_view 
   RETURN_IF_ERROR(tx.Query(kListOutputs, {run_id, task_id}, [&](const db::Row& row) {
     auto& [name, artifact] = artifacts.emplace_back();
     name = row.String(0);
-    kColumns.ReadInto(row, artifact, 1);
+    kColumns.ReadInto(row, 1, &artifact);
     return absl::OkStatus();
   }));
   return artifacts;

@@ -88,10 +88,11 @@ int Runes(const std::string& text) {
 }
 
 // Where `values` hold what clients see of a stored value, adds that value.
-void AddHiddenValue(const ListField& field, std::vector<ListValue>& values) {
+void AddHiddenValue(const ListField& field, std::vector<ListValue>* values) {
   if (field.stored.empty()) return;
-  if (std::find(values.begin(), values.end(), ListValue(std::string(field.shown_as))) == values.end()) return;
-  values.emplace_back(std::string(field.stored));
+  const ListValue shown = std::string(field.shown_as);
+  if (std::find(values->begin(), values->end(), shown) == values->end()) return;
+  values->emplace_back(std::string(field.stored));
 }
 
 absl::string_view Operator(FilterOperation operation) {
@@ -147,10 +148,17 @@ absl::StatusOr<ListPredicate> MakeTagPredicate(const FilterPredicate& given) {
   return predicate;
 }
 
+<<<<<<< HEAD
 // Lower case of ASCII only, as lower() has it in SQLite and on columns of PostgreSQL with collation C.
 void SetSubstring(std::vector<ListValue>& values) {
   const std::string text = absl::AsciiStrToLower(std::get<std::string>(values[0]));
   values[0] = absl::StrCat("%", absl::StrReplaceAll(text, {{"\\", "\\\\"}, {"%", "\\%"}, {"_", "\\_"}}), "%");
+=======
+void SetSubstring(std::vector<ListValue>* values) {
+  ListValue& value = values->front();
+  const std::string text = absl::AsciiStrToLower(std::get<std::string>(value));
+  value = absl::StrCat("%", absl::StrReplaceAll(text, {{"\\", "\\\\"}, {"%", "\\%"}, {"_", "\\_"}}), "%");
+>>>>>>> text
 }
 
 }  // namespace
@@ -303,8 +311,8 @@ absl::StatusOr<ListPredicate> MakeListPredicate(const ListResource& resource, co
     SetTimes(values, predicate);
     return predicate;
   }
-  if (exact) AddHiddenValue(field, values);
-  if (predicate.kind == Kind::kSubstring) SetSubstring(values);
+  if (exact) AddHiddenValue(field, &values);
+  if (predicate.kind == Kind::kSubstring) SetSubstring(&values);
   predicate.values = std::move(values);
   if (!field.is_long || predicate.kind == Kind::kSubstring) return predicate;
   for (const ListValue& value : predicate.values) {

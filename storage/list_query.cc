@@ -167,11 +167,11 @@ absl::StatusOr<ListTotal> ListQuery::TotalOf(db::Tx& tx, const ListBase& base) c
 
 // The steps of docs/LISTS.md: each takes what the one before it gave.
 absl::Status ListQuery::RunPage(db::Tx& tx, const ListColumns& columns, absl::string_view counter,
-                                db::RowCallback on_row, std::string& next_page_token,
-                                int64_t& total_size) const {
+                                db::RowCallback on_row, std::string* next_page_token,
+                                int64_t* total_size) const {
   ASSIGN_OR_RETURN(const ListBase base, ListBase::Read(tx, selection_, counter));
   ASSIGN_OR_RETURN(ListTotal total, TotalOf(tx, base));
-  total_size = total.rows().value_or(kListSizeUnknown);
+  *total_size = total.rows().value_or(kListSizeUnknown);
 
   // One row more than the page has tells whether there is a next one.
   int seen = 0;
@@ -181,7 +181,7 @@ absl::Status ListQuery::RunPage(db::Tx& tx, const ListColumns& columns, absl::st
       last = position;
       return on_row(row);
     }
-    next_page_token = MakeToken(last, total.is_kept() ? std::nullopt : std::optional<int64_t>(total_size));
+    *next_page_token = MakeToken(last, total.is_kept() ? std::nullopt : std::optional<int64_t>(*total_size));
     return absl::OkStatus();
   };
   if (ListGroups::AreOrderOf(base)) {

@@ -57,11 +57,11 @@ class ListQuery {
     page = {};
     page.rows.reserve(page_size_);
     const auto on_row = [&](const db::Row& row) -> absl::Status {
-      columns.ReadInto(row, page.rows.emplace_back());
+      columns.ReadInto(row, 0, &page.rows.emplace_back());
       return absl::OkStatus();
     };
     const ListColumns of_row = {columns.names(), static_cast<int>(columns.size())};
-    return RunPage(tx, of_row, counter, on_row, page.next_page_token, page.total_size);
+    return RunPage(tx, of_row, counter, on_row, &page.next_page_token, &page.total_size);
   }
 
   int page_size() const { return page_size_; }
@@ -74,7 +74,7 @@ class ListQuery {
   std::string MakeToken(const ListPosition& last, std::optional<int64_t> counted) const;
   absl::StatusOr<ListTotal> TotalOf(db::Tx& tx, const ListBase& base) const;
   absl::Status RunPage(db::Tx& tx, const ListColumns& columns, absl::string_view counter,
-                       db::RowCallback on_row, std::string& next_page_token, int64_t& total_size) const;
+                       db::RowCallback on_row, std::string* next_page_token, int64_t* total_size) const;
 
   ListSelection selection_;
   std::string token_key_;

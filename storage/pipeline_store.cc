@@ -80,7 +80,7 @@ std::string VersionCounter(absl::string_view pipeline_id) {
 absl::StatusOr<PipelineRow> WithTags(db::Tx& tx, std::optional<PipelineRow> found,
                                      const absl::Status& missing) {
   if (!found.has_value()) return missing;
-  RETURN_IF_ERROR(TagsRead(tx, found->pipeline_id, found->tags));
+  RETURN_IF_ERROR(TagsRead(tx, found->pipeline_id, &found->tags));
   return *std::move(found);
 }
 
@@ -118,7 +118,7 @@ absl::StatusOr<PipelineRow> PipelineGetByName(db::Tx& tx, absl::string_view name
 
 absl::Status PipelineList(db::Tx& tx, const ListQuery& query, Page<PipelineRow>& page) {
   RETURN_IF_ERROR(query.Run(tx, kPipelineColumns, kPipelineCounter, page));
-  for (PipelineRow& row : page.rows) RETURN_IF_ERROR(TagsReadLater(tx, row.pipeline_id, row.tags));
+  for (PipelineRow& row : page.rows) RETURN_IF_ERROR(TagsReadLater(tx, row.pipeline_id, &row.tags));
   return tx.Flush();
 }
 
@@ -160,7 +160,7 @@ absl::Status PipelineVersionInsert(db::Tx& tx, const PipelineVersionRow& row) {
 
 absl::StatusOr<PipelineVersionRow> PipelineVersionGet(db::Tx& tx, absl::string_view pipeline_version_id) {
   ASSIGN_OR_RETURN(PipelineVersionRow row, PipelineVersionGetWithoutTags(tx, pipeline_version_id));
-  RETURN_IF_ERROR(TagsRead(tx, row.pipeline_version_id, row.tags));
+  RETURN_IF_ERROR(TagsRead(tx, row.pipeline_version_id, &row.tags));
   return row;
 }
 
@@ -183,7 +183,7 @@ absl::Status PipelineVersionList(db::Tx& tx, absl::string_view pipeline_id, cons
   RETURN_IF_ERROR(PipelineGet(tx, pipeline_id).status());
   RETURN_IF_ERROR(query.Run(tx, kVersionColumns, VersionCounter(pipeline_id), page));
   for (PipelineVersionRow& row : page.rows) {
-    RETURN_IF_ERROR(TagsReadLater(tx, row.pipeline_version_id, row.tags));
+    RETURN_IF_ERROR(TagsReadLater(tx, row.pipeline_version_id, &row.tags));
   }
   return tx.Flush();
 }

@@ -216,8 +216,8 @@ absl::StatusOr<std::optional<absl::Time>> RecurringRunNextWake(db::Tx& tx) {
 
 // Compare-and-set by revision and slot: one that was edited or decided meanwhile does not move.
 absl::Status RecurringRunsAdvance(db::Tx& tx, absl::Span<const RecurringRunMove> moves,
-                                  std::vector<bool>& moved) {
-  moved.assign(moves.size(), false);
+                                  std::vector<bool>* moved) {
+  moved->assign(moves.size(), false);
   for (size_t i = 0; i < moves.size(); ++i) {
     const RecurringRunMove& move = moves[i];
     const RecurringRunRow& read = move.read->row;
@@ -225,8 +225,8 @@ absl::Status RecurringRunsAdvance(db::Tx& tx, absl::Span<const RecurringRunMove>
         kAdvance,
         {read.recurring_run_id, read.revision, OrNull(read.next_due_at), OrNull(move.next_due_at),
          move.run_count, move.error_code, move.error_message, move.waits},
-        [&moved, i](int64_t changed) {
-          moved[i] = changed > 0;
+        [moved, i](int64_t changed) {
+          (*moved)[i] = changed > 0;
           return absl::OkStatus();
         }));
   }

@@ -65,7 +65,7 @@ struct RecurringRunMove {
 // Stores the moves, each of another recurring run; `moved[i]` is whether that was done. It is not if somebody
 // edited the recurring run since it was read, or decided the same slot.
 absl::Status RecurringRunsAdvance(db::Tx& tx, absl::Span<const RecurringRunMove> moves,
-                                  std::vector<bool>& moved);
+                                  std::vector<bool>* moved);
 
 // Disables a recurring run that cannot go on, with the reason as its error.
 absl::Status RecurringRunFail(db::Tx& tx, absl::string_view recurring_run_id, int error_code,

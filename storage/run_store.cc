@@ -144,7 +144,7 @@ absl::Status MoveRun(db::Tx& tx, absl::string_view run_id, RunState from, RunSta
 // Moves the last-run times of the experiments of new runs, once for each experiment and version. Runs that
 // lack either are refused.
 absl::Status TouchExperiments(db::Tx& tx, absl::Span<const RunToInsert> runs,
-                              std::vector<absl::Status>& outcomes) {
+                              std::vector<absl::Status>* outcomes) {
   struct Touch {
     absl::Time latest = absl::InfinitePast();
     int64_t touched = 0;
@@ -179,18 +179,18 @@ absl::Status TouchExperiments(db::Tx& tx, absl::Span<const RunToInsert> runs,
   for (size_t i = 0; i < runs.size(); ++i) {
     const Touch& touch = touch_of(runs[i]);
     if (touch.touched > 0) continue;
-    outcomes[i] = touch.experiment_exists ? error::PipelineVersionNotFound(runs[i].row.pipeline_version_id)
-                                          : error::ExperimentNotFound(runs[i].row.experiment_id);
+    (*outcomes)[i] = touch.experiment_exists ? error::PipelineVersionNotFound(runs[i].row.pipeline_version_id)
+                                             : error::ExperimentNotFound(runs[i].row.experiment_id);
   }
   return absl::OkStatus();
 }
 
 // A taken id is no error of the database, so that the transaction may go on.
-absl::Status InsertRows(db::Tx& tx, absl::Span<const RunToInsert> runs, std::vector<absl::Status>& outcomes) {
+absl::Status InsertRows(db::Tx& tx, absl::Span<const RunToInsert> runs, std::vector<absl::Status>* outcomes) {
   static const db::RowsStatement insert(kInsert, kColumns.size());
   std::vector<db::Param> params;
   for (size_t i = 0; i < runs.size(); ++i) {
-    if (outcomes[i].ok()) kColumns.AppendParams(runs[i].row, params);
+    if ((*outcomes)[i].ok()) kColumns.AppendParams(runs[i].row, &params);
   }
   absl::flat_hash_set<std::string> inserted;
   RETURN_IF_ERROR(insert.Query(tx, params, [&](const db::Row& row) {
@@ -199,8 +199,8 @@ absl::Status InsertRows(db::Tx& tx, absl::Span<const RunToInsert> runs, std::vec
   }));
   for (size_t i = 0; i < runs.size(); ++i) {
     // Of two runs with one id the first is inserted.
-    if (outcomes[i].ok() && inserted.erase(runs[i].row.run_id) == 0) {
-      outcomes[i] = error::RunIdTaken(runs[i].row.run_id);
+    if ((*outcomes)[i].ok() && inserted.erase(runs[i].row.run_id) == 0) {
+      (*outcomes)[i] = error::RunIdTaken(runs[i].row.run_id);
     }
   }
   return absl::OkStatus();
@@ -226,8 +226,8 @@ const ListResource& RunResource() {
   return resource;
 }
 
-absl::Status RunsInsert(db::Tx& tx, absl::Span<const RunToInsert> runs, std::vector<absl::Status>& outcomes) {
-  outcomes.assign(runs.size(), absl::OkStatus());
+absl::Status RunsInsert(db::Tx& tx, absl::Span<const RunToInsert> runs, std::vector<absl::Status>* outcomes) {
+  outcomes->assign(runs.size(), absl::OkStatus());
   RETURN_IF_ERROR(TouchExperiments(tx, runs, outcomes));
   RETURN_IF_ERROR(InsertRows(tx, runs, outcomes));
   static const db::RowsStatement insert_configs(kInsertConfigs, 1 + kConfigColumns.size());
@@ -239,13 +239,13 @@ absl::Status RunsInsert(db::Tx& tx, absl::Span<const RunToInsert> runs, std::vec
   first_states.reserve(runs.size());
   RunCountsChange counts;
   for (size_t i = 0; i < runs.size(); ++i) {
-    if (!outcomes[i].ok()) continue;
+    if (!(*outcomes)[i].ok()) continue;
     const RunRow& row = runs[i].row;
     configs.emplace_back(row.run_id);
-    kConfigColumns.AppendParams(runs[i].config, configs);
+    kConfigColumns.AppendParams(runs[i].config, &configs);
     states.insert(states.end(), {row.run_id, 1});
     kStateColumns.AppendParams(first_states.emplace_back(RunStateRow{row.state, row.created_at, 0, ""}),
-                               states);
+                               &states);
     counts.Add({row.experiment_id, row.namespace_, row.storage_state, row.state}, 1);
   }
   RETURN_IF_ERROR(insert_configs.ExecuteLater(tx, configs));
@@ -255,7 +255,7 @@ absl::Status RunsInsert(db::Tx& tx, absl::Span<const RunToInsert> runs, std::vec
 
 absl::Status RunInsert(db::Tx& tx, const RunRow& row, const RunConfigRow& config, bool version_must_exist) {
   std::vector<absl::Status> outcomes;
-  RETURN_IF_ERROR(RunsInsert(tx, {RunToInsert{row, config, version_must_exist}}, outcomes));
+  RETURN_IF_ERROR(RunsInsert(tx, {RunToInsert{row, config, version_must_exist}}, &outcomes));
   return outcomes.front();
 }
 
@@ -280,7 +280,7 @@ absl::StatusOr<RunConfigRows> RunConfigs(db::Tx& tx, const std::vector<std::stri
 
 absl::Status RunConfigsLater(db::Tx& tx, const std::vector<std::string>& run_ids, RunConfigRows& configs) {
   return QueryRunsLater(tx, kSelectConfigs, run_ids, [&configs](const db::Row& row) {
-    kConfigColumns.ReadInto(row, configs[row.String(0)], 1);
+    kConfigColumns.ReadInto(row, 1, &configs[row.String(0)]);
     return absl::OkStatus();
   });
 }

@@ -28,7 +28,7 @@ struct RunToInsert {
 // became of each stands in `outcomes`, and does not touch the others: NOT_FOUND if there is no such
 // experiment, or if the row names a pipeline version that is not there though it must be; ALREADY_EXISTS if
 // the id is taken.
-absl::Status RunsInsert(db::Tx& tx, absl::Span<const RunToInsert> runs, std::vector<absl::Status>& outcomes);
+absl::Status RunsInsert(db::Tx& tx, absl::Span<const RunToInsert> runs, std::vector<absl::Status>* outcomes);
 
 // One run; gives its outcome, whatever that is the transaction may go on.
 absl::Status RunInsert(db::Tx& tx, const RunRow& row, const RunConfigRow& config,

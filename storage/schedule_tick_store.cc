@@ -49,18 +49,18 @@ const ListResource& ScheduleTickResource() {
   return resource;
 }
 
-absl::Status ScheduleTicksPut(db::Tx& tx, absl::Span<const ScheduleTickRow> rows, std::vector<bool>& stored) {
+absl::Status ScheduleTicksPut(db::Tx& tx, absl::Span<const ScheduleTickRow> rows, std::vector<bool>* stored) {
   static const db::RowsStatement put(kPut, kColumns.size());
   std::vector<db::Param> params;
-  for (const ScheduleTickRow& row : rows) kColumns.AppendParams(row, params);
+  for (const ScheduleTickRow& row : rows) kColumns.AppendParams(row, &params);
   absl::flat_hash_set<std::pair<std::string, int64_t>> slots;
   RETURN_IF_ERROR(put.Query(tx, params, [&](const db::Row& row) {
     slots.emplace(row.String(0), row.Int64(1));
     return absl::OkStatus();
   }));
-  stored.clear();
+  stored->clear();
   for (const ScheduleTickRow& row : rows) {
-    stored.push_back(slots.contains({row.recurring_run_id, absl::ToUnixMicros(row.due_at)}));
+    stored->push_back(slots.contains({row.recurring_run_id, absl::ToUnixMicros(row.due_at)}));
   }
   return absl::OkStatus();
 }

@@ -17,7 +17,7 @@ const ListResource& ScheduleTickResource();
 // Stores what became of slots, no two of which are the same. `stored[i]` is false if that slot is decided
 // already: nothing is changed then, and the caller must not start a run for it. A slot that waits
 // (kOverlapped) may be decided anew.
-absl::Status ScheduleTicksPut(db::Tx& tx, absl::Span<const ScheduleTickRow> rows, std::vector<bool>& stored);
+absl::Status ScheduleTicksPut(db::Tx& tx, absl::Span<const ScheduleTickRow> rows, std::vector<bool>* stored);
 
 // `query` is scoped to a recurring run.
 absl::Status ScheduleTickList(db::Tx& tx, const ListQuery& query, Page<ScheduleTickRow>& page);

@@ -25,8 +25,8 @@ namespace db {
 template <typename Enum, auto FromName, Enum unknown>
 struct StoredName {
   static Param Write(Enum value) { return penstock::Name(value); }
-  static void Read(const Row& row, int column, Enum& value) {
-    value = FromName(row.Text(column)).value_or(unknown);
+  static void Read(const Row& row, int column, Enum* value) {
+    *value = FromName(row.Text(column)).value_or(unknown);
   }
 };
 

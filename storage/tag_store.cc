@@ -25,15 +25,15 @@ absl::Status TagsDelete(db::Tx& tx, absl::string_view owner_id) {
   return tx.ExecuteLater(kDelete, {owner_id});
 }
 
-absl::Status TagsRead(db::Tx& tx, absl::string_view owner_id, Tags& tags) {
+absl::Status TagsRead(db::Tx& tx, absl::string_view owner_id, Tags* tags) {
   RETURN_IF_ERROR(TagsReadLater(tx, owner_id, tags));
   return tx.Flush();
 }
 
-absl::Status TagsReadLater(db::Tx& tx, absl::string_view owner_id, Tags& tags) {
+absl::Status TagsReadLater(db::Tx& tx, absl::string_view owner_id, Tags* tags) {
   const db::Param params[] = {owner_id};
-  return tx.QueryLater(kSelect, params, [&tags](const db::Row& row) {
-    tags[row.String(0)] = row.String(1);
+  return tx.QueryLater(kSelect, params, [tags](const db::Row& row) {
+    (*tags)[row.String(0)] = row.String(1);
     return absl::OkStatus();
   });
 }

@@ -14,8 +14,8 @@ absl::Status TagsInsert(db::Tx& tx, absl::string_view owner_id, const Tags& tags
 absl::Status TagsReplace(db::Tx& tx, absl::string_view owner_id, const Tags& tags);
 absl::Status TagsDelete(db::Tx& tx, absl::string_view owner_id);
 // Adds the owner's tags to `tags`.
-absl::Status TagsRead(db::Tx& tx, absl::string_view owner_id, Tags& tags);
+absl::Status TagsRead(db::Tx& tx, absl::string_view owner_id, Tags* tags);
 // The same, put off: `tags` has to be there until Tx::Flush, which fills it.
-absl::Status TagsReadLater(db::Tx& tx, absl::string_view owner_id, Tags& tags);
+absl::Status TagsReadLater(db::Tx& tx, absl::string_view owner_id, Tags* tags);
 
 }  // namespace penstock

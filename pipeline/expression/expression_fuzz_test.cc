@@ -175,7 +175,7 @@ TEST_F(ExpressionFuzzTest, AnyTextIsSafe) {
   for (int round = 0; round < 30'000; ++round) {
     std::string text = Below(3) == 0 ? Noise() : seeds[Below(std::size(seeds))];
     Damage(
-        text, Below(4), [this](size_t bound) { return Below(bound); }, [this] { return Noise(); });
+        Below(4), [this](size_t bound) { return Below(bound); }, [this] { return Noise(); }, &text);
     ASSERT_NO_FATAL_FAILURE(Try(text));
   }
   EXPECT_GT(parsed_, 1000);

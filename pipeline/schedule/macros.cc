@@ -162,9 +162,9 @@ std::string ReplaceMacros(absl::string_view text, const MacroValues& values) {
   return out;
 }
 
-void ReplaceMacros(Json& parameters, const MacroValues& values) {
-  if (!parameters.is_object()) return;
-  for (auto& [name, value] : parameters.items()) {
+void ReplaceMacros(const MacroValues& values, Json* parameters) {
+  if (!parameters->is_object()) return;
+  for (auto& [name, value] : parameters->items()) {
     if (!value.is_string()) continue;
     const std::string& text = value.get_ref<const std::string&>();
     if (!absl::StrContains(text, "[[") && !absl::StrContains(text, "{{$.")) continue;

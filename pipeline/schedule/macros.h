@@ -29,7 +29,7 @@ struct MacroValues {
 std::string ReplaceMacros(absl::string_view text, const MacroValues& values);
 
 // In each string among the values of an object.
-void ReplaceMacros(Json& parameters, const MacroValues& values);
+void ReplaceMacros(const MacroValues& values, Json* parameters);
 
 // `time` in a layout of Go's package time.
 std::string FormatGoLayout(absl::string_view layout, absl::Time time);

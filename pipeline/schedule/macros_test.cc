@@ -49,7 +49,7 @@ TEST(MacrosTest, ARunOfItsOwnHasNoSlotAndNoNumber) {
 
 TEST(MacrosTest, OnlyStringsOfTheObjectItself) {
   Json parameters = {{"text", "n[[Index]]"}, {"number", 1}, {"list", {"[[Index]]"}}};
-  ReplaceMacros(parameters, Values());
+  ReplaceMacros(Values(), &parameters);
   EXPECT_EQ(parameters, (Json{{"text", "n12"}, {"number", 1}, {"list", {"[[Index]]"}}}));
 }
 

@@ -109,7 +109,7 @@ absl::StatusOr<RecurringEngine::PassResult> RecurringEngine::RunOnce() {
   std::map<std::string, Source> latest;
   std::vector<Planned> plans;
   for (const DueRecurringRun& one : due) {
-    ASSIGN_OR_RETURN(Planned plan, Plan(one, now, latest));
+    ASSIGN_OR_RETURN(Planned plan, Plan(one, now, &latest));
     plans.push_back(std::move(plan));
   }
   if (!plans.empty()) {
@@ -166,7 +166,7 @@ absl::StatusOr<RecurringEngine::Source> RecurringEngine::LatestVersion(const std
 }
 
 absl::StatusOr<RecurringEngine::Source> RecurringEngine::SourceOf(const DueRecurringRun& due,
-                                                                  std::map<std::string, Source>& latest) {
+                                                                  std::map<std::string, Source>* latest) {
   const RecurringRunRow& row = due.row;
   Source source = {row.pipeline_id, row.pipeline_version_id, row.spec_sha256, nullptr, std::nullopt};
   if (!due.has_experiment) {
@@ -175,10 +175,10 @@ absl::StatusOr<RecurringEngine::Source> RecurringEngine::SourceOf(const DueRecur
     return source;
   }
   if (!row.spec_sha256.empty()) return source;
-  auto known = latest.find(row.pipeline_id);
-  if (known == latest.end()) {
+  auto known = latest->find(row.pipeline_id);
+  if (known == latest->end()) {
     ASSIGN_OR_RETURN(Source read, LatestVersion(row.pipeline_id));
-    known = latest.emplace(row.pipeline_id, std::move(read)).first;
+    known = latest->emplace(row.pipeline_id, std::move(read)).first;
   }
   source = known->second;
   if (source.refusal.has_value()) return source;
@@ -189,7 +189,7 @@ absl::StatusOr<RecurringEngine::Source> RecurringEngine::SourceOf(const DueRecur
 }
 
 absl::StatusOr<RecurringEngine::Planned> RecurringEngine::Plan(const DueRecurringRun& due, absl::Time now,
-                                                               std::map<std::string, Source>& latest) {
+                                                               std::map<std::string, Source>* latest) {
   const RecurringRunRow& row = due.row;
   Planned plan;
   plan.due = &due;
@@ -232,7 +232,7 @@ absl::Status RecurringEngine::WriteTogether(db::Tx& tx, Plans plans, RunHints& h
   std::vector<RecurringRunMove> moves;
   for (const Planned* plan : plans) moves.push_back(MoveOf(*plan));
   std::vector<bool> moved;
-  RETURN_IF_ERROR(RecurringRunsAdvance(tx, moves, moved));
+  RETURN_IF_ERROR(RecurringRunsAdvance(tx, moves, &moved));
   std::vector<const Planned*> mine;  // the others were edited meanwhile, and are looked at again
   for (size_t i = 0; i < plans.size(); ++i) {
     if (moved[i]) mine.push_back(plans[i]);
@@ -279,7 +279,7 @@ absl::Status RecurringEngine::WriteTicks(db::Tx& tx, Plans plans, RunHints& hint
     }
   }
   std::vector<bool> stored;
-  RETURN_IF_ERROR(ScheduleTicksPut(tx, ticks, stored));
+  RETURN_IF_ERROR(ScheduleTicksPut(tx, ticks, &stored));
   std::vector<RunToMake> made;
   for (size_t i = 0; i < ticks.size(); ++i) {
     if (!stored[i]) continue;
@@ -292,7 +292,7 @@ absl::Status RecurringEngine::WriteTicks(db::Tx& tx, Plans plans, RunHints& hint
   std::vector<RunToInsert> runs;
   for (const RunToMake& run : made) runs.push_back({run.row, run.config, run.version_must_exist});
   std::vector<absl::Status> outcomes;
-  RETURN_IF_ERROR(RunsCreate(tx, runs, outcomes, hints));
+  RETURN_IF_ERROR(RunsCreate(tx, runs, hints, &outcomes));
   for (const absl::Status& outcome : outcomes) {
     if (absl::IsNotFound(outcome)) return absl::AbortedError(outcome.message());
     // A client may have made the run of this name before.
@@ -324,7 +324,7 @@ absl::StatusOr<RecurringEngine::RunToMake> RecurringEngine::RunOf(const Planned&
   run.config.cache_max_age = schedule.cache_max_age;
   if (absl::StrContains(schedule.parameters, "[[") || absl::StrContains(schedule.parameters, "{{")) {
     ASSIGN_OR_RETURN(Json parameters, ParseJson(schedule.parameters));
-    ReplaceMacros(parameters, {tick.run_id, tick.decided_at, tick.due_at, tick.run_index});
+    ReplaceMacros({tick.run_id, tick.decided_at, tick.due_at, tick.run_index}, &parameters);
     run.config.parameters = DumpJson(parameters);
   }
   // A version that it is pinned to may have been deleted; its spec is kept for as long as somebody names it.

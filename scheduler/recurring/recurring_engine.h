@@ -84,9 +84,9 @@ class RecurringEngine {
   using Plans = absl::Span<const Planned* const>;
 
   absl::StatusOr<Source> LatestVersion(const std::string& pipeline_id);
-  absl::StatusOr<Source> SourceOf(const DueRecurringRun& due, std::map<std::string, Source>& latest);
+  absl::StatusOr<Source> SourceOf(const DueRecurringRun& due, std::map<std::string, Source>* latest);
   absl::StatusOr<Planned> Plan(const DueRecurringRun& due, absl::Time now,
-                               std::map<std::string, Source>& latest);
+                               std::map<std::string, Source>* latest);
   absl::Status WriteAll(db::Tx& tx, int64_t fence, const std::vector<Planned>& plans, absl::Time now,
                         RunHints& hints, Written& written);
   absl::Status WriteTogether(db::Tx& tx, Plans plans, RunHints& hints, Written& written);

@@ -6,6 +6,7 @@
 #include "common/json.h"
 #include "common/limits.h"
 #include "common/status_macros.h"
+#include "server/errors.h"
 
 namespace penstock {
 namespace {
@@ -14,30 +15,26 @@ constexpr char kPlugin[] = "penstock_cache";
 
 }  // namespace
 
-absl::Status CacheFromApi(absl::string_view field, const PluginInputs& plugins, bool& enabled,
-                          absl::Duration& max_age) {
-  enabled = true;
-  max_age = absl::ZeroDuration();
+absl::Status CacheFromApi(absl::string_view field, const PluginInputs& plugins, bool* enabled,
+                          absl::Duration* max_age) {
+  *enabled = true;
+  *max_age = absl::ZeroDuration();
   const auto input = plugins.find(kPlugin);
   if (input == plugins.end()) return absl::OkStatus();
   const std::string place = absl::StrCat(field, ".", kPlugin);
   for (const auto& [name, value] : input->second.fields()) {
     if (name == "enabled") {
-      if (!value.has_bool_value()) {
-        return absl::InvalidArgumentError(absl::StrCat(place, ".enabled must be true or false"));
-      }
-      enabled = value.bool_value();
+      if (!value.has_bool_value()) return error::CacheEnabledWrong(absl::StrCat(place, ".enabled"));
+      *enabled = value.bool_value();
     } else if (name == "max_age_s") {
       const double seconds = value.number_value();
       if (!value.has_number_value() || seconds < 1 || seconds > limits::kCacheAgeSeconds ||
           seconds != std::floor(seconds)) {
-        return absl::InvalidArgumentError(
-            absl::StrCat(place, ".max_age_s must be a whole number from 1 to ", limits::kCacheAgeSeconds));
+        return error::CacheAgeWrong(absl::StrCat(place, ".max_age_s"), limits::kCacheAgeSeconds);
       }
-      max_age = absl::Seconds(seconds);
+      *max_age = absl::Seconds(seconds);
     } else {
-      return absl::InvalidArgumentError(
-          absl::StrCat(place, " must be an object with \"enabled\" or \"max_age_s\""));
+      return error::CacheInputWrong(place);
     }
   }
   return absl::OkStatus();

@@ -16,8 +16,8 @@ namespace penstock {
 
 // Reads the input, if there is one: {"enabled": false} and {"max_age_s": 3600}. INVALID_ARGUMENT for another
 // field or value; `field` names what holds the plugins, "run.plugins_input".
-absl::Status CacheFromApi(absl::string_view field, const PluginInputs& plugins, bool& enabled,
-                          absl::Duration& max_age);
+absl::Status CacheFromApi(absl::string_view field, const PluginInputs& plugins, bool* enabled,
+                          absl::Duration* max_age);
 
 // The output: an entry for each task that asks for the cache and has started or was taken from it, by task
 // id, with "result" (HIT, MISS or NOT_ASKED), "reason", "field", "fingerprint", "run_id" and "task_id".

@@ -6,6 +6,7 @@
 #include "common/limits.h"
 #include "common/status_macros.h"
 #include "common/text.h"
+#include "server/errors.h"
 #include "server/validate.h"
 
 namespace penstock {
@@ -26,18 +27,14 @@ bool NestsDeeperThan(const Json& json, int levels) {
 absl::StatusOr<std::string> PluginsFromApi(absl::string_view field, const PluginInputs& plugins) {
   if (plugins.empty()) return std::string();
   if (plugins.size() > limits::kPlugins) {
-    return absl::InvalidArgumentError(absl::StrCat(field, " names ", plugins.size(), " plugins; at most ",
-                                                   limits::kPlugins, " are allowed"));
+    return error::PluginsTooMany(field, plugins.size(), limits::kPlugins);
   }
   Json all = Json::object();
   for (const auto& [name, given] : plugins) {
     RETURN_IF_ERROR(CheckText(absl::StrCat(field, ": the name of a plugin"), name, limits::kNameBytes));
     const std::string place = absl::StrCat(field, "[", QuoteForMessage(name), "]");
     ASSIGN_OR_RETURN(Json json, JsonFromStruct(given));
-    if (NestsDeeperThan(json, limits::kPluginDepth)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(place, " is nested deeper than ", limits::kPluginDepth, " levels, which is the most"));
-    }
+    if (NestsDeeperThan(json, limits::kPluginDepth)) return error::PluginTooDeep(place, limits::kPluginDepth);
     const int64_t bytes = static_cast<int64_t>(DumpJson(json).size());
     if (bytes > limits::kPluginBytes) return error::FieldTooLong(place, bytes, limits::kPluginBytes);
     all[name] = std::move(json);

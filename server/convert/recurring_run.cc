@@ -1,10 +1,10 @@
 #include "server/convert/recurring_run.h"
 
-#include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 #include "server/convert/plugins.h"
 #include "server/convert/run.h"
 #include "server/convert/timestamp.h"
+#include "server/errors.h"
 
 namespace penstock {
 namespace {
@@ -91,7 +91,7 @@ absl::Status ToApi(const RecurringRunRow& row, api::RecurringRun* out) {
 absl::StatusOr<absl::Time> CheckedTime(absl::string_view field, const google::protobuf::Timestamp& time) {
   if (time.seconds() < kFirstSecond || time.seconds() > kLastSecond || time.nanos() < 0 ||
       time.nanos() >= 1'000'000'000) {
-    return absl::InvalidArgumentError(absl::StrCat(field, " is not a time of the years 1 to 9999"));
+    return error::TimeOutOfRange(field);
   }
   return TimeFrom(time);
 }

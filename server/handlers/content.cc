@@ -11,6 +11,7 @@
 #include "common/limits.h"
 #include "common/status_macros.h"
 #include "content/uri.h"
+#include "server/errors.h"
 #include "storage/artifact_store.h"
 #include "storage/run_store.h"
 #include "storage/task_attempt_store.h"
@@ -23,13 +24,13 @@ constexpr size_t kChunkBytes = 64 << 10;
 constexpr absl::Duration kFollowInterval = absl::Milliseconds(200);
 
 // Sends what the file holds from `offset` on and moves it. False when the reader has gone.
-absl::StatusOr<bool> SendRest(ContentReader& reader, int64_t& offset, const ChunkSink& sink) {
+absl::StatusOr<bool> SendRest(ContentReader& reader, const ChunkSink& sink, int64_t* offset) {
   std::string buffer(kChunkBytes, '\0');
   while (true) {
-    ASSIGN_OR_RETURN(const absl::string_view chunk, reader.Read(offset, absl::MakeSpan(buffer)));
+    ASSIGN_OR_RETURN(const absl::string_view chunk, reader.Read(*offset, absl::MakeSpan(buffer)));
     if (chunk.empty()) return true;
     if (!sink(chunk)) return false;
-    offset += static_cast<int64_t>(chunk.size());
+    *offset += static_cast<int64_t>(chunk.size());
   }
 }
 
@@ -77,9 +78,7 @@ absl::StatusOr<ArtifactRow> FindArtifact(RequestContext& context,
 
 absl::Status TaskLogRead(RequestContext& context, const penstock::v1::ReadTaskLogRequest& request,
                          const ChunkSink& sink) {
-  if (request.offset_bytes() < 0 || request.attempt() < 0) {
-    return absl::InvalidArgumentError("attempt and offset_bytes must not be negative");
-  }
+  if (request.offset_bytes() < 0 || request.attempt() < 0) return error::LogOffsetNegative();
   ASSIGN_OR_RETURN(TaskAttemptRow attempt, FindAttempt(context, request));
   const std::string uri = WithScheme(attempt.log_path);
   std::unique_ptr<ContentReader> reader;
@@ -88,9 +87,9 @@ absl::Status TaskLogRead(RequestContext& context, const penstock::v1::ReadTaskLo
   const auto leave = absl::MakeCleanup([&request] {
     if (request.follow()) --followers;
   });
+  // Counts itself first and looks then, so that two at once do not both take the last place.
   if (request.follow() && ++followers > limits::kLogFollowers) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        "at most ", limits::kLogFollowers, " logs can be followed at once; read it without follow"));
+    return error::LogFollowersTooMany(limits::kLogFollowers);
   }
   // Says that there is a log before its first line, which may be long in coming.
   if (request.follow() && !sink("")) return absl::OkStatus();
@@ -104,7 +103,7 @@ absl::Status TaskLogRead(RequestContext& context, const penstock::v1::ReadTaskLo
       if (opened.ok()) reader = *std::move(opened);
     }
     if (reader != nullptr) {
-      ASSIGN_OR_RETURN(const bool wanted, SendRest(*reader, offset, sink));
+      ASSIGN_OR_RETURN(const bool wanted, SendRest(*reader, sink, &offset));
       if (!wanted) return absl::OkStatus();
     }
     if (!running || !request.follow() || context.is_cancelled()) return absl::OkStatus();
@@ -132,7 +131,7 @@ absl::Status ArtifactRead(RequestContext& context, const penstock::v1::ReadArtif
   if (absl::IsFailedPrecondition(reader.status())) return error::ArtifactNoFile(artifact.name, uri);
   RETURN_IF_ERROR(reader.status());
   int64_t offset = 0;
-  return SendRest(**reader, offset, sink).status();
+  return SendRest(**reader, sink, &offset).status();
 }
 
 }  // namespace penstock

@@ -35,7 +35,7 @@ absl::Status PipelineCreate(RequestContext& context, const api::CreatePipelineRe
   PipelineRow row;
   row.name = given.name();
   row.display_name = given.display_name();
-  RETURN_IF_ERROR(FillPipelineNames(row.name, row.display_name, limits::kNameBytes));
+  RETURN_IF_ERROR(FillPipelineNames(limits::kNameBytes, &row.name, &row.display_name));
   RETURN_IF_ERROR(CheckDescription(given.description()));
   row.tags = TagsFrom(given.tags());
   RETURN_IF_ERROR(CheckTags(row.tags));

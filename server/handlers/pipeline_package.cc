@@ -27,14 +27,14 @@ absl::StatusOr<Document> ReadPackage(const std::string& file_name, const std::st
 
 // What a request says of a version must hold before its package is read.
 absl::Status CheckVersion(PipelineVersionRow& version) {
-  RETURN_IF_ERROR(FillPipelineNames(version.name, version.display_name, limits::kVersionNameBytes));
+  RETURN_IF_ERROR(FillPipelineNames(limits::kVersionNameBytes, &version.name, &version.display_name));
   RETURN_IF_ERROR(CheckDescription(version.description));
   RETURN_IF_ERROR(CheckText("code_source_url", version.code_source_url, limits::kUrlBytes));
   return CheckTags(version.tags);
 }
 
 absl::Status CheckPipeline(PipelineRow& pipeline) {
-  RETURN_IF_ERROR(FillPipelineNames(pipeline.name, pipeline.display_name, limits::kNameBytes));
+  RETURN_IF_ERROR(FillPipelineNames(limits::kNameBytes, &pipeline.name, &pipeline.display_name));
   RETURN_IF_ERROR(CheckDescription(pipeline.description));
   return CheckTags(pipeline.tags);
 }
@@ -71,12 +71,12 @@ void NameAfter(const PipelineRow& pipeline, PipelineVersionRow& version) {
 
 }  // namespace
 
-absl::Status FillPipelineNames(std::string& name, std::string& display_name, int64_t name_limit_bytes) {
-  if (name.empty()) name = display_name;
-  if (display_name.empty()) display_name = name;
-  if (name.empty()) return error::FieldRequired("name", "give a name or a display_name");
-  RETURN_IF_ERROR(CheckName("name", name, name_limit_bytes));
-  return CheckName("display_name", display_name, limits::kDisplayNameBytes);
+absl::Status FillPipelineNames(int64_t name_limit_bytes, std::string* name, std::string* display_name) {
+  if (name->empty()) *name = *display_name;
+  if (display_name->empty()) *display_name = *name;
+  if (name->empty()) return error::FieldRequired("name", "give a name or a display_name");
+  RETURN_IF_ERROR(CheckName("name", *name, name_limit_bytes));
+  return CheckName("display_name", *display_name, limits::kDisplayNameBytes);
 }
 
 absl::Status PipelineUpload(RequestContext& context, const penstock::v1::UploadPipelineRequest& request,
@@ -166,6 +166,7 @@ absl::Status PipelineVersionCreate(RequestContext& context, const api::CreatePip
   version.code_source_url = given.code_source_url();
   version.tags = TagsFrom(given.tags());
   RETURN_IF_ERROR(CheckVersion(version));
+  // Before the fetch, which may take long. The insert finds out again.
   RETURN_IF_ERROR(
       context.deps.store.Read([&](db::Tx& tx) { return PipelineGet(tx, version.pipeline_id).status(); }));
   ASSIGN_OR_RETURN(const FetchedPackage package,

@@ -27,6 +27,6 @@ absl::Status PipelineVersionCreate(RequestContext& context, const api::CreatePip
 
 // Name and display name, each standing in for the other. INVALID_ARGUMENT if both are empty or one is too
 // long.
-absl::Status FillPipelineNames(std::string& name, std::string& display_name, int64_t name_limit_bytes);
+absl::Status FillPipelineNames(int64_t name_limit_bytes, std::string* name, std::string* display_name);
 
 }  // namespace penstock

@@ -2,8 +2,6 @@
 
 #include <map>
 
-#include "absl/strings/str_cat.h"
-#include "common/errors.h"
 #include "common/limits.h"
 #include "common/status_macros.h"
 #include "pipeline/schedule/run_name.h"
@@ -12,6 +10,7 @@
 #include "server/convert/pipeline.h"
 #include "server/convert/plugins.h"
 #include "server/convert/recurring_run.h"
+#include "server/errors.h"
 #include "server/handlers/list.h"
 #include "server/handlers/pipeline_source.h"
 #include "server/validate.h"
@@ -43,9 +42,7 @@ absl::Status CheckRecurringRunFields(const api::RecurringRun& given) {
   RETURN_IF_ERROR(
       CheckText("runtime_config.pipeline_root", given.runtime_config().pipeline_root(), limits::kUrlBytes));
   if (given.max_concurrency() < 1 || given.max_concurrency() > limits::kScheduleConcurrencyMax) {
-    return absl::InvalidArgumentError(absl::StrCat("recurring_run.max_concurrency is ",
-                                                   given.max_concurrency(), "; it has to be from 1 to ",
-                                                   limits::kScheduleConcurrencyMax));
+    return error::MaxConcurrencyOutOfRange(given.max_concurrency(), limits::kScheduleConcurrencyMax);
   }
   return absl::OkStatus();
 }
@@ -53,7 +50,7 @@ absl::Status CheckRecurringRunFields(const api::RecurringRun& given) {
 absl::Status ReadPlugins(const api::RecurringRun& given, RecurringRunRow& row) {
   constexpr char kField[] = "recurring_run.plugins_input";
   ASSIGN_OR_RETURN(row.plugins_input, PluginsFromApi(kField, given.plugins_input()));
-  return CacheFromApi(kField, given.plugins_input(), row.cache_enabled, row.cache_max_age);
+  return CacheFromApi(kField, given.plugins_input(), &row.cache_enabled, &row.cache_max_age);
 }
 
 absl::Status ReadTrigger(const api::RecurringRun& given, const ScheduleOptions& options, absl::Time reference,
@@ -61,10 +58,7 @@ absl::Status ReadTrigger(const api::RecurringRun& given, const ScheduleOptions& 
   ASSIGN_OR_RETURN(row.trigger, TriggerFrom(given.trigger(), options.time_zone));
   ASSIGN_OR_RETURN(const Trigger trigger, Trigger::Create(row.trigger));
   if (trigger.MostInAnHour() > limits::kScheduleRunsPerHour && !options.force) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the trigger would start up to ", trigger.MostInAnHour(), " runs in an hour; more than ",
-                     limits::kScheduleRunsPerHour,
-                     " have to be asked for with force=true, at /apis/penstock/v1/recurringruns"));
+    return error::TriggerTooFrequent(trigger.MostInAnHour(), limits::kScheduleRunsPerHour);
   }
   row.next_due_at = trigger.First(reference);
   return absl::OkStatus();
@@ -77,16 +71,13 @@ absl::Status CheckBacklog(const RecurringRunRow& row, absl::Time now) {
   int64_t overdue = 0;
   for (auto slot = row.next_due_at; slot.has_value() && *slot < now; slot = trigger.Next(*slot)) {
     if (++overdue <= limits::kScheduleRunsPerHour) continue;
-    return absl::InvalidArgumentError(absl::StrCat(
-        "the trigger has more than ", limits::kScheduleRunsPerHour,
-        " slots between its start_time and now, each of which would start a run: set no_catchup, give "
-        "a later start_time, or ask for them with force=true, at /apis/penstock/v1/recurringruns"));
+    return error::TriggerBacklogTooLong(limits::kScheduleRunsPerHour);
   }
   return absl::OkStatus();
 }
 
 absl::Status ReadSource(RequestContext& context, const api::RecurringRun& given, RecurringRunRow& row,
-                        std::string& own_spec) {
+                        std::string* own_spec) {
   const api::PipelineVersionReference& reference = given.pipeline_version_reference();
   ASSIGN_OR_RETURN(
       const PipelineSource source,
@@ -96,7 +87,7 @@ absl::Status ReadSource(RequestContext& context, const api::RecurringRun& given,
   row.pipeline_version_id = reference.pipeline_version_id();
   const bool pinned = source.own_spec() || !row.pipeline_version_id.empty();
   row.spec_sha256 = pinned ? source.document->sha256_hex : "";
-  own_spec = source.own_spec() ? source.document->canonical_json : "";
+  *own_spec = source.own_spec() ? source.document->canonical_json : "";
   if (source.own_spec()) context.deps.documents.Put(source.document->sha256_hex, source.document);
   ASSIGN_OR_RETURN(row.parameters, ParametersText(given.runtime_config(), *source.document));
   row.pipeline_root = given.runtime_config().pipeline_root();
@@ -112,7 +103,7 @@ absl::StatusOr<RecurringRunRow> RecurringRunInsertFrom(RequestContext& context,
   row.created_at = row.updated_at = context.deps.clock.Now();
   RETURN_IF_ERROR(ReadTrigger(given, options, row.created_at, row));
   std::string own_spec;
-  RETURN_IF_ERROR(ReadSource(context, given, row, own_spec));
+  RETURN_IF_ERROR(ReadSource(context, given, row, &own_spec));
   row.recurring_run_id = context.deps.ids.NewId();
   row.experiment_id =
       given.experiment_id().empty() ? context.deps.default_experiment_id : given.experiment_id();

@@ -58,6 +58,6 @@ absl::Status ReadTrigger(const api::RecurringRun& given, const ScheduleOptions& 
 // Reads the pipeline and the parameters of `given` into `row`; `own_spec` is the text to store if the
 // pipeline came along, or empty.
 absl::Status ReadSource(RequestContext& context, const api::RecurringRun& given, RecurringRunRow& row,
-                        std::string& own_spec);
+                        std::string* own_spec);
 
 }  // namespace penstock

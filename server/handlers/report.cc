@@ -1,9 +1,10 @@
 #include "server/handlers/report.h"
 
-#include "absl/strings/str_cat.h"
+#include "common/errors.h"
 #include "common/json.h"
 #include "common/status_macros.h"
 #include "common/text.h"
+#include "server/errors.h"
 #include "storage/run_store.h"
 
 namespace penstock {
@@ -23,17 +24,12 @@ std::string TextAt(const Json& object, const char* key) {
 // The object's metadata, which has to name it.
 absl::StatusOr<Json> MetadataOf(absl::string_view field, const std::string& text) {
   auto object = ParseJson(text);
-  if (!object.ok()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(field, " must be an object of Kubernetes as JSON: ", object.status().message()));
-  }
+  if (!object.ok()) return error::ReportNotJson(field, object.status().message());
   const Json none = Json::object();
   const auto found = object->is_object() ? object->find("metadata") : object->end();
   const Json& metadata = object->is_object() && found != object->end() && found->is_object() ? *found : none;
   for (const char* key : {"name", "namespace", "uid"}) {
-    if (TextAt(metadata, key).empty()) {
-      return absl::InvalidArgumentError(absl::StrCat(field, ": metadata.", key, " is missing"));
-    }
+    if (TextAt(metadata, key).empty()) return error::ReportMetadataMissing(field, key);
   }
   return metadata;
 }
@@ -53,14 +49,10 @@ absl::Status WorkflowReport(RequestContext& context, const api::ReportWorkflowRe
   const auto labels = metadata.find("labels");
   const std::string run_id =
       labels == metadata.end() || !labels->is_object() ? "" : TextAt(*labels, kRunIdLabel);
-  if (run_id.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("workflow: metadata.labels has no ", kRunIdLabel, ", which names the run"));
-  }
+  if (run_id.empty()) return error::ReportWithoutRunId(kRunIdLabel);
   const absl::Status known = context.deps.store.Read([&](db::Tx& tx) { return RunGet(tx, run_id).status(); });
   if (absl::IsNotFound(known) && IsYoung(metadata, context.deps.clock.Now())) {
-    return absl::UnavailableError(
-        absl::StrCat("Run ", Shorten(run_id, 100), " is not known yet; report it again in a moment"));
+    return error::ReportedRunUnknownYet(Shorten(run_id, 100));
   }
   return known;
 }
@@ -68,8 +60,7 @@ absl::Status WorkflowReport(RequestContext& context, const api::ReportWorkflowRe
 absl::Status ScheduledWorkflowReport(RequestContext&, const api::ReportScheduledWorkflowRequest& request,
                                      google::protobuf::Empty*) {
   ASSIGN_OR_RETURN(const Json metadata, MetadataOf("scheduled_workflow", request.scheduled_workflow()));
-  return absl::NotFoundError(
-      absl::StrCat("Recurring run ", Shorten(TextAt(metadata, "uid"), 100), " not found"));
+  return error::RecurringRunNotFound(Shorten(TextAt(metadata, "uid"), 100));
 }
 
 }  // namespace penstock

@@ -12,6 +12,7 @@
 #include "server/convert/plugins.h"
 #include "server/convert/run.h"
 #include "server/convert/timestamp.h"
+#include "server/errors.h"
 #include "server/handlers/list.h"
 #include "server/handlers/pipeline_source.h"
 #include "server/validate.h"
@@ -35,9 +36,7 @@ absl::Status CheckNewRun(const api::Run& given) {
   RETURN_IF_ERROR(
       CheckText("runtime_config.pipeline_root", given.runtime_config().pipeline_root(), limits::kUrlBytes));
   if (!given.run_id().empty()) RETURN_IF_ERROR(CheckNewId("run.run_id", given.run_id()));
-  if (!given.plugins_output().empty()) {
-    return absl::AbortedError("run.plugins_output is filled by the server; leave it out");
-  }
+  if (!given.plugins_output().empty()) return error::RunPluginsOutputGiven();
   return absl::OkStatus();
 }
 
@@ -129,7 +128,7 @@ absl::Status RunCreate(RequestContext& context, const api::Run& given, const Run
   RETURN_IF_ERROR(CheckNewRun(given));
   RunConfigRow config;
   RETURN_IF_ERROR(
-      CacheFromApi("run.plugins_input", given.plugins_input(), config.cache_enabled, config.cache_max_age));
+      CacheFromApi("run.plugins_input", given.plugins_input(), &config.cache_enabled, &config.cache_max_age));
   if (!given.recurring_run_id().empty()) {  // has one run of each name
     const absl::Status found =
         ReplyWith(context, RecurringRunRunId(given.recurring_run_id(), given.display_name()), reply);
@@ -146,6 +145,7 @@ absl::Status RunCreate(RequestContext& context, const api::Run& given, const Run
   const absl::Status inserted =
       WriteRuns(context.deps.store, [&](db::Tx& tx, RunHints& hints) -> absl::Status {
         if (!options.request_id.empty()) {
+          // Again, and now nobody comes between: the same request may have come twice at once.
           ASSIGN_OR_RETURN(created_before, CreatedBefore(tx, options));
           if (!created_before.empty()) return absl::OkStatus();
           RETURN_IF_ERROR(
@@ -163,6 +163,7 @@ absl::Status RunCreate(RequestContext& context, const api::Run& given, const Run
   if (absl::IsAlreadyExists(inserted) && !row.recurring_run_id.empty()) {
     return ReplyWith(context, row.run_id, reply);
   }
+  // The cached version may have been deleted, by this server or another; the next call asks the database.
   if (absl::IsNotFound(inserted)) context.deps.versions.Remove(row.pipeline_version_id);
   RETURN_IF_ERROR(inserted);
   if (!created_before.empty()) return ReplyWith(context, created_before, reply);

@@ -12,10 +12,10 @@
 #include "common/limits.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"
-#include "common/text.h"
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "runs/run_verbs.h"
+#include "server/errors.h"
 #include "server/handlers/run.h"
 #include "server/validate.h"
 #include "storage/experiment_store.h"
@@ -48,7 +48,7 @@ absl::Status ReadRecord(db::Tx& tx, const std::string& run_id, penstock::v1::Run
   reply->Clear();
   ASSIGN_OR_RETURN(const RunRow row, RunGet(tx, run_id));
   Tags tags;
-  RETURN_IF_ERROR(TagsRead(tx, run_id, tags));
+  RETURN_IF_ERROR(TagsRead(tx, run_id, &tags));
   reply->set_run_id(row.run_id);
   reply->set_description(row.description);
   reply->mutable_tags()->insert(tags.begin(), tags.end());
@@ -62,52 +62,42 @@ absl::Status CheckApply(const ApplyToRunsRequest& request) {
       !ApplyToRunsRequest::Action_IsValid(request.action())) {
     return error::FieldRequired("action", "give ARCHIVE, UNARCHIVE, TERMINATE, DELETE or TAG");
   }
-  if (restricted == request.all()) {
-    return absl::InvalidArgumentError(
-        "say which runs are meant: give experiment_id or a filter with predicates, or set all to mean every "
-        "run, but not both");
-  }
+  if (restricted == request.all()) return error::ApplyRunsNotSaid();
   for (const std::string& name : request.remove_tags()) {
-    if (request.tags().contains(name)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("the tag ", QuoteForMessage(name), " is in tags and in remove_tags; give it once"));
-    }
+    if (request.tags().contains(name)) return error::ApplyTagTwice(name);
   }
   const bool has_tags = request.tags_size() > 0 || request.remove_tags_size() > 0;
-  if ((request.action() == ApplyToRunsRequest::TAG) != has_tags) {
-    return absl::InvalidArgumentError(
-        "tags and remove_tags belong to the action TAG, which needs one of them");
-  }
+  if ((request.action() == ApplyToRunsRequest::TAG) != has_tags) return error::ApplyTagsWithoutAction();
   return CheckTags(TagsFrom(request.tags()));
 }
 
-absl::Status ApplyTags(db::Tx& tx, const ApplyToRunsRequest& request, const RunRow& row, bool& changed) {
+absl::Status ApplyTags(db::Tx& tx, const ApplyToRunsRequest& request, const RunRow& row, bool* changed) {
   Tags tags;
-  RETURN_IF_ERROR(TagsRead(tx, row.run_id, tags));
+  RETURN_IF_ERROR(TagsRead(tx, row.run_id, &tags));
   const Tags before = tags;
   for (const std::string& name : request.remove_tags()) tags.erase(name);
   for (const auto& [name, value] : request.tags()) tags[name] = value;
   RETURN_IF_ERROR(CheckTags(tags));
-  changed = tags != before;
-  return changed && !request.dry_run() ? TagsReplace(tx, row.run_id, tags) : absl::OkStatus();
+  *changed = tags != before;
+  return *changed && !request.dry_run() ? TagsReplace(tx, row.run_id, tags) : absl::OkStatus();
 }
 
 // Does it to one run, or with `dry_run` finds out whether it would. A failure leaves the transaction usable.
 absl::Status ApplyTo(db::Tx& tx, const ApplyToRunsRequest& request, const RunRow& row, absl::Time now,
-                     RunHints& hints, bool& changed) {
+                     RunHints& hints, bool* changed) {
   const bool dry = request.dry_run();
-  changed = true;
+  *changed = true;
   switch (request.action()) {
     case ApplyToRunsRequest::ARCHIVE:
-      changed = row.storage_state != StorageState::kArchived;
-      return changed && !dry ? RunArchive(tx, row.run_id) : absl::OkStatus();
+      *changed = row.storage_state != StorageState::kArchived;
+      return *changed && !dry ? RunArchive(tx, row.run_id) : absl::OkStatus();
     case ApplyToRunsRequest::UNARCHIVE:
-      changed = row.storage_state != StorageState::kAvailable;
-      if (!changed) return absl::OkStatus();
+      *changed = row.storage_state != StorageState::kAvailable;
+      if (!*changed) return absl::OkStatus();
       return dry ? RunMayBeUnarchived(tx, row) : RunUnarchive(tx, row.run_id);
     case ApplyToRunsRequest::TERMINATE:
-      changed = IsTerminable(row.state);
-      return changed && !dry ? RunTerminate(tx, row.run_id, now, hints) : absl::OkStatus();
+      *changed = IsTerminable(row.state);
+      return *changed && !dry ? RunTerminate(tx, row.run_id, now, hints) : absl::OkStatus();
     case ApplyToRunsRequest::DELETE:
       return dry ? absl::OkStatus() : RunDelete(tx, row.run_id, hints);
     default:
@@ -152,12 +142,7 @@ std::string RequestMark(const ApplyToRunsRequest& request) {
 
 absl::StatusOr<std::string> ListTokenOf(const ApplyToRunsRequest& request) {
   if (request.page_token().empty()) return "";
-  if (!absl::StartsWith(request.page_token(), RequestMark(request))) {
-    return absl::InvalidArgumentError(
-        "page_token is not one that this server gave for this request: repeat the request that gave it, with "
-        "all "
-        "its other fields as they were");
-  }
+  if (!absl::StartsWith(request.page_token(), RequestMark(request))) return error::ApplyPageTokenWrong();
   return request.page_token().substr(kRequestMarkSize);
 }
 
@@ -165,6 +150,7 @@ absl::StatusOr<ListQuery> ApplyQuery(const RequestContext& context, const ApplyT
                                      const std::string& page_token) {
   std::optional<ListScope> scope;
   if (!request.experiment_id().empty()) scope = ListScope{"experiment_id", request.experiment_id()};
+  // By what no action changes, so that a run is neither passed over nor met twice.
   const ListRequest list = {kApplyBatch, page_token, "created_at asc", request.filter()};
   return ListQuery::Create(RunResource(), list, std::move(scope), context.deps.store.page_token_key());
 }
@@ -179,8 +165,7 @@ class WatcherSlot {
 
   absl::Status status() const {
     if (taken_) return absl::OkStatus();
-    return absl::ResourceExhaustedError(absl::StrCat(
-        "at most ", limits::kWatchers, " watches are served at once; ask with GetRun or ListRuns"));
+    return error::WatchesTooMany(limits::kWatchers);
   }
 
  private:
@@ -259,7 +244,7 @@ absl::Status RunsApply(RequestContext& context, const ApplyToRunsRequest& reques
       const absl::Time now = context.deps.clock.Now();
       for (const RunRow& row : page.rows) {
         bool changed = false;
-        const absl::Status status = ApplyTo(tx, request, row, now, hints, changed);
+        const absl::Status status = ApplyTo(tx, request, row, now, hints, &changed);
         if (absl::IsUnavailable(status) || absl::IsInternal(status)) return status;  // of the database
         Count(row, status, changed, *reply);
       }

@@ -29,15 +29,15 @@ absl::StatusOr<SchedulerState> SchedulerStateNow(db::Tx& tx, absl::Time now) {
 }
 
 absl::Status ReadSource(RequestContext& context, db::Tx& tx, const std::string& run_id,
-                        RunStatusSource& source, std::string& spec_sha256, std::string& spec_text) {
+                        RunStatusSource& source, std::string* spec_sha256, std::string* spec_text) {
   source = {};
-  spec_text.clear();
+  spec_text->clear();
   ASSIGN_OR_RETURN(source.run, RunGet(tx, run_id));
   ASSIGN_OR_RETURN(source.states, RunStates(tx, run_id));
   ASSIGN_OR_RETURN(const RunConfigRow config, RunConfigGet(tx, run_id));
-  spec_sha256 = config.spec_sha256;
-  if (context.deps.documents.Find(spec_sha256) == nullptr) {
-    ASSIGN_OR_RETURN(spec_text, SpecGet(tx, spec_sha256));
+  *spec_sha256 = config.spec_sha256;
+  if (context.deps.documents.Find(*spec_sha256) == nullptr) {
+    ASSIGN_OR_RETURN(*spec_text, SpecGet(tx, *spec_sha256));
   }
   if (source.run.state == RunState::kPending) {
     ASSIGN_OR_RETURN(source.scheduler, SchedulerStateNow(tx, context.deps.clock.Now()));
@@ -54,8 +54,9 @@ absl::Status RunStatusGet(RequestContext& context, const penstock::v1::GetRunSta
   RunStatusSource source;
   std::string spec_sha256;
   std::string spec_text;
-  RETURN_IF_ERROR(context.deps.store.Read(
-      [&](db::Tx& tx) { return ReadSource(context, tx, request.run_id(), source, spec_sha256, spec_text); }));
+  RETURN_IF_ERROR(context.deps.store.Read([&](db::Tx& tx) {
+    return ReadSource(context, tx, request.run_id(), source, &spec_sha256, &spec_text);
+  }));
   auto document = context.deps.documents.Find(spec_sha256);
   if (document == nullptr) {
     // Between the two looks it may have left the cache.

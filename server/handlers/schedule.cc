@@ -3,16 +3,14 @@
 #include <algorithm>
 #include <set>
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "common/errors.h"
 #include "common/limits.h"
 #include "common/status_macros.h"
-#include "common/text.h"
 #include "pipeline/schedule/cron.h"
 #include "pipeline/schedule/trigger.h"
 #include "server/convert/recurring_run.h"
 #include "server/convert/timestamp.h"
+#include "server/errors.h"
 #include "server/handlers/list.h"
 #include "server/handlers/pipeline_source.h"
 #include "server/handlers/recurring_run.h"
@@ -49,14 +47,11 @@ absl::StatusOr<std::set<std::string>> ChangedFields(const penstock::v1::UpdateRe
     const std::string field = path.substr(0, path.find('.'));
     if (field == "recurring_run_id") continue;  // it names the recurring run
     if (std::find(std::begin(kEditable), std::end(kEditable), field) == std::end(kEditable)) {
-      return absl::InvalidArgumentError(absl::StrCat(QuoteForMessage(field), " cannot be changed; of ",
-                                                     absl::StrJoin(kEditable, ", "), " each can"));
+      return error::RecurringRunFieldFixed(field, kEditable);
     }
     fields.insert(field);
   }
-  if (fields.empty() && !request.has_time_zone()) {
-    return absl::InvalidArgumentError("update_mask is empty: it has to name the fields to change");
-  }
+  if (fields.empty() && !request.has_time_zone()) return error::UpdateMaskEmpty();
   return fields;
 }
 
@@ -142,22 +137,17 @@ absl::StatusOr<RecurringRunRow> StoredRow(RequestContext& context, const std::st
 // The trigger to preview and its next slot; nothing if there is none.
 absl::StatusOr<Trigger> PreviewTrigger(RequestContext& context,
                                        const penstock::v1::PreviewScheduleRequest& request, absl::Time now,
-                                       std::optional<absl::Time>& next) {
+                                       std::optional<absl::Time>* next) {
   if (request.recurring_run_id().empty()) {
     ASSIGN_OR_RETURN(const TriggerSpec spec, TriggerFrom(request.trigger(), request.time_zone()));
-    if (spec.kind == TriggerKind::kOnce) {
-      return absl::InvalidArgumentError(
-          "give a recurring_run_id, or a trigger with a cron_schedule or a periodic_schedule");
-    }
+    if (spec.kind == TriggerKind::kOnce) return error::PreviewWithoutSlots();
     ASSIGN_OR_RETURN(Trigger trigger, Trigger::Create(spec));
-    next = trigger.First(now);
+    *next = trigger.First(now);
     return trigger;
   }
-  if (request.has_trigger() || !request.time_zone().empty()) {
-    return absl::InvalidArgumentError("give a recurring_run_id, or a trigger with its time_zone, not both");
-  }
+  if (request.has_trigger() || !request.time_zone().empty()) return error::PreviewOfTwo();
   ASSIGN_OR_RETURN(const RecurringRunRow row, StoredRow(context, request.recurring_run_id()));
-  next = row.next_due_at;
+  *next = row.next_due_at;
   return Trigger::Create(row.trigger);
 }
 
@@ -195,7 +185,7 @@ absl::Status ScheduleUpdate(RequestContext& context, const penstock::v1::UpdateR
   const bool new_trigger = changed.count("trigger") > 0 || request.has_time_zone();
   std::string own_spec;
   if (changed.count("pipeline_spec") + changed.count("pipeline_version_reference") > 0) {
-    RETURN_IF_ERROR(ReadSource(context, merged, row, own_spec));
+    RETURN_IF_ERROR(ReadSource(context, merged, row, &own_spec));
   } else if (ChangesSource(changed)) {
     RETURN_IF_ERROR(ReadParameters(context, merged, row));
   }
@@ -222,8 +212,7 @@ absl::Status ScheduleUpdate(RequestContext& context, const penstock::v1::UpdateR
 absl::Status SchedulePreview(RequestContext& context, const penstock::v1::PreviewScheduleRequest& request,
                              penstock::v1::PreviewScheduleResponse* reply) {
   if (request.count() < 0 || request.count() > limits::kPreviewTicksMax) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("count is ", request.count(), "; it has to be from 0 to ", limits::kPreviewTicksMax));
+    return error::PreviewCountOutOfRange(request.count(), limits::kPreviewTicksMax);
   }
   absl::Time from = context.deps.clock.Now();
   if (request.has_from_time()) {
@@ -234,7 +223,7 @@ absl::Status SchedulePreview(RequestContext& context, const penstock::v1::Previe
     ASSIGN_OR_RETURN(until, CheckedTime("until_time", request.until_time()));
   }
   std::optional<absl::Time> slot;
-  ASSIGN_OR_RETURN(const Trigger trigger, PreviewTrigger(context, request, from, slot));
+  ASSIGN_OR_RETURN(const Trigger trigger, PreviewTrigger(context, request, from, &slot));
   // Of a stored one also what is due and not decided yet, unless it is asked otherwise.
   if (slot.has_value() && (request.has_from_time() || request.has_trigger())) {
     slot = trigger.FirstAfter(from, *slot);

@@ -35,37 +35,37 @@ struct Stored;
 template <>
 struct Stored<std::string> {
   static Param Write(const std::string& value) { return value; }
-  static void Read(const Row& row, int column, std::string& value) {
+  static void Read(const Row& row, int column, std::string* value) {
     const absl::string_view text = row.Text(column);
-    value.assign(text.data(), text.size());
+    value->assign(text.data(), text.size());
   }
 };
 
 template <std::integral T>
 struct Stored<T> {
   static Param Write(T value) { return value; }
-  static void Read(const Row& row, int column, T& value) { value = static_cast<T>(row.Int64(column)); }
+  static void Read(const Row& row, int column, T* value) { *value = static_cast<T>(row.Int64(column)); }
 };
 
 // 0 or 1; the databases have no type for it in common.
 template <>
 struct Stored<bool> {
   static Param Write(bool value) { return value; }
-  static void Read(const Row& row, int column, bool& value) { value = row.Int64(column) != 0; }
+  static void Read(const Row& row, int column, bool* value) { *value = row.Int64(column) != 0; }
 };
 
 template <>
 struct Stored<absl::Time> {
   static Param Write(absl::Time value) { return value; }
-  static void Read(const Row& row, int column, absl::Time& value) { value = row.Time(column); }
+  static void Read(const Row& row, int column, absl::Time* value) { *value = row.Time(column); }
 };
 
 // Microseconds.
 template <>
 struct Stored<absl::Duration> {
   static Param Write(absl::Duration value) { return absl::ToInt64Microseconds(value); }
-  static void Read(const Row& row, int column, absl::Duration& value) {
-    value = absl::Microseconds(row.Int64(column));
+  static void Read(const Row& row, int column, absl::Duration* value) {
+    *value = absl::Microseconds(row.Int64(column));
   }
 };
 
@@ -74,11 +74,11 @@ struct Stored<std::optional<T>> {
   static Param Write(const std::optional<T>& value) {
     return value.has_value() ? Stored<T>::Write(*value) : Param(Null{});
   }
-  static void Read(const Row& row, int column, std::optional<T>& value) {
+  static void Read(const Row& row, int column, std::optional<T>* value) {
     if (row.IsNull(column)) {
-      value.reset();
+      value->reset();
     } else {
-      Stored<T>::Read(row, column, value.emplace());
+      Stored<T>::Read(row, column, &value->emplace());
     }
   }
 };
@@ -86,8 +86,8 @@ struct Stored<std::optional<T>> {
 // Of a text that refers to another row if it is not empty.
 struct NullIfEmpty {
   static Param Write(const std::string& value) { return value.empty() ? Param(Null{}) : Param(value); }
-  static void Read(const Row& row, int column, std::string& value) {
-    value.clear();
+  static void Read(const Row& row, int column, std::string* value) {
+    value->clear();
     if (!row.IsNull(column)) Stored<std::string>::Read(row, column, value);
   }
 };
@@ -96,7 +96,7 @@ struct NullIfEmpty {
 template <typename T>
 T Get(const Row& row, int column) {
   T value{};
-  Stored<T>::Read(row, column, value);
+  Stored<T>::Read(row, column, &value);
   return value;
 }
 
@@ -128,7 +128,7 @@ struct ColumnOf {
   bool is_key = false;
 
   Param Write(const T& row) const { return Codec::Write(field(row)); }
-  void Read(const Row& from, int column, T& row) const { Codec::Read(from, column, field(row)); }
+  void Read(const Row& from, int column, T* row) const { Codec::Read(from, column, &field(*row)); }
 };
 
 // A member of a row, or of a struct in it.
@@ -227,19 +227,19 @@ class ColumnList {
         columns_);
   }
   // Behind those that are there, for a RowsStatement.
-  void AppendParams(const T& row, std::vector<Param>& params) const {
-    std::apply([&](const Fields&... column) { (params.push_back(column.Write(row)), ...); }, columns_);
+  void AppendParams(const T& row, std::vector<Param>* params) const {
+    std::apply([&](const Fields&... column) { (params->push_back(column.Write(row)), ...); }, columns_);
   }
 
   // The columns of `row`, `first` being the position of the first of them; members without a column are as in
   // a new T.
   T Read(const Row& row, int first = 0) const {
     T read;
-    ReadInto(row, read, first);
+    ReadInto(row, first, &read);
     return read;
   }
   // The same into a new T where it is to stay, which spares moving it there.
-  void ReadInto(const Row& row, T& read, int first = 0) const {
+  void ReadInto(const Row& row, int first, T* read) const {
     std::apply(
         [&](const Fields&... column) {
           int position = first;

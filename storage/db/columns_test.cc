@@ -88,7 +88,7 @@ TEST(ColumnsTest, WritesAndReadsInTheSameOrder) {
   plum.tree_id = "t";
   plum.size.depth = 4;
   std::vector<Param> params = {"first"};
-  kColumns.AppendParams(plum, params);
+  kColumns.AppendParams(plum, &params);
   EXPECT_THAT(Shown(params), ElementsAre("first", "p", "t", "1", "3", "4", "7", "9"));
 
   const Plum read = kColumns.Read(FakeRow({"first", "p", "t", 1, 3, 4, 7, 9}), 1);

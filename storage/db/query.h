@@ -18,7 +18,7 @@ absl::StatusOr<std::optional<T>> QueryRow(Tx& tx, absl::string_view sql, Params 
                                           const ColumnList<T, Fields...>& columns) {
   std::optional<T> found;
   RETURN_IF_ERROR(tx.Query(sql, params, [&](const Row& row) {
-    columns.ReadInto(row, found.emplace());
+    columns.ReadInto(row, 0, &found.emplace());
     return absl::OkStatus();
   }));
   return found;
@@ -30,7 +30,7 @@ absl::StatusOr<std::vector<T>> QueryRows(Tx& tx, absl::string_view sql, Params p
                                          const ColumnList<T, Fields...>& columns) {
   std::vector<T> rows;
   RETURN_IF_ERROR(tx.Query(sql, params, [&](const Row& row) {
-    columns.ReadInto(row, rows.emplace_back());
+    columns.ReadInto(row, 0, &rows.emplace_back());
     return absl::OkStatus();
   }));
   return rows;

@@ -87,11 +87,15 @@ std::string TextOf(const db::Param& param) {
 }
 
 // `storage` keeps the values.
+<<<<<<< HEAD
 // A deque, since what is bound points into its elements.
 BoundParams Bind(db::Params params, std::deque<std::string>& storage) {
+=======
+BoundParams Bind(db::Params params, std::deque<std::string>* storage) {
+>>>>>>> text
   BoundParams bound;
   for (const db::Param& param : params) {
-    Append(bound, IsNull(param) ? nullptr : storage.emplace_back(TextOf(param)).c_str());
+    Append(bound, IsNull(param) ? nullptr : storage->emplace_back(TextOf(param)).c_str());
   }
   return bound;
 }
@@ -245,7 +249,7 @@ absl::StatusOr<pqxx::result> Connection::Run(absl::string_view what, absl::strin
   pqxx::result result;
   RETURN_IF_ERROR(Guard(what, [&] {
     std::deque<std::string> storage;
-    const BoundParams bound = Bind(params, storage);
+    const BoundParams bound = Bind(params, &storage);
     result = ExecPrepared(*session_, Prepared(sql), bound);
   }));
   return result;

@@ -12,10 +12,12 @@ sys.path.insert(0, os.path.dirname(__file__))
 import check_braces  # noqa: E402
 import check_clock  # noqa: E402
 import check_cycles  # noqa: E402
+import check_errors  # noqa: E402
 import check_format  # noqa: E402
 import check_gateway_layers  # noqa: E402
 import check_layers  # noqa: E402
 import check_names  # noqa: E402
+import check_out_parameters  # noqa: E402
 import check_proofs  # noqa: E402
 import check_scripts  # noqa: E402
 import check_size  # noqa: E402
@@ -23,8 +25,8 @@ import check_tests_listed  # noqa: E402
 import check_words  # noqa: E402
 import project  # noqa: E402
 
-CHECKS = [check_braces, check_clock, check_cycles, check_format, check_gateway_layers, check_layers, check_names,
-          check_proofs, check_scripts, check_size, check_tests_listed, check_words]
+CHECKS = [check_braces, check_clock, check_cycles, check_errors, check_format, check_gateway_layers, check_layers,
+          check_names, check_out_parameters, check_proofs, check_scripts, check_size, check_tests_listed, check_words]
 LONG_BODY = '  x();\n' * 120
 PROVEN = '| what | | shown by |\n|---|---|---|\n| a feature | {} | {} |\n'
 PYTHON_TEST = {'tests/e2e/conformance/test_a.py': 'def test_a():\n    pass\n'}
@@ -84,6 +86,11 @@ REFUSED = [
     (check_clock, {'scheduler/engine.cc': 'void f() { ::usleep(1); }\n'}, 'usleep'),
     (check_clock, {'server/a.cc': 'int x = rand();\n'}, 'rand('),
     (check_clock, {'server/a.cc': 'absl::BitGen generator;\n'}, 'BitGen'),
+    (check_out_parameters, {'storage/a.cc': 'bool Take(absl::string_view& rest);\n'}, 'rest: return the value'),
+    (check_out_parameters, {'storage/a.h': 'void F(int a,\n       std::map<int, std::vector<int>>& b);\n'},
+     'a.h:2: std::map'),
+    (check_errors, {'runs/a.cc': 'return absl::NotFoundError("no such plum");\n'}, 'a.cc:1: absl::NotFoundError'),
+    (check_errors, {'storage/a.cc': 'absl::Status(absl::StatusCode::kAborted, "");\n'}, 'name it'),
     (check_words, {'README.md': 'see /work/main/README\n'}, 'path of one machine'),
     (check_words, {'deploy/a.sh': 'cp x /root/.penstock\n'}, 'path of one machine'),
     (check_words, {'deploy/a.sh': 'curl https://pypi.org/simple\n'}, 'host of a package registry'),
@@ -145,6 +152,16 @@ ACCEPTED = [
         'common/clock.cc': 'absl::Time now = absl::Now();\n',
         'common/a.cc': '// absl::Now() is not for us\nconst char* kText = "rand()";\nint operand(int a);\n',
         'storage/a_test.cc': 'absl::SleepFor(d);\n'}),
+    (check_out_parameters, {
+        'storage/a.cc': 'void F(db::Tx& tx, const std::string& name, const Json& json, std::vector<int>* out);\n'
+                        'void operator()(int64_t& number);\n// F(int& out)\n',
+        'storage/b.cc': 'Visit(json, [&](int depth, Json& value) { value = depth; });\n'
+                        'for (int& x : xs) F(a[0], x & y);\n'}),
+    (check_errors, {
+        'server/handlers/a.cc': 'return absl::InternalError("Penstock bug");  // not absl::NotFoundError("")\n'
+                                'return error::PlumNotFound(id);\n',
+        'server/errors.cc': 'return absl::NotFoundError("");\n',
+        'storage/sqlite/a.cc': 'return absl::UnavailableError("");\n'}),
     (check_words, {'common/a.cc': '// "/root/dag/tasks", a/work/b, $HOME/work/x, "/work/"\n'}),
     (check_names, {'migrations/sqlite/0001_a.up.sql': 'created_at_us INTEGER NOT NULL\n',
                    'migrations/sqlite/0001_a.down.sql': '', 'README.md': ''}),

@@ -50,7 +50,7 @@ class BatchContract : public RecurringRunStoreTest {
     std::vector<RunToInsert> runs;
     for (const RunRow& row : rows) runs.push_back({row, config});
     std::vector<absl::Status> outcomes;
-    const absl::Status status = store_->Write([&](db::Tx& tx) { return RunsInsert(tx, runs, outcomes); });
+    const absl::Status status = store_->Write([&](db::Tx& tx) { return RunsInsert(tx, runs, &outcomes); });
     EXPECT_TRUE(status.ok()) << status;
     return outcomes;
   }
@@ -72,7 +72,7 @@ class BatchContract : public RecurringRunStoreTest {
     for (const DueRecurringRun& read : due) moves.push_back({&read, clock_.Now() + absl::Seconds(60), 1});
     std::vector<bool> moved;
     const absl::Status status =
-        store_->Write([&](db::Tx& tx) { return RecurringRunsAdvance(tx, moves, moved); });
+        store_->Write([&](db::Tx& tx) { return RecurringRunsAdvance(tx, moves, &moved); });
     EXPECT_TRUE(status.ok()) << status;
     return moved;
   }
@@ -227,7 +227,8 @@ TEST_P(BatchContract, ATickThatIsDecidedIsLeftOutAlone) {
   }
   const auto put = [&](const std::vector<ScheduleTickRow>& rows) {
     std::vector<bool> stored;
-    const absl::Status status = store_->Write([&](db::Tx& tx) { return ScheduleTicksPut(tx, rows, stored); });
+    const absl::Status status =
+        store_->Write([&](db::Tx& tx) { return ScheduleTicksPut(tx, rows, &stored); });
     EXPECT_TRUE(status.ok()) << status;
     return stored;
   };

@@ -142,10 +142,10 @@ class QueryLaterContract : public StoreTest {
   }
 
   // Puts off a query that gives the value of `name`.
-  static absl::Status AskLater(db::Tx& tx, const char* name, std::vector<int64_t>& values) {
+  static absl::Status AskLater(db::Tx& tx, const char* name, std::vector<int64_t>* values) {
     const db::Param params[] = {name};
-    return tx.QueryLater(kValue, params, [&values](const db::Row& row) {
-      values.push_back(row.Int64(0));
+    return tx.QueryLater(kValue, params, [values](const db::Row& row) {
+      values->push_back(row.Int64(0));
       return absl::OkStatus();
     });
   }
@@ -157,12 +157,12 @@ INSTANTIATE_TEST_SUITE_P(Databases, QueryLaterContract, ServedDatabases());
 TEST_P(QueryLaterContract, RowsAreHeardBeforeWhatFollowsAndWithTheEnd) {
   std::vector<int64_t> values;
   const absl::Status status = store_->Read([&](db::Tx& tx) -> absl::Status {
-    RETURN_IF_ERROR(AskLater(tx, "b", values));
-    RETURN_IF_ERROR(AskLater(tx, "nobody", values));
+    RETURN_IF_ERROR(AskLater(tx, "b", &values));
+    RETURN_IF_ERROR(AskLater(tx, "nobody", &values));
     ASSIGN_OR_RETURN(const int64_t a, CounterGet(tx, "a"));
     EXPECT_THAT(values, ::testing::ElementsAre(2));
     values.push_back(a);
-    RETURN_IF_ERROR(AskLater(tx, "b", values));
+    RETURN_IF_ERROR(AskLater(tx, "b", &values));
     RETURN_IF_ERROR(tx.Finish());
     EXPECT_THAT(values, ::testing::ElementsAre(2, 1, 2));
     return absl::OkStatus();
@@ -172,7 +172,7 @@ TEST_P(QueryLaterContract, RowsAreHeardBeforeWhatFollowsAndWithTheEnd) {
 
 TEST_P(QueryLaterContract, WhatNobodyAskedForAgainRunsAtTheEndOfTheBody) {
   std::vector<int64_t> values;
-  ASSERT_TRUE(store_->Read([&](db::Tx& tx) { return AskLater(tx, "b", values); }).ok());
+  ASSERT_TRUE(store_->Read([&](db::Tx& tx) { return AskLater(tx, "b", &values); }).ok());
   EXPECT_THAT(values, ::testing::ElementsAre(2));
 }
 
@@ -192,7 +192,7 @@ TEST_P(QueryLaterContract, AWriteFinishesWhatItReadAndGoesOn) {
   std::vector<int64_t> values;
   const absl::Status status = store_->Write([&](db::Tx& tx) -> absl::Status {
     values.clear();
-    RETURN_IF_ERROR(AskLater(tx, "a", values));
+    RETURN_IF_ERROR(AskLater(tx, "a", &values));
     RETURN_IF_ERROR(tx.Finish());
     return tx.ExecuteLater(kAdd, {"a", values.at(0)});
   });
@@ -209,13 +209,13 @@ TEST_P(QueryLaterContract, AReadChangesNothing) {
 TEST_P(QueryLaterContract, AReadSeesOneSnapshotFromItsFirstStatementOn) {
   std::vector<int64_t> values;
   const absl::Status status = store_->Read([&](db::Tx& tx) -> absl::Status {
-    RETURN_IF_ERROR(AskLater(tx, "a", values));
+    RETURN_IF_ERROR(AskLater(tx, "a", &values));
     RETURN_IF_ERROR(tx.Flush());
     std::thread writer([this] {
       EXPECT_TRUE(store_->Write([](db::Tx& other) { return other.ExecuteLater(kAdd, {"a", 10}); }).ok());
     });
     writer.join();
-    RETURN_IF_ERROR(AskLater(tx, "a", values));
+    RETURN_IF_ERROR(AskLater(tx, "a", &values));
     return tx.Finish();
   });
   ASSERT_TRUE(status.ok()) << status;

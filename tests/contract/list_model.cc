@@ -142,20 +142,20 @@ ModelPredicate ModelRandom::TagPredicate(const ModelResource& list) {
   return {absl::StrCat("tags.", Of(names)), "EQUALS", {Of(values)}};
 }
 
-Json ModelRandom::TimeToJson(int64_t micros, std::string& value_field) {
+Json ModelRandom::TimeToJson(int64_t micros, std::string* value_field) {
   const bool whole = micros % kSecond == 0;
   switch (Pick(whole ? 4 : 2)) {
     case 0:
-      value_field = Pick(2) == 0 ? "timestamp_value" : "timestampValue";
+      *value_field = Pick(2) == 0 ? "timestamp_value" : "timestampValue";
       return Rfc3339(micros);
     case 1:
-      value_field = "stringValue";
+      *value_field = "stringValue";
       return Rfc3339(micros);
     case 2:
-      value_field = "string_value";
+      *value_field = "string_value";
       return absl::StrCat(micros / kSecond);
     default:
-      value_field = Pick(2) == 0 ? "long_value" : "intValue";
+      *value_field = Pick(2) == 0 ? "long_value" : "intValue";
       return Pick(2) == 0 ? Json(micros / kSecond) : Json(absl::StrCat(micros / kSecond));
   }
 }
@@ -177,7 +177,7 @@ Json ModelRandom::ToJson(const ModelPredicate& predicate, const ListField* field
   }
   if (is_time) {
     std::string value_field;
-    Json value = TimeToJson(std::get<int64_t>(predicate.values[0]), value_field);
+    Json value = TimeToJson(std::get<int64_t>(predicate.values[0]), &value_field);
     json[value_field] = std::move(value);
     return json;
   }

@@ -57,7 +57,7 @@ class ModelRandom {
 
  private:
   ListValue ValueOf(const ModelResource& list, const ListField& field);
-  Json TimeToJson(int64_t micros, std::string& value_field);
+  Json TimeToJson(int64_t micros, std::string* value_field);
 
   std::mt19937_64 random_;
 };

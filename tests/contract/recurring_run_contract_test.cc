@@ -52,7 +52,7 @@ class RecurringRunContract : public RecurringRunStoreTest {
   std::vector<bool> Advance(const std::vector<RecurringRunMove>& moves) {
     std::vector<bool> moved;
     const absl::Status status =
-        store_->Write([&](db::Tx& tx) { return RecurringRunsAdvance(tx, moves, moved); });
+        store_->Write([&](db::Tx& tx) { return RecurringRunsAdvance(tx, moves, &moved); });
     EXPECT_TRUE(status.ok()) << status;
     return moved;
   }
@@ -67,7 +67,8 @@ class RecurringRunContract : public RecurringRunStoreTest {
   }
   std::vector<bool> Put(const std::vector<ScheduleTickRow>& rows) {
     std::vector<bool> stored;
-    const absl::Status status = store_->Write([&](db::Tx& tx) { return ScheduleTicksPut(tx, rows, stored); });
+    const absl::Status status =
+        store_->Write([&](db::Tx& tx) { return ScheduleTicksPut(tx, rows, &stored); });
     EXPECT_TRUE(status.ok()) << status;
     return stored;
   }

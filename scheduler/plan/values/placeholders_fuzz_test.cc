@@ -149,7 +149,7 @@ TEST_F(FuzzTest, AnyTextIsSafe) {
     inputs_.parameters = {{"x", Value()}};
     std::string text = Below(3) == 0 ? Noise() : seeds[Below(std::size(seeds))];
     Damage(
-        text, Below(5), [this](size_t bound) { return Below(bound); }, [this] { return Noise(); });
+        Below(5), [this](size_t bound) { return Below(bound); }, [this] { return Noise(); }, &text);
     const absl::StatusOr<std::vector<std::string>> got = ResolveArgument(text, Sources());
     if (!got.ok()) {
       ASSERT_EQ(got.status().code(), absl::StatusCode::kInvalidArgument) << text;

@@ -66,12 +66,12 @@ class InputResolver {
         later.push_back(name);
         continue;
       }
-      RETURN_IF_ERROR(Select(name, value));
+      RETURN_IF_ERROR(Select(name, &value));
       RETURN_IF_ERROR(Settle(name, std::move(value)));
     }
     for (const std::string& name : later) {
       ASSIGN_OR_RETURN(std::optional<Json> value, PendingValue(name));
-      RETURN_IF_ERROR(Select(name, value));
+      RETURN_IF_ERROR(Select(name, &value));
       RETURN_IF_ERROR(Settle(name, std::move(value)));
     }
     for (const std::string& name : SortedKeys(component_.input_definitions().parameters())) {
@@ -200,20 +200,20 @@ class InputResolver {
   // --- From a value to an input ---
 
   // Takes the part of the value that the input's selector names, if it has one. What is absent stays so.
-  absl::Status Select(const std::string& name, std::optional<Json>& value) {
+  absl::Status Select(const std::string& name, std::optional<Json>* value) {
     const ParameterSource& source = task_.inputs().parameters().at(name);
-    if (source.parameter_expression_selector().empty() || !value.has_value() ||
-        (value->is_null() && source.has_component_input_parameter())) {
+    if (source.parameter_expression_selector().empty() || !value->has_value() ||
+        ((*value)->is_null() && source.has_component_input_parameter())) {
       return absl::OkStatus();
     }
     const auto selector = selectors_.find(name);
     if (selector == selectors_.end()) return absl::InternalError("Penstock bug: a selector was not parsed");
-    absl::StatusOr<Json> part = EvaluateSelector(selector->second, *value);
+    absl::StatusOr<Json> part = EvaluateSelector(selector->second, **value);
     if (!part.ok()) {
       return Error(name, absl::StrCat("its selector ", selector->second.Quoted(), " has no value for ",
-                                      JsonExcerpt(*value), ": ", part.status().message()));
+                                      JsonExcerpt(**value), ": ", part.status().message()));
     }
-    value = *std::move(part);
+    *value = *std::move(part);
     out_.launch_placeholders.erase(name);
     return absl::OkStatus();
   }

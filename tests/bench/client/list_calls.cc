@@ -13,7 +13,7 @@ constexpr char kNamespace[] = "namespace-1";
 constexpr char kState[] = "FAILED";
 
 // The page in the middle and the last one of the list that `first` is the first page of.
-void AddPages(api::RunService::Stub& runs, const ListCall& first, std::vector<ListCall>& calls) {
+void AddPages(api::RunService::Stub& runs, const ListCall& first, std::vector<ListCall>* calls) {
   api::ListRunsRequest request = first.request;
   int64_t seen = 0;
   int64_t total = 0;
@@ -25,8 +25,8 @@ void AddPages(api::RunService::Stub& runs, const ListCall& first, std::vector<Li
     request.set_page_size(total - seen > 2 * kWalkPage || seen == 0 ? kWalkPage : kPage);
     if (!has_middle && seen > 0 && seen >= total / 2) {
       has_middle = true;
-      calls.push_back({first.list, "middle", request});
-      calls.back().request.set_page_size(kPage);
+      calls->push_back({first.list, "middle", request});
+      calls->back().request.set_page_size(kPage);
     }
     const api::ListRunsResponse page = ListRuns(runs, request);
     if (seen == 0) total = page.total_size();
@@ -37,8 +37,8 @@ void AddPages(api::RunService::Stub& runs, const ListCall& first, std::vector<Li
   if (seen != total) {
     Fail(first.list + " has " + std::to_string(seen) + " rows and says " + std::to_string(total));
   }
-  calls.push_back({first.list, "last", request});
-  calls.back().request.set_page_size(kPage);
+  calls->push_back({first.list, "last", request});
+  calls->back().request.set_page_size(kPage);
 }
 
 }  // namespace
@@ -77,7 +77,7 @@ std::vector<ListCall> FirstPages(const std::string& experiment_id) {
 std::vector<ListCall> FindListCalls(api::RunService::Stub& runs, const std::string& experiment_id) {
   const std::vector<ListCall> first = FirstPages(experiment_id);
   std::vector<ListCall> calls = first;
-  for (const ListCall& call : first) AddPages(runs, call, calls);
+  for (const ListCall& call : first) AddPages(runs, call, &calls);
   return calls;
 }
 

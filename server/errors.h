@@ -1,0 +1,58 @@
+// Errors that only the API's server tells users, as common/errors.h has those that more parts tell: one named
+// function for each.
+#pragma once
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+
+namespace penstock::error {
+
+// --- Fields of any request. `field` names the field, or the place in it ---
+absl::Status IdWrong(absl::string_view field, absl::string_view id);
+absl::Status TimeOutOfRange(absl::string_view field);
+absl::Status TagsTooMany(int64_t count, int64_t limit);
+absl::Status TagKeyEmpty();
+absl::Status TagKeyHasDot(absl::string_view field);
+absl::Status TagTooLong(absl::string_view field, int64_t limit_characters);
+absl::Status PluginsTooMany(absl::string_view field, int64_t count, int64_t limit);
+absl::Status PluginTooDeep(absl::string_view field, int64_t limit_levels);
+absl::Status CacheEnabledWrong(absl::string_view field);
+absl::Status CacheAgeWrong(absl::string_view field, int64_t limit_seconds);
+absl::Status CacheInputWrong(absl::string_view field);
+
+// --- Packages ---
+// `schemes` and `hosts` say what is allowed.
+absl::Status PackageUrlRefused(absl::string_view reason, absl::string_view schemes, absl::string_view hosts);
+absl::Status PackageNotFetched(absl::string_view field, absl::string_view reason);
+absl::Status PackageFetchesTooMany(int64_t limit);
+
+// --- Runs ---
+absl::Status RunPluginsOutputGiven();
+absl::Status LogOffsetNegative();
+absl::Status LogFollowersTooMany(int64_t limit);
+absl::Status WatchesTooMany(int64_t limit);
+absl::Status ApplyRunsNotSaid();
+absl::Status ApplyTagTwice(absl::string_view name);
+absl::Status ApplyTagsWithoutAction();
+absl::Status ApplyPageTokenWrong();
+
+// --- Recurring runs ---
+absl::Status MaxConcurrencyOutOfRange(int64_t given, int64_t limit);
+absl::Status TriggerTooFrequent(int64_t runs_an_hour, int64_t limit);
+absl::Status TriggerBacklogTooLong(int64_t limit);
+absl::Status RecurringRunFieldFixed(absl::string_view field, absl::Span<const absl::string_view> changeable);
+absl::Status UpdateMaskEmpty();
+absl::Status PreviewWithoutSlots();
+absl::Status PreviewOfTwo();
+absl::Status PreviewCountOutOfRange(int64_t given, int64_t limit);
+
+// --- Reports of objects of Kubernetes. `field` is the field of the request ---
+absl::Status ReportNotJson(absl::string_view field, absl::string_view reason);
+absl::Status ReportMetadataMissing(absl::string_view field, absl::string_view key);
+absl::Status ReportWithoutRunId(absl::string_view label);
+absl::Status ReportedRunUnknownYet(absl::string_view run_id);
+
+}  // namespace penstock::error
