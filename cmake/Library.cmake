@@ -64,8 +64,8 @@ if(PENSTOCK_SANITIZER STREQUAL "address")
 endif()
 
 # penstock_test(NAME [ONE_THREAD] SOURCES... LINK targets... [LABELS ...] [TIMEOUT_S seconds] [DEFINES NAME=value...]
-# [PRECOMPILED kind] [APART regex]): one GoogleTest program, one ctest entry. The label `unit` or `contract` also puts it in the sanitizer rings, `api`
-# in that of addresses; where nothing runs on two threads, ONE_THREAD keeps it out of the thread sanitizer's.
+# [PRECOMPILED kind] [APART regex]): one GoogleTest program, one ctest entry. The sanitizers run it as well; where nothing
+# runs on two threads, ONE_THREAD keeps it out of the thread sanitizer's.
 function(penstock_test name)
   cmake_parse_arguments(ARG "ONE_THREAD" "TIMEOUT_S;PRECOMPILED;APART" "SOURCES;LINK;LABELS;DEFINES" ${ARGN})
   # gRPC itself is not built for the thread sanitizer, which sees races in it where there are none.

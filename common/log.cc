@@ -94,24 +94,32 @@ absl::Status SetUpLog(absl::string_view level, LogFormat format) {
 std::string LogLineJson(absl::string_view line) {
   std::string fields;
   absl::string_view message = line;
-  // Fields begin at the first space behind which one stands; what is before it is the message.
+  // Fields begin at the first space behind which there is nothing else; what is before it is the message.
   for (size_t space = line.find(' '); space != absl::string_view::npos; space = line.find(' ', space + 1)) {
     absl::string_view rest = line.substr(space);
     absl::string_view name;
     std::string value;
     if (!TakeField(&rest, &name, &value)) continue;
-    message = line.substr(0, space);
     do {
       absl::StrAppend(&fields, ",\"", name, "\":\"", JsonEscaped(value), "\"");
     } while (TakeField(&rest, &name, &value));
-    break;
+    if (rest.empty()) {
+      message = line.substr(0, space);
+      break;
+    }
+    fields.clear();  // words follow it, so it is one of them
   }
   return absl::StrCat("\"message\":\"", JsonEscaped(message), "\"", fields);
 }
 
 std::string LogValue(absl::string_view value) {
   const bool cut = value.size() > kFieldBytes;
-  if (cut) value = value.substr(0, kFieldBytes);
+  if (cut) {
+    size_t end = kFieldBytes;
+    // Not within a character.
+    while (end > 0 && (static_cast<unsigned char>(value[end]) & 0xC0) == 0x80) --end;
+    value = value.substr(0, end);
+  }
   bool plain = !value.empty();
   for (const char c : value) {
     if (static_cast<unsigned char>(c) <= ' ' || c == '"' || c == '=' || c == '\\' || c == 0x7f) plain = false;

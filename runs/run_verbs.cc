@@ -10,12 +10,7 @@ absl::Status RunsCreate(db::Tx& tx, absl::Span<const RunToInsert> runs, RunHints
                         std::vector<absl::Status>* outcomes) {
   RETURN_IF_ERROR(RunsInsert(tx, runs, outcomes));
   for (size_t i = 0; i < runs.size(); ++i) {
-<<<<<<< HEAD
-    // Who was refused has nothing for the engine.
-    if (outcomes[i].ok()) hints.ForEngine(runs[i].row.run_id);
-=======
     if ((*outcomes)[i].ok()) hints.ForEngine(runs[i].row.run_id);
->>>>>>> text
   }
   return absl::OkStatus();
 }

@@ -28,7 +28,8 @@ constexpr char kUtcSeconds[] = "%Y-%m-%dT%H:%M:%SZ";
 struct StoredRun {
   RunRow row;
   RunConfigRow config;
-  std::string spec_text;  // only if it was not cached
+  std::shared_ptr<const PipelineDocument> document;  // if it was cached
+  std::string spec_text;                             // else
   std::vector<TaskRow> tasks;
   std::vector<TaskAttemptRow> attempts;
   std::vector<TaskParameterRow> outputs;
@@ -40,7 +41,8 @@ absl::Status ReadStored(db::Tx& tx, DocumentCache& documents, absl::string_view 
   ASSIGN_OR_RETURN(stored.row, RunGet(tx, run_id));
   ASSIGN_OR_RETURN(stored.config, RunConfigGet(tx, run_id));
   stored.spec_text.clear();
-  if (documents.Find(stored.config.spec_sha256) == nullptr) {
+  stored.document = documents.Find(stored.config.spec_sha256);
+  if (stored.document == nullptr) {
     ASSIGN_OR_RETURN(stored.spec_text, SpecGet(tx, stored.config.spec_sha256));
   }
   ASSIGN_OR_RETURN(stored.tasks, TaskList(tx, run_id));
@@ -54,7 +56,7 @@ absl::Status ReadStored(db::Tx& tx, DocumentCache& documents, absl::string_view 
 
 absl::StatusOr<std::shared_ptr<const PipelineDocument>> Document(DocumentCache& documents,
                                                                  const StoredRun& stored) {
-  if (auto cached = documents.Find(stored.config.spec_sha256)) return cached;
+  if (stored.document != nullptr) return stored.document;
   ASSIGN_OR_RETURN(auto document, LoadStoredPipeline(stored.spec_text));
   documents.Put(stored.config.spec_sha256, document);
   return document;

@@ -18,9 +18,17 @@ namespace {
 constexpr absl::string_view kTagsPrefix = "tags.";
 constexpr int64_t kMicrosPerSecond = 1'000'000;
 
+// Before and behind it a whole second more would not fit.
+constexpr int64_t kSecondsEnd = INT64_MAX / kMicrosPerSecond - 1;
+
 absl::StatusOr<int64_t> MicrosFromSeconds(int64_t seconds) {
-  if (std::abs(seconds) < INT64_MAX / kMicrosPerSecond) return seconds * kMicrosPerSecond;
+  if (seconds > -kSecondsEnd && seconds < kSecondsEnd) return seconds * kMicrosPerSecond;
   return error::ValueTimeOutOfRange();
+}
+
+absl::StatusOr<int64_t> CheckMicros(int64_t micros) {
+  RETURN_IF_ERROR(MicrosFromSeconds(micros / kMicrosPerSecond).status());
+  return micros;
 }
 
 // A text given for a time: RFC 3339, or seconds since 1970.
@@ -28,7 +36,7 @@ absl::StatusOr<int64_t> MicrosFromText(const std::string& text) {
   int64_t seconds;
   if (absl::SimpleAtoi(text, &seconds)) return MicrosFromSeconds(seconds);
   absl::Time time;
-  if (absl::ParseTime(absl::RFC3339_full, text, &time, nullptr)) return absl::ToUnixMicros(time);
+  if (absl::ParseTime(absl::RFC3339_full, text, &time, nullptr)) return CheckMicros(absl::ToUnixMicros(time));
   return error::ValueIsNoTime(text);
 }
 
@@ -40,10 +48,10 @@ absl::StatusOr<ListValue> Convert(const FilterValue& value, FieldType type) {
     if (!absl::StrContains(text, '\0')) return ListValue(text);
     return error::ValueHasNul();
   }
-  if (number != nullptr && value.is_time) return ListValue(*number);
-  ASSIGN_OR_RETURN(const int64_t micros, number != nullptr
-                                             ? MicrosFromSeconds(*number)
-                                             : MicrosFromText(std::get<std::string>(value.value)));
+  ASSIGN_OR_RETURN(const int64_t micros, number == nullptr
+                                             ? MicrosFromText(std::get<std::string>(value.value))
+                                         : value.is_time ? CheckMicros(*number)
+                                                         : MicrosFromSeconds(*number));
   return ListValue(micros);
 }
 
@@ -148,17 +156,11 @@ absl::StatusOr<ListPredicate> MakeTagPredicate(const FilterPredicate& given) {
   return predicate;
 }
 
-<<<<<<< HEAD
 // Lower case of ASCII only, as lower() has it in SQLite and on columns of PostgreSQL with collation C.
-void SetSubstring(std::vector<ListValue>& values) {
-  const std::string text = absl::AsciiStrToLower(std::get<std::string>(values[0]));
-  values[0] = absl::StrCat("%", absl::StrReplaceAll(text, {{"\\", "\\\\"}, {"%", "\\%"}, {"_", "\\_"}}), "%");
-=======
 void SetSubstring(std::vector<ListValue>* values) {
   ListValue& value = values->front();
   const std::string text = absl::AsciiStrToLower(std::get<std::string>(value));
   value = absl::StrCat("%", absl::StrReplaceAll(text, {{"\\", "\\\\"}, {"%", "\\%"}, {"_", "\\_"}}), "%");
->>>>>>> text
 }
 
 }  // namespace

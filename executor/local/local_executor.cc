@@ -323,6 +323,7 @@ void LocalExecutor::Launch(const LaunchSpec& spec, absl::StatusOr<Prepared> prep
     return;  // Adopt sends it
   }
   link_->Send(attempt.frame);
+  attempt.was_sent = true;
   if (attempt.cancel_requested) link_->Send(wire::CancelRequest{.id = spec.attempt_id});
   if (link_->has_unsent() || !awaiting_env_.empty()) Wake();
 }

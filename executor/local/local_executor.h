@@ -113,6 +113,7 @@ class LocalExecutor final : public Executor {
     Phase phase = Phase::kPreparing;
     ResourceRequest charge;
     bool cancel_requested = false;
+    bool was_sent = false;  // a supervisor may have read `frame`
     std::string frame;
     std::string work_dir;
     std::string log_path;

@@ -119,8 +119,14 @@ void LocalExecutor::Adopt(std::unique_ptr<RunnerLink> link, const RunnerSnapshot
       QueueEnd(id, wire::Ending::kLost, "The supervisor that ran it died and left no record of it.");
       continue;
     }
+    if (known.count(id) == 0 && attempt.was_sent && MayHaveRun(id)) {
+      QueueEnd(id, wire::Ending::kLost,
+               "The supervisor's records do not have it; whether it ran is not known.");
+      continue;
+    }
     if (known.count(id) == 0) {
       link_->Send(attempt.frame);  // the supervisor died before it read this
+      attempt.was_sent = true;
     }
     if (attempt.cancel_requested) link_->Send(wire::CancelRequest{.id = id});
   }

@@ -121,7 +121,7 @@ absl::StatusOr<BasePython> Probe(const std::string& python, const std::string& s
   return base;
 }
 
-// "3.11" for `python_version<"3.9"`-like markers; only what KFP itself writes is understood.
+// Whether a marker says that the requirement is not for this interpreter; only the one that KFP writes is understood.
 bool MarkerExcludes(absl::string_view requirement, const BasePython& base) {
   return absl::EndsWith(absl::StripAsciiWhitespace(requirement), "python_version<\"3.9\"") &&
          base.version != "3.8" && base.version != "3.7" && base.version != "3.6";
@@ -132,11 +132,13 @@ bool HasInBase(absl::string_view requirement, const BasePython& base) {
          MarkerExcludes(requirement, base);
 }
 
-// Times of change of the interpreter and its packages.
-// What pip installs or removes changes the time of a site directory.
+// Times of change of the interpreter and its packages. What pip installs or removes changes the time of a site
+// directory.
 std::string Changes(const std::string& python, const std::vector<std::string>& site_dirs) {
-  std::string times = python;
-  for (const std::string& path : site_dirs) {
+  std::vector<std::string> paths = {python};
+  paths.insert(paths.end(), site_dirs.begin(), site_dirs.end());
+  std::string times;
+  for (const std::string& path : paths) {
     struct stat info = {};
     if (stat(path.c_str(), &info) == 0) {
       absl::StrAppend(&times, "\n", path, " ", info.st_mtim.tv_sec, ".", info.st_mtim.tv_nsec);
@@ -145,7 +147,7 @@ std::string Changes(const std::string& python, const std::vector<std::string>& s
   return times;
 }
 
-// An environment of the attempt's own. `below` may be empty.
+// An environment of the attempt's own.
 absl::Status MakeOverlay(const BasePython& base, const std::string& directory) {
   std::string error;
   return MakeVenv(base, /*below=*/"", directory, &error) ? absl::OkStatus() : absl::UnavailableError(error);

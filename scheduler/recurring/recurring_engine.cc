@@ -138,7 +138,8 @@ absl::StatusOr<RecurringEngine::Source> RecurringEngine::LatestVersion(const std
   const absl::Status read = store_.Read([&](db::Tx& tx) -> absl::Status {
     text.clear();
     ASSIGN_OR_RETURN(version, PipelineVersionLatest(tx, pipeline_id));
-    if (documents_.Find(version.spec_sha256) != nullptr) return absl::OkStatus();
+    source.document = documents_.Find(version.spec_sha256);
+    if (source.document != nullptr) return absl::OkStatus();
     ASSIGN_OR_RETURN(text, SpecGet(tx, version.spec_sha256));
     return absl::OkStatus();
   });
@@ -150,7 +151,6 @@ absl::StatusOr<RecurringEngine::Source> RecurringEngine::LatestVersion(const std
   source.pipeline_id = version.pipeline_id;
   source.pipeline_version_id = version.pipeline_version_id;
   source.spec_sha256 = version.spec_sha256;
-  source.document = documents_.Find(version.spec_sha256);
   if (source.document == nullptr) {
     auto document = LoadStoredPipeline(text);
     absl::Status status = document.status();

@@ -70,7 +70,10 @@ GroupCommit::Outcome GroupCommit::TryCommit(Group group, bool marks) {
 
   bool any = false;
   for (Waiter* member : group) {
-    if (marks) (void)writer_.SetMark();
+    if (marks) {
+      // Without its mark a member that fails could not be taken back alone.
+      if (const absl::Status marked = writer_.SetMark(); !marked.ok()) return FailAll(group, marked);
+    }
     member->status = writer_.EndBody(member->body(writer_.tx()));
     if (!writer_.InTransaction() || writer_.MayRunAgain()) {  // nobody's write remains
       return FailAll(group, member->status.ok()
@@ -83,7 +86,7 @@ GroupCommit::Outcome GroupCommit::TryCommit(Group group, bool marks) {
     if (member->status.ok()) {
       if (marks) (void)writer_.ReleaseMark();
     } else if (marks) {
-      (void)writer_.ReturnToMark();
+      if (const absl::Status back = writer_.ReturnToMark(); !back.ok()) return FailAll(group, back);
     } else {
       // One member needs no marks: all that is taken back is its own.
       return group.size() == 1 ? Outcome::kEnded : Outcome::kUseMarks;

@@ -87,12 +87,8 @@ std::string TextOf(const db::Param& param) {
 }
 
 // `storage` keeps the values.
-<<<<<<< HEAD
 // A deque, since what is bound points into its elements.
-BoundParams Bind(db::Params params, std::deque<std::string>& storage) {
-=======
 BoundParams Bind(db::Params params, std::deque<std::string>* storage) {
->>>>>>> text
   BoundParams bound;
   for (const db::Param& param : params) {
     Append(bound, IsNull(param) ? nullptr : storage->emplace_back(TextOf(param)).c_str());
@@ -170,7 +166,7 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const std::string& 
   } catch (const std::exception& e) {
     return StatusFromConnectFailure(url, e.what());
   }
-  RETURN_IF_ERROR(connection->SetUp(url));
+  RETURN_IF_ERROR(connection->SetUp());
   return connection;
 }
 
@@ -186,7 +182,7 @@ Connection::~Connection() {
   close(socket_);
 }
 
-absl::Status Connection::SetUp(const std::string& url) {
+absl::Status Connection::SetUp() {
   const int version = connection_->server_version();
   server_ = absl::StrCat("PostgreSQL ", version / 10000, ".", version % 10000);
   if (version < kServerVersionMin) return error::DatabaseServerTooOld(server_, kServerVersionMin / 10000);

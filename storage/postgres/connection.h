@@ -86,7 +86,7 @@ class Connection final : public db::Tx {
   Connection(std::unique_ptr<pqxx::connection> connection, Watchdog& watchdog);
   template <typename Body>
   absl::Status Guard(absl::string_view what, Body body, absl::Duration answer_max = kAnswerMax);
-  absl::Status SetUp(const std::string& url);
+  absl::Status SetUp();
   absl::StatusOr<pqxx::result> Run(absl::string_view what, absl::string_view sql, db::Params params);
   std::string Command(absl::string_view sql, db::Params params);
   absl::Status PutOff(absl::string_view sql, db::Params params, db::ChangedCheck check,

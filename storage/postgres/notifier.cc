@@ -171,7 +171,10 @@ bool ListenNotifier::Exchange(HintChannel& channel) {
     absl::StrAppend(&payload, "\n", key);
   }
   if (!payload.empty()) flush();
-  if (!statements.empty()) channel.Run(statements);
+  if (!statements.empty()) {
+    channel.Run(statements);
+    channel.Receive();  // what came along with the answer is not in the socket any more
+  }
   return true;
 }
 

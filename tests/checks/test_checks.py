@@ -126,7 +126,7 @@ REFUSED = [
 ACCEPTED = [
     (check_layers, {
         'pipeline/spec/a.cc': '#include <vector>\n#include "ml_pipelines/pipeline_spec.pb.h"\n',
-        'scheduler/plan/a.cc': '#include "content/content.h"\n#include "absl/time/time.h"\n',
+        'scheduler/plan/a.cc': '#include "content/uri.h"\n#include "absl/time/time.h"\n',
         'scheduler/engine.cc': '#include "executor/executor.h"\n',
         'storage/a_test.cc': '#include "common/clock.h"\n#include "tests/fakes/simulated_clock.h"\n',
         'server/main.cc': '#include "scheduler/engine.h"\n#include "kubeflow/pipelines/v2beta1/run.grpc.pb.h"\n',

@@ -129,6 +129,21 @@ TEST_P(ListContract, FiltersCompareByTypeAndAreAnded) {
               ElementsAre("r0000"));
 }
 
+TEST_P(ListContract, ATimeThatDoesNotFitIsRefused) {
+  AddRuns(1);
+  for (const char* value :
+       {R"("longValue":"-9223372036854775808")", R"("stringValue":"-9223372036854775808")",
+        R"("longValue":"9223372036854")", R"("stringValue":"infinite-future")",
+        R"("stringValue":"infinite-past")", R"("timestampValue":"infinite-future")"}) {
+    for (const char* operation : {"EQUALS", "NOT_EQUALS", "GREATER_THAN", "LESS_THAN_EQUALS"}) {
+      const auto page = List({200, "", "id",
+                              absl::StrCat(R"({"predicates":[{"key":"created_at","operation":")", operation,
+                                           R"(",)", value, "}]}")});
+      EXPECT_EQ(page.status().code(), absl::StatusCode::kInvalidArgument) << value << page.status();
+    }
+  }
+}
+
 // KFP's clients see a terminated run as FAILED.
 TEST_P(ListContract, AFilterForFailedRunsFindsTerminatedOnes) {
   AddRuns(3);

@@ -297,6 +297,23 @@ TEST_F(LocalExecutorTest, DeathOfTheSupervisorLosesWhatItRanAndNothingElse) {
   EXPECT_EQ(events_.FinishedCount(ended.attempt_id), 1);
 }
 
+TEST_F(LocalExecutorTest, WhatADeadSupervisorMayHaveStartedIsNotSentToOneWithoutRecords) {
+  Open();
+  EXPECT_EQ(Run({"true"}).outcome, AttemptOutcome::kSucceeded);
+  const pid_t runner = static_cast<pid_t>(executor_->RunnerPid());
+  kill(runner, SIGSTOP);  // what is sent lies in its socket
+  const LaunchSpec sent = Start({"sh", "-c", "echo ran >> ran"});
+  // Attempts are prepared one after the other: once this one has failed, the one before it was sent.
+  LaunchSpec refused = harness_.NewSpec({"true"});
+  refused.directories = {"/proc/no/such/place"};
+  ASSERT_TRUE(executor_->Start(refused).ok());
+  EXPECT_EQ(events_.AwaitFinished(refused.attempt_id).outcome, AttemptOutcome::kFailed);
+  unlink(Journal().c_str());
+  kill(runner, SIGKILL);
+  EXPECT_EQ(events_.AwaitFinished(sent.attempt_id).outcome, AttemptOutcome::kLost);
+  EXPECT_EQ(Run({"true"}).outcome, AttemptOutcome::kSucceeded) << "what is started later runs";
+}
+
 TEST_F(LocalExecutorTest, DeathOfTheSupervisorDuringManyTasksEndsEachOnce) {
   Open({.slots = 8});
   std::vector<std::string> ids;

@@ -1,6 +1,7 @@
 #include "executor/local/runner/log_sink.h"
 
 #include <fcntl.h>
+#include <string.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -38,8 +39,10 @@ size_t LogSink::Write(std::string_view data) {
 
 void LogSink::Close() {
   if (dropped_ > 0 && fd_.valid()) {
-    Write(std::string(at_line_start_ ? "" : "\n") + "[penstock] The log ends here: its limit is " +
-          std::to_string(limit_) + " bytes, " + std::to_string(dropped_) + " more were dropped.\n");
+    const std::string why = error_ != 0 ? std::string("the disk did not take more (") + strerror(error_) + ")"
+                                        : "its limit is " + std::to_string(limit_) + " bytes";
+    Write(std::string(at_line_start_ ? "" : "\n") + "[penstock] The log ends here: " + why + ", " +
+          std::to_string(dropped_) + " more " + (error_ != 0 ? "bytes " : "") + "were dropped.\n");
   }
   fd_.Reset();
 }
