@@ -1,5 +1,7 @@
 #include "server/handlers/pipeline_package.h"
 
+#include <malloc.h>
+
 #include <memory>
 
 #include "common/errors.h"
@@ -17,11 +19,18 @@ namespace {
 
 using Document = std::shared_ptr<const PipelineDocument>;
 
-absl::StatusOr<Document> ReadPackage(const std::string& file_name, const std::string& content) {
+absl::StatusOr<Document> ReadWholePackage(const std::string& file_name, const std::string& content) {
   ASSIGN_OR_RETURN(const std::string text, ExtractPackage(file_name, content));
   ASSIGN_OR_RETURN(Document document, ParsePipelineText(text));
   RETURN_IF_ERROR(CheckPipelineName(document->spec.pipeline_info().name()));
   RETURN_IF_ERROR(CheckSupported(*document));
+  return document;
+}
+
+absl::StatusOr<Document> ReadPackage(const std::string& file_name, const std::string& content) {
+  absl::StatusOr<Document> document = ReadWholePackage(file_name, content);
+  // A small text may take much memory before it is refused, which the heap of each thread would keep.
+  if (!document.ok()) malloc_trim(0);
   return document;
 }
 
