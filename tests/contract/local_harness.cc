@@ -75,7 +75,9 @@ std::string ReadFileText(const std::string& path) {
 }
 
 bool ProcessRuns(pid_t pid) {
-  const std::string stat = ReadFileText(absl::StrCat("/proc/", pid, "/stat"));
+  std::ifstream file(absl::StrCat("/proc/", pid, "/stat"));
+  std::string stat;
+  std::getline(file, stat);  // one that ends meanwhile gives an error, and no text
   const size_t name_end = stat.rfind(')');
   return name_end != std::string::npos && name_end + 2 < stat.size() && stat[name_end + 2] != 'Z' &&
          stat[name_end + 2] != 'X';
