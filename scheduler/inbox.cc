@@ -2,6 +2,7 @@
 
 #include <iterator>
 #include <utility>
+#include <variant>
 
 namespace penstock {
 namespace {
@@ -22,6 +23,15 @@ void News::Append(News more) {
 
 void Inbox::Add(ExecutorEvent event) {
   absl::MutexLock lock(&mutex_);
+  if (const auto* waiting = std::get_if<AttemptWaiting>(&event)) {
+    waiting_.insert(waiting->attempt_id);
+    has_event_to_hear_ = true;
+  } else if (const auto* started = std::get_if<AttemptStarted>(&event)) {
+    if (waiting_.erase(started->attempt_id) > 0) has_event_to_hear_ = true;
+  } else {
+    if (const auto* finished = std::get_if<AttemptFinished>(&event)) waiting_.erase(finished->attempt_id);
+    has_event_to_hear_ = true;
+  }
   news_.events.push_back(std::move(event));
 }
 
@@ -42,6 +52,7 @@ void Inbox::AddChangedRun(absl::string_view run_id) {
 
 News Inbox::Take() {
   absl::MutexLock lock(&mutex_);
+  has_event_to_hear_ = false;
   return std::exchange(news_, {});
 }
 
@@ -50,9 +61,14 @@ CacheLookups Inbox::TakeLookups() {
   return std::exchange(news_.lookups, {});
 }
 
+bool Inbox::HasSomethingToDo() const {
+  return has_event_to_hear_ || !news_.ends.empty() || !news_.lookups.empty() || !news_.changed_runs.empty();
+}
+
 bool Inbox::Await(absl::Duration pause, bool only_stop) {
   absl::MutexLock lock(&mutex_);
-  const auto something = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stop_ || !news_.empty(); };
+  const auto something = [this]()
+                             ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stop_ || HasSomethingToDo(); };
   if (only_stop) {
     mutex_.AwaitWithTimeout(absl::Condition(&stop_), pause);
   } else {

@@ -28,13 +28,13 @@ struct News {
   CacheLookups lookups;                // whose versions are known now
   std::set<std::string> changed_runs;  // created, terminated or deleted
 
-  bool empty() const { return events.empty() && ends.empty() && lookups.empty() && changed_runs.empty(); }
   void Append(News more);
 };
 
 // Thread-safe.
 class Inbox {
  public:
+  // Does not end Await where an attempt starts that was not said to wait: it changes nothing, and most do.
   void Add(ExecutorEvent event);
   void Add(AttemptEnd end);
   void Add(CacheLookups lookups);
@@ -50,8 +50,12 @@ class Inbox {
   void Stop();
 
  private:
+  bool HasSomethingToDo() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   absl::Mutex mutex_;
   News news_ ABSL_GUARDED_BY(mutex_);
+  std::set<std::string> waiting_ ABSL_GUARDED_BY(mutex_);  // attempts that their executor said to wait
+  bool has_event_to_hear_ ABSL_GUARDED_BY(mutex_) = false;
   bool stop_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
