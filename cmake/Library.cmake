@@ -10,7 +10,7 @@ function(penstock_target name visibility precompiled apart)
   target_link_libraries(${name} ${visibility} ${ARGN})
   penstock_warnings(${name})
   penstock_precompiled(${name} ${precompiled})
-  penstock_unity(${name} APART "${apart}")
+  penstock_unity(${name} "${apart}")
 endfunction()
 
 # With a sanitizer, what no test of it needs is not built.
@@ -41,10 +41,10 @@ endfunction()
 # penstock_program(NAME [STANDARD_LIBRARY_ONLY] SOURCES... LINK targets...): a program in bin/. One of the standard
 # library only is linked statically, so that it starts and forks fast.
 function(penstock_program name)
-  cmake_parse_arguments(ARG "STANDARD_LIBRARY_ONLY" "PRECOMPILED;APART" "SOURCES;LINK" ${ARGN})
+  cmake_parse_arguments(ARG "STANDARD_LIBRARY_ONLY" "PRECOMPILED" "SOURCES;LINK" ${ARGN})
   penstock_default_kind(ARG_PRECOMPILED plain ${ARG_STANDARD_LIBRARY_ONLY})
   add_executable(${name} ${ARG_SOURCES})
-  penstock_target(${name} PRIVATE ${ARG_PRECOMPILED} "${ARG_APART}" ${ARG_LINK})
+  penstock_target(${name} PRIVATE ${ARG_PRECOMPILED} "" ${ARG_LINK})
   if(ARG_STANDARD_LIBRARY_ONLY AND NOT PENSTOCK_SANITIZER)
     target_link_options(${name} PRIVATE -static)
   endif()

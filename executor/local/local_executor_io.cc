@@ -115,17 +115,17 @@ void LocalExecutor::Adopt(std::unique_ptr<RunnerLink> link, const RunnerSnapshot
   }
   for (auto& [id, attempt] : attempts_) {
     if (attempt.phase != Phase::kSent && attempt.phase != Phase::kRunning) continue;
-    if (known.count(id) == 0 && attempt.phase == Phase::kRunning) {
-      QueueEnd(id, wire::Ending::kLost, "The supervisor that ran it died and left no record of it.");
-      continue;
-    }
-    if (known.count(id) == 0 && attempt.was_sent && MayHaveRun(id)) {
-      QueueEnd(id, wire::Ending::kLost,
-               "The supervisor's records do not have it; whether it ran is not known.");
-      continue;
-    }
     if (known.count(id) == 0) {
-      link_->Send(attempt.frame);  // the supervisor died before it read this
+      if (attempt.phase == Phase::kRunning) {
+        QueueEnd(id, wire::Ending::kLost, "The supervisor that ran it died and left no record of it.");
+        continue;
+      }
+      if (attempt.was_sent && MayHaveRun(id)) {
+        QueueEnd(id, wire::Ending::kLost,
+                 "The supervisor's records do not have it; whether it ran is not known.");
+        continue;
+      }
+      link_->Send(attempt.frame);  // no supervisor has read it
       attempt.was_sent = true;
     }
     if (attempt.cancel_requested) link_->Send(wire::CancelRequest{.id = id});
