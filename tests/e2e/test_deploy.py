@@ -55,6 +55,17 @@ def test_the_build_gets_what_cmake_reads_and_no_more():
         assert ignored(secret), secret
 
 
+def test_cmake_takes_the_options_of_the_build(tmp_path):
+    builds = [words for stage in stages() for words in stage.all('RUN') if words.startswith('cmake --preset')]
+    options = [word for word in shlex.split(builds[0]) if word.startswith('-DPENSTOCK_')]
+    assert options
+    googleapis, = [path for path in (ROOT / 'build').glob('googleapis-*') if path.is_dir()]
+    made = subprocess.run(
+        ['cmake', '-S', str(ROOT), '-B', str(tmp_path), '-G', 'Ninja', f'-DPENSTOCK_GOOGLEAPIS_DIR={googleapis}',
+         *options], capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stdout + made.stderr
+
+
 def test_images_and_the_version_of_go():
     images = [stage.image for stage in stages()]
     assert images == ['golang:' + images[0].split(':')[1], 'debian:12', 'debian:12-slim']
