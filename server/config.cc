@@ -42,7 +42,9 @@ constexpr Setting kSettings[] = {
     {"gateway_path", "", "FILE", "the gateway's program; default: penstock-gateway beside this one"},
     {"runner_path", "", "FILE", "the supervisor's program; default: penstock-runner beside this one"},
     {"python", "", "FILE", "Python interpreter for Python components; default: python3 of PATH"},
-    {"max_parallel_tasks", "0", "N", "tasks that run at once; 0: one for each processor"},
+    {"max_parallel_tasks", "0", "N", "CPUs that tasks may take together; 0: as many as the machine has"},
+    {"max_idle_tasks", "-1", "N",
+     "tasks that ask for no CPU and use little, which may run besides; -1: 8 for each of these CPUs"},
     {"task_log_bytes", "67108864", "BYTES", "how much of a task's log is kept"},
     {"python_envs_bytes", "10737418240", "BYTES", "how much disk shared Python environments may take"},
     {"cancel_grace_s", "10", "SECONDS", "from asking a task to end until it is killed"},
@@ -294,6 +296,7 @@ absl::StatusOr<Config> Check(const Values& values) {
     check.Wrong("python", "the Python interpreter's program, for example /usr/bin/python3");
   }
   config.max_parallel_tasks = check.Number("max_parallel_tasks", 0, 100'000);
+  config.max_idle_tasks = check.Number("max_idle_tasks", -1, 100'000);
   config.task_log_bytes = check.Number("task_log_bytes", 4096, int64_t{1} << 40);
   config.python_envs_bytes = check.Number("python_envs_bytes", 0, int64_t{1} << 50);
   config.cancel_grace = absl::Seconds(check.Number("cancel_grace_s", 0, 86'400));

@@ -25,6 +25,7 @@ struct Config {
   std::string runner_path;         // likewise
   std::string python;              // interpreter for Python components; empty: python3 of PATH
   int64_t max_parallel_tasks = 0;  // 0: as many as the machine has processors
+  int64_t max_idle_tasks = -1;     // besides, while they use little CPU; -1: by the number of slots
   int64_t task_log_bytes = 0;
   int64_t python_envs_bytes = 0;  // shared Python environments that nobody uses are removed beyond it
   absl::Duration cancel_grace;

@@ -74,6 +74,7 @@ LocalExecutorOptions ExecutorOptions(const Config& config, const std::string& da
   options.data_dir = data_dir;
   options.runner_path = config.runner_path;
   options.max_parallel_tasks = static_cast<int>(config.max_parallel_tasks);
+  options.max_idle_tasks = static_cast<int>(config.max_idle_tasks);
   options.task_log_bytes = config.task_log_bytes;
   options.cancel_grace = config.cancel_grace;
   options.python = config.python;

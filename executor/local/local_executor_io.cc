@@ -46,6 +46,8 @@ void LocalExecutor::Run() {
     for (wire::Event& event : events) Handle(std::move(event));
     events.clear();
     TellBuiltEnvironments();
+    ResumeParked();
+    MeasureIfWanted();
     if (link == nullptr) {
       Reconnect(&failures);
     } else if (WaitForInput(link) && !link->Read(&events)) {
@@ -62,7 +64,8 @@ bool LocalExecutor::WaitForInput(RunnerLink* link) {
   int patience_ms = -1;
   {
     absl::MutexLock lock(&mutex_);
-    if (!awaiting_env_.empty()) patience_ms = kLookForEnvironmentsMs;
+    if (room_wanted_at_ms_ > 0) patience_ms = kMeasureAgainMs;
+    if (!awaiting_env_.empty() || !parked_.empty()) patience_ms = kLookForEnvironmentsMs;
     link->Flush();
     if (link->has_unsent()) waiting[0].events |= POLLOUT;
   }
@@ -219,6 +222,10 @@ void LocalExecutor::HandleFinished(wire::Finished finished) {
   if (finished.ending == wire::Ending::kExited && finished.exit_code == kStartFailedExit) {
     const std::string why = ReadStartFile(work_dir, kStartErrorFile);
     event.message = why.empty() ? event.message : why;
+  }
+  // It built an environment for others too, which would fail in the same way.
+  if (!awaited_env.empty() && !event.message.empty() && finished.exit_code == kStartFailedExit) {
+    FailParked(awaited_env, event.message);
   }
   if (event.outcome == AttemptOutcome::kFailed) {
     const std::string notes = ReadStartFile(work_dir, kInputNotesFile);
