@@ -382,6 +382,28 @@ TEST_F(LocalExecutorTest, AfterARestartOfTheMachineWhatMayHaveRunIsLost) {
   EXPECT_EQ(events_.AwaitFinished(later.attempt_id).outcome, AttemptOutcome::kSucceeded);
 }
 
+TEST_F(LocalExecutorTest, ACopyOfTheDataDirectoryLeavesTheOriginalsTasksAlone) {
+  Open();
+  const LaunchSpec spec = Start({"sh", "-c", "while ! [ -e end ]; do sleep 0.01; done"});
+  ASSERT_TRUE(events_.AwaitStarted(spec.attempt_id));
+  LocalHarness other;
+  std::filesystem::remove_all(other.data_dir());
+  // Sockets are not copied, as they would be of no use.
+  std::filesystem::create_directories(other.runner_dir());
+  for (const char* file : {"/journal", "/lock"}) {
+    std::filesystem::copy(harness_.runner_dir() + file, other.runner_dir() + file);
+  }
+  EventLog events;
+  std::unique_ptr<Executor> copy = other.MakeExecutor({});
+  ASSERT_TRUE(copy->Open(events.Sink()).ok());
+  copy->Reattach({spec});
+  const AttemptFinished lost = events.AwaitFinished(spec.attempt_id);
+  EXPECT_EQ(lost.outcome, AttemptOutcome::kLost);
+  EXPECT_THAT(lost.message, HasSubstr("copy of the data directory"));
+  std::ofstream(spec.work_dir + "/end") << "";
+  EXPECT_EQ(events_.AwaitFinished(spec.attempt_id).outcome, AttemptOutcome::kSucceeded);
+}
+
 TEST_F(LocalExecutorTest, AnIdThatStorageOnlyKnowsIsReattachedWithoutItsDescription) {
   Open();
   const LaunchSpec spec = Start({"sh", "-c", "exit 2"});
