@@ -145,9 +145,9 @@ absl::Status LocalExecutor::Open(EventSink sink) {
   sink_ = std::move(sink);
   Adopt(*std::move(link), snapshot);
   // The link is there by now, over which it tells what may be forgotten.
-  work_dirs_ =
-      std::make_unique<WorkDirs>(options_.data_dir + "/work", options_.keep_work_dirs,
-                                 [this](std::vector<std::string> ids) { SendForgets(std::move(ids)); });
+  work_dirs_ = std::make_unique<WorkDirs>(
+      options_.data_dir + "/work", options_.keep_work_dirs, options_.short_names_dir,
+      [this](std::vector<std::string> ids) { SendForgets(std::move(ids)); });
   io_thread_ = std::thread([this] { Run(); });
   prepare_thread_ = std::thread([this] { RunPreparer(); });
   warm_thread_ = std::thread([this] { python_.Warm(); });
@@ -244,6 +244,7 @@ absl::Status LocalExecutor::Start(const LaunchSpec& spec) {
   attempt.charge = charge;
   attempt.work_dir = spec.work_dir;
   attempt.log_path = log_path;
+  attempt.image = spec.image;
   attempt.timeout = spec.timeout;
   jobs_.push_back({Job::Kind::kStart, spec});
   return absl::OkStatus();
@@ -288,10 +289,12 @@ absl::StatusOr<LocalExecutor::Prepared> LocalExecutor::Prepare(const LaunchSpec&
   RETURN_IF_ERROR(work_dirs_->Make(spec.work_dir));
   const std::string log_path = LogPathOf(spec);
   RETURN_IF_ERROR(MakeDeclaredDirectories(spec, log_path));
-  ASSIGN_OR_RETURN(PythonEnvironments::Choice python, python_.Choose(spec));
+  ASSIGN_OR_RETURN(const std::optional<LaunchSpec> shorter, WithInputsInFile(spec));
+  const LaunchSpec& fitting = shorter.has_value() ? *shorter : spec;
+  ASSIGN_OR_RETURN(PythonEnvironments::Choice python, python_.Choose(fitting));
   wire::StartRequest request;
-  request.env = environment_.For(spec, python);
-  RETURN_IF_ERROR(CheckCommand(spec.argv, request.env));
+  request.env = environment_.For(spec, python, work_dirs_->ShortNameOf(spec.work_dir));
+  RETURN_IF_ERROR(CheckCommand(fitting.argv, request.env));
   request.argv = WithInputs(options_, spec, python.argv);
   RETURN_IF_ERROR(CheckCommand(request.argv, request.env));
   request.id = spec.attempt_id;
@@ -403,6 +406,7 @@ bool LocalExecutor::Claim(const LaunchSpec& spec, OutputPlan outputs) {
   attempt.phase = Phase::kRunning;
   attempt.work_dir = spec.work_dir;
   attempt.log_path = LogPathOf(spec);
+  attempt.image = spec.image;
   attempt.timeout = spec.timeout;
   attempt.outputs = std::move(outputs);
   if (attempt.cancel_requested && link_ != nullptr) link_->Send(wire::CancelRequest{.id = spec.attempt_id});

@@ -181,6 +181,38 @@ TEST_F(LocalExecutorTest, TheServersEnvironmentDoesNotLeak) {
   EXPECT_THAT(harness_.ReadLog(spec), testing::Not(HasSubstr("s3cret")));
 }
 
+TEST_F(LocalExecutorTest, TheLogIsInTheOrderInWhichPythonWrote) {
+  Open();
+  const LaunchSpec spec = Start({"python3", "-c", "print('first')\nraise ValueError('second')"});
+  events_.AwaitFinished(spec.attempt_id);
+  EXPECT_THAT(harness_.ReadLog(spec), testing::StartsWith("first\nTraceback"));
+  LaunchSpec buffered = harness_.NewSpec({"sh", "-c", "echo [$PYTHONUNBUFFERED]"});
+  buffered.env = {{"PYTHONUNBUFFERED", ""}};
+  ASSERT_TRUE(executor_->Start(buffered).ok());
+  events_.AwaitFinished(buffered.attempt_id);
+  EXPECT_EQ(harness_.ReadLog(buffered), "[]\n") << "as the author wants it";
+}
+
+TEST_F(LocalExecutorTest, SocketsFitIntoTheTemporaryFolder) {
+  const std::string names = harness_.data_dir() + "/short";
+  std::filesystem::create_directory(names);
+  harness_.options().short_names_dir = names;
+  Open();
+  LaunchSpec spec = harness_.NewSpec(
+      {"python3", "-c",
+       "import os, socket, tempfile\nfolder = tempfile.mkdtemp(prefix='pymp-')\n"
+       "socket.socket(socket.AF_UNIX).bind(folder + '/listener-abcdefgh')\n"
+       "print(tempfile.gettempdir() == os.environ['TMP'].rstrip('/'), os.path.realpath(folder))"});
+  while (spec.work_dir.size() < 120) spec.work_dir += "/a-rather-long-directory-name";
+  ASSERT_TRUE(executor_->Start(spec).ok());
+  const AttemptFinished finished = events_.AwaitFinished(spec.attempt_id);
+  EXPECT_EQ(finished.outcome, AttemptOutcome::kSucceeded) << finished.log_tail;
+  EXPECT_THAT(harness_.ReadLog(spec), testing::StartsWith("True " + spec.work_dir + "/pymp-"));
+  executor_->Forget(spec.attempt_id);
+  const std::string folder = absl::StrCat(names, "/penstock-", geteuid());
+  EXPECT_TRUE(Eventually([&] { return std::filesystem::is_empty(folder); }));
+}
+
 TEST_F(LocalExecutorTest, WhatAnAttemptLeavesBehindIsKilled) {
   Open();
   const LaunchSpec spec =
