@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
+#include <cstring>
 #include <iterator>
 #include <optional>
 
@@ -14,6 +16,7 @@
 #include "common/status_macros.h"
 #include "executor/local/fetch_request.h"
 #include "executor/local/launch.h"
+#include "executor/posix/argument_file.h"
 #include "spdlog/spdlog.h"
 
 namespace penstock {
@@ -44,19 +47,32 @@ TaskWorld WorldOf(const LocalExecutorOptions& options, const LocalMounts& mounts
   return world;
 }
 
-PythonEnvironments::Options PythonOptions(const LocalExecutorOptions& options, std::string search_path) {
+PythonEnvironments::Options PythonOptions(const LocalExecutorOptions& options,
+                                          const TaskEnvironment& environment) {
   return {.python = options.python,
-          .search_path = std::move(search_path),
+          .search_path = environment.search_path(),
           .envs_dir = options.data_dir + "/envs",
           .env_program = options.env_path.empty()
                              ? absl::StrCat(ParentOf(options.runner_path), "/penstock-env")
                              : options.env_path,
-          .envs_bytes = options.python_envs_bytes};
+          .envs_bytes = options.python_envs_bytes,
+          .environment = environment.base()};
+}
+
+// A program of ours, with its arguments in the file `name` of the work directory.
+absl::StatusOr<std::vector<std::string>> WithArgumentFile(const LaunchSpec& spec, absl::string_view name,
+                                                          const std::string& program,
+                                                          const std::vector<std::string>& arguments) {
+  const std::string path = absl::StrCat(spec.work_dir, "/.penstock-", name, "-arguments");
+  if (!WriteArguments(path, arguments)) {
+    return absl::UnavailableError(absl::StrCat("cannot write ", path, ": ", std::strerror(errno)));
+  }
+  return std::vector<std::string>{program, absl::StrCat(std::string(kArgumentsFlag), path)};
 }
 
 // What the attempt begins as: its command, or what brings its inputs before.
-std::vector<std::string> WithInputs(const LocalExecutorOptions& options, const LaunchSpec& spec,
-                                    std::vector<std::string> argv) {
+absl::StatusOr<std::vector<std::string>> WithInputs(const LocalExecutorOptions& options,
+                                                    const LaunchSpec& spec, std::vector<std::string> argv) {
   if (spec.inputs.empty()) return argv;
   FetchRequest request;
   for (const InputContent& input : spec.inputs) {
@@ -67,11 +83,11 @@ std::vector<std::string> WithInputs(const LocalExecutorOptions& options, const L
     request.inputs.push_back({need, input.name, input.uri, input.path});
   }
   request.command = std::move(argv);
-  std::vector<std::string> out = ToArguments(request);
-  out.insert(out.begin(), options.fetch_path.empty()
+  return WithArgumentFile(spec, "fetch",
+                          options.fetch_path.empty()
                               ? absl::StrCat(ParentOf(options.runner_path), "/penstock-fetch")
-                              : options.fetch_path);
-  return out;
+                              : options.fetch_path,
+                          ToArguments(request));
 }
 
 absl::Status CheckAbsoluteOption(absl::string_view option, absl::string_view path) {
@@ -127,7 +143,7 @@ LocalExecutor::LocalExecutor(LocalExecutorOptions options, const Clock& clock)
       world_(WorldOf(options_, mounts_)),
       runner_dir_(options_.data_dir + "/work/runner"),
       environment_(options_.base_env),
-      python_(PythonOptions(options_, environment_.search_path())),
+      python_(PythonOptions(options_, environment_)),
       slots_(MakeSlots(options_)) {}
 
 absl::Status LocalExecutor::Open(EventSink sink) {
@@ -295,7 +311,11 @@ absl::StatusOr<LocalExecutor::Prepared> LocalExecutor::Prepare(const LaunchSpec&
   wire::StartRequest request;
   request.env = environment_.For(spec, python, work_dirs_->ShortNameOf(spec.work_dir));
   RETURN_IF_ERROR(CheckCommand(fitting.argv, request.env));
-  request.argv = WithInputs(options_, spec, python.argv);
+  if (python.is_request) {
+    ASSIGN_OR_RETURN(python.argv, WithArgumentFile(spec, "env", python.argv[0],
+                                                   {python.argv.begin() + 1, python.argv.end()}));
+  }
+  ASSIGN_OR_RETURN(request.argv, WithInputs(options_, spec, std::move(python.argv)));
   RETURN_IF_ERROR(CheckCommand(request.argv, request.env));
   request.id = spec.attempt_id;
   request.work_dir = spec.work_dir;

@@ -142,6 +142,20 @@ TEST_F(LocalExecutorTest, ContentThatIsPresumedIsMissedOnlyWhenTheAttemptFails) 
   }
 }
 
+TEST_F(LocalExecutorTest, PasswordsOfUrlsAreInNoErrorAndNoLog) {
+  Open();
+  for (const std::string uri : {"http://me:s3cret@127.0.0.1:9/x", "ftp://me:s3cret@127.0.0.1/x"}) {
+    LaunchSpec spec = harness_.NewSpec({"true"});
+    spec.inputs = {{"data", uri, spec.work_dir + "/inputs/data", InputContent::Need::kFetched}};
+    ASSERT_TRUE(executor_->Start(spec).ok());
+    const AttemptFinished finished = events_.AwaitFinished(spec.attempt_id);
+    EXPECT_EQ(finished.outcome, AttemptOutcome::kFailed);
+    EXPECT_THAT(finished.message, testing::AllOf(HasSubstr("'data'"), HasSubstr("127.0.0.1"),
+                                                 testing::Not(HasSubstr("s3cret"))));
+    EXPECT_THAT(harness_.ReadLog(spec), testing::Not(HasSubstr("s3cret")));
+  }
+}
+
 TEST_F(LocalExecutorTest, WorkspacesAreMadeAndRemoved) {
   Open();
   const std::string shared = harness_.options().data_dir + "/workspaces/run-1";
