@@ -99,9 +99,9 @@ absl::Status CheckCommand(const std::vector<std::string>& argv, const std::vecto
   int64_t total = 0;
   for (size_t i = 0; i < argv.size(); ++i) {
     if (argv[i].size() >= static_cast<size_t>(limits::kArgumentBytes)) {
-      return absl::InvalidArgumentError(absl::StrCat("Argument ", i, " of the command '", argv[0], "' has ",
-                                                     argv[i].size(), " bytes; one must have less than ",
-                                                     limits::kArgumentBytes, "."));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "Argument ", i, " of the command '", argv[0], "' has ", argv[i].size(),
+          " bytes; one must have less than ", limits::kArgumentBytes, ". Pass large data as an artifact."));
     }
     if (absl::StrContains(argv[i], '\0')) {
       return absl::InvalidArgumentError(
