@@ -1,6 +1,7 @@
 #include "common/errors.h"
 
 #include "absl/strings/str_cat.h"
+#include "common/redacted.h"
 
 namespace penstock::error {
 
@@ -116,14 +117,21 @@ absl::Status ArtifactNotFound(absl::string_view run_id, absl::string_view task, 
       absl::StrCat("Task '", task, "' of run ", run_id, " has no output artifact '", artifact, "'"));
 }
 
+absl::Status ArtifactGone(absl::string_view artifact, absl::string_view uri) {
+  return absl::NotFoundError(absl::StrCat("Artifact '", artifact, "' has no content: nothing lies at ",
+                                          WithoutPasswords(std::string(uri)),
+                                          ". It was never written, or was removed"));
+}
+
 absl::Status ArtifactElsewhere(absl::string_view artifact, absl::string_view uri) {
-  return absl::FailedPreconditionError(
-      absl::StrCat("Artifact '", artifact, "' lies at ", uri, ", where this server does not read"));
+  return absl::FailedPreconditionError(absl::StrCat("Artifact '", artifact, "' lies at ",
+                                                    WithoutPasswords(std::string(uri)),
+                                                    ", where this server does not read"));
 }
 
 absl::Status ArtifactNoFile(absl::string_view artifact, absl::string_view uri) {
-  return absl::FailedPreconditionError(
-      absl::StrCat("Artifact '", artifact, "' is no single file; it lies at ", uri));
+  return absl::FailedPreconditionError(absl::StrCat(
+      "Artifact '", artifact, "' is no single file; it lies at ", WithoutPasswords(std::string(uri))));
 }
 
 absl::Status TaskWithoutCommand(absl::string_view task) {

@@ -44,6 +44,7 @@ absl::Status RunWithoutPipeline();
 absl::Status TaskNotFound(absl::string_view run_id, absl::string_view task);
 absl::Status TaskMoved(absl::string_view task_id);
 absl::Status ArtifactNotFound(absl::string_view run_id, absl::string_view task, absl::string_view artifact);
+absl::Status ArtifactGone(absl::string_view artifact, absl::string_view uri);
 absl::Status ArtifactElsewhere(absl::string_view artifact, absl::string_view uri);
 absl::Status ArtifactNoFile(absl::string_view artifact, absl::string_view uri);
 absl::Status TaskWithoutCommand(absl::string_view task);

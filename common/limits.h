@@ -86,11 +86,14 @@ inline constexpr int kRunTasks = 200'000;        // of one run, each iteration w
 inline constexpr int kLoopTasksOpen = 5'000;  // unfinished tasks of loops in one run; further iterations wait
 inline constexpr int64_t kOutputParameterBytes = int64_t{4} << 20;  // one output parameter file
 inline constexpr int64_t kExecutorOutputBytes = int64_t{16} << 20;  // executor_output.json of one task
+inline constexpr int64_t kExecutorInputBytes = int64_t{32} << 20;   // {{$}} of one Python component, as JSON
 inline constexpr int64_t kArgumentBytes = 128 << 10;                // one argument; Linux's MAX_ARG_STRLEN
 inline constexpr int64_t kArgumentsBytes = int64_t{1536} << 10;  // all arguments and environment of one task
 inline constexpr int64_t kTaskLogBytes = int64_t{64}
                                          << 20;  // log kept of one attempt unless configured otherwise
 inline constexpr int kLogTailBytes = 4 << 10;    // end of a failed attempt's log kept in its record
+inline constexpr int64_t kLogCauseBytes =
+    64 << 10;  // end of a failed attempt's log in which its cause is looked for
 inline constexpr int64_t kPythonEnvsBytes = int64_t{10}
                                             << 30;  // shared Python environments, unless configured otherwise
 inline constexpr int64_t kContentBytes = int64_t{64}

@@ -98,6 +98,12 @@ std::string PathComponent(absl::string_view name) {
   return out;
 }
 
+std::string ArtifactPlace(absl::string_view pipeline, absl::string_view run_id, absl::string_view task,
+                          absl::string_view attempt_id) {
+  return absl::StrCat("/", PathComponent(pipeline), "/", PathComponent(run_id), "/", PathComponent(task), "/",
+                      PathComponent(attempt_id));
+}
+
 std::string WithoutScheme(absl::string_view uri) { return std::string(absl::StripPrefix(uri, kUriScheme)); }
 
 // Rows keep URIs of logs without the scheme.

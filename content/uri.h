@@ -43,6 +43,10 @@ std::optional<std::string> PathOfFileUri(absl::string_view uri);
 std::string WithoutScheme(absl::string_view uri);
 std::string WithScheme(absl::string_view kept);
 
+// Where the outputs of an attempt lie, below the URI and the directory of artifacts: "/<pipeline>/<run>/<task>/<attempt>".
+std::string ArtifactPlace(absl::string_view pipeline, absl::string_view run_id, absl::string_view task,
+                          absl::string_view attempt_id);
+
 // `name` as one component of a path: letters, digits, "_", "-" and inner "." stay, other bytes become %XX, and
 // a very long name ends in a hash. Different names give different components.
 std::string PathComponent(absl::string_view name);

@@ -19,8 +19,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/log.h"
 #include "common/status_macros.h"
-
-extern char** environ;
+#include "server/secrets.h"
 
 namespace penstock {
 namespace {
@@ -127,8 +126,10 @@ absl::Status GatewayProcess::Spawn() {
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   pid_t pid = -1;
+  const std::vector<char*> environment = EnvironmentForChildren();
   prctl(PR_SET_TIMERSLACK, kChildTimerSlackNanos);  // the child inherits it
-  const int code = posix_spawn(&pid, options_.program.c_str(), &actions, &attributes, argv.data(), environ);
+  const int code =
+      posix_spawn(&pid, options_.program.c_str(), &actions, &attributes, argv.data(), environment.data());
   prctl(PR_SET_TIMERSLACK, 0);  // this thread's own again
   posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attributes);

@@ -25,6 +25,7 @@
 #include "server/data_dir.h"
 #include "server/gateway_process.h"
 #include "server/handlers/experiment.h"
+#include "server/secrets.h"
 #include "server/server.h"
 
 namespace penstock {
@@ -221,6 +222,7 @@ int Main(int argc, char** argv) {
     std::puts("penstock " PENSTOCK_VERSION);
     return 0;
   }
+  HideSecrets(argc, argv);
   absl::Status status = SetUpLog(line->config.log_level, line->config.log_format);
   if (status.ok()) status = Run(*line);
   if (status.ok()) return 0;

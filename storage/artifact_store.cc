@@ -32,6 +32,9 @@ constexpr char kExists[] = "SELECT 1 FROM artifacts WHERE artifact_id = $1";
 constexpr db::SqlText kList = kColumns.Sql(R"sql(
   SELECT $columns FROM artifacts
   WHERE artifact_id IN (SELECT artifact_id FROM artifact_tasks WHERE run_id = $1) ORDER BY artifact_id)sql");
+constexpr db::SqlText kFindOutput = kColumns.Sql(R"sql(
+  SELECT a.$columns FROM artifact_tasks l JOIN artifacts a ON a.artifact_id = l.artifact_id
+  WHERE l.run_id = $1 AND l.task_id = $2 AND l.direction = 'OUTPUT' AND l.name = $3 AND l.position = 0)sql");
 constexpr db::SqlText kListOutputs = kColumns.Sql(R"sql(
   SELECT l.name, a.$columns FROM artifact_tasks l JOIN artifacts a ON a.artifact_id = l.artifact_id
   WHERE l.run_id = $1 AND l.task_id = $2 AND l.direction = 'OUTPUT' ORDER BY l.name, l.position)sql");
@@ -74,6 +77,12 @@ absl::StatusOr<bool> ArtifactExists(db::Tx& tx, int64_t artifact_id) {
 
 absl::StatusOr<std::vector<ArtifactRow>> ArtifactList(db::Tx& tx, absl::string_view run_id) {
   return db::QueryRows(tx, kList, {run_id}, kColumns);
+}
+
+absl::StatusOr<std::optional<ArtifactRow>> ArtifactOutputFind(db::Tx& tx, absl::string_view run_id,
+                                                              absl::string_view task_id,
+                                                              absl::string_view name) {
+  return db::QueryRow(tx, kFindOutput, {run_id, task_id, name}, kColumns);
 }
 
 absl::StatusOr<NamedArtifacts> ArtifactOutputList(db::Tx& tx, absl::string_view run_id,

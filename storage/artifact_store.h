@@ -36,6 +36,11 @@ using NamedArtifacts = std::vector<std::pair<std::string, ArtifactRow>>;
 absl::StatusOr<NamedArtifacts> ArtifactOutputList(db::Tx& tx, absl::string_view run_id,
                                                   absl::string_view task_id);
 
+// The first artifact of one output, if the task put one out.
+absl::StatusOr<std::optional<ArtifactRow>> ArtifactOutputFind(db::Tx& tx, absl::string_view run_id,
+                                                              absl::string_view task_id,
+                                                              absl::string_view name);
+
 absl::Status ArtifactTaskInsert(db::Tx& tx, absl::string_view run_id, const ArtifactTaskRow& row);
 // Of all tasks of the run, by task, direction, name and position.
 absl::StatusOr<std::vector<ArtifactTaskRow>> ArtifactTaskList(db::Tx& tx, absl::string_view run_id);

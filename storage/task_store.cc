@@ -41,6 +41,7 @@ constexpr char kDelete[] = "DELETE FROM tasks WHERE run_id = $1 AND task_id = $2
 constexpr char kSetWaitReason[] = "UPDATE tasks SET wait_reason = $3 WHERE run_id = $1 AND task_id = $2";
 constexpr char kExists[] = "SELECT 1 FROM tasks WHERE run_id = $1 AND task_id = $2";
 constexpr db::SqlText kList = kColumns.Sql("SELECT $columns FROM tasks WHERE run_id = $1 ORDER BY task_id");
+constexpr db::SqlText kGet = kColumns.Sql("SELECT $columns FROM tasks WHERE run_id = $1 AND task_id = $2");
 constexpr char kFindByAnyName[] = R"sql(
   SELECT task_id FROM tasks WHERE run_id = $1 AND (task_id = $2 OR name = $2)
   UNION SELECT task_id FROM task_attempts WHERE run_id = $1 AND attempt_id = $2)sql";
@@ -156,6 +157,13 @@ absl::StatusOr<std::string> TaskIdFind(db::Tx& tx, absl::string_view run_id, abs
   ASSIGN_OR_RETURN(const auto task_id, db::QueryValue<std::string>(tx, kFindByAnyName, {run_id, task}));
   if (!task_id.has_value()) return error::TaskNotFound(run_id, task);
   return *task_id;
+}
+
+absl::StatusOr<TaskRow> TaskGet(db::Tx& tx, absl::string_view run_id, absl::string_view task_id) {
+  ASSIGN_OR_RETURN(auto row, db::QueryRow(tx, kGet, {run_id, task_id}, kColumns));
+  if (!row.has_value()) return error::TaskNotFound(run_id, task_id);
+  row->run_id = std::string(run_id);
+  return *std::move(row);
 }
 
 absl::Status TaskParameterInsert(db::Tx& tx, absl::string_view run_id, const TaskParameterRow& row) {

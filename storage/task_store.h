@@ -44,6 +44,9 @@ absl::Status TaskSetWaitReason(db::Tx& tx, absl::string_view run_id, absl::strin
 absl::StatusOr<std::vector<TaskRow>> TaskList(db::Tx& tx, absl::string_view run_id);
 absl::StatusOr<std::vector<TaskStateRow>> TaskStates(db::Tx& tx, absl::string_view run_id);
 
+// NOT_FOUND if the run has no such task.
+absl::StatusOr<TaskRow> TaskGet(db::Tx& tx, absl::string_view run_id, absl::string_view task_id);
+
 // The id of a task, which is named by its id, its name or the id of one of its attempts. NOT_FOUND if the run
 // has no such task.
 absl::StatusOr<std::string> TaskIdFind(db::Tx& tx, absl::string_view run_id, absl::string_view task);

@@ -11,10 +11,12 @@
 #include <cstdio>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "common/files.h"
 #include "common/status_macros.h"
 #include "content/content.h"
@@ -67,6 +69,23 @@ int WriteAll(int fd, absl::string_view bytes) {
   return 0;
 }
 
+// Opens a file below `directory`, to which links may lead, for reading. From there on none is followed, whoever
+// puts one there meanwhile: each step is taken from the directory of the one before. -1 with errno.
+int OpenWithoutLinks(const std::string& directory, absl::string_view path) {
+  int at = open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+  std::vector<std::string> steps = absl::StrSplit(path.substr(directory.size()), '/', absl::SkipEmpty());
+  for (size_t i = 0; i < steps.size() && at >= 0; ++i) {
+    // Without O_NONBLOCK a named pipe would wait for its writer.
+    const int flags = i + 1 == steps.size() ? O_RDONLY | O_NONBLOCK : O_PATH | O_DIRECTORY;
+    const int next = openat(at, steps[i].c_str(), flags | O_CLOEXEC | O_NOFOLLOW);
+    const int error = errno;
+    close(at);
+    errno = error;
+    at = next;
+  }
+  return at;
+}
+
 }  // namespace
 
 LocalMounts LocalMounts::Of(absl::string_view data_dir) {
@@ -80,6 +99,13 @@ std::optional<std::string> LocalMounts::PathOf(absl::string_view uri) const {
     if (auto path = penstock::PathOf(*mount, uri)) return path;
   }
   return std::nullopt;
+}
+
+std::string LocalMounts::DirectoryOf(absl::string_view path) const {
+  for (const UriMount* mount : {&artifacts, &logs, &workspaces}) {
+    if (absl::StartsWith(path, absl::StrCat(mount->directory, "/"))) return mount->directory;
+  }
+  return std::string(path);
 }
 
 absl::StatusOr<std::string> LocalContentStore::ServedPath(absl::string_view uri) const {
@@ -109,8 +135,7 @@ absl::StatusOr<ContentInfo> LocalContentStore::Stat(absl::string_view uri) const
 
 absl::StatusOr<std::unique_ptr<ContentReader>> LocalContentStore::Open(absl::string_view uri) const {
   ASSIGN_OR_RETURN(std::string path, ServedPath(uri));
-  // Without O_NONBLOCK a named pipe would wait for its writer.
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  const int fd = OpenWithoutLinks(mounts_.DirectoryOf(path), path);
   if (fd < 0 && errno == ENOENT) return NotFound(path);
   auto close_fd = absl::MakeCleanup([fd] {
     if (fd >= 0) close(fd);

@@ -22,6 +22,8 @@ struct LocalMounts {
 
   // The path of what a URI behind one of them names.
   std::optional<std::string> PathOf(absl::string_view uri) const;
+  // The directory that such a path is in.
+  std::string DirectoryOf(absl::string_view path) const;
 };
 
 // Thread-safe. Stat also tells of absolute paths and file: URIs, because tasks may name files of their machine
@@ -32,7 +34,7 @@ class LocalContentStore final : public ContentStore {
 
   bool Serves(absl::string_view uri) const override { return mounts_.PathOf(uri).has_value(); }
   absl::StatusOr<ContentInfo> Stat(absl::string_view uri) const override;
-  // Symbolic links are not followed: FAILED_PRECONDITION.
+  // Symbolic links are not followed, also not on the way to the file: FAILED_PRECONDITION.
   absl::StatusOr<std::unique_ptr<ContentReader>> Open(absl::string_view uri) const override;
   absl::Status Write(absl::string_view uri, absl::string_view bytes) override;
   absl::Status Remove(absl::string_view uri) override;

@@ -1,6 +1,6 @@
 // penstock-fetch: what an attempt begins as that reads content from outside the data directory. Fetches what
 // is behind http and https URLs, looks for the rest, and becomes the task's command. The arguments are those
-// of fetch_request.h; the server writes them.
+// of fetch_request.h; the server writes them, in a file (argument_file.h).
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -16,9 +16,11 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/limits.h"
+#include "common/redacted.h"
 #include "common/status_macros.h"
 #include "content/http_fetch.h"
 #include "executor/local/fetch_request.h"
+#include "executor/posix/argument_file.h"
 #include "executor/posix/become_command.h"
 #include "executor/posix/start_files.h"
 
@@ -50,7 +52,7 @@ absl::Status Copy(const std::string& from, const std::string& to) {
   if (error) {
     return absl::UnavailableError(absl::StrCat(from, " cannot be copied to ", to, ": ", error.message()));
   }
-  std::fprintf(stderr, "penstock: copied %s\n", from.c_str());
+  std::fprintf(stderr, "penstock: copied %s\n", WithoutPasswords(from).c_str());
   return absl::OkStatus();
 }
 
@@ -130,4 +132,4 @@ int Main(const std::vector<std::string>& arguments) {
 }  // namespace
 }  // namespace penstock
 
-int main(int argc, char** argv) { return penstock::Main({argv + 1, argv + argc}); }
+int main(int argc, char** argv) { return penstock::Main(penstock::TakeArguments({argv + 1, argv + argc})); }

@@ -3,6 +3,8 @@
 #include <string_view>
 #include <utility>
 
+#include "common/redacted.h"
+
 namespace penstock {
 namespace {
 
@@ -50,16 +52,17 @@ bool ParseArguments(const std::vector<std::string>& arguments, FetchRequest* req
 }
 
 std::string MissingContent(const FetchRequest::Input& input) {
+  const std::string uri = WithoutPasswords(input.uri);
   const std::string it = "Input '" + input.name + "'";
   const bool is_path = input.uri.rfind('/', 0) == 0 || input.uri.rfind("file:", 0) == 0;
   if (is_path && input.path.rfind('/', 0) == 0) {
-    return it + " was imported from " + input.uri + ", and there is no " + input.path + " on this machine";
+    return it + " was imported from " + uri + ", and there is no " + input.path + " on this machine";
   }
   if (input.uri.find("://") == std::string::npos) {
-    return it + " was imported from '" + input.uri +
+    return it + " was imported from '" + uri +
            "', which is neither a URI with a scheme nor an absolute path: nothing says where it is";
   }
-  return it + " was imported from " + input.uri +
+  return it + " was imported from " + uri +
          ", which is not fetched here: only http://, https:// and files of this machine are" +
          (input.path == input.uri ? "" : ", and nothing is mounted at " + input.path) +
          ". Its URI can be used";

@@ -3,13 +3,19 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
+#include <fstream>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/files.h"
 #include "common/limits.h"
 #include "common/status_macros.h"
+#include "executor/posix/start_files.h"
+#include "executor/python/executor_input.h"
+#include "executor/python/failure.h"
 
 namespace penstock {
 namespace {
@@ -26,6 +32,44 @@ std::string SignalMessage(int64_t signal) {
   return absl::StrCat("The program was ended by signal ", signal,
                       name != nullptr ? absl::StrCat(" (SIG", name, ")") : "",
                       signal == SIGKILL ? "; perhaps the machine ran out of memory." : ".");
+}
+
+// With room for the variables that every attempt has.
+bool FitsIntoCommand(const LaunchSpec& spec) {
+  constexpr int64_t kOwnVariablesBytes = 64 << 10;
+  int64_t total = kOwnVariablesBytes;
+  bool fits = true;
+  for (const std::string& argument : spec.argv) {
+    fits = fits && argument.size() < static_cast<size_t>(limits::kArgumentBytes);
+    total += static_cast<int64_t>(argument.size()) + 1;
+  }
+  for (const auto& [name, value] : spec.env) total += static_cast<int64_t>(name.size() + value.size()) + 2;
+  return fits && total <= limits::kArgumentsBytes;
+}
+
+// Every component has an image. The one that the SDK writes for those that name none holds Python and no more.
+bool IsNamedImage(absl::string_view image) { return !image.empty() && !absl::StartsWith(image, "python:3"); }
+
+// Shells say so by their exit code.
+bool IsMissingFile(const wire::Finished& finished, absl::string_view cause) {
+  return finished.ending == wire::Ending::kNotStarted || finished.exit_code == 126 ||
+         finished.exit_code == 127 || absl::StrContains(cause, "FileNotFoundError") ||
+         absl::StrContains(cause, "No such file or directory");
+}
+
+std::string ImageNote(const wire::Finished& finished, const PythonFailure& failure, absl::string_view cause,
+                      const Surroundings& surroundings) {
+  if (!IsNamedImage(surroundings.image)) return "";
+  const std::string python = surroundings.python.empty() ? "the python3 of its PATH" : surroundings.python;
+  if (!failure.missing_module.empty()) {
+    return absl::StrCat("\nThe image '", surroundings.image,
+                        "' was not used: tasks run on this machine, with ", python, ". The module '",
+                        failure.missing_module,
+                        "' is missing there: name its package in packages_to_install, or install it there.");
+  }
+  if (!IsMissingFile(finished, cause)) return "";
+  return absl::StrCat("\nThe image '", surroundings.image, "' was not used: tasks run on this machine, with ",
+                      python, ". Files and programs that only the image has have to be installed here.");
 }
 
 }  // namespace
@@ -55,9 +99,9 @@ absl::Status CheckCommand(const std::vector<std::string>& argv, const std::vecto
   int64_t total = 0;
   for (size_t i = 0; i < argv.size(); ++i) {
     if (argv[i].size() >= static_cast<size_t>(limits::kArgumentBytes)) {
-      return absl::InvalidArgumentError(absl::StrCat("Argument ", i, " of the command '", argv[0], "' has ",
-                                                     argv[i].size(), " bytes; one must have less than ",
-                                                     limits::kArgumentBytes, "."));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "Argument ", i, " of the command '", argv[0], "' has ", argv[i].size(),
+          " bytes; one must have less than ", limits::kArgumentBytes, ". Pass large data as an artifact."));
     }
     if (absl::StrContains(argv[i], '\0')) {
       return absl::InvalidArgumentError(
@@ -85,6 +129,20 @@ absl::Status CheckCommand(const std::vector<std::string>& argv, const std::vecto
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::optional<LaunchSpec>> WithInputsInFile(const LaunchSpec& spec) {
+  if (FitsIntoCommand(spec)) return std::nullopt;
+  const std::string path = absl::StrCat(spec.work_dir, "/", std::string(kExecutorInputFile));
+  std::optional<InputFile> inputs = InputAsFile(spec.argv, path);
+  if (!inputs.has_value()) return std::nullopt;
+  std::ofstream file(path, std::ios::binary);
+  file << inputs->content;
+  file.close();
+  if (!file) return absl::UnavailableError(absl::StrCat("cannot write ", path, ": ", std::strerror(errno)));
+  std::optional<LaunchSpec> shorter = spec;
+  shorter->argv = std::move(inputs->argv);
+  return shorter;
+}
+
 absl::Status MakeDeclaredDirectories(const LaunchSpec& spec, const std::string& log_path) {
   for (const std::string& directory : spec.directories) RETURN_IF_ERROR(MakeDirectories(directory));
   if (!spec.workspace.empty()) RETURN_IF_ERROR(MakeDirectories(spec.workspace));
@@ -94,6 +152,21 @@ absl::Status MakeDeclaredDirectories(const LaunchSpec& spec, const std::string& 
 int64_t TimeoutMillis(absl::Duration timeout) {
   if (timeout == absl::InfiniteDuration()) return wire::kNoTimeout;
   return std::max<int64_t>(absl::ToInt64Milliseconds(timeout), 1);
+}
+
+std::string WithCause(const std::string& message, const wire::Finished& finished, absl::string_view log_end,
+                      const Surroundings& surroundings) {
+  const bool exited = finished.ending == wire::Ending::kExited;
+  const PythonFailure failure = exited ? ReadPythonFailure(log_end) : PythonFailure();
+  const std::string last_line = exited ? LastLine(log_end) : message;
+  std::string text = message;
+  if (!failure.exception.empty()) {
+    text = absl::StrCat(failure.exception, "\n", failure.place, failure.place.empty() ? "" : "\n", message);
+  } else if (exited && !last_line.empty()) {
+    absl::StrAppend(&text, " Its last line: ", last_line);
+  }
+  const std::string& cause = failure.exception.empty() ? last_line : failure.exception;
+  return absl::StrCat(text, ImageNote(finished, failure, cause, surroundings));
 }
 
 AttemptFinished FinishedEvent(const wire::Finished& finished, absl::Duration timeout) {

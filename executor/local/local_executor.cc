@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
+#include <cstring>
 #include <iterator>
 #include <optional>
 
@@ -14,6 +16,7 @@
 #include "common/status_macros.h"
 #include "executor/local/fetch_request.h"
 #include "executor/local/launch.h"
+#include "executor/posix/argument_file.h"
 #include "spdlog/spdlog.h"
 
 namespace penstock {
@@ -43,19 +46,32 @@ TaskWorld WorldOf(const LocalExecutorOptions& options, const LocalMounts& mounts
   return world;
 }
 
-PythonEnvironments::Options PythonOptions(const LocalExecutorOptions& options, std::string search_path) {
+PythonEnvironments::Options PythonOptions(const LocalExecutorOptions& options,
+                                          const TaskEnvironment& environment) {
   return {.python = options.python,
-          .search_path = std::move(search_path),
+          .search_path = environment.search_path(),
           .envs_dir = options.data_dir + "/envs",
           .env_program = options.env_path.empty()
                              ? absl::StrCat(ParentOf(options.runner_path), "/penstock-env")
                              : options.env_path,
-          .envs_bytes = options.python_envs_bytes};
+          .envs_bytes = options.python_envs_bytes,
+          .environment = environment.base()};
+}
+
+// A program of ours, with its arguments in the file `name` of the work directory.
+absl::StatusOr<std::vector<std::string>> WithArgumentFile(const LaunchSpec& spec, absl::string_view name,
+                                                          const std::string& program,
+                                                          const std::vector<std::string>& arguments) {
+  const std::string path = absl::StrCat(spec.work_dir, "/.penstock-", name, "-arguments");
+  if (!WriteArguments(path, arguments)) {
+    return absl::UnavailableError(absl::StrCat("cannot write ", path, ": ", std::strerror(errno)));
+  }
+  return std::vector<std::string>{program, absl::StrCat(std::string(kArgumentsFlag), path)};
 }
 
 // What the attempt begins as: its command, or what brings its inputs before.
-std::vector<std::string> WithInputs(const LocalExecutorOptions& options, const LaunchSpec& spec,
-                                    std::vector<std::string> argv) {
+absl::StatusOr<std::vector<std::string>> WithInputs(const LocalExecutorOptions& options,
+                                                    const LaunchSpec& spec, std::vector<std::string> argv) {
   if (spec.inputs.empty()) return argv;
   FetchRequest request;
   for (const InputContent& input : spec.inputs) {
@@ -66,11 +82,11 @@ std::vector<std::string> WithInputs(const LocalExecutorOptions& options, const L
     request.inputs.push_back({need, input.name, input.uri, input.path});
   }
   request.command = std::move(argv);
-  std::vector<std::string> out = ToArguments(request);
-  out.insert(out.begin(), options.fetch_path.empty()
+  return WithArgumentFile(spec, "fetch",
+                          options.fetch_path.empty()
                               ? absl::StrCat(ParentOf(options.runner_path), "/penstock-fetch")
-                              : options.fetch_path);
-  return out;
+                              : options.fetch_path,
+                          ToArguments(request));
 }
 
 absl::Status CheckAbsoluteOption(absl::string_view option, absl::string_view path) {
@@ -126,7 +142,7 @@ LocalExecutor::LocalExecutor(LocalExecutorOptions options, const Clock& clock)
       world_(WorldOf(options_, mounts_)),
       runner_dir_(options_.data_dir + "/work/runner"),
       environment_(options_.base_env),
-      python_(PythonOptions(options_, environment_.search_path())),
+      python_(PythonOptions(options_, environment_)),
       slots_(MakeSlots(options_)) {}
 
 absl::Status LocalExecutor::Open(EventSink sink) {
@@ -144,9 +160,9 @@ absl::Status LocalExecutor::Open(EventSink sink) {
   sink_ = std::move(sink);
   Adopt(*std::move(link), snapshot);
   // The link is there by now, over which it tells what may be forgotten.
-  work_dirs_ =
-      std::make_unique<WorkDirs>(options_.data_dir + "/work", options_.keep_work_dirs,
-                                 [this](std::vector<std::string> ids) { SendForgets(std::move(ids)); });
+  work_dirs_ = std::make_unique<WorkDirs>(
+      options_.data_dir + "/work", options_.keep_work_dirs, options_.short_names_dir,
+      [this](std::vector<std::string> ids) { SendForgets(std::move(ids)); });
   io_thread_ = std::thread([this] { Run(); });
   prepare_thread_ = std::thread([this] { RunPreparer(); });
   warm_thread_ = std::thread([this] { python_.Warm(); });
@@ -220,6 +236,7 @@ absl::Status LocalExecutor::Start(const LaunchSpec& spec) {
   attempt.may_idle = spec.resources.cpu_millicores <= 0;
   attempt.work_dir = spec.work_dir;
   attempt.log_path = log_path;
+  attempt.image = spec.image;
   attempt.timeout = spec.timeout;
   jobs_.push_back({Job::Kind::kStart, spec});
   return absl::OkStatus();
@@ -264,11 +281,17 @@ absl::StatusOr<LocalExecutor::Prepared> LocalExecutor::Prepare(const LaunchSpec&
   RETURN_IF_ERROR(work_dirs_->Make(spec.work_dir));
   const std::string log_path = LogPathOf(spec);
   RETURN_IF_ERROR(MakeDeclaredDirectories(spec, log_path));
-  ASSIGN_OR_RETURN(PythonEnvironments::Choice python, python_.Choose(spec));
+  ASSIGN_OR_RETURN(const std::optional<LaunchSpec> shorter, WithInputsInFile(spec));
+  const LaunchSpec& fitting = shorter.has_value() ? *shorter : spec;
+  ASSIGN_OR_RETURN(PythonEnvironments::Choice python, python_.Choose(fitting));
   wire::StartRequest request;
-  request.env = environment_.For(spec, python);
-  RETURN_IF_ERROR(CheckCommand(spec.argv, request.env));
-  request.argv = WithInputs(options_, spec, python.argv);
+  request.env = environment_.For(spec, python, work_dirs_->ShortNameOf(spec.work_dir));
+  RETURN_IF_ERROR(CheckCommand(fitting.argv, request.env));
+  if (python.is_request) {
+    ASSIGN_OR_RETURN(python.argv, WithArgumentFile(spec, "env", python.argv[0],
+                                                   {python.argv.begin() + 1, python.argv.end()}));
+  }
+  ASSIGN_OR_RETURN(request.argv, WithInputs(options_, spec, std::move(python.argv)));
   RETURN_IF_ERROR(CheckCommand(request.argv, request.env));
   request.id = spec.attempt_id;
   request.work_dir = spec.work_dir;
@@ -387,6 +410,7 @@ bool LocalExecutor::Claim(const LaunchSpec& spec, OutputPlan outputs) {
   attempt.may_idle = spec.resources.cpu_millicores <= 0;
   attempt.work_dir = spec.work_dir;
   attempt.log_path = LogPathOf(spec);
+  attempt.image = spec.image;
   attempt.timeout = spec.timeout;
   attempt.outputs = std::move(outputs);
   if (attempt.cancel_requested && link_ != nullptr) link_->Send(wire::CancelRequest{.id = spec.attempt_id});

@@ -18,6 +18,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -66,8 +67,9 @@ struct LocalExecutorOptions {
   std::string env_path;    // absolute path of the penstock-env program; empty: beside runner_path
   std::string fetch_path;  // likewise of penstock-fetch
   int64_t python_envs_bytes =
-      limits::kPythonEnvsBytes;  // shared Python environments are kept up to this size
-  bool keep_work_dirs = false;   // Forget leaves work directories, for debugging
+      limits::kPythonEnvsBytes;          // shared Python environments are kept up to this size
+  std::string short_names_dir = "/tmp";  // absolute; where short names of work directories are (ShortNames)
+  bool keep_work_dirs = false;           // Forget leaves work directories, for debugging
 };
 
 // INVALID_ARGUMENT naming the option that makes no sense.
@@ -130,8 +132,19 @@ class LocalExecutor final : public Executor {
     std::string frame;
     std::string work_dir;
     std::string log_path;
+    std::string image;
     absl::Duration timeout;
     OutputPlan outputs;
+  };
+
+  // What of an attempt matters once it has ended.
+  struct Ended {
+    OutputPlan outputs;
+    std::string log_path;
+    std::string image;
+    std::string work_dir;
+    std::string awaited_env;
+    absl::Duration timeout;
   };
 
   // What the supervisor told of an attempt that nobody has claimed with Reattach yet.
@@ -192,6 +205,9 @@ class LocalExecutor final : public Executor {
   void TellBuiltEnvironments() ABSL_LOCKS_EXCLUDED(mutex_);
   void HandleStarted(const wire::Started& started) ABSL_LOCKS_EXCLUDED(mutex_);
   void HandleFinished(wire::Finished finished) ABSL_LOCKS_EXCLUDED(mutex_);
+  void ExplainFailure(const wire::Finished& finished, const Ended& ended, AttemptFinished* event) const;
+  // Nothing if nobody waits for its end, or it was told.
+  std::optional<Ended> TakeEnded(wire::Finished& finished) ABSL_LOCKS_EXCLUDED(mutex_);
   void NameEnvironment(const std::string& work_dir, AttemptFinished* event) const;
   void SendForgets(std::vector<std::string> attempt_ids) ABSL_LOCKS_EXCLUDED(mutex_);
 

@@ -181,58 +181,67 @@ void LocalExecutor::TellBuiltEnvironments() {
   }
 }
 
-void LocalExecutor::HandleFinished(wire::Finished finished) {
-  OutputPlan outputs;
-  std::string log_path;
-  std::string work_dir;
-  std::string awaited_env;
-  absl::Duration timeout;
-  {
-    absl::MutexLock lock(&mutex_);
-    Attempt* const known = Known(finished.id);
-    if (known == nullptr) {
-      std::string id = finished.id;
-      unclaimed_.insert_or_assign(std::move(id), std::move(finished));
-      return;
-    }
-    Attempt& attempt = *known;
-    if (auto awaited = awaiting_env_.extract(finished.id); !awaited.empty()) {
-      awaited_env = std::move(awaited.mapped());
-    }
-    if (attempt.phase == Phase::kFinished) return;
-    attempt.phase = Phase::kFinished;
-    attempt.frame = {};
-    slots_.Release(attempt.charge);
-    outputs = std::move(attempt.outputs);
-    log_path = std::move(attempt.log_path);
-    work_dir = attempt.work_dir;
-    timeout = attempt.timeout;
+std::optional<LocalExecutor::Ended> LocalExecutor::TakeEnded(wire::Finished& finished) {
+  absl::MutexLock lock(&mutex_);
+  Attempt* const attempt = Known(finished.id);
+  if (attempt == nullptr) {
+    std::string id = finished.id;
+    unclaimed_.insert_or_assign(std::move(id), std::move(finished));
+    return std::nullopt;
   }
+  Ended ended;
+  if (auto awaited = awaiting_env_.extract(finished.id); !awaited.empty()) {
+    ended.awaited_env = std::move(awaited.mapped());
+  }
+  if (attempt->phase == Phase::kFinished) return std::nullopt;
+  attempt->phase = Phase::kFinished;
+  attempt->frame = {};
+  slots_.Release(attempt->charge);
+  ended.outputs = std::move(attempt->outputs);
+  ended.log_path = std::move(attempt->log_path);
+  ended.image = std::move(attempt->image);
+  ended.work_dir = attempt->work_dir;
+  ended.timeout = attempt->timeout;
+  return ended;
+}
+
+void LocalExecutor::HandleFinished(wire::Finished finished) {
+  const std::optional<Ended> ended = TakeEnded(finished);
+  if (!ended.has_value()) return;
   // It began and ended between two looks at the environments.
-  if (!awaited_env.empty() && python_.IsBuilt(awaited_env)) {
+  if (!ended->awaited_env.empty() && python_.IsBuilt(ended->awaited_env)) {
     sink_(AttemptStarted{.attempt_id = finished.id, .at = absl::FromUnixMicros(finished.started_at_us)});
   }
-  AttemptFinished event = FinishedEvent(finished, timeout);
+  AttemptFinished event = FinishedEvent(finished, ended->timeout);
   if (event.outcome == AttemptOutcome::kSucceeded) {
-    if (!outputs.empty()) event.outputs = ReadOutputs(outputs);
-  } else if (finished.ending != wire::Ending::kNotStarted && !log_path.empty()) {
-    event.log_tail = ReadLogTail(log_path);
+    if (!ended->outputs.empty()) event.outputs = ReadOutputs(ended->outputs);
+  } else if (finished.ending != wire::Ending::kNotStarted && !ended->log_path.empty()) {
+    event.log_tail = ReadLogTail(ended->log_path);
   }
+  if (event.outcome == AttemptOutcome::kFailed) ExplainFailure(finished, *ended, &event);
+  // It built an environment for others too, which would fail in the same way.
+  if (!ended->awaited_env.empty() && finished.exit_code == kStartFailedExit) {
+    FailParked(ended->awaited_env, event.message);
+  }
+  NameEnvironment(ended->work_dir, &event);
+  sink_(std::move(event));
+}
+
+void LocalExecutor::ExplainFailure(const wire::Finished& finished, const Ended& ended,
+                                   AttemptFinished* event) const {
+  std::string why;
   // What an attempt begins as has left the reason in a file. Without it the code is the task's own.
   if (finished.ending == wire::Ending::kExited && finished.exit_code == kStartFailedExit) {
-    const std::string why = ReadStartFile(work_dir, kStartErrorFile);
-    event.message = why.empty() ? event.message : why;
+    why = ReadStartFile(ended.work_dir, kStartErrorFile);
   }
-  // It built an environment for others too, which would fail in the same way.
-  if (!awaited_env.empty() && !event.message.empty() && finished.exit_code == kStartFailedExit) {
-    FailParked(awaited_env, event.message);
+  if (why.empty()) {
+    const std::string log_end =
+        event->log_tail.empty() ? "" : ReadLogTail(ended.log_path, limits::kLogCauseBytes);
+    why = WithCause(event->message, finished, log_end, {ended.image, options_.python});
   }
-  if (event.outcome == AttemptOutcome::kFailed) {
-    const std::string notes = ReadStartFile(work_dir, kInputNotesFile);
-    if (!notes.empty()) event.message += " " + notes;
-  }
-  NameEnvironment(work_dir, &event);
-  sink_(std::move(event));
+  event->message = std::move(why);
+  const std::string notes = ReadStartFile(ended.work_dir, kInputNotesFile);
+  if (!notes.empty()) event->message += " " + notes;
 }
 
 // Of an attempt that began as penstock-env. The environment itself may be removed later.

@@ -161,12 +161,12 @@ AttemptOutputs ReadOutputs(const OutputPlan& plan) {
   return outputs;
 }
 
-std::string ReadLogTail(const std::string& path) {
+std::string ReadLogTail(const std::string& path, int64_t bytes) {
   const UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   struct stat info = {};
   if (!file.valid() || fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode)) return "";
-  const int64_t begin = std::max<int64_t>(info.st_size - limits::kLogTailBytes, 0);
-  std::string tail(static_cast<size_t>(limits::kLogTailBytes), '\0');
+  const int64_t begin = std::max<int64_t>(info.st_size - bytes, 0);
+  std::string tail(static_cast<size_t>(bytes), '\0');
   const ssize_t n = pread(file.get(), tail.data(), tail.size(), begin);
   tail.resize(std::max<ssize_t>(n, 0));
   const size_t first_line = tail.find('\n');

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "common/limits.h"
 #include "executor/executor.h"
 
 namespace penstock {
@@ -28,9 +29,8 @@ OutputPlan PlanOutputs(const LaunchSpec& spec);
 // taken: it names the output, the file and the bound.
 AttemptOutputs ReadOutputs(const OutputPlan& plan);
 
-// The last whole lines of a log, at most limits::kLogTailBytes, as valid UTF-8 without NUL. Empty if
-// unreadable.
-std::string ReadLogTail(const std::string& path);
+// The last whole lines of a log, at most `bytes`, as valid UTF-8 without NUL. Empty if unreadable.
+std::string ReadLogTail(const std::string& path, int64_t bytes = limits::kLogTailBytes);
 
 // What the programs that an attempt begins as left in the file `name` of `work_dir` (start_files.h), as valid
 // UTF-8 in one line. Empty if there is nothing.

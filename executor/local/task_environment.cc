@@ -44,9 +44,12 @@ TaskEnvironment::TaskEnvironment(const Variables& base_env) {
 }
 
 std::vector<std::string> TaskEnvironment::For(const LaunchSpec& spec,
-                                              const PythonEnvironments::Choice& python) const {
+                                              const PythonEnvironments::Choice& python,
+                                              const std::string& temporary_dir) const {
   Variables variables = base_;
-  Set(variables, "TMPDIR", spec.work_dir);
+  for (const char* name : {"TMPDIR", "TMP", "TEMP"}) Set(variables, name, temporary_dir);
+  // What it prints is in the log when it prints it, and before what it writes to standard error afterwards.
+  Set(variables, "PYTHONUNBUFFERED", "1");
   Set(variables, "PENSTOCK_RUN_ID", spec.run_id);
   Set(variables, "PENSTOCK_TASK_ID", spec.task_id);
   Set(variables, "PENSTOCK_TASK_NAME", spec.task_name);

@@ -21,11 +21,14 @@ class TaskEnvironment {
   explicit TaskEnvironment(const Variables& base_env);
 
   // NAME=value for each variable, names unique. From weak to strong: this object's, then the attempt's
-  // description (TMPDIR, KFP_POD_NAME, KFP_RETRY_INDEX ...), then LaunchSpec::env, then `python` (in front of
+  // description (TMPDIR, which is `temporary_dir`, KFP_POD_NAME, KFP_RETRY_INDEX ...), then LaunchSpec::env, then `python` (in front of
   // PATH), and the attempt's id under wire::kAttemptVariable, by which the supervisor finds the attempt's
   // processes.
-  std::vector<std::string> For(const LaunchSpec& spec, const PythonEnvironments::Choice& python) const;
+  std::vector<std::string> For(const LaunchSpec& spec, const PythonEnvironments::Choice& python,
+                               const std::string& temporary_dir) const;
 
+  // What every task has before its own.
+  const Variables& base() const { return base_; }
   const std::string& search_path() const { return search_path_; }
 
  private:

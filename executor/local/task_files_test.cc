@@ -13,6 +13,7 @@
 #include "executor/local/launch.h"
 #include "executor/local/outputs.h"
 #include "executor/local/runner/log_sink.h"
+#include "executor/local/short_names.h"
 #include "executor/local/task_environment.h"
 #include "executor/local/work_dirs.h"
 #include "gmock/gmock.h"
@@ -22,6 +23,7 @@ namespace penstock {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::AllOf;
 using testing::Contains;
 using testing::HasSubstr;
 using testing::Not;
@@ -136,7 +138,7 @@ TEST_F(TaskFilesTest, ParentOfAPath) {
 TEST_F(TaskFilesTest, EmptyWorkDirectoriesAreUsedAgainAndOthersRemoved) {
   std::vector<std::string> forgotten;
   {
-    WorkDirs dirs(Path("work"), /*keep=*/false, [&](std::vector<std::string> ids) {
+    WorkDirs dirs(Path("work"), /*keep=*/false, dir_, [&](std::vector<std::string> ids) {
       forgotten.insert(forgotten.end(), ids.begin(), ids.end());
     });
     for (const char* name : {"empty", "used", "opened"}) {
@@ -152,7 +154,7 @@ TEST_F(TaskFilesTest, EmptyWorkDirectoriesAreUsedAgainAndOthersRemoved) {
   EXPECT_THAT(forgotten, testing::UnorderedElementsAre("empty", "used", "opened", "none"));
   EXPECT_FALSE(fs::exists(Path("work/run")));
   EXPECT_TRUE(fs::exists(Path("work/spare/0")));
-  WorkDirs next(Path("work"), /*keep=*/false, [](std::vector<std::string> ids) {});
+  WorkDirs next(Path("work"), /*keep=*/false, dir_, [](std::vector<std::string> ids) {});
   ASSERT_TRUE(next.Make(Path("work/run2/a")).ok());
   EXPECT_FALSE(fs::exists(Path("work/spare/0"))) << "it became the new one";
   ASSERT_TRUE(next.Make(Path("work/run2/b")).ok());
@@ -162,11 +164,42 @@ TEST_F(TaskFilesTest, EmptyWorkDirectoriesAreUsedAgainAndOthersRemoved) {
 
 TEST_F(TaskFilesTest, WorkDirectoriesMayBeKept) {
   {
-    WorkDirs dirs(Path("work"), /*keep=*/true, [](std::vector<std::string> ids) {});
+    WorkDirs dirs(Path("work"), /*keep=*/true, dir_, [](std::vector<std::string> ids) {});
     ASSERT_TRUE(dirs.Make(Path("work/run/a")).ok());
     dirs.Remove("a", Path("work/run/a"));
   }
   EXPECT_TRUE(fs::exists(Path("work/run/a")));
+}
+
+TEST_F(TaskFilesTest, ShortNamesLeadToWorkDirectoriesAndGoWithThem) {
+  const std::string folder = Path(absl::StrCat("penstock-", geteuid()));
+  ASSERT_TRUE(MakeDirectories(Path("work/a")).ok() && MakeDirectories(Path("work/b")).ok());
+  const ShortNames names(dir_);
+  const std::string a = names.Give(Path("work/a"));
+  EXPECT_EQ(a, names.Give(Path("work/a")));
+  EXPECT_NE(a, names.Give(Path("work/b")));
+  EXPECT_THAT(a, StartsWith(folder + "/"));
+  EXPECT_LE(a.size(), folder.size() + 14);
+  Write(a + "file", "x");
+  EXPECT_EQ(Read(Path("work/a/file")), "x");
+  EXPECT_EQ(fs::status(folder).permissions(), fs::perms::owner_all);
+  names.Remove(Path("work/a"));
+  fs::remove(Path("work/b"));
+  EXPECT_EQ(Read(Path("work/a/file")), "x");
+  const ShortNames next(dir_);
+  EXPECT_TRUE(fs::is_empty(folder)) << "what a crash left";
+}
+
+TEST_F(TaskFilesTest, NoShortNamesInAFolderThatOthersMayWriteTo) {
+  const std::string folder = Path(absl::StrCat("penstock-", geteuid()));
+  ASSERT_TRUE(MakeDirectories(Path("theirs")).ok());
+  fs::create_directory_symlink(Path("theirs"), folder);
+  EXPECT_EQ(ShortNames(dir_).Give(dir_), dir_) << "a link";
+  fs::remove(folder);
+  ASSERT_TRUE(MakeDirectories(folder).ok());
+  fs::permissions(folder, fs::perms::all);
+  EXPECT_EQ(ShortNames(dir_).Give(dir_), dir_) << "for all";
+  EXPECT_TRUE(fs::is_empty(folder));
 }
 
 // --- Environment ---
@@ -180,12 +213,14 @@ TEST_F(TaskFilesTest, EnvironmentHoldsNothingOfTheServersOwn) {
   spec.work_dir = "/w";
   spec.env = {{"A", "task"}, {"PENSTOCK_ATTEMPT_ID", "forged"}, {"PATH", "/mine"}};
   const TaskEnvironment environment({{"A", "base"}, {"B", "base"}, {"HOME", "/base"}});
-  const std::vector<std::string> env = environment.For(spec, {.path_prefix = {"/venv/bin", "/base/bin"}});
+  const std::vector<std::string> env =
+      environment.For(spec, {.path_prefix = {"/venv/bin", "/base/bin"}}, "/t/1/");
   unsetenv("PENSTOCK_TEST_SECRET");
   EXPECT_THAT(env, Not(Contains(HasSubstr("s3cret"))));
-  for (const char* entry : {"A=task", "B=base", "HOME=/base", "PATH=/venv/bin:/base/bin:/mine", "TMPDIR=/w",
-                            "PENSTOCK_TASK_NAME=train", "PENSTOCK_ATTEMPT=3", "KFP_RETRY_INDEX=2",
-                            "KFP_POD_NAME=id-1", "KFP_POD_UID=id-1", "PENSTOCK_ATTEMPT_ID=id-1"}) {
+  for (const char* entry :
+       {"A=task", "B=base", "HOME=/base", "PATH=/venv/bin:/base/bin:/mine", "TMPDIR=/t/1/", "TMP=/t/1/",
+        "TEMP=/t/1/", "PYTHONUNBUFFERED=1", "PENSTOCK_TASK_NAME=train", "PENSTOCK_ATTEMPT=3",
+        "KFP_RETRY_INDEX=2", "KFP_POD_NAME=id-1", "KFP_POD_UID=id-1", "PENSTOCK_ATTEMPT_ID=id-1"}) {
     EXPECT_THAT(env, Contains(entry));
   }
   EXPECT_THAT(env, Not(Contains("PENSTOCK_ATTEMPT_ID=forged")));
@@ -282,6 +317,43 @@ TEST_F(TaskFilesTest, EveryEndHasItsSentence) {
   EXPECT_EQ(message({.ending = wire::Ending::kLost, .message = "Why."}), "Why.");
   EXPECT_EQ(TimeoutMillis(absl::InfiniteDuration()), wire::kNoTimeout);
   EXPECT_EQ(TimeoutMillis(absl::ZeroDuration()), 1);
+}
+
+TEST_F(TaskFilesTest, AFailureBeginsWithItsCause) {
+  const wire::Finished failed = {.ending = wire::Ending::kExited, .exit_code = 1};
+  const std::string log =
+      "before\nTraceback (most recent call last):\n  File \"a.py\", line 2, in f\n    raise E\n";
+  EXPECT_EQ(WithCause("Ended.", failed, log + "E: why\n", {}),
+            "E: why\nRaised in line 2 of a.py, in f: raise E\nEnded.");
+  EXPECT_EQ(WithCause("Ended.", failed, "some\nlast words\n", {"alpine"}),
+            "Ended. Its last line: last words");
+  EXPECT_EQ(WithCause("Ended.", failed, "", {"alpine"}), "Ended.");
+  EXPECT_EQ(
+      WithCause("Killed.", {.ending = wire::Ending::kSignaled, .signal = 9}, log + "E: why\n", {"alpine"}),
+      "Killed.");
+}
+
+TEST_F(TaskFilesTest, AFailureSaysThatItsImageWasNotUsedWhereThatMayBeTheCause) {
+  const wire::Finished failed = {.ending = wire::Ending::kExited, .exit_code = 1};
+  const std::string log = "Traceback (most recent call last):\n  File \"a.py\", line 2, in f\n    import y\n";
+  const std::string no_module = log + "ModuleNotFoundError: No module named 'y'\n";
+  EXPECT_THAT(
+      WithCause("Ended.", failed, no_module, {"mine:1", "/usr/bin/python3"}),
+      AllOf(StartsWith("ModuleNotFoundError: No module named 'y'\n"),
+            HasSubstr("The image 'mine:1' was not used: tasks run on this machine, with /usr/bin/python3. "
+                      "The module 'y' is missing there")));
+  for (const std::string image : {"", "python:3.11"}) {
+    EXPECT_THAT(WithCause("Ended.", failed, no_module, {image}), Not(HasSubstr("not used")));
+  }
+  const std::string no_file = log + "FileNotFoundError: [Errno 2] No such file or directory: '/data'\n";
+  EXPECT_THAT(WithCause("Ended.", failed, no_file, {"mine:1"}), HasSubstr("image 'mine:1' was not used"));
+  EXPECT_THAT(WithCause("Ended.", failed, log + "ValueError: other\n", {"mine:1"}),
+              Not(HasSubstr("not used")));
+  const wire::Finished not_found = {.ending = wire::Ending::kExited, .exit_code = 127};
+  EXPECT_THAT(WithCause("Ended.", not_found, "sh: 1: tool: not found\n", {"mine:1"}),
+              AllOf(StartsWith("Ended. Its last line: sh: 1: tool: not found\n"), HasSubstr("was not used")));
+  const wire::Finished not_started = {.ending = wire::Ending::kNotStarted};
+  EXPECT_THAT(WithCause("Not found.", not_started, "", {"mine:1"}), HasSubstr("image 'mine:1' was not used"));
 }
 
 }  // namespace

@@ -43,8 +43,8 @@ bool IsUntouched(const std::string& path) {
 
 }  // namespace
 
-WorkDirs::WorkDirs(std::string root, bool keep, Forget forget)
-    : root_(std::move(root)), keep_(keep), forget_(std::move(forget)) {
+WorkDirs::WorkDirs(std::string root, bool keep, const std::string& short_names_dir, Forget forget)
+    : root_(std::move(root)), keep_(keep), forget_(std::move(forget)), short_names_(short_names_dir) {
   AdoptSpares();
   thread_ = std::thread([this] { Run(); });
 }
@@ -137,7 +137,9 @@ std::vector<std::string> WorkDirs::TakeBack(std::vector<Item> items) {
   std::vector<std::string> ids;
   for (Item& item : items) {
     if (!item.attempt_id.empty()) ids.push_back(std::move(item.attempt_id));
-    if (keep_ || item.work_dir.empty()) continue;
+    if (item.work_dir.empty()) continue;
+    short_names_.Remove(item.work_dir);
+    if (keep_) continue;
     const absl::string_view parent = ParentOf(item.work_dir);
     if (absl::StartsWith(parent, absl::StrCat(root_, "/"))) parents_.emplace(parent);
     if (!KeepAsSpare(item.work_dir)) trees_.push_back(std::move(item.work_dir));

@@ -17,6 +17,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
+#include "executor/local/short_names.h"
 
 namespace penstock {
 
@@ -26,13 +27,17 @@ class WorkDirs {
 
   // `forget` is called from a thread of this object, in batches, for attempts whose directories are taken
   // care of. Spare directories are kept in `root`/spare; parents of work directories below `root` are removed
-  // once they are empty. With `keep` nothing is removed and nothing used again.
-  WorkDirs(std::string root, bool keep, Forget forget);
+  // once they are empty. With `keep` nothing is removed and nothing used again. Short names are made below
+  // `short_names_dir`.
+  WorkDirs(std::string root, bool keep, const std::string& short_names_dir, Forget forget);
   // Does what is left to do.
   ~WorkDirs();
 
   // An empty directory at `work_dir`, an absolute path, with mode 0700.
   absl::Status Make(const std::string& work_dir);
+
+  // Another path of `work_dir`, which is there, for programs to which its own is too long; removed with it.
+  std::string ShortNameOf(const std::string& work_dir) const { return short_names_.Give(work_dir); }
 
   // `work_dir` may be empty: there is none. So may `attempt_id`: the directory is no attempt's.
   void Remove(std::string attempt_id, std::string work_dir);
@@ -54,6 +59,7 @@ class WorkDirs {
   const std::string root_;
   const bool keep_;
   const Forget forget_;
+  const ShortNames short_names_;
   absl::Mutex mutex_;
   std::vector<Item> items_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> spares_ ABSL_GUARDED_BY(mutex_);

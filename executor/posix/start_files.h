@@ -1,5 +1,6 @@
 // What the programs that an attempt begins as (penstock-fetch, penstock-env) leave in its work directory for
-// the server. A task may leave such files too, and gains nothing by it. Standard library only.
+// the server, and what the server leaves for them. A task may leave such files too, and gains nothing by it.
+// Standard library only.
 #pragma once
 
 #include <string_view>
@@ -13,6 +14,9 @@ inline constexpr std::string_view kStartErrorFile = ".penstock-start-error";
 
 // What the user should know about inputs if the attempt fails: a sentence a line.
 inline constexpr std::string_view kInputNotesFile = ".penstock-input-notes";
+
+// The inputs of a Python component that do not fit into its command. From the server, for the component.
+inline constexpr std::string_view kExecutorInputFile = ".penstock-executor-input";
 
 // The key of the shared Python environment that the attempt runs in.
 inline constexpr std::string_view kEnvironmentFile = ".penstock-environment";

@@ -50,31 +50,11 @@ bool IsShell(absl::string_view program) {
 
 // --- Any use of pip ---
 
-void ReadPipArguments(absl::Span<const std::string> arguments, PipUse* use) {
-  for (size_t i = 0; i < arguments.size(); ++i) {
-    const std::string& word = arguments[i];
-    if (absl::c_linear_search(kOptionsWithValue, word)) {
-      ++i;
-    } else if (absl::StartsWith(word, "--")) {
-      // Those that ask for more than the named requirements.
-      use->unclear = use->unclear || absl::StartsWith(word, "--req") || absl::StartsWith(word, "--edit") ||
-                     absl::StartsWith(word, "--upgrade") || absl::StartsWith(word, "--force") ||
-                     absl::StartsWith(word, "--ignore") || absl::StartsWith(word, "--target") ||
-                     absl::StartsWith(word, "--prefix") || absl::StartsWith(word, "--root");
-    } else if (absl::StartsWith(word, "-")) {
-      use->unclear = use->unclear || word != "-q";
-    } else {
-      use->requirements.push_back(word);
-    }
-  }
-}
-
 void ReadCommand(absl::Span<const std::string> words, PipUse* use) {
   for (size_t i = 0; i + 1 < words.size(); ++i) {
     const absl::string_view program = BaseName(words[i]);
     if (absl::StartsWith(program, "pip") && words[i + 1] == "install") {
       use->installs = true;
-      ReadPipArguments(words.subspan(i + 2), use);
       return;
     }
     if (words[i] == "-m" && words[i + 1] == "venv") {

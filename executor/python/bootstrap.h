@@ -14,12 +14,10 @@
 
 namespace penstock {
 
-// What the pip commands of an argv ask for.
+// What an argv does with pip.
 struct PipUse {
   bool installs = false;
-  bool unclear = false;     // asks for something that is not a plain requirement
   bool makes_venv = false;  // a virtual environment of its own with --system-site-packages
-  std::vector<std::string> requirements;
 };
 
 // Looks into the script of `sh -c SCRIPT ...`, else at argv itself.

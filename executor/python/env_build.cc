@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "common/limits.h"
+#include "common/redacted.h"
 #include "executor/posix/process_clock.h"
 #include "executor/python/env_store.h"
 
@@ -39,9 +40,19 @@ std::string NameOf(const EnvRequest& request) {
   return request.key.substr(0, 12) + " (" + Summary(request.requirements, kNamedBytes) + ")";
 }
 
-// The environment of what works on the virtual environment `venv`: the task's own, but for what would let it
-// see, or change, packages elsewhere.
-void SetEnvironment(const std::string& venv) {
+// The environment of what works on the virtual environment `venv`: not the task's own, which would let the task
+// change what others get. Only by its mark is it found with the task, and its temporary files are the task's.
+void SetEnvironment(const std::string& venv, const std::vector<std::string>& variables) {
+  std::vector<std::string> kept;
+  for (const char* name : {"PENSTOCK_ATTEMPT_ID", "TMPDIR"}) {
+    if (const char* value = getenv(name)) kept.push_back(std::string(name) + "=" + value);
+  }
+  clearenv();
+  kept.insert(kept.begin(), variables.begin(), variables.end());
+  for (const std::string& variable : kept) {
+    const size_t equals = variable.find('=');
+    setenv(variable.substr(0, equals).c_str(), variable.substr(equals + 1).c_str(), 1);
+  }
   for (const char* name : {"PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE"}) unsetenv(name);
   setenv("VIRTUAL_ENV", venv.c_str(), 1);
   setenv("PIP_DISABLE_PIP_VERSION_CHECK", "1", 1);
@@ -49,10 +60,34 @@ void SetEnvironment(const std::string& venv) {
   setenv("PATH", (venv + "/bin:" + (search_path != nullptr ? search_path : "/usr/bin:/bin")).c_str(), 1);
 }
 
+// Options of pip whose value is a URL.
+bool TakesUrl(const std::string& option) {
+  return option == "-i" || option == "-f" || option == "--index-url" || option == "--extra-index-url" ||
+         option == "--find-links";
+}
+
+// Moves what holds passwords from pip's arguments to the text of a file that pip reads.
+std::string TakePasswords(std::vector<std::string>* words) {
+  std::string lines;
+  std::vector<std::string> rest;
+  for (size_t i = 0; i < words->size(); ++i) {
+    const std::string& word = (*words)[i];
+    if (TakesUrl(word) && i + 1 < words->size() && HasPassword((*words)[i + 1])) {
+      lines += word + " " + (*words)[++i] + "\n";
+    } else if (HasPassword(word)) {
+      lines += word + "\n";
+    } else {
+      rest.push_back(word);
+    }
+  }
+  *words = std::move(rest);
+  return lines;
+}
+
 // Becomes the program in a forked child.
-[[noreturn]] void Become(const std::string& venv, const std::vector<std::string>& argv, int out_fd,
-                         bool errors_too) {
-  SetEnvironment(venv);
+[[noreturn]] void Become(const std::string& venv, const std::vector<std::string>& variables,
+                         const std::vector<std::string>& argv, int out_fd, bool errors_too) {
+  SetEnvironment(venv, variables);
   dup2(out_fd, STDOUT_FILENO);
   if (errors_too) dup2(out_fd, STDERR_FILENO);
   std::vector<char*> pointers;
@@ -63,36 +98,50 @@ void SetEnvironment(const std::string& venv) {
   _exit(kCannotRunExit);
 }
 
-// Hands on what there is to read, and keeps its end in `output`. False at the end.
-bool Tee(int fd, std::string* output) {
+// To the log, and its end to `output`: pip shows the URLs that it was given.
+void HandOn(std::string_view text, std::string* output) {
+  const std::string shown = WithoutPasswords(std::string(text));
+  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, shown.data(), shown.size());
+  output->append(shown);
+  if (output->size() > 2 * kKeptOutputBytes) output->erase(0, output->size() - kKeptOutputBytes);
+}
+
+// Hands on what there is to read, by whole lines; the rest waits in `line`. False at the end.
+bool Tee(int fd, std::string* line, std::string* output) {
   char buffer[4096];
   const ssize_t n = read(fd, buffer, sizeof(buffer));
   if (n <= 0) return n < 0 && errno == EINTR;
-  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, buffer, static_cast<size_t>(n));
-  output->append(buffer, static_cast<size_t>(n));
-  if (output->size() > 2 * kKeptOutputBytes) output->erase(0, output->size() - kKeptOutputBytes);
+  line->append(buffer, static_cast<size_t>(n));
+  const size_t last = line->rfind('\n');
+  if (last == std::string::npos && line->size() < kKeptOutputBytes) return true;
+  const size_t whole = last == std::string::npos ? line->size() : last + 1;
+  HandOn(line->substr(0, whole), output);
+  line->erase(0, whole);
   return true;
 }
 
 // Runs a program with its output in the log, and returns how it ended (as waitpid), -1 if it could not be
 // made. What outlives it and holds its output is not waited for.
-int RunTeed(const std::string& venv, const std::vector<std::string>& argv, std::string* output) {
+int RunTeed(const std::string& venv, const std::vector<std::string>& variables,
+            const std::vector<std::string>& argv, std::string* output) {
   int ends[2] = {-1, -1};
   if (pipe2(ends, O_CLOEXEC) != 0) return -1;
   const UniqueFd read_end(ends[0]);
   UniqueFd write_end(ends[1]);
   const pid_t pid = fork();
-  if (pid == 0) Become(venv, argv, write_end.get(), /*errors_too=*/true);
+  if (pid == 0) Become(venv, variables, argv, write_end.get(), /*errors_too=*/true);
   write_end.Reset();
   if (pid < 0) return -1;
+  std::string line;
   // Without it, on an old kernel, the end of the pipe is what is waited for.
   const UniqueFd process(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
   pollfd waiting[2] = {{.fd = read_end.get(), .events = POLLIN}, {.fd = process.get(), .events = POLLIN}};
   while (waiting[1].revents == 0 || waiting[0].revents != 0) {
     // Once the process has ended: what is in the pipe, and no more.
     if (poll(waiting, 2, waiting[1].revents != 0 ? 0 : -1) < 0 && errno != EINTR) break;
-    if (waiting[0].revents != 0 && !Tee(read_end.get(), output)) break;
+    if (waiting[0].revents != 0 && !Tee(read_end.get(), &line, output)) break;
   }
+  HandOn(line, output);
   int status = 0;
   while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
@@ -135,14 +184,32 @@ class Builder {
       std::vector<std::string> argv = {python_,          "-m",         "pip",
                                        "install",        "--no-input", "--no-warn-script-location",
                                        "--progress-bar", "off"};
-      argv.insert(argv.end(), install.begin(), install.end());
-      return Run(argv, "pip", error);
+      std::vector<std::string> words = install;
+      const std::string secret = TakePasswords(&words);
+      argv.insert(argv.end(), words.begin(), words.end());
+      if (secret.empty()) return Run(argv, "pip", error);
+      return RunWithSecret(std::move(argv), secret, error);
     });
+  }
+
+  // The arguments of a process are for all to see; a file is not.
+  bool RunWithSecret(std::vector<std::string> argv, const std::string& secret, std::string* error) const {
+    const std::string path = path_ + "/secret-requirements.txt";
+    const UniqueFd file(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    if (!file.valid() ||
+        write(file.get(), secret.data(), secret.size()) != static_cast<ssize_t>(secret.size())) {
+      *error = "cannot write " + path + ": " + std::strerror(errno);
+      return false;
+    }
+    argv.insert(argv.end(), {"-r", path});
+    const bool done = Run(argv, "pip", error);
+    unlink(path.c_str());
+    return done;
   }
 
   bool Run(const std::vector<std::string>& argv, const std::string& name, std::string* error) const {
     std::string output;
-    const int status = RunTeed(path_, argv, &output);
+    const int status = RunTeed(path_, request_.variables, argv, &output);
     if (status == 0) return true;
     const std::string words = LastWords(output);
     *error = words.empty() ? name + " failed: " + HowItEnded(status) : name + " said: " + words;
@@ -155,7 +222,8 @@ class Builder {
     const UniqueFd file(open(list.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
     const pid_t pid = file.valid() ? fork() : -1;
     if (pid == 0) {
-      Become(path_, {python_, "-m", "pip", "freeze", "--all", "--path", SitePackagesOf(request_.base, path_)},
+      Become(path_, request_.variables,
+             {python_, "-m", "pip", "freeze", "--all", "--path", SitePackagesOf(request_.base, path_)},
              file.get(), /*errors_too=*/false);
     }
     int status = pid < 0 ? -1 : 0;

@@ -1,7 +1,7 @@
 // penstock-env: what an attempt begins as whose Python component asks for packages. Makes sure that the
 // shared environment is there (env_build.h), lays one of the attempt's own over it, and becomes the task's
 // command, which keeps the lock of the shared one. The arguments are those of env_request.h; the server
-// writes them.
+// writes them, in a file (argument_file.h).
 
 #include <cstdio>
 #include <fstream>
@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "executor/posix/argument_file.h"
 #include "executor/posix/become_command.h"
 #include "executor/posix/start_files.h"
 #include "executor/python/env_build.h"
@@ -51,4 +52,4 @@ int Main(const std::vector<std::string>& arguments) {
 }  // namespace
 }  // namespace penstock
 
-int main(int argc, char** argv) { return penstock::Main({argv + 1, argv + argc}); }
+int main(int argc, char** argv) { return penstock::Main(penstock::TakeArguments({argv + 1, argv + argc})); }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <fstream>
 #include <iterator>
 #include <optional>
 
@@ -17,6 +18,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "common/files.h"
+#include "common/redacted.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"
 #include "executor/posix/capture.h"
@@ -40,11 +42,11 @@ try:
 except Exception:
     kfp = ''
 base = getattr(sys, '_base_executable', '') or sys.executable
-sites = [p for p in site.getsitepackages() if os.path.isdir(p)]
+own = [site.getusersitepackages()] if site.ENABLE_USER_SITE else []
+sites = [p for p in own + site.getsitepackages() if os.path.isdir(p)]
 kept = ('.dist-info', '.egg-info', '.egg-link', '.pth')
 names = sorted(n for p in sites for n in os.listdir(p) if n.endswith(kept))
 identity = json.dumps([sys.version, sysconfig.get_platform(), base, sites, names])
-marker = os.path.join(sysconfig.get_path('stdlib'), 'EXTERNALLY-MANAGED')
 print(json.dumps({
     'version': '%d.%d' % sys.version_info[:2],
     'executable': base,
@@ -53,25 +55,25 @@ print(json.dumps({
     'fingerprint': hashlib.sha256(identity.encode('utf-8', 'surrogateescape')).hexdigest(),
     'kfp_version': kfp,
     'has_pip': importlib.util.find_spec('pip') is not None,
-    'externally_managed': sys.prefix == sys.base_prefix and os.path.exists(marker),
 }))
 )";
 
-// Variables that pip and what it runs obey, and that leave its packages shareable.
+// Variables of a task that are handed to pip and what it runs, and are part of the key. No others are: what is
+// built for one task is used by others.
 constexpr absl::string_view kPipVariables[] = {
-    "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST",      "PIP_NO_INDEX",  "PIP_FIND_LINKS",
-    "PIP_PRE",       "PIP_PREFER_BINARY",   "PIP_ONLY_BINARY",       "PIP_NO_BINARY", "PIP_CONFIG_FILE",
-    "PIP_NO_DEPS",   "PIP_USE_PEP517",      "PIP_NO_BUILD_ISOLATION"};
+    "PIP_INDEX_URL",   "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST",       "PIP_NO_INDEX",  "PIP_FIND_LINKS",
+    "PIP_PRE",         "PIP_PREFER_BINARY",   "PIP_ONLY_BINARY",        "PIP_NO_BINARY", "PIP_CONFIG_FILE",
+    "PIP_NO_DEPS",     "PIP_USE_PEP517",      "PIP_NO_BUILD_ISOLATION", "PIP_PROXY",     "PIP_CERT",
+    "PIP_CLIENT_CERT", "PIP_CACHE_DIR"};
 constexpr absl::string_view kCompilerVariables[] = {"CC",       "CXX",     "CFLAGS",     "CXXFLAGS",
                                                     "CPPFLAGS", "LDFLAGS", "CMAKE_ARGS", "MAKEFLAGS"};
-// These change how pip works, not what it installs.
+constexpr absl::string_view kNetworkVariables[] = {
+    "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY",     "NO_PROXY",     "http_proxy",         "https_proxy",
+    "all_proxy",  "no_proxy",    "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"};
+// These are handed on too, and change how pip works, not what it installs.
 constexpr absl::string_view kIdlePipVariables[] = {"PIP_TIMEOUT",
                                                    "PIP_DEFAULT_TIMEOUT",
                                                    "PIP_RETRIES",
-                                                   "PIP_PROXY",
-                                                   "PIP_CERT",
-                                                   "PIP_CLIENT_CERT",
-                                                   "PIP_CACHE_DIR",
                                                    "PIP_NO_CACHE_DIR",
                                                    "PIP_QUIET",
                                                    "PIP_VERBOSE",
@@ -81,6 +83,13 @@ constexpr absl::string_view kIdlePipVariables[] = {"PIP_TIMEOUT",
                                                    "PIP_NO_COLOR",
                                                    "PIP_DISABLE_PIP_VERSION_CHECK",
                                                    "PIP_NO_WARN_SCRIPT_LOCATION"};
+
+// Whether it is part of the key.
+bool IsForBuilds(absl::string_view variable) {
+  return absl::c_linear_search(kPipVariables, variable) ||
+         absl::c_linear_search(kCompilerVariables, variable) ||
+         absl::c_linear_search(kNetworkVariables, variable);
+}
 
 // Whether pip, with these variables, installs where it is told to and nothing else.
 bool AreShareable(const std::vector<std::pair<std::string, std::string>>& variables) {
@@ -117,7 +126,6 @@ absl::StatusOr<BasePython> Probe(const std::string& python, const std::string& s
   base.kfp_version = answer.value("kfp_version", "");
   base.fingerprint = answer.value("fingerprint", "");
   base.has_pip = answer.value("has_pip", false);
-  base.externally_managed = answer.value("externally_managed", false);
   return base;
 }
 
@@ -158,31 +166,30 @@ void AddVenvVariables(PythonEnvironments::Choice* choice) {
   choice->env.emplace_back("PIP_DISABLE_PIP_VERSION_CHECK", "1");
 }
 
-// Without the user and password of a URL.
-std::string Redacted(const std::string& requirement) {
-  const size_t scheme = requirement.find("://");
-  const size_t host = requirement.find('@', scheme);
-  if (scheme == std::string::npos || host == std::string::npos || requirement.find('/', scheme + 3) < host) {
-    return requirement;
-  }
-  return absl::StrCat(absl::string_view(requirement).substr(0, scheme + 3), "***",
-                      absl::string_view(requirement).substr(host));
+// Whether the command may run Python, or something that installs packages for it: then what it installs must
+// not land in the base.
+bool MentionsPython(const std::vector<std::string>& argv) {
+  return std::any_of(argv.begin(), argv.end(), [](absl::string_view word) {
+    return absl::StrContains(word, "python") || absl::StrContains(word, "pip3") ||
+           absl::StrContains(word, "pip ") || absl::StrContains(word, "uv ") || word == "pip" || word == "uv";
+  });
+}
+
+// The path of a program that packages have brought to the base, and whose first line names the base's
+// interpreter: run by that one, it would install there. Empty if argv is no such program.
+std::string ScriptOf(const std::vector<std::string>& argv, const std::string& bin_dir) {
+  if (argv.empty() || bin_dir.empty() || absl::StrContains(argv[0], '/')) return "";
+  std::string path = absl::StrCat(bin_dir, "/", argv[0]);
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  return absl::StartsWith(line, "#!") && absl::StrContains(line, "python") ? path : "";
 }
 
 // A size before each text, so that no two lists make one text.
 void AddSized(absl::string_view text, std::string* out) { absl::StrAppend(out, text.size(), ":", text); }
 
 }  // namespace
-
-bool IsSatisfied(const PipUse& use, const BasePython& base) {
-  if (!use.installs) return true;
-  if (use.unclear || use.makes_venv || base.externally_managed || !base.has_pip || base.kfp_version.empty()) {
-    return false;
-  }
-  return std::all_of(use.requirements.begin(), use.requirements.end(), [&](const std::string& requirement) {
-    return requirement == absl::StrCat("kfp==", base.kfp_version) || MarkerExcludes(requirement, base);
-  });
-}
 
 std::vector<PipInstall> MissingIn(const BasePython& base, std::vector<PipInstall> installs) {
   for (PipInstall& install : installs) {
@@ -203,8 +210,9 @@ std::vector<PipInstall> MissingIn(const BasePython& base, std::vector<PipInstall
 }
 
 std::string EnvKey(const BasePython& base, const std::vector<PipInstall>& installs,
-                   const std::vector<std::pair<std::string, std::string>>& variables) {
-  std::string text = "penstock environment 1";
+                   const std::vector<std::pair<std::string, std::string>>& variables,
+                   const std::vector<std::string>& settings) {
+  std::string text = "penstock environment 2";
   for (const absl::string_view part : {absl::string_view(base.executable), absl::string_view(base.version),
                                        absl::string_view(base.fingerprint)}) {
     AddSized(part, &text);
@@ -223,11 +231,13 @@ std::string EnvKey(const BasePython& base, const std::vector<PipInstall>& instal
   std::vector<std::pair<std::string, std::string>> sorted = variables;
   std::sort(sorted.begin(), sorted.end());
   for (const auto& [name, value] : sorted) {
-    if (absl::c_linear_search(kPipVariables, name) || absl::c_linear_search(kCompilerVariables, name)) {
+    if (IsForBuilds(name)) {
       AddSized(name, &text);
       AddSized(value, &text);
     }
   }
+  absl::StrAppend(&text, "#");
+  for (const std::string& setting : settings) AddSized(setting, &text);
   return Sha256Hex(text);
 }
 
@@ -255,11 +265,13 @@ void PythonEnvironments::Warm() {
 absl::StatusOr<PythonEnvironments::Choice> PythonEnvironments::Choose(const LaunchSpec& spec) {
   Choice choice;
   choice.argv = spec.argv;
-  if (!options_.python.empty()) choice.path_prefix.emplace_back(ParentOf(options_.python));
+  const std::string named_bin(options_.python.empty() ? "" : ParentOf(options_.python));
+  if (!named_bin.empty()) choice.path_prefix.push_back(named_bin);
   const PipUse use = FindPipUse(spec.argv);
-  if (!use.installs) return choice;
+  const std::string script = ScriptOf(spec.argv, named_bin);
+  if (!use.installs && !MentionsPython(spec.argv) && script.empty()) return choice;
   const absl::StatusOr<BasePython> base = Base();
-  if (absl::IsNotFound(base.status())) {
+  if (absl::IsNotFound(base.status()) || (!base.ok() && !use.installs)) {
     return choice;  // the command will say so itself
   }
   RETURN_IF_ERROR(base.status());
@@ -269,14 +281,6 @@ absl::StatusOr<PythonEnvironments::Choice> PythonEnvironments::Choose(const Laun
   const bool is_shareable =
       AreShareable(spec.env) && std::all_of(missing.begin(), missing.end(),
                                             [](const PipInstall& install) { return install.is_shareable; });
-  // The base has all of it: the script would change nothing.
-  if (bootstrap && missing.empty() && !bootstrap->makes_venv) {
-    choice.argv = bootstrap->command;
-    choice.path_prefix = {base->bin_dir};
-    return choice;
-  }
-  // The command runs pip, which finds all that it is asked for and changes nothing.
-  if (!bootstrap && IsSatisfied(use, *base)) return choice;
   const std::string overlay = spec.work_dir + "/venv";
   choice.path_prefix = {overlay + "/bin", base->bin_dir};
   choice.env.emplace_back("VIRTUAL_ENV", overlay);
@@ -286,12 +290,16 @@ absl::StatusOr<PythonEnvironments::Choice> PythonEnvironments::Choose(const Laun
   }
   RETURN_IF_ERROR(MakeOverlay(*base, overlay));
   if (bootstrap && missing.empty()) {
+    // The base has all of it: the script would change nothing.
     choice.argv = bootstrap->command;
-    AddVenvVariables(&choice);
+    if (bootstrap->makes_venv) AddVenvVariables(&choice);
   } else if (use.makes_venv) {
     // A virtual environment made by the command sees neither the overlay nor its base otherwise.
     choice.env.emplace_back(
         "PYTHONPATH", absl::StrCat(SitePackagesOf(*base, overlay), ":", absl::StrJoin(base->site_dirs, ":")));
+  } else if (!script.empty()) {
+    choice.argv[0] = script;
+    choice.argv.insert(choice.argv.begin(), overlay + "/bin/python3");
   }
   return choice;
 }
@@ -300,12 +308,40 @@ bool PythonEnvironments::IsBuilt(const std::string& key) const {
   return EnvStore(options_.envs_dir).IsComplete(key);
 }
 
+// What the files say that pip reads its settings from.
+std::vector<std::string> PythonEnvironments::PipSettings(const LaunchSpec& spec) const {
+  std::vector<std::string> files = {"/etc/pip.conf", "/etc/xdg/pip/pip.conf"};
+  for (const auto* variables : {&options_.environment, &spec.env}) {
+    for (const auto& [name, value] : *variables) {
+      if (name == "PIP_CONFIG_FILE") files.push_back(value);
+      // Of the task's own, pip sees none.
+      if (name != "HOME" || variables == &spec.env) continue;
+      files.push_back(value + "/.pip/pip.conf");
+      files.push_back(value + "/.config/pip/pip.conf");
+    }
+  }
+  std::vector<std::string> settings;
+  for (const std::string& path : files) {
+    std::ifstream file(path);
+    settings.emplace_back(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+  }
+  return settings;
+}
+
 // The attempt begins as penstock-env.
 void PythonEnvironments::Share(const LaunchSpec& spec, const Bootstrap& bootstrap, const BasePython& base,
                                const std::vector<PipInstall>& missing, Choice* choice) const {
   EnvRequest request;
   request.envs_dir = options_.envs_dir;
-  request.key = EnvKey(base, missing, spec.env);
+  request.key = EnvKey(base, missing, spec.env, PipSettings(spec));
+  for (const auto& [name, value] : options_.environment) {
+    request.variables.push_back(absl::StrCat(name, "=", value));
+  }
+  for (const auto& [name, value] : spec.env) {
+    if (IsForBuilds(name) || absl::c_linear_search(kIdlePipVariables, name)) {
+      request.variables.push_back(absl::StrCat(name, "=", value));
+    }
+  }
   request.limit_bytes = options_.envs_bytes;
   request.base = base;
   request.overlay = spec.work_dir + "/venv";
@@ -314,13 +350,14 @@ void PythonEnvironments::Share(const LaunchSpec& spec, const Bootstrap& bootstra
     words.insert(words.end(), install.requirements.begin(), install.requirements.end());
     request.installs.push_back(std::move(words));
     std::transform(install.requirements.begin(), install.requirements.end(),
-                   std::back_inserter(request.requirements), Redacted);
+                   std::back_inserter(request.requirements), WithoutPasswords);
   }
   request.command = bootstrap.command;
   if (!IsBuilt(request.key)) {
     choice->awaited_env = request.key;
     choice->awaited_packages = Summary(request.requirements, kPackagesNamedBytes);
   }
+  choice->is_request = true;
   choice->argv = ToArguments(request);
   choice->argv.insert(choice->argv.begin(), options_.env_program);
   // Programs of the packages lie in the shared environment.

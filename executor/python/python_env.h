@@ -2,8 +2,11 @@
 // fast. Their command is a bootstrap (bootstrap.h) that installs packages with pip and then runs
 // `python3 -m kfp.dsl.executor_main`.
 //
+// Every command that may run Python gets an environment of its attempt's own, a few files and links, so that
+// what it installs while it runs lands there and is seen by no other.
+//
 //   it asks for nothing that the base interpreter lacks
-//       the command after the bootstrap, on the base: no pip
+//       the command after the bootstrap, on an environment of its own over the base: no pip
 //   it asks for packages
 //       penstock-env, which builds the shared environment of these packages if nobody has yet, then the command
 //       after the bootstrap, on an environment of the attempt's own over the shared one
@@ -28,18 +31,15 @@
 
 namespace penstock {
 
-// Whether the pip commands find all they ask for in `base`, so that they change nothing. When in doubt, no.
-// Pure.
-bool IsSatisfied(const PipUse& use, const BasePython& base);
-
 // `installs` without what `base` has: empty if it has everything. Pure.
 std::vector<PipInstall> MissingIn(const BasePython& base, std::vector<PipInstall> installs);
 
 // The key of the shared environment of these packages: SHA-256, in hexadecimal digits, of the base with all
-// that is installed in it, the options, the requirements in any order, and the variables of the task that pip
-// obeys. Pure.
+// that is installed in it, the options, the requirements in any order, the variables of the task that are
+// handed to pip, and pip's own `settings`. Pure.
 std::string EnvKey(const BasePython& base, const std::vector<PipInstall>& installs,
-                   const std::vector<std::pair<std::string, std::string>>& variables);
+                   const std::vector<std::pair<std::string, std::string>>& variables,
+                   const std::vector<std::string>& settings = {});
 
 // Thread-safe.
 class PythonEnvironments {
@@ -50,12 +50,15 @@ class PythonEnvironments {
     std::string envs_dir;     // of shared environments, absolute
     std::string env_program;  // absolute path of penstock-env
     int64_t envs_bytes = 0;   // shared environments are kept up to this size
+    // Of every task, before its own variables: what a build of a shared environment sees.
+    std::vector<std::pair<std::string, std::string>> environment;
   };
 
   explicit PythonEnvironments(Options options);
 
   struct Choice {
     std::vector<std::string> argv;                         // what the attempt starts as
+    bool is_request = false;                               // argv is penstock-env and an EnvRequest
     std::vector<std::string> path_prefix;                  // directories for the front of PATH, in order
     std::vector<std::pair<std::string, std::string>> env;  // further variables
     // The shared environment that has to be built before the command begins, and what is in it, in a few words
@@ -65,7 +68,7 @@ class PythonEnvironments {
   };
 
   // Chooses for `spec`, whose work directory exists, and makes an environment there if one is needed now.
-  // Asks the base interpreter about itself when the first attempt uses pip, and again when the base has
+  // Asks the base interpreter about itself when the first attempt may run Python, and again when the base has
   // changed. UNAVAILABLE if it does not answer; an error of the file system if an environment cannot be made.
   absl::StatusOr<Choice> Choose(const LaunchSpec& spec);
 
@@ -77,6 +80,7 @@ class PythonEnvironments {
 
  private:
   absl::StatusOr<BasePython> Base();
+  std::vector<std::string> PipSettings(const LaunchSpec& spec) const;
   void Share(const LaunchSpec& spec, const Bootstrap& bootstrap, const BasePython& base,
              const std::vector<PipInstall>& missing, Choice* choice) const;
 

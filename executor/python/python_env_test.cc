@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 #include <set>
 
 #include "absl/strings/str_cat.h"
@@ -46,27 +47,6 @@ BasePython Base() {
           .has_pip = true};
 }
 
-TEST(IsSatisfiedTest, OnlyTheVeryVersionWillDo) {
-  const PipUse other{.installs = true, .requirements = {"kfp==2.14.3"}};
-  const PipUse range{.installs = true, .requirements = {"kfp>=2"}};
-  EXPECT_FALSE(IsSatisfied(other, Base()));
-  EXPECT_FALSE(IsSatisfied(range, Base()));
-  EXPECT_TRUE(IsSatisfied({.installs = false}, Base()));
-}
-
-TEST(IsSatisfiedTest, ABaseThatPipCannotUseIsNeverUsed) {
-  const PipUse use{.installs = true, .requirements = {"kfp==2.17.0"}};
-  BasePython base = Base();
-  base.externally_managed = true;
-  EXPECT_FALSE(IsSatisfied(use, base));
-  base = Base();
-  base.has_pip = false;
-  EXPECT_FALSE(IsSatisfied(use, base));
-  base = Base();
-  base.kfp_version = "";
-  EXPECT_FALSE(IsSatisfied(use, base));
-}
-
 TEST(MissingInTest, WhatTheBaseHasIsLeftOut) {
   const PipInstall kfp{
       .options = {"--no-deps"},
@@ -99,6 +79,8 @@ TEST(EnvKeyTest, NamesTheContent) {
       EnvKey(Base(), {{.options = {"--pre"}, .requirements = {"a"}}, {.requirements = {"b"}}}, {}),
       EnvKey(Base(), {{.options = {"--pre", "a"}, .requirements = {"b"}}}, {}),
       EnvKey(Base(), one, {{"PIP_INDEX_URL", "https://example.com"}}),
+      EnvKey(Base(), one, {{"HTTPS_PROXY", "http://example.com"}}),
+      EnvKey(Base(), one, {}, {"[global]"}),
       EnvKey(Base(), one, {{"CFLAGS", "-O1"}})};
   for (auto change : {+[](BasePython& base) { base.executable = "/opt/python3"; },
                       +[](BasePython& base) { base.version = "3.12"; },
@@ -168,21 +150,62 @@ TEST_F(PythonEnvironmentsTest, InstallsGoToTheOverlayAndTheBaseIsSeen) {
             "True\n");
 }
 
-TEST_F(PythonEnvironmentsTest, WithoutPipTheBaseServes) {
-  const PythonEnvironments::Choice named = Choose({"python3", "main.py"});
-  EXPECT_THAT(named.argv, ElementsAre("python3", "main.py"));
+TEST_F(PythonEnvironmentsTest, WhatMayRunPythonGetsAnEnvironmentOfItsOwn) {
+  for (const std::vector<std::string>& argv : std::vector<std::vector<std::string>>{
+           {"python3", "main.py"}, {"sh", "-c", "exec python3 main.py"}, {"uv", "pip", "install", "x"}}) {
+    const PythonEnvironments::Choice choice = Choose(argv);
+    EXPECT_EQ(choice.argv, argv);
+    EXPECT_THAT(choice.path_prefix, ElementsAre(Overlay() + "/bin", "/usr/bin"));
+    EXPECT_THAT(choice.env, ElementsAre(testing::Pair("VIRTUAL_ENV", Overlay())));
+    EXPECT_TRUE(HasOverlay());
+    std::filesystem::remove_all(Overlay());
+  }
+  EXPECT_THAT(Make("").Choose(spec_)->path_prefix, ElementsAre(Overlay() + "/bin", "/usr/bin"));
+}
+
+TEST_F(PythonEnvironmentsTest, OtherProgramsRunAsTheyAre) {
+  const PythonEnvironments::Choice named = Choose({"sh", "-c", "echo"});
+  EXPECT_THAT(named.argv, ElementsAre("sh", "-c", "echo"));
   EXPECT_THAT(named.path_prefix, ElementsAre("/usr/bin"));
   EXPECT_THAT(Make("").Choose(spec_)->path_prefix, IsEmpty());
   EXPECT_FALSE(HasOverlay());
+}
+
+TEST_F(PythonEnvironmentsTest, ProgramsOfTheBasesPackagesRunInTheEnvironmentToo) {
+  const std::string base = spec_.work_dir + "/base";
+  std::string error;
+  ASSERT_TRUE(MakeVenv({.version = "3", .executable = "/usr/bin/python3"}, "", base, &error)) << error;
+  std::ofstream(base + "/bin/tool") << "#!" << base << "/bin/python3\nimport sys; print(sys.prefix)\n";
+  spec_.argv = {"tool", "x"};
+  EXPECT_THAT(Make(base + "/bin/python3").Choose(spec_)->argv,
+              ElementsAre(Overlay() + "/bin/python3", base + "/bin/tool", "x"));
+}
+
+TEST_F(PythonEnvironmentsTest, DataOfTheBaseIsSeenAndNotWrittenTo) {
+  const std::string base = spec_.work_dir + "/base";
+  std::string error;
+  ASSERT_TRUE(MakeVenv({.version = "3", .executable = "/usr/bin/python3"}, "", base, &error)) << error;
+  std::filesystem::create_directories(base + "/share/jupyter/kernels/python3");
+  std::ofstream(base + "/share/jupyter/kernels/python3/kernel.json") << "base";
+  spec_.argv = {"python3", "main.py"};
+  ASSERT_TRUE(Make(base + "/bin/python3").Choose(spec_).ok());
+  const std::string kernels = Overlay() + "/share/jupyter/kernels";
+  std::string text;
+  std::getline(std::ifstream(kernels + "/python3/kernel.json"), text);
+  EXPECT_EQ(text, "base");
+  std::filesystem::create_directories(kernels + "/mine");
+  std::filesystem::remove(kernels + "/python3/kernel.json");
+  EXPECT_FALSE(std::filesystem::exists(base + "/share/jupyter/kernels/mine"));
+  EXPECT_TRUE(std::filesystem::exists(base + "/share/jupyter/kernels/python3/kernel.json"));
 }
 
 TEST_F(PythonEnvironmentsTest, WhereTheBaseHasAllThePipStepIsLeftOut) {
   // The marker leaves nothing to install, whatever is in the base.
   const PythonEnvironments::Choice choice = Choose(Component({"'x; python_version<\"3.9\"'"}));
   EXPECT_THAT(choice.argv, ElementsAre("python3", "main.py"));
-  EXPECT_THAT(choice.path_prefix, ElementsAre("/usr/bin"));
-  EXPECT_THAT(choice.env, IsEmpty());
-  EXPECT_FALSE(HasOverlay());
+  EXPECT_THAT(choice.path_prefix, ElementsAre(Overlay() + "/bin", "/usr/bin"));
+  EXPECT_THAT(choice.env, ElementsAre(testing::Pair("VIRTUAL_ENV", Overlay())));
+  EXPECT_EQ(Python(Overlay() + "/bin/python3", "import sys; print(sys.prefix)"), Overlay() + "\n");
 }
 
 TEST_F(PythonEnvironmentsTest, AVenvOfItsOwnIsOneWithoutPip) {
@@ -274,12 +297,14 @@ TEST(EnvRequestTest, TravelsAsArguments) {
   request.overlay = "/w/venv";
   request.installs = {{"--pre", "--list=install"}, {}};
   request.requirements = {"--", ""};
+  request.variables = {"A=1=2"};
   request.command = {"sh", "--", "--key=other"};
   EnvRequest read;
   ASSERT_TRUE(ParseArguments(ToArguments(request), &read));
   EXPECT_EQ(ToArguments(read), ToArguments(request));
   EXPECT_EQ(read.installs, request.installs);
   EXPECT_EQ(read.command, request.command);
+  EXPECT_EQ(read.variables, request.variables);
   EXPECT_EQ(read.base.site_dirs, request.base.site_dirs);
 }
 

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <string_view>
 #include <system_error>
+#include <vector>
 
 namespace penstock {
 namespace {
@@ -20,6 +21,9 @@ namespace fs = std::filesystem;
 
 // What a virtual environment has of its own, whatever lies below it.
 constexpr std::array<std::string_view, 3> kOwnEntries = {"bin", "lib", "lib64"};
+// Of data that is shown by links.
+constexpr size_t kLinkedEntries = 64;
+constexpr int kLinkedDepth = 4;
 
 bool Fail(const std::string& what, const std::string& path, std::string* error) {
   *error = "cannot " + what + " " + path + ": " + std::strerror(errno);
@@ -56,20 +60,52 @@ std::string PythonPath(const std::string& path) {
 std::string ParentOf(const std::string& path) { return path.substr(0, path.rfind('/')); }
 
 // The base's pip program would install into the base.
-bool MakePip(const std::string& bin, std::string* error) {
+bool MakePip(const std::string& bin, const std::string& version, std::string* error) {
   const std::string pip = bin + "/pip";
   if (!WriteFile(pip, "#!/bin/sh\nexec \"${0%/*}/python3\" -m pip \"$@\"\n", error)) return false;
   if (chmod(pip.c_str(), 0755) != 0) return Fail("make executable", pip, error);
-  return Link("pip", bin + "/pip3", error);
+  return Link("pip", bin + "/pip3", error) && Link("pip", bin + "/pip" + version, error);
+}
+
+// Makes `to` look like `from`: directories of its own, so that what is installed lands there, with links to
+// what is in them. A directory with much in it, or deep down, is a link itself.
+bool LinkTree(const fs::path& from, const fs::path& to, int depth, std::string* error) {
+  std::vector<fs::directory_entry> entries;
+  std::error_code failure;
+  for (const fs::directory_entry& entry : fs::directory_iterator(from, failure)) entries.push_back(entry);
+  const bool is_link = depth == 0 || entries.size() > kLinkedEntries;
+  fs::create_directories(is_link ? to.parent_path() : to, failure);
+  if (is_link) return Link(from, to, error);
+  for (const fs::directory_entry& entry : entries) {
+    const fs::path link = to / entry.path().filename();
+    const bool is_directory = entry.is_directory(failure) && !entry.is_symlink(failure);
+    const bool made =
+        is_directory ? LinkTree(entry, link, depth - 1, error) : Link(entry.path(), link, error);
+    if (!made) return false;
+  }
+  return true;
 }
 
 // Directories of data, such as share/, that programs look for in their own environment.
-bool LinkData(const std::string& below, const std::string& venv, std::string* error) {
+bool LinkData(const BasePython& base, const std::string& below, const std::string& venv, std::string* error) {
   std::error_code failure;
-  for (const fs::directory_entry& entry : fs::directory_iterator(below, failure)) {
-    const std::string name = entry.path().filename();
-    const bool own = std::find(kOwnEntries.begin(), kOwnEntries.end(), name) != kOwnEntries.end();
-    if (!own && entry.is_directory(failure) && !Link(entry.path(), venv + "/" + name, error)) return false;
+  if (!below.empty()) {
+    for (const fs::directory_entry& entry : fs::directory_iterator(below, failure)) {
+      const std::string name = entry.path().filename();
+      const bool own = std::find(kOwnEntries.begin(), kOwnEntries.end(), name) != kOwnEntries.end();
+      if (!own && entry.is_directory(failure) && !LinkTree(entry, venv + "/" + name, kLinkedDepth, error)) {
+        return false;
+      }
+    }
+    return true;
+  }
+  // What is not a virtual environment shares its folders with the whole system: of these, Jupyter's.
+  const fs::path prefix = ParentOf(base.bin_dir);
+  const bool is_venv = fs::exists(prefix / "pyvenv.cfg", failure);
+  for (const char* name : {"share", "etc"}) {
+    const fs::path data = is_venv ? fs::path(name) : fs::path(name) / "jupyter";
+    if (base.bin_dir.empty() || !fs::is_directory(prefix / data, failure)) continue;
+    if (!LinkTree(prefix / data, fs::path(venv) / data, kLinkedDepth, error)) return false;
   }
   return true;
 }
@@ -102,14 +138,14 @@ bool MakeVenv(const BasePython& base, const std::string& below, const std::strin
   }
   return Link("lib", venv + "/lib64", error) && Link(base.executable, bin + "/python3", error) &&
          Link("python3", bin + "/python", error) &&
+         (base.version == "3" || Link("python3", bin + "/python" + base.version, error)) &&
          WriteFile(venv + "/pyvenv.cfg",
                    "home = " + ParentOf(base.executable) +
                        "\ninclude-system-site-packages = false\nversion = " + base.version + "\n",
                    error) &&
-         WriteFile(site_packages + "/_base.pth", pth + "\n", error) &&
-         (below.empty() || LinkData(below, venv, error)) &&
+         WriteFile(site_packages + "/_base.pth", pth + "\n", error) && LinkData(base, below, venv, error) &&
          // Without pip in the base a command brings its own with ensurepip.
-         (!(base.has_pip || !below.empty()) || MakePip(bin, error));
+         (!(base.has_pip || !below.empty()) || MakePip(bin, base.version, error));
 }
 
 }  // namespace penstock

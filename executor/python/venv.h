@@ -16,7 +16,6 @@ struct BasePython {
   std::string kfp_version;  // empty: not installed
   std::string fingerprint;  // changes with the interpreter and with what is installed in it
   bool has_pip = false;
-  bool externally_managed = false;  // pip refuses to touch it (PEP 668)
 };
 
 // Where pip puts packages in the virtual environment `venv` over `base`.

@@ -12,6 +12,7 @@
 #include "common/status_macros.h"
 #include "content/uri.h"
 #include "server/errors.h"
+#include "server/handlers/pipeline_source.h"
 #include "storage/artifact_store.h"
 #include "storage/run_store.h"
 #include "storage/task_attempt_store.h"
@@ -51,27 +52,58 @@ bool IsServedArtifact(const ContentStore& content, absl::string_view uri) {
          (!absl::StartsWith(uri, kUriScheme) || absl::StartsWith(uri, absl::StrCat(kArtifactsUri, "/")));
 }
 
-absl::StatusOr<ArtifactRow> FindArtifact(RequestContext& context,
-                                         const penstock::v1::ReadArtifactRequest& request) {
-  std::optional<ArtifactRow> found;
+// What storage says of an output.
+struct Output {
+  std::optional<ArtifactRow> artifact;
+  // If there is none: what tells where the task was to leave it.
+  TaskRow task;
+  std::optional<TaskAttemptRow> attempt;  // the last one
+  std::string spec_sha256;
+};
+
+absl::StatusOr<Output> FindOutput(RequestContext& context, const penstock::v1::ReadArtifactRequest& request) {
+  Output output;
   RETURN_IF_ERROR(context.deps.store.Read([&](db::Tx& tx) -> absl::Status {
-    found.reset();
+    output = {};
     RETURN_IF_ERROR(RunGet(tx, request.run_id()).status());
     ASSIGN_OR_RETURN(const std::string task_id, TaskIdFind(tx, request.run_id(), request.task_id()));
-    ASSIGN_OR_RETURN(const auto links, ArtifactTaskList(tx, request.run_id()));
-    ASSIGN_OR_RETURN(const auto artifacts, ArtifactList(tx, request.run_id()));
-    for (const ArtifactTaskRow& link : links) {
-      const bool wanted = link.task_id == task_id && link.direction == Direction::kOutput &&
-                          link.name == request.artifact_name() && link.position == 0;
-      if (!wanted) continue;
-      for (const ArtifactRow& row : artifacts) {
-        if (row.artifact_id == link.artifact_id) found = row;
-      }
-    }
-    return absl::OkStatus();
+    ASSIGN_OR_RETURN(output.artifact,
+                     ArtifactOutputFind(tx, request.run_id(), task_id, request.artifact_name()));
+    if (output.artifact.has_value()) return absl::OkStatus();
+    ASSIGN_OR_RETURN(output.task, TaskGet(tx, request.run_id(), task_id));
+    ASSIGN_OR_RETURN(const RunConfigRow config, RunConfigGet(tx, request.run_id()));
+    output.spec_sha256 = config.spec_sha256;
+    auto attempt = TaskAttemptFind(tx, request.run_id(), task_id, 0);
+    if (attempt.ok()) output.attempt = *std::move(attempt);
+    return absl::IsNotFound(attempt.status()) ? absl::OkStatus() : attempt.status();
   }));
-  if (found.has_value()) return *std::move(found);
-  return error::ArtifactNotFound(request.run_id(), request.task_id(), request.artifact_name());
+  return output;
+}
+
+// Of a task that ended badly nothing is recorded, so that no other takes its outputs. But they can be looked at.
+absl::StatusOr<ArtifactRow> FindArtifact(RequestContext& context,
+                                         const penstock::v1::ReadArtifactRequest& request) {
+  ASSIGN_OR_RETURN(Output output, FindOutput(context, request));
+  if (output.artifact.has_value()) return *std::move(output.artifact);
+  const std::string outcome = output.attempt.has_value() ? output.attempt->outcome : "";
+  if (outcome.empty() || outcome == "SUCCEEDED") {
+    return error::ArtifactNotFound(request.run_id(), request.task_id(), request.artifact_name());
+  }
+  ASSIGN_OR_RETURN(const auto document, StoredDocument(context, output.spec_sha256));
+  ArtifactRow left;
+  left.name = request.artifact_name();
+  left.uri = absl::StrCat(kArtifactsUri,
+                          ArtifactPlace(document->spec.pipeline_info().name(), request.run_id(),
+                                        output.task.name, output.attempt->attempt_id),
+                          "/", PathComponent(request.artifact_name()));
+  return left;
+}
+
+// What such an artifact holds is its metadata, and a file is rarely there.
+bool IsMetrics(const ArtifactRow& artifact) {
+  return artifact.schema_title == "system.Metrics" ||
+         artifact.schema_title == "system.ClassificationMetrics" ||
+         artifact.schema_title == "system.SlicedClassificationMetrics";
 }
 
 }  // namespace
@@ -124,7 +156,8 @@ absl::Status ArtifactRead(RequestContext& context, const penstock::v1::ReadArtif
   const std::string& uri = artifact.custom_path.empty() ? artifact.uri : artifact.custom_path;
   if (!IsServedArtifact(context.deps.content, uri)) return error::ArtifactElsewhere(artifact.name, uri);
   auto reader = context.deps.content.Open(uri);
-  if (absl::IsNotFound(reader.status())) {  // metrics, for example, are metadata alone
+  if (absl::IsNotFound(reader.status())) {
+    if (!IsMetrics(artifact)) return error::ArtifactGone(artifact.name, uri);
     (void)sink(artifact.metadata);
     return absl::OkStatus();
   }

@@ -20,8 +20,8 @@ using ChunkSink = std::function<bool(absl::string_view)>;
 absl::Status TaskLogRead(RequestContext& context, const penstock::v1::ReadTaskLogRequest& request,
                          const ChunkSink& sink);
 
-// The content of an artifact that a task put out, or its metadata as JSON if it has no content here.
-// NOT_FOUND if there is no such artifact; FAILED_PRECONDITION if its content is a directory or lies
+// The content of an artifact that a task put out, also of one that ended badly; of metrics without a file their
+// metadata as JSON. NOT_FOUND if there is no such artifact, or no content; FAILED_PRECONDITION if its content is a directory or lies
 // elsewhere.
 absl::Status ArtifactRead(RequestContext& context, const penstock::v1::ReadArtifactRequest& request,
                           const ChunkSink& sink);

@@ -73,6 +73,27 @@ INSTANTIATE_TEST_SUITE_P(Stores, ContentContract,
                          testing::Values(ContentContractParam{
                              "local", [] { return std::make_unique<LocalContentWorld>(); }}));
 
+// A task may put links where it is to leave its outputs.
+TEST(LocalContentStoreTest, NoLinkLeadsOutOfTheFolderOfTheContent) {
+  std::string name = testing::TempDir() + "penstock_links_XXXXXX";
+  const std::filesystem::path folder = mkdtemp(name.data());
+  LocalContentStore store(folder.string());
+  ASSERT_TRUE(store.Write("penstock://artifacts/p/other/secret", "theirs").ok());
+  std::filesystem::create_directories(folder / "artifacts/p/mine");
+  std::filesystem::create_symlink(folder / "artifacts/p/other", folder / "artifacts/p/mine/parent");
+  std::filesystem::create_symlink(folder / "artifacts/p/other/secret", folder / "artifacts/p/mine/file");
+  for (const std::string path : {"p/mine/parent/secret", "p/mine/file", "p/mine/parent"}) {
+    EXPECT_TRUE(absl::IsFailedPrecondition(store.Open("penstock://artifacts/" + path).status())) << path;
+  }
+  EXPECT_TRUE(absl::IsNotFound(store.Open("penstock://artifacts/p/mine/none/x").status()));
+  EXPECT_TRUE(store.Open("penstock://artifacts/p/other/secret").ok());
+  // Whoever runs the server may have put all of it on another disk.
+  std::filesystem::rename(folder / "artifacts", folder / "elsewhere");
+  std::filesystem::create_directory_symlink(folder / "elsewhere", folder / "artifacts");
+  EXPECT_TRUE(store.Open("penstock://artifacts/p/other/secret").ok());
+  std::filesystem::remove_all(folder);
+}
+
 TEST_P(ContentContract, WhatWasWrittenIsRead) {
   ASSERT_TRUE(store().Write(Uri("run/a/b.txt"), "0123456789").ok());
   EXPECT_EQ(Text("run/a/b.txt").value_or(""), "0123456789");

@@ -142,6 +142,20 @@ TEST_F(LocalExecutorTest, ContentThatIsPresumedIsMissedOnlyWhenTheAttemptFails) 
   }
 }
 
+TEST_F(LocalExecutorTest, PasswordsOfUrlsAreInNoErrorAndNoLog) {
+  Open();
+  for (const std::string uri : {"http://me:s3cret@127.0.0.1:9/x", "ftp://me:s3cret@127.0.0.1/x"}) {
+    LaunchSpec spec = harness_.NewSpec({"true"});
+    spec.inputs = {{"data", uri, spec.work_dir + "/inputs/data", InputContent::Need::kFetched}};
+    ASSERT_TRUE(executor_->Start(spec).ok());
+    const AttemptFinished finished = events_.AwaitFinished(spec.attempt_id);
+    EXPECT_EQ(finished.outcome, AttemptOutcome::kFailed);
+    EXPECT_THAT(finished.message, testing::AllOf(HasSubstr("'data'"), HasSubstr("127.0.0.1"),
+                                                 testing::Not(HasSubstr("s3cret"))));
+    EXPECT_THAT(harness_.ReadLog(spec), testing::Not(HasSubstr("s3cret")));
+  }
+}
+
 TEST_F(LocalExecutorTest, WorkspacesAreMadeAndRemoved) {
   Open();
   const std::string shared = harness_.options().data_dir + "/workspaces/run-1";
@@ -179,6 +193,38 @@ TEST_F(LocalExecutorTest, TheServersEnvironmentDoesNotLeak) {
   unsetenv("PENSTOCK_TEST_SECRET");
   EXPECT_THAT(harness_.ReadLog(spec), HasSubstr("KFP_POD_NAME=" + spec.attempt_id));
   EXPECT_THAT(harness_.ReadLog(spec), testing::Not(HasSubstr("s3cret")));
+}
+
+TEST_F(LocalExecutorTest, TheLogIsInTheOrderInWhichPythonWrote) {
+  Open();
+  const LaunchSpec spec = Start({"python3", "-c", "print('first')\nraise ValueError('second')"});
+  events_.AwaitFinished(spec.attempt_id);
+  EXPECT_THAT(harness_.ReadLog(spec), testing::StartsWith("first\nTraceback"));
+  LaunchSpec buffered = harness_.NewSpec({"sh", "-c", "echo [$PYTHONUNBUFFERED]"});
+  buffered.env = {{"PYTHONUNBUFFERED", ""}};
+  ASSERT_TRUE(executor_->Start(buffered).ok());
+  events_.AwaitFinished(buffered.attempt_id);
+  EXPECT_EQ(harness_.ReadLog(buffered), "[]\n") << "as the author wants it";
+}
+
+TEST_F(LocalExecutorTest, SocketsFitIntoTheTemporaryFolder) {
+  const std::string names = harness_.data_dir() + "/short";
+  std::filesystem::create_directory(names);
+  harness_.options().short_names_dir = names;
+  Open();
+  LaunchSpec spec = harness_.NewSpec(
+      {"python3", "-c",
+       "import os, socket, tempfile\nfolder = tempfile.mkdtemp(prefix='pymp-')\n"
+       "socket.socket(socket.AF_UNIX).bind(folder + '/listener-abcdefgh')\n"
+       "print(tempfile.gettempdir() == os.environ['TMP'].rstrip('/'), os.path.realpath(folder))"});
+  while (spec.work_dir.size() < 120) spec.work_dir += "/a-rather-long-directory-name";
+  ASSERT_TRUE(executor_->Start(spec).ok());
+  const AttemptFinished finished = events_.AwaitFinished(spec.attempt_id);
+  EXPECT_EQ(finished.outcome, AttemptOutcome::kSucceeded) << finished.log_tail;
+  EXPECT_THAT(harness_.ReadLog(spec), testing::StartsWith("True " + spec.work_dir + "/pymp-"));
+  executor_->Forget(spec.attempt_id);
+  const std::string folder = absl::StrCat(names, "/penstock-", geteuid());
+  EXPECT_TRUE(Eventually([&] { return std::filesystem::is_empty(folder); }));
 }
 
 TEST_F(LocalExecutorTest, WhatAnAttemptLeavesBehindIsKilled) {
@@ -380,6 +426,28 @@ TEST_F(LocalExecutorTest, AfterARestartOfTheMachineWhatMayHaveRunIsLost) {
   EXPECT_THAT(Reattached(*executor_, events_, {later}), ElementsAre(later.attempt_id));
   EXPECT_TRUE(executor_->Start(later).ok());
   EXPECT_EQ(events_.AwaitFinished(later.attempt_id).outcome, AttemptOutcome::kSucceeded);
+}
+
+TEST_F(LocalExecutorTest, ACopyOfTheDataDirectoryLeavesTheOriginalsTasksAlone) {
+  Open();
+  const LaunchSpec spec = Start({"sh", "-c", "while ! [ -e end ]; do sleep 0.01; done"});
+  ASSERT_TRUE(events_.AwaitStarted(spec.attempt_id));
+  LocalHarness other;
+  std::filesystem::remove_all(other.data_dir());
+  // Sockets are not copied, as they would be of no use.
+  std::filesystem::create_directories(other.runner_dir());
+  for (const char* file : {"/journal", "/lock"}) {
+    std::filesystem::copy(harness_.runner_dir() + file, other.runner_dir() + file);
+  }
+  EventLog events;
+  std::unique_ptr<Executor> copy = other.MakeExecutor({});
+  ASSERT_TRUE(copy->Open(events.Sink()).ok());
+  copy->Reattach({spec});
+  const AttemptFinished lost = events.AwaitFinished(spec.attempt_id);
+  EXPECT_EQ(lost.outcome, AttemptOutcome::kLost);
+  EXPECT_THAT(lost.message, HasSubstr("copy of the data directory"));
+  std::ofstream(spec.work_dir + "/end") << "";
+  EXPECT_EQ(events_.AwaitFinished(spec.attempt_id).outcome, AttemptOutcome::kSucceeded);
 }
 
 TEST_F(LocalExecutorTest, AnIdThatStorageOnlyKnowsIsReattachedWithoutItsDescription) {

@@ -27,8 +27,8 @@ using testing::Not;
 constexpr char kPython[] = "/usr/bin/python3";
 
 // Makes source distributions of modules in the folder argv[1], names in argv[2:]. Their build backend needs
-// nothing. It notes down in the file of NOTES that it builds, and waits for the file of GATE if there are
-// such variables; what is in that file may say "fail".
+// nothing. It notes down in the file of NOTES that it builds, and waits for the file of GATE if there is that of
+// HOLD; what is in it may say "fail".
 constexpr char kMakePackages[] = R"(
 import io, os, sys, tarfile
 BACKEND = '''
@@ -36,7 +36,7 @@ import os, time, zipfile
 def build_wheel(folder, config_settings=None, metadata_directory=None):
     with open(os.environ['NOTES'], 'a') as notes:
         notes.write('NAME' + chr(10))
-    gate = os.environ.get('GATE')
+    gate = os.environ['GATE'] if os.path.exists(os.environ['HOLD']) else None
     deadline = time.monotonic() + 100
     while gate and not os.path.exists(gate) and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -79,7 +79,10 @@ class LocalPythonTest : public testing::Test {
                     STDERR_FILENO, absl::Seconds(60));
     ASSERT_TRUE(made.ok() && made->exit_code == 0) << made->text;
     harness_.options().python = kPython;
-    harness_.options().base_env = {{"HOME", harness_.data_dir()}};
+    harness_.options().base_env = {{"HOME", harness_.data_dir()},
+                                   {"NOTES", harness_.data_dir() + "/notes"},
+                                   {"GATE", Gate()},
+                                   {"HOLD", harness_.data_dir() + "/hold"}};
     Open();
   }
 
@@ -118,8 +121,8 @@ class LocalPythonTest : public testing::Test {
     LaunchSpec spec = harness_.NewSpec(
         {"sh", "-c", absl::StrCat(kBootstrap, Wheels(), "' '", package, "' && \"$0\" \"$@\"\n"), "python3",
          "-c", code, "one", "two"});
-    spec.env = {{"NOTES", harness_.data_dir() + "/notes"}};
-    if (gated) spec.env.emplace_back("GATE", Gate());
+    std::filesystem::remove(harness_.data_dir() + "/hold");
+    if (gated) std::ofstream(harness_.data_dir() + "/hold") << "";
     return spec;
   }
 
@@ -167,6 +170,55 @@ TEST_F(LocalPythonTest, TheFirstTaskBuildsAndTheNextStartsWithoutPip) {
                         "/venv/bin:" + env + "/bin:/usr/bin:"));
   EXPECT_EQ(Notes(), "pkg_a\n");
   EXPECT_EQ(ReadFileText(Envs().PackagesPathOf(key)), "pkg_a==1.0\n");
+}
+
+// What a task sets may not change what others get, unless it is part of the name.
+TEST_F(LocalPythonTest, ABuildSeesNothingOfTheTaskThatItsNameDoesNotHold) {
+  const std::string other = harness_.data_dir() + "/other";
+  std::filesystem::create_directories(other + "/.config/pip");
+  std::ofstream(other + "/.config/pip/pip.conf") << "[install]\ntarget = " << other << "\n";
+  LaunchSpec spec =
+      NewSpec("pkg_a", "import os, pkg_a; print(os.environ['HOME'], os.environ['PIP_PROXY'])", false);
+  spec.env = {{"HOME", other},
+              {"PATH", other},
+              {"PYTHONPATH", other},
+              {"LD_PRELOAD", other},
+              {"NOTES", other + "/notes"},
+              {"PIP_PROXY", "http://127.0.0.1:9"}};
+  ASSERT_TRUE(executor_->Start(spec).ok());
+  Succeeds(spec);
+  EXPECT_THAT(harness_.ReadLog(spec), HasSubstr("\n" + other + " http://127.0.0.1:9\n"));
+  EXPECT_EQ(Notes(), "pkg_a\n") << "not where the task wanted them";
+  Succeeds(Start("pkg_a", "import pkg_a"));
+  EXPECT_THAT(CompleteKeys(), testing::SizeIs(2)) << "through another proxy, other packages";
+}
+
+TEST_F(LocalPythonTest, TasksCannotWriteToASharedEnvironment) {
+  Succeeds(Start("pkg_a"));
+  ASSERT_THAT(CompleteKeys(), testing::SizeIs(1));
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(Envs().PathOf(CompleteKeys()[0]))) {
+    if (entry.is_symlink()) continue;
+    EXPECT_EQ(entry.status().permissions() & std::filesystem::perms(0222), std::filesystem::perms::none)
+        << entry.path();
+  }
+}
+
+TEST_F(LocalPythonTest, PasswordsOfIndexesAreInNoCommandAndNoLog) {
+  const LaunchSpec spec =
+      Start("pkg_a' --extra-index-url 'http://me:s3cret@127.0.0.1:9/simple", "pass", /*gated=*/true);
+  ASSERT_TRUE(AwaitBuildOf("pkg_a"));
+  std::string commands;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    commands += ReadFileText(entry.path().string() + "/cmdline");
+  }
+  EXPECT_THAT(commands, HasSubstr("penstock-env"));
+  EXPECT_THAT(commands, Not(HasSubstr("s3cret")));
+  OpenGate("");
+  Succeeds(spec);
+  EXPECT_THAT(harness_.ReadLog(spec), Not(HasSubstr("s3cret")));
+  const LaunchSpec failing = Start("none @ http://me:s3cret@127.0.0.1:9/none.zip");
+  EXPECT_THAT(Finish(failing).message, Not(HasSubstr("s3cret")));
+  EXPECT_THAT(harness_.ReadLog(failing), Not(HasSubstr("s3cret")));
 }
 
 TEST_F(LocalPythonTest, AnAttemptNamesItsEnvironment) {

@@ -206,6 +206,18 @@ TEST_P(StoreContract, DeletingARunTakesEverythingOfItAndTheUnusedSpec) {
                     return ArtifactTaskInsert(tx, "a", {"t", Direction::kOutput, "m", 0, id});
                   })
                   .ok());
+  EXPECT_TRUE(store_
+                  ->Read([](db::Tx& tx) -> absl::Status {
+                    ASSIGN_OR_RETURN(const TaskRow task, TaskGet(tx, "a", "t"));
+                    EXPECT_EQ(task.name, "train");
+                    EXPECT_TRUE(absl::IsNotFound(TaskGet(tx, "a", "other").status()));
+                    ASSIGN_OR_RETURN(const auto found, ArtifactOutputFind(tx, "a", "t", "m"));
+                    EXPECT_TRUE(found.has_value() && found->schema_title == "system.Model");
+                    ASSIGN_OR_RETURN(const auto none, ArtifactOutputFind(tx, "a", "t", "other"));
+                    EXPECT_FALSE(none.has_value());
+                    return absl::OkStatus();
+                  })
+                  .ok());
   ASSERT_TRUE(store_->Write([](db::Tx& tx) { return RunDelete(tx, "a"); }).ok());
   EXPECT_TRUE(store_
                   ->Read([](db::Tx& tx) -> absl::Status {

@@ -116,6 +116,45 @@ def test_metrics_artifacts_are_their_metadata(server, run):
     assert scores['confidenceMetrics'][0] == {'confidenceThreshold': 1, 'recall': 0, 'falsePositiveRate': 0}
 
 
+@dsl.component
+def leaves(how: str, data: Output[Dataset], metrics: Output[Metrics], never: Output[Dataset], linked: Output[Dataset]):
+    import os
+    import time
+    with open(data.path, 'w') as file:
+        file.write('partial')
+    os.symlink(os.path.dirname(data.path), linked.path)
+    print('wrote it')
+    if how == 'fails':
+        raise RuntimeError('boom')
+    if how == 'hangs':
+        time.sleep(1000)
+
+
+@dsl.pipeline(name='leaves')
+def leaving(how: str):
+    leaves(how=how)
+
+
+@pytest.mark.parametrize('how', ['fails', 'hangs', 'succeeds'])
+def test_what_a_task_left_can_be_read_however_it_ended(server, how):
+    run_id = server.create_run(specs.compiled(leaving), how=how)
+
+    def read(name):
+        return server.request('GET', f'/runs/{run_id}/nodes/leaves/artifacts/{name}:read')
+    if how == 'hangs':
+        wait_until('it to write', lambda: 'wrote it' in server.log_of(run_id, 'leaves'))
+        assert read('data').status_code == 404, 'it has not ended'
+        server.ok('POST', f'/runs/{run_id}:terminate')
+    server.finish(run_id)
+    assert base64.b64decode(read('data').json()['data']) == b'partial'
+    never = read('never')
+    assert never.status_code == 404 and 'never written' in never.json()['error_message']
+    assert read('linked').status_code == 400 and read('none').status_code == 404
+    if how != 'succeeds':
+        assert not server.tasks(run_id)['leaves'].get('outputs', {}).get('artifacts'), 'nobody else may take them'
+        assert read('..%2F..').status_code in (400, 404)
+
+
 def test_large_artifact(server, tmp_path):
     spec = specs.shell_pipeline({'big': Shell('mkdir -p "$(dirname "$1")"; head -c 20000000 /dev/zero > "$1"')})
     spec['components']['comp-big']['outputDefinitions'] = {

@@ -1,7 +1,6 @@
 """Python components and their packages: environments are built once and shared; without packages there is no pip."""
 
 import json
-import os
 import pathlib
 import subprocess
 import sys
@@ -40,7 +39,8 @@ def look(folder: str, name: str):
     import shutil
     import subprocess
     import sys
-    seen = {'prefix': sys.prefix, 'version': '', 'place': '', 'program': '',
+    import kfp
+    seen = {'prefix': sys.prefix, 'version': '', 'place': '', 'program': '', 'sdk': kfp.__file__,
             'quiet_pip': os.environ.get('PIP_DISABLE_PIP_VERSION_CHECK')}
     try:
         module = importlib.import_module('penstock_one')
@@ -192,8 +192,8 @@ def test_plain_components_need_no_registry(server, tmp_path, options):
     container['env'] = [{'name': name, 'value': 'http://127.0.0.1:9'} for name in ('PIP_INDEX_URL', 'HTTPS_PROXY')]
     run_id = server.create_run(spec, folder=str(tmp_path))
     server.succeed(run_id)
-    own_venv = seen(tmp_path, 'only')['prefix'].startswith(f'{server.data_dir}/work/')
-    assert own_venv == ('use_venv' in options)
+    assert seen(tmp_path, 'only')['prefix'].startswith(f'{server.data_dir}/work/')
+    assert seen(tmp_path, 'only')['quiet_pip'] == ('1' if 'use_venv' in options else None)
 
 
 def test_plain_components_start_without_pip(make_server, tmp_path):
@@ -207,4 +207,53 @@ def test_plain_components_start_without_pip(make_server, tmp_path):
     server.start()
     run_id = server.create_run(pipeline_of(dsl.component(look), 'only'), folder=str(tmp_path))
     server.succeed(run_id)
-    assert os.path.realpath(seen(tmp_path, 'only')['prefix']) == os.path.realpath(base)
+    found = seen(tmp_path, 'only')
+    assert found['prefix'].startswith(f'{server.data_dir}/work/') and found['sdk'].startswith(sys.prefix)
+
+
+@dsl.component
+def installs_in_its_body(folder: str, name: str, how: str, arguments: list):
+    import importlib
+    import json
+    import shutil
+    import subprocess
+    import sys
+    import kfp
+    command = {'pip': ['pip'], 'module': ['python', '-m', 'pip'], 'own': [sys.executable, '-m', 'pip']}[how]
+    subprocess.run([*command, *arguments], check=True)
+    importlib.invalidate_caches()
+    module = importlib.import_module('penstock_one')
+    program = subprocess.run(['run-penstock_one'], capture_output=True, text=True, check=True).stdout
+    subprocess.run([*command, 'uninstall', '--yes', 'penstock_two'], check=True)
+    with open(f'{folder}/{name}', 'w') as file:
+        json.dump({'place': module.__file__, 'program': program, 'which': shutil.which('run-penstock_one'),
+                   'kfp': kfp.__file__}, file)
+
+
+@pytest.mark.parametrize('how', ['pip', 'module', 'own'])
+def test_what_a_task_installs_is_seen_by_no_other(make_server, index, tmp_path, how):
+    """Neither in the base interpreter, which has an older version and another package, nor in the next task."""
+    base = tmp_path / 'base'
+    venv.create(base, with_pip=True, symlinks=True)
+    site = next((base / 'lib').glob('python*')) / 'site-packages'
+    (site / 'sdk.pth').write_text('\n'.join(path for path in sys.path if path.endswith('site-packages')) + '\n')
+    arguments = ['install', '--quiet', '--index-url', index.url, '--trusted-host', '127.0.0.1']
+    for older in (index.add('penstock_one', '0.9'), index.add('penstock_two')):
+        subprocess.run([base / 'bin/python', '-m', 'pip', *arguments, older], check=True, stdin=subprocess.DEVNULL)
+    before = sorted(path for path in base.rglob('*') if '__pycache__' not in path.parts)
+    server = make_server(f'--python={base}/bin/python')
+    server.start()
+
+    @dsl.pipeline(name='body')
+    def body(folder: str, arguments: list):
+        installs_in_its_body(folder=folder, name='first', how=how, arguments=arguments)
+    run_id = server.create_run(specs.compiled(body), folder=str(tmp_path),
+                               arguments=[*arguments, index.add('penstock_one', '1.0')])
+    server.succeed(run_id, timeout=120)
+    found = seen(tmp_path, 'first')
+    assert found['place'].startswith(f'{server.data_dir}/work/') and found['program'] == 'penstock_one 1.0\n'
+    assert found['which'].startswith(f'{server.data_dir}/work/') and found['kfp'].startswith(sys.prefix)
+    assert sorted(path for path in base.rglob('*') if '__pycache__' not in path.parts) == before
+    run_id = server.create_run(pipeline_of(dsl.component(look), 'after'), folder=str(tmp_path))
+    server.succeed(run_id)
+    assert seen(tmp_path, 'after')['version'] == '0.9' and seen(tmp_path, 'after')['place'].startswith(str(base))

@@ -277,6 +277,74 @@ def test_python_exception_fails_the_task(server, client):
     assert 'ValueError: on purpose' in server.log_of(run.run_id, task['task_id'])
 
 
+@dsl.component
+def size_of(text: str, more: dict) -> str:
+    import sys
+    assert sys.argv[0].endswith('executor_main.py') and __name__ == 'ephemeral_component'
+    return f'{len(text)} {len(more["text"])} {text[:3]!r}'
+
+
+@dsl.component
+def make_long(size: int) -> str:
+    return '"\n\u00fc' + 'y' * (size - 3)
+
+
+@dsl.container_component
+def show_long(text: str):
+    return dsl.ContainerSpec(image='alpine', command=['echo'], args=['a', text])
+
+
+@dsl.pipeline(name='long-inputs')
+def long_inputs(size: int, more: dict):
+    size_of(text=make_long(size=size).output, more=more)
+    show_long(text=make_long(size=size).output)
+
+
+@pytest.mark.parametrize('size', [300_000, 4_000_000])
+def test_long_inputs_of_python_components(server, size):
+    """More than one argument of a process may have. What is no Python component cannot take them, and is told so."""
+    run_id = server.create_run(specs.compiled(long_inputs), size=size, more={'text': 'x' * (size - 100_000)})
+    assert server.finish(run_id, timeout=120)['state'] == 'FAILED'
+    tasks = server.tasks(run_id)
+    assert tasks['size-of']['state'] == 'SUCCEEDED', tasks['size-of'].get('error')
+    status = server.ok('GET', f'/apis/penstock/v1/runs/{run_id}/status?task=show-long')
+    assert f"Its input 'text' has {size + 1} bytes: pass it as an artifact" in status['tasks'][0]['error']['message']
+
+
+@dsl.component(base_image='example.com/mine:1')
+def raises_in_a_function(why: str):
+    def inner():
+        import no_such_module_of_mine
+
+    if why == 'module':
+        inner()
+    print('said before')
+    raise ValueError(why)
+
+
+@dsl.pipeline(name='raises')
+def raises(why: str):
+    raises_in_a_function(why=why)
+
+
+def test_an_error_begins_with_its_cause(server):
+    def error(why: str) -> List[str]:
+        run_id = server.create_run(specs.compiled(raises), why=why)
+        run = server.finish(run_id)
+        message = server.tasks(run_id)['raises-in-a-function']['error']['message']
+        assert run['error']['message'].endswith(message)
+        return message.splitlines()
+
+    first, place, end, *_ = error('not this')
+    assert first == 'ValueError: not this'
+    assert place.startswith('Raised in line ') and place.endswith(
+        ' of ephemeral_component.py, in raises_in_a_function: raise ValueError(why)')
+    assert end == 'The program exited with code 1.'
+    first, place, end, note, *_ = error('module')
+    assert first == "ModuleNotFoundError: No module named 'no_such_module_of_mine'" and ', in inner: ' in place
+    assert note.startswith("The image 'example.com/mine:1' was not used: tasks run on this machine, with ")
+
+
 @pytest.mark.sqlite('it is about the task; what is stored of it is the same')
 def test_missing_output_parameter_fails_the_task(server):
     spec = specs.shell_pipeline({'silent': Shell('exit 0')})

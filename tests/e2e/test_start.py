@@ -128,6 +128,42 @@ def test_everything_lives_in_the_data_directory(make_server):
     assert list((server.folder / 'home').iterdir()) == []
 
 
+@pytest.mark.parametrize('address', ['me:s3cret@127.0.0.1:9/x?', '127.0.0.1:9/x?user=me&password=s3cret&'])
+@pytest.mark.parametrize('given', ['flag', 'environment'])
+def test_passwords_are_in_no_command_line_and_no_environment(make_server, given, address):
+    """What every user, or every program of the same user, may read. Nobody is at that port; the server waits."""
+    server = make_server()
+    url = f'postgresql://{address}connect_timeout=2'
+    flags = [f'--database_url={url}'] if given == 'flag' else []
+    variables = {'PGPASSWORD': 's3cret', **({'PENSTOCK_DATABASE_URL': url} if given == 'environment' else {})}
+    command = [word for word in server.command('--database_wait_s=60', *flags)
+               if given == 'flag' or not word.startswith('--database_url=')]
+    with server.log.open('ab') as log:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                   env={**environment(server.folder), **variables})
+    try:
+        wait_until('it to look for the database', lambda: 'starting' in server.log_tail(), 30)
+        folder = pathlib.Path(f'/proc/{process.pid}')
+        for name in ('cmdline', 'environ'):
+            seen = (folder / name).read_bytes()
+            assert seen and b's3cret' not in seen, seen
+        assert 's3cret' not in server.log_tail()
+        assert os.getuid() == 0 or (folder / 'environ').stat().st_uid == 0, 'a file of root alone'
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_the_gateway_and_tasks_know_nothing_of_the_database(make_server):
+    server = make_server()
+    with server.log.open('ab') as log:
+        server.process = subprocess.Popen(server.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                          env={**environment(server.folder), 'PGPASSWORD': 's3cret'},
+                                          start_new_session=True)
+    wait_until('the gateway', lambda: server.gateway_pid, 30)
+    assert b's3cret' not in pathlib.Path(f'/proc/{server.gateway_pid}/environ').read_bytes()
+
+
 def test_ready_means_ready(make_server):
     """Once the file is there, both ports answer; nothing is still starting."""
     server = make_server().start()

@@ -63,19 +63,31 @@ std::string Sentence(const char* what, const std::string& path) {
 bool Journal::Open(Options options, std::vector<LostProcess>* lost, std::string* error) {
   options_ = std::move(options);
   next_compact_bytes_ = options_.compact_bytes;
-  std::string boot_id;
-  if (!Replay(&boot_id, error)) return false;
+  Origin origin;
+  if (!Replay(&origin, error)) return false;
+  const bool same_boot = origin.boot_id == options_.boot_id;
+  const bool is_copy = same_boot && !origin.place.empty() && origin.place != options_.place;
   // What cannot be read may have been any attempt, so the records are complete from now on only. After a
   // restart of the machine they are since it began: older ones may never have reached the disk.
   if (damaged_ > 0) {
     complete_since_us_ = options_.now_us;
     records_begin_ = wire::RecordsBegin::kDamaged;
-  } else if (boot_id != options_.boot_id) {
-    const bool none = boot_id.empty();
+  } else if (is_copy) {
+    complete_since_us_ = options_.now_us;
+    records_begin_ = wire::RecordsBegin::kCopied;
+  } else if (!same_boot) {
+    const bool none = origin.boot_id.empty();
     complete_since_us_ = none ? options_.now_us : std::max(complete_since_us_, options_.boot_at_us);
     records_begin_ = none ? wire::RecordsBegin::kNew : wire::RecordsBegin::kRestart;
   }
-  EndAsLost(boot_id == options_.boot_id, lost);
+  if (is_copy) {
+    EndAsLost("This is a copy of the data directory in which it ran, and how it ended is not known.",
+              nullptr);
+  } else if (same_boot) {
+    EndAsLost("The supervisor that ran it died, and how it ended is not known.", lost);
+  } else {
+    EndAsLost("The machine was restarted while it ran, and how it ended is not known.", nullptr);
+  }
   // At once, so that nothing is ever appended to a torn line.
   if (!Rewrite()) {
     *error = Sentence("cannot write the records in", options_.directory);
@@ -85,7 +97,7 @@ bool Journal::Open(Options options, std::vector<LostProcess>* lost, std::string*
 }
 
 // A later record of an attempt takes the place of earlier ones: what is in memory at the end is true.
-bool Journal::Replay(std::string* boot_id, std::string* error) {
+bool Journal::Replay(Origin* origin, std::string* error) {
   const std::string path = options_.directory + "/journal";
   const UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file.valid()) {
@@ -100,7 +112,7 @@ bool Journal::Replay(std::string* boot_id, std::string* error) {
     buffer.append(chunk, n);
     size_t begin = 0;
     for (size_t end = 0; (end = buffer.find('\n', begin)) != std::string::npos; begin = end + 1) {
-      damaged_ += ReplayLine(std::string_view(buffer).substr(begin, end - begin), boot_id) ? 0 : 1;
+      damaged_ += ReplayLine(std::string_view(buffer).substr(begin, end - begin), origin) ? 0 : 1;
     }
     buffer.erase(0, begin);
     if (buffer.size() > kLineBytes) {
@@ -114,13 +126,13 @@ bool Journal::Replay(std::string* boot_id, std::string* error) {
   }
   // What is left in the buffer is the torn last line of a supervisor that was killed while writing: never
   // acted upon.
-  if (boot_id->empty()) {
+  if (origin->boot_id.empty()) {
     ++damaged_;  // files appear whole, with a header
   }
   return true;
 }
 
-bool Journal::ReplayLine(std::string_view line, std::string* boot_id) {
+bool Journal::ReplayLine(std::string_view line, Origin* origin) {
   if (line.size() < kChecksumChars + 1) return false;
   std::string_view rest = line.substr(kChecksumChars);
   if (ChecksumText(rest) != line.substr(0, kChecksumChars)) return false;
@@ -128,13 +140,14 @@ bool Journal::ReplayLine(std::string_view line, std::string* boot_id) {
   if (kind == "H") {
     int64_t begin = 0;
     if (TakeWord(&rest) != kFormat) return false;
-    *boot_id = std::string(TakeWord(&rest));
+    origin->boot_id = std::string(TakeWord(&rest));
     if (!TakeNumber(&rest, &complete_since_us_) || !TakeNumber(&rest, &begin) ||
         begin < static_cast<int64_t>(wire::RecordsBegin::kNew) ||
-        begin > static_cast<int64_t>(wire::RecordsBegin::kEvicted)) {
+        begin > static_cast<int64_t>(wire::RecordsBegin::kCopied)) {
       return false;
     }
     records_begin_ = static_cast<wire::RecordsBegin>(begin);
+    origin->place = std::string(TakeWord(&rest));
     return true;
   }
   const std::string id(TakeWord(&rest));
@@ -173,16 +186,15 @@ bool Journal::ReplayLine(std::string_view line, std::string* boot_id) {
   return false;
 }
 
-void Journal::EndAsLost(bool same_boot, std::vector<LostProcess>* lost) {
+// `lost` is null where their processes are gone, or not ours.
+void Journal::EndAsLost(std::string_view why, std::vector<LostProcess>* lost) {
   for (const auto& [id, running] : running_) {
-    if (same_boot) lost->push_back({id, running.pid, running.begun_boot_ns, running.spawned_boot_ns});
+    if (lost != nullptr) lost->push_back({id, running.pid, running.begun_boot_ns, running.spawned_boot_ns});
     KeepFinished({.id = id,
                   .ending = wire::Ending::kLost,
                   .started_at_us = running.begun_at_us,
                   .finished_at_us = options_.now_us,
-                  .message = same_boot
-                                 ? "The supervisor that ran it died, and how it ended is not known."
-                                 : "The machine was restarted while it ran, and how it ended is not known."});
+                  .message = std::string(why)});
   }
   running_.clear();
 }
@@ -215,7 +227,7 @@ void Journal::AddLine(std::string_view line, std::string* out) const {
 
 void Journal::AddHeader(std::string* out) const {
   AddLine("H " + std::string(kFormat) + " " + options_.boot_id + " " + std::to_string(complete_since_us_) +
-              " " + std::to_string(static_cast<int64_t>(records_begin_)),
+              " " + std::to_string(static_cast<int64_t>(records_begin_)) + " " + options_.place,
           out);
 }
 

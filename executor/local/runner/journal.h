@@ -3,7 +3,7 @@
 //
 // One line a record, checksummed, appended in the order of events to `<directory>/journal`:
 //
-//   H  header: the boot, and from when on the records are complete
+//   H  header: the boot, from when on the records are complete, and which directory they are of
 //   S  about to start
 //   P  its process
 //   F  ended
@@ -12,7 +12,8 @@
 // A record survives the death of the supervisor as soon as Flush returned. It need not survive the machine:
 // nothing is synced to disk. After a restart of the machine (another boot id) the header therefore says from
 // when on the records are complete, and who asks for an older attempt that is not in them must take it as one
-// that may have run.
+// that may have run. The same holds for a copy of the directory: attempts that were begun before are lost to
+// it, and their processes, which are the original's, are left alone.
 //
 // Not thread-safe. Standard library only. Times are wall times in microseconds unless named otherwise.
 #pragma once
@@ -44,6 +45,7 @@ class Journal {
   struct Options {
     std::string directory;
     std::string boot_id;     // of this boot
+    std::string place;       // tells the directory from its copies in this boot, without spaces
     int64_t boot_at_us = 0;  // when this boot began
     int64_t now_us = 0;
     size_t compact_bytes = size_t{4} << 20;  // a file larger than this and mostly history is written anew
@@ -84,9 +86,15 @@ class Journal {
     pid_t pid = 0;
   };
 
-  bool Replay(std::string* boot_id, std::string* error);
-  bool ReplayLine(std::string_view line, std::string* boot_id);
-  void EndAsLost(bool same_boot, std::vector<LostProcess>* lost);
+  // What the header says of who wrote the records.
+  struct Origin {
+    std::string boot_id;
+    std::string place;  // empty: written before there were such
+  };
+
+  bool Replay(Origin* origin, std::string* error);
+  bool ReplayLine(std::string_view line, Origin* origin);
+  void EndAsLost(std::string_view why, std::vector<LostProcess>* lost);
   bool Rewrite();
   void AddLine(std::string_view line, std::string* out) const;
   void AddHeader(std::string* out) const;

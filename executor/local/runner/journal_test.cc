@@ -72,6 +72,36 @@ class JournalTest : public testing::Test {
   std::vector<LostProcess> lost_;
 };
 
+TEST_F(JournalTest, ACopyHasNoProcessesAndAMovedOneHas) {
+  options_.place = "1:2";
+  Reopen();
+  Begin("runs");
+  Begin("ended");
+  Finish("ended");
+  const std::string original = options_.directory;
+  fs::copy(original, original + "-copy");
+  options_.directory = original + "-copy";
+  options_.place = "1:3";
+  options_.now_us = 9'000;
+  Reopen();
+  EXPECT_THAT(lost_, IsEmpty());
+  EXPECT_THAT(FinishedIds(), testing::UnorderedElementsAre("runs", "ended"));
+  EXPECT_EQ(journal_->finished().back().ending, wire::Ending::kLost);
+  EXPECT_THAT(journal_->finished().back().message, HasSubstr("copy"));
+  EXPECT_EQ(journal_->complete_since_us(), 9'000);
+  EXPECT_EQ(journal_->records_begin(), wire::RecordsBegin::kCopied);
+  Reopen();
+  EXPECT_EQ(journal_->records_begin(), wire::RecordsBegin::kCopied);
+  fs::remove_all(options_.directory);
+  options_.directory = original + "-moved";
+  options_.place = "1:2";
+  fs::rename(original, options_.directory);
+  Reopen();
+  ASSERT_EQ(lost_.size(), 1U);
+  EXPECT_EQ(lost_[0].attempt_id, "runs");
+  EXPECT_EQ(journal_->complete_since_us(), 5'000);
+}
+
 TEST_F(JournalTest, AFreshOneIsCompleteFromNowOn) {
   EXPECT_EQ(journal_->complete_since_us(), 5'000);
   EXPECT_EQ(journal_->records_begin(), wire::RecordsBegin::kNew);

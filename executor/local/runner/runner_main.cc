@@ -52,6 +52,13 @@ std::string BootId() {
   return text.substr(0, text.find('\n'));
 }
 
+// A copy of a directory is another file; one that was moved on its file system is the same.
+std::string PlaceOf(const std::string& directory) {
+  struct stat info = {};
+  if (stat(directory.c_str(), &info) != 0) return "";
+  return std::to_string(info.st_dev) + ":" + std::to_string(info.st_ino);
+}
+
 enum class LockResult { kOurs, kServedAlready, kFailed };
 
 // Waits for a supervisor that is about to exit; one that serves is left alone.
@@ -70,6 +77,7 @@ std::unique_ptr<Journal> OpenJournal(const std::string& directory, std::string* 
   auto journal = std::make_unique<Journal>();
   const Journal::Options options{.directory = directory,
                                  .boot_id = BootId(),
+                                 .place = PlaceOf(directory),
                                  .boot_at_us = now_us - BootNanos() / 1000,
                                  .now_us = now_us};
   if (options.boot_id.empty()) {

@@ -55,7 +55,7 @@ class Reader {
 
   void operator()(int64_t& value) { value = static_cast<int64_t>(Take(8)); }
   void operator()(Ending& value) { ReadEnum(Ending::kExited, Ending::kNotStarted, value); }
-  void operator()(RecordsBegin& value) { ReadEnum(RecordsBegin::kNew, RecordsBegin::kEvicted, value); }
+  void operator()(RecordsBegin& value) { ReadEnum(RecordsBegin::kNew, RecordsBegin::kCopied, value); }
   void operator()(std::string& text) {
     const uint64_t size = Take(4);
     if (size > data_.size()) {

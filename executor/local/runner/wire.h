@@ -62,6 +62,7 @@ enum class RecordsBegin : int64_t {
   kRestart = 2,  // the machine was restarted: what was not on disk is gone
   kDamaged = 3,  // unreadable records were met
   kEvicted = 4,  // too many ended attempts were never forgotten, the oldest were dropped
+  kCopied = 5,   // the directory is a copy: what the original did since then is not in its records
 };
 
 struct Welcome {

@@ -19,8 +19,7 @@ std::string PlainUri(const UriMount& map, absl::string_view uri) {
 TaskPaths MakeTaskPaths(const UriMount& map, absl::string_view pipeline_name, absl::string_view run_id,
                         absl::string_view task_name, absl::string_view attempt_id,
                         absl::string_view work_dir) {
-  const std::string place = absl::StrCat("/", PathComponent(pipeline_name), "/", PathComponent(run_id), "/",
-                                         PathComponent(task_name), "/", PathComponent(attempt_id));
+  const std::string place = ArtifactPlace(pipeline_name, run_id, task_name, attempt_id);
   TaskPaths paths;
   paths.artifact_dir = absl::StrCat(map.directory, place);
   paths.artifact_uri_prefix = absl::StrCat(map.uri, place);

@@ -88,16 +88,53 @@ class ArgumentBudget {
   int64_t total_ = 0;
 };
 
+// The error, with the input that makes the argument `text` long.
+absl::Status NamingLargeInput(const absl::Status& status, absl::string_view text,
+                              const PlaceholderSources& sources) {
+  std::string named;
+  size_t most = static_cast<size_t>(limits::kArgumentBytes) / 2;
+  for (const auto& [name, value] : sources.inputs.parameters) {
+    if (!absl::StrContains(text, absl::StrCat("parameters['", name, "']"))) continue;
+    const size_t size = JsonText(value).size();
+    if (size <= most) continue;
+    most = size;
+    named = absl::StrCat(". Its input ", QuoteForMessage(name), " has ", size,
+                         " bytes: pass it as an artifact, which the program reads from a file");
+  }
+  return absl::Status(status.code(), absl::StrCat(status.message(), named));
+}
+
+// The one argument that is not bound by what a system starts a program with: the executor hands a Python
+// component its {{$}} in a file if it is too long.
+bool IsExecutorInput(const google::protobuf::RepeatedPtrField<std::string>& texts, int i) {
+  return i > 0 && texts[i - 1] == "--executor_input" && texts[i] == "{{$}}";
+}
+
+absl::Status CheckExecutorInput(absl::string_view text) {
+  const int64_t bytes = static_cast<int64_t>(text.size());
+  return bytes <= limits::kExecutorInputBytes
+             ? absl::OkStatus()
+             : absl::InvalidArgumentError(absl::StrCat(
+                   "the inputs have ", bytes, " bytes; the bound is ", limits::kExecutorInputBytes,
+                   " (kExecutorInputBytes). Pass large data as an artifact"));
+}
+
 absl::Status AppendArguments(const google::protobuf::RepeatedPtrField<std::string>& texts,
                              absl::string_view field, int python_source, const PlaceholderSources& sources,
                              ArgumentBudget* budget, std::vector<std::string>* argv) {
   for (int i = 0; i < texts.size(); ++i) {
     const std::string place = absl::StrCat(field, "[", i, "]");
     absl::StatusOr<std::vector<std::string>> resolved = std::vector<std::string>{texts[i]};
+    if (IsExecutorInput(texts, i)) {
+      RETURN_IF_ERROR(CheckExecutorInput(sources.executor_input));
+      argv->emplace_back(sources.executor_input);
+      continue;
+    }
     if (i != python_source) resolved = ResolveArgument(texts[i], sources);
-    if (!resolved.ok()) return At(place, resolved.status());
+    if (!resolved.ok()) return At(place, NamingLargeInput(resolved.status(), texts[i], sources));
     for (std::string& text : *resolved) {
-      if (absl::Status status = budget->Add(text); !status.ok()) return At(place, status);
+      const absl::Status status = budget->Add(text);
+      if (!status.ok()) return At(place, NamingLargeInput(status, texts[i], sources));
       argv->push_back(std::move(text));
     }
   }

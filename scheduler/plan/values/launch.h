@@ -45,7 +45,8 @@ struct TaskLaunch {
 
 // Returns INVALID_ARGUMENT with a sentence that names the task and the field or argument: a placeholder that
 // refers to nothing, a resource that is not a quantity, an environment variable without a proper name, a zero
-// byte, or more than limits::kArgumentBytes in one argument or limits::kArgumentsBytes in all.
+// byte, or more than limits::kArgumentBytes in one argument or limits::kArgumentsBytes in all; of the executor
+// input of a Python component, more than limits::kExecutorInputBytes.
 absl::StatusOr<TaskLaunch> BuildLaunch(
     const ml_pipelines::PipelineDeploymentConfig::PipelineContainerSpec& container,
     const ml_pipelines::ComponentSpec& component, const TaskInputs& inputs, const TaskPaths& paths,

@@ -185,6 +185,15 @@ TEST_F(LaunchTest, Bounds) {
   inputs_.parameters["x"] = std::string(most + 1, 'x');
   EXPECT_THAT(BuildError(R"({"args": ["a", "{{$.inputs.parameters['x']}}"]})"),
               HasSubstr("args[1]: it has 131072 bytes; the bound is 131071 (kArgumentBytes)"));
+  EXPECT_THAT(BuildError(R"({"args": ["a", "{{$.inputs.parameters['x']}}"]})"),
+              HasSubstr("Its input 'x' has 131072 bytes: pass it as an artifact"));
+  inputs_.parameters["x"] = std::string(size_t{4} << 20, 'x');
+  EXPECT_THAT(BuildError(R"({"args": ["a", "{{$.inputs.parameters['x']}}"]})"),
+              HasSubstr("Its input 'x' has 4194304 bytes: pass it as an artifact"));
+  EXPECT_FALSE(Build(R"({"args": ["{{$}}"]})").ok());
+  const absl::StatusOr<TaskLaunch> python = Build(R"({"args": ["--executor_input", "{{$}}"]})");
+  ASSERT_TRUE(python.ok()) << python.status();
+  EXPECT_EQ(python->argv.back(), python->executor_input);
   inputs_.parameters["x"] = std::string(most, 'x');
   ContainerSpec container;
   for (int i = 0; i < 100; ++i) container.add_args("{{$.inputs.parameters['x']}}");
