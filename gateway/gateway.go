@@ -13,8 +13,9 @@ import (
 	"github.com/penstock/penstock/gateway/config"
 	"github.com/penstock/penstock/gateway/guard"
 	"github.com/penstock/penstock/gateway/health"
+	"github.com/penstock/penstock/gateway/httpserver"
 	"github.com/penstock/penstock/gateway/legacy"
-	"github.com/penstock/penstock/gateway/limits"
+	"github.com/penstock/penstock/gateway/memory"
 	"github.com/penstock/penstock/gateway/metadata"
 	"github.com/penstock/penstock/gateway/metrics"
 	"github.com/penstock/penstock/gateway/observe"
@@ -44,8 +45,7 @@ func newGateway(stopping context.Context, cfg *config.Config, log *slog.Logger, 
 		return nil, err
 	}
 	headers := metadata.NewHeaders(cfg.UserIDHeader)
-	largeBodies := make(admission.Slots, limits.MaxLargeBodies)
-	rpcs, err := routes.RPCs(conn, headers, largeBodies)
+	rpcs, err := routes.RPCs(conn, headers)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +53,7 @@ func newGateway(stopping context.Context, cfg *config.Config, log *slog.Logger, 
 	table := routes.New(routes.Parts{
 		RPCs:     rpcs,
 		Legacy:   legacy.New(conn, headers),
-		Uploads:  upload.New(conn, headers, cfg.MaxUploadBytes, largeBodies, log),
+		Uploads:  upload.New(conn, headers, cfg.MaxUploadBytes, log),
 		Streams:  streams.New(stopping, conn, headers, log),
 		Health:   health.Handler(conn, headers, cfg.CommitSHA, cfg.TagName),
 		Metrics:  counted.Handler(conn),
@@ -63,7 +63,9 @@ func newGateway(stopping context.Context, cfg *config.Config, log *slog.Logger, 
 	})
 	browsers := &guard.Browsers{LoopbackOnly: isLoopback(address), AllowedHosts: cfg.AllowedHosts,
 		TrustedOrigins: cfg.TrustedOrigins}
-	return &gateway{table, observe.Handler(counted, log, browsers.Guard(table))}, nil
+	served := admission.Spared(httpserver.IsSurplus, routes.IsHealth, table)
+	budget := memory.NewBudget(cfg.MemoryBytes)
+	return &gateway{table, observe.Handler(counted, log, budget, browsers.Guard(served))}, nil
 }
 
 func isLoopback(address net.Addr) bool {

@@ -24,6 +24,7 @@ type Config struct {
 	Server         string
 	ExitOnStdinEOF bool
 	MaxUploadBytes int64
+	MemoryBytes    int64
 	ShutdownGrace  time.Duration
 	LogFormat      string
 	LogLevel       string
@@ -68,6 +69,8 @@ func Parse(args []string, getenv func(string) string, out io.Writer, build Build
 	fs.BoolVar(&cfg.ExitOnStdinEOF, "exit_on_stdin_eof", false,
 		"stop when standard input closes, as it does when the parent process ends")
 	fs.Int64Var(&cfg.MaxUploadBytes, "max_upload_bytes", limits.DefaultMaxUploadBytes, "largest pipeline package, in `bytes`")
+	fs.Int64Var(&cfg.MemoryBytes, "memory_budget", limits.DefaultMemoryBytes,
+		"`bytes` that request bodies and large answers in work may take together; more of them wait")
 	fs.DurationVar(&cfg.ShutdownGrace, "shutdown_grace", limits.DefaultShutdownGrace,
 		"`time` that requests have to finish when the gateway stops")
 	fs.StringVar(&cfg.LogFormat, "log_format", "text", "`format` of the log on standard error: text or json")
@@ -131,6 +134,9 @@ func (c *Config) validate() error {
 	}
 	if c.MaxUploadBytes < 1 || c.MaxUploadBytes > limits.LargestMaxUploadBytes {
 		return fmt.Errorf("--max_upload_bytes must be from 1 to %d, not %d", limits.LargestMaxUploadBytes, c.MaxUploadBytes)
+	}
+	if c.MemoryBytes < limits.SmallestMemoryBytes {
+		return fmt.Errorf("--memory_budget must be at least %d, not %d", limits.SmallestMemoryBytes, c.MemoryBytes)
 	}
 	if c.ShutdownGrace < 0 {
 		return fmt.Errorf("--shutdown_grace must not be negative")

@@ -7,23 +7,25 @@ import (
 	"github.com/penstock/penstock/gateway/limits"
 )
 
-// responseWriter counts what is answered, and drops a client that stops reading: each slice has a deadline of its own,
-// so that an answer may be long but not stuck.
+// responseWriter counts what is answered, and drops a client that takes less than limits.MinBodyRate of what there is for
+// it: time in which there was nothing does not count.
 type responseWriter struct {
 	http.ResponseWriter
 	control *http.ResponseController
 	code    int
 	bytes   int64
+	writing time.Duration // spent in writing
 }
 
 func newResponseWriter(w http.ResponseWriter) *responseWriter {
 	rw := &responseWriter{ResponseWriter: w, control: http.NewResponseController(w)}
-	rw.extendDeadline()
+	rw.setDeadline()
 	return rw
 }
 
-func (w *responseWriter) extendDeadline() {
-	_ = w.control.SetWriteDeadline(time.Now().Add(limits.ResponseSliceTimeout))
+func (w *responseWriter) setDeadline() {
+	allowed := limits.RateGrace + time.Duration(w.bytes/limits.MinBodyRate)*time.Second
+	_ = w.control.SetWriteDeadline(time.Now().Add(allowed - w.writing))
 }
 
 func (w *responseWriter) WriteHeader(code int) {
@@ -40,8 +42,10 @@ func (w *responseWriter) Write(p []byte) (int, error) {
 	written := 0
 	for {
 		slice := p[written:min(len(p), written+limits.ResponseSliceBytes)]
-		w.extendDeadline()
+		w.setDeadline()
+		begun := time.Now()
 		n, err := w.ResponseWriter.Write(slice)
+		w.writing += time.Since(begun)
 		written += n
 		w.bytes += int64(n)
 		if err != nil || written == len(p) {
@@ -52,7 +56,9 @@ func (w *responseWriter) Write(p []byte) (int, error) {
 
 // FlushError is what http.ResponseController calls.
 func (w *responseWriter) FlushError() error {
-	w.extendDeadline()
+	w.setDeadline()
+	begun := time.Now()
+	defer func() { w.writing += time.Since(begun) }()
 	return w.control.Flush()
 }
 
