@@ -9,6 +9,9 @@ import (
 	"strconv"
 	"strings"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
 	"github.com/penstock/penstock/gateway/admission"
 	"github.com/penstock/penstock/gateway/apierror"
 	"github.com/penstock/penstock/gateway/legacy"
@@ -70,7 +73,12 @@ func (t *Table) Calls() []string {
 
 // ServeHTTP finds the handler by the path.
 func (t *Table) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if stream, ok := t.streamFor(r); ok {
+	stream, isStream := t.streamFor(r)
+	if !isUTF8(r.URL) {
+		refuseURL(w, r, isStream)
+		return
+	}
+	if isStream {
 		slots := t.reads
 		if follow, _ := strconv.ParseBool(r.URL.Query().Get("follow")); follow {
 			slots = t.followers
@@ -83,6 +91,15 @@ func (t *Table) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	t.routeCall(w, r)
+}
+
+func refuseURL(w http.ResponseWriter, r *http.Request, isStream bool) {
+	const why = "The URL has bytes that are not UTF-8."
+	if isStream {
+		apierror.WriteHTTP(w, r, http.StatusBadRequest, why, "")
+	} else {
+		apierror.WriteRPC(w, r, status.Error(codes.InvalidArgument, why))
+	}
 }
 
 // IsHealth tells requests that are answered whatever else is in work.

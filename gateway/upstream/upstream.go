@@ -18,7 +18,10 @@ import (
 	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
+	grpcmetadata "google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/penstock/penstock/gateway/admission"
 	"github.com/penstock/penstock/gateway/gen/kfp"
@@ -134,15 +137,37 @@ func openStream(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientCon
 	if err != nil {
 		return nil, explainUnavailable(conn, err)
 	}
-	return &explainedStream{stream, conn}, nil
+	return &explainedStream{ClientStream: stream, conn: conn, isLong: desc.ServerStreams}, nil
 }
 
 type explainedStream struct {
 	grpc.ClientStream
-	conn *grpc.ClientConn
+	conn   *grpc.ClientConn
+	isLong bool // several messages may come
+	first  *emptypb.Empty
+}
+
+// Header of a stream also waits for the first message, so that a call which fails at once has no header either: its
+// answer is then an error like any other.
+func (s *explainedStream) Header() (grpcmetadata.MD, error) {
+	header, err := s.ClientStream.Header()
+	if err != nil || !s.isLong {
+		return header, explainUnavailable(s.conn, err)
+	}
+	first := &emptypb.Empty{} // keeps the fields of any message
+	if err := s.RecvMsg(first); err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	} else if err == nil {
+		s.first = first
+	}
+	return header, nil
 }
 
 func (s *explainedStream) RecvMsg(message any) error {
+	if first := s.first; first != nil {
+		s.first = nil
+		return proto.Unmarshal(first.ProtoReflect().GetUnknown(), message.(proto.Message))
+	}
 	return explainUnavailable(s.conn, s.ClientStream.RecvMsg(message))
 }
 
