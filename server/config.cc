@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "common/limits.h"
 #include "common/status_macros.h"
 #include "common/text.h"
@@ -71,8 +72,8 @@ struct Command {
 };
 
 constexpr Command kCommands[] = {
-    {"migrate", CommandLine::Action::kMigrate, "[plan|apply|dry-run|validate|revert]", 0, 1,
-     "shows or changes the schema of the database; without a word: apply"},
+    {"migrate", CommandLine::Action::kMigrate, "[plan|apply|dry-run|validate|revert [--steps=N] [--yes]]", 0,
+     1, "shows or changes the schema of the database; without a word: apply"},
     {"copy", CommandLine::Action::kCopy, "SOURCE_URL TARGET_URL", 2, 2,
      "copies a whole store into an empty database; goes on where it stopped"},
     {"envs", CommandLine::Action::kEnvs, "list|prune", 1, 1,
@@ -117,6 +118,20 @@ absl::StatusOr<int> ReadCommand(int argc, char** argv, CommandLine& line) {
 
 absl::Status ReadFlags(int argc, char** argv, Values& values, CommandLine& line) {
   ASSIGN_OR_RETURN(const int begin, ReadCommand(argc, argv, line));
+// Reads a flag that only `migrate revert` has. False if it is none.
+absl::StatusOr<bool> ReadRevertFlag(absl::string_view argument, CommandLine& line) {
+  if (line.action != CommandLine::Action::kMigrate || line.arguments != std::vector<std::string>{"revert"}) {
+    return false;
+  }
+  if (argument == "--yes") return line.yes = true;
+  if (!absl::ConsumePrefix(&argument, "--steps=")) return false;
+  if (!absl::SimpleAtoi(argument, &line.steps) || line.steps < 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--steps is '", argument, "'; it must be how many migrations to take back, from 1"));
+  }
+  return true;
+}
+
   for (int i = begin; i < argc; ++i) {
     absl::string_view argument = argv[i];
     if (argument == "--help" || argument == "-h") {
@@ -129,6 +144,8 @@ absl::Status ReadFlags(int argc, char** argv, Values& values, CommandLine& line)
     }
     if (!absl::StartsWith(argument, "--")) {
       return absl::InvalidArgumentError(absl::StrCat("unexpected argument '", argument, "'; see --help"));
+    ASSIGN_OR_RETURN(const bool taken, ReadRevertFlag(argument, line));
+    if (taken) continue;
     }
     argument.remove_prefix(2);
     const size_t equals = argument.find('=');

@@ -45,6 +45,8 @@ struct CommandLine {
   enum class Action { kServe, kHelp, kVersion, kMigrate, kCopy, kEnvs };
   Action action = Action::kServe;
   std::vector<std::string> arguments;  // words behind the command, as many as it takes
+  bool yes = false;                    // of `migrate revert`: --yes, nobody is to be asked
+  int steps = 1;                       // of the same: --steps=N, how many migrations are taken back
   Config config;
 };
 

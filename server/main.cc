@@ -188,7 +188,7 @@ absl::Status Run(const CommandLine& line) {
   const std::vector<std::string>& words = line.arguments;
   switch (line.action) {
     case CommandLine::Action::kMigrate:
-      return RunMigrateCommand(words.empty() ? "apply" : words[0], line.config);
+      return RunMigrateCommand(words.empty() ? "apply" : words[0], line.steps, line.yes, line.config);
     case CommandLine::Action::kCopy:
       return RunCopyCommand(words[0], words[1], line.config);
     case CommandLine::Action::kEnvs:
