@@ -20,6 +20,7 @@ import (
 	"github.com/penstock/penstock/gateway/metrics"
 	"github.com/penstock/penstock/gateway/observe"
 	"github.com/penstock/penstock/gateway/openapi"
+	"github.com/penstock/penstock/gateway/passthrough"
 	"github.com/penstock/penstock/gateway/routes"
 	"github.com/penstock/penstock/gateway/streams"
 	"github.com/penstock/penstock/gateway/upload"
@@ -52,6 +53,7 @@ func newGateway(stopping context.Context, cfg *config.Config, log *slog.Logger, 
 	counted := metrics.New()
 	table := routes.New(routes.Parts{
 		RPCs:     rpcs,
+		GRPC:     passthrough.Handler(cfg.Server, log),
 		Legacy:   legacy.New(conn, headers),
 		Uploads:  upload.New(conn, headers, cfg.MaxUploadBytes, log),
 		Streams:  streams.New(stopping, conn, headers, log),

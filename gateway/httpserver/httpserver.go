@@ -23,7 +23,12 @@ type Server struct {
 // Fails only if the listener does, or if connections that are cut off cannot be closed.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	bounded := newConnections(listener, limits.MaxConnections, limits.MaxSurplusConnections)
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true) // with prior knowledge, as gRPC has it
 	server := &http.Server{
+		Protocols:         &protocols,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: limits.MaxConcurrentStreams, WriteByteTimeout: limits.WriteByteTimeout},
 		Handler:           s.Handler,
 		ConnState:         bounded.changed,
 		ConnContext:       bounded.context,

@@ -33,6 +33,8 @@ const (
 	MaxSurplusConnections  = 256 // beyond those: only health and metrics are served there, the rest is refused
 	MaxCalls               = 512 // of the server at once, streams not counted; health and metrics have their own
 	MaxHealthCalls         = 64
+	MaxPassedCalls         = 256 // of gRPC, through the gateway
+	MaxConcurrentStreams   = 100 // requests on one connection of HTTP/2
 	MaxReads               = 128 // logs and artifacts being read
 	MaxFollowers           = 128 // logs and runs being followed, for as long as they change
 	AddressShare           = 4   // one address may have all of these but one in so many
@@ -41,6 +43,7 @@ const (
 	BodyTimeout            = 10 * time.Minute // for all of a body
 	MinBodyRate            = 16 << 10         // bytes a second that a body has to bring, and an answer to take
 	RateGrace              = 10 * time.Second // that either may be late
+	WriteByteTimeout       = 30 * time.Second // without one byte of what a connection of HTTP/2 has to take
 	RefusalTimeout         = 2 * time.Second  // to take the answer of a connection that is not served
 	IdleTimeout            = 2 * time.Minute
 	UnaryTimeout           = 2 * time.Minute

@@ -32,7 +32,7 @@ func Handler(counted *metrics.Metrics, log *slog.Logger, budget *memory.Budget, 
 		info := &request.Info{Start: time.Now(), Route: "other", Client: clientOf(r)}
 		info.Memory = o.memory.Begin(info.Client)
 		defer info.Memory.Release()
-		rw := newResponseWriter(w)
+		rw := newResponseWriter(w, r.ProtoMajor == 2)
 		r = r.WithContext(request.WithInfo(r.Context(), info))
 		o.metrics.Begin()
 		defer func() {
@@ -51,6 +51,7 @@ func Handler(counted *metrics.Metrics, log *slog.Logger, budget *memory.Budget, 
 				rw.code = http.StatusOK
 			}
 			o.record(r, rw, info)
+			rw.setDeadline() // for what is still to be sent
 			if aborted {
 				panic(http.ErrAbortHandler)
 			}

@@ -15,11 +15,14 @@ type responseWriter struct {
 	code    int
 	bytes   int64
 	writing time.Duration // spent in writing
+	isHTTP2 bool
 }
 
-func newResponseWriter(w http.ResponseWriter) *responseWriter {
-	rw := &responseWriter{ResponseWriter: w, control: http.NewResponseController(w)}
-	rw.setDeadline()
+func newResponseWriter(w http.ResponseWriter, isHTTP2 bool) *responseWriter {
+	rw := &responseWriter{ResponseWriter: w, control: http.NewResponseController(w), isHTTP2: isHTTP2}
+	if !isHTTP2 {
+		rw.setDeadline()
+	}
 	return rw
 }
 
@@ -45,7 +48,7 @@ func (w *responseWriter) Write(p []byte) (int, error) {
 		w.setDeadline()
 		begun := time.Now()
 		n, err := w.ResponseWriter.Write(slice)
-		w.writing += time.Since(begun)
+		w.wrote(begun)
 		written += n
 		w.bytes += int64(n)
 		if err != nil || written == len(p) {
@@ -54,11 +57,18 @@ func (w *responseWriter) Write(p []byte) (int, error) {
 	}
 }
 
+// wrote counts the time. With HTTP/2 a deadline that passes ends the answer even if nothing is being written.
+func (w *responseWriter) wrote(begun time.Time) {
+	w.writing += time.Since(begun)
+	if w.isHTTP2 {
+		_ = w.control.SetWriteDeadline(time.Time{})
+	}
+}
+
 // FlushError is what http.ResponseController calls.
 func (w *responseWriter) FlushError() error {
 	w.setDeadline()
-	begun := time.Now()
-	defer func() { w.writing += time.Since(begun) }()
+	defer w.wrote(time.Now())
 	return w.control.Flush()
 }
 

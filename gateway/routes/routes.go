@@ -16,6 +16,7 @@ import (
 	"github.com/penstock/penstock/gateway/apierror"
 	"github.com/penstock/penstock/gateway/legacy"
 	"github.com/penstock/penstock/gateway/limits"
+	"github.com/penstock/penstock/gateway/passthrough"
 	"github.com/penstock/penstock/gateway/request"
 	"github.com/penstock/penstock/gateway/streams"
 	"github.com/penstock/penstock/gateway/upload"
@@ -24,6 +25,7 @@ import (
 // Parts answer what the routes lead to.
 type Parts struct {
 	RPCs                     http.Handler // see RPCs
+	GRPC                     http.Handler // calls of gRPC, as passthrough.Accepts tells them
 	Legacy                   *legacy.Legacy
 	Uploads                  *upload.Uploads
 	Streams                  *streams.Streams
@@ -73,6 +75,10 @@ func (t *Table) Calls() []string {
 
 // ServeHTTP finds the handler by the path.
 func (t *Table) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if passthrough.Accepts(r) {
+		t.parts.GRPC.ServeHTTP(w, r)
+		return
+	}
 	stream, isStream := t.streamFor(r)
 	if !isUTF8(r.URL) {
 		refuseURL(w, r, isStream)

@@ -19,7 +19,7 @@ LAYERS: Tuple[Tuple[str, ...], ...] = (
     ('request',),
     ('apierror',),
     ('admission', 'guard', 'metrics'),
-    ('health', 'observe', 'openapi', 'streams', 'upload', 'upstream'),
+    ('health', 'observe', 'openapi', 'passthrough', 'streams', 'upload', 'upstream'),
     ('legacy',),
     ('config', 'httpserver', 'routes'),
     (MAIN,),
