@@ -70,7 +70,9 @@ func newGateway(stopping context.Context, cfg *config.Config, log *slog.Logger, 
 	return &gateway{table, observe.Handler(counted, log, budget, browsers.Guard(served))}, nil
 }
 
+// isLoopback: a socket file, too, is reached from this machine only, and by web pages through a port that is forwarded
+// to it.
 func isLoopback(address net.Addr) bool {
 	tcp, ok := address.(*net.TCPAddr)
-	return ok && tcp.IP.IsLoopback()
+	return (ok && tcp.IP.IsLoopback()) || address.Network() == "unix"
 }

@@ -37,8 +37,10 @@ constexpr Setting kSettings[] = {
      "sqlite:///path/of/a/file.db or postgresql://user@host/name; default: in data_dir"},
     {"database_wait_s", "30", "SECONDS", "how long a start waits for a database server that is not up yet"},
     {"role", "all", "ROLE", "all, server (only the API) or scheduler (only runs pipelines)"},
-    {"grpc_listen", "127.0.0.1:8887", "HOST:PORT", "where gRPC is served; port 0 takes a free one"},
-    {"http_listen", "127.0.0.1:8888", "HOST:PORT", "where the gateway serves HTTP; port 0 takes a free one"},
+    {"grpc_listen", "127.0.0.1:8887", "HOST:PORT",
+     "where gRPC is served; port 0 takes a free one; or unix:PATH; or off"},
+    {"http_listen", "127.0.0.1:8888", "HOST:PORT",
+     "where the gateway serves HTTP; port 0 takes a free one; or unix:PATH"},
     {"gateway", "on", "on|off", "whether to start the HTTP gateway as a child"},
     {"gateway_path", "", "FILE", "the gateway's program; default: penstock-gateway beside this one"},
     {"runner_path", "", "FILE", "the supervisor's program; default: penstock-runner beside this one"},
@@ -58,7 +60,7 @@ constexpr Setting kSettings[] = {
     {"package_url_timeout_s", "30", "SECONDS", "how long the fetch of a package_url may take"},
     {"log_level", "info", "LEVEL", "trace, debug, info, warn, error or off"},
     {"log_format", "text", "text|json", "form of the log lines on standard error"},
-    {"ready_file", "", "FILE", "written as JSON with the ports once everything is served"},
+    {"ready_file", "", "FILE", "written as JSON with ports and addresses once everything is served"},
     {"config", "", "FILE", "a file of `name = value` lines, # for comments"},
 };
 
@@ -116,8 +118,6 @@ absl::StatusOr<int> ReadCommand(int argc, char** argv, CommandLine& line) {
                                                  SuggestName(argv[1], names), "; see --help"));
 }
 
-absl::Status ReadFlags(int argc, char** argv, Values& values, CommandLine& line) {
-  ASSIGN_OR_RETURN(const int begin, ReadCommand(argc, argv, line));
 // Reads a flag that only `migrate revert` has. False if it is none.
 absl::StatusOr<bool> ReadRevertFlag(absl::string_view argument, CommandLine& line) {
   if (line.action != CommandLine::Action::kMigrate || line.arguments != std::vector<std::string>{"revert"}) {
@@ -132,6 +132,8 @@ absl::StatusOr<bool> ReadRevertFlag(absl::string_view argument, CommandLine& lin
   return true;
 }
 
+absl::Status ReadFlags(int argc, char** argv, Values& values, CommandLine& line) {
+  ASSIGN_OR_RETURN(const int begin, ReadCommand(argc, argv, line));
   for (int i = begin; i < argc; ++i) {
     absl::string_view argument = argv[i];
     if (argument == "--help" || argument == "-h") {
@@ -142,10 +144,10 @@ absl::StatusOr<bool> ReadRevertFlag(absl::string_view argument, CommandLine& lin
       line.action = CommandLine::Action::kVersion;
       return absl::OkStatus();
     }
-    if (!absl::StartsWith(argument, "--")) {
-      return absl::InvalidArgumentError(absl::StrCat("unexpected argument '", argument, "'; see --help"));
     ASSIGN_OR_RETURN(const bool taken, ReadRevertFlag(argument, line));
     if (taken) continue;
+    if (!absl::StartsWith(argument, "--")) {
+      return absl::InvalidArgumentError(absl::StrCat("unexpected argument '", argument, "'; see --help"));
     }
     argument.remove_prefix(2);
     const size_t equals = argument.find('=');
@@ -241,13 +243,20 @@ class Checker {
     return Text(name) == yes;
   }
 
-  const std::string& HostPort(const std::string& name) {
+  // HOST:PORT, or unix:PATH, of which the path is made absolute.
+  std::string Address(const std::string& name, bool may_be_off) {
     const std::string& text = Text(name);
+    if (may_be_off && text == "off") return text;
+    if (absl::StartsWith(text, "unix:")) {
+      if (text.size() == 5) Wrong(name, "unix: and the path of a socket file");
+      return absl::StrCat("unix:", Absolute(text.substr(5)));
+    }
     const size_t colon = text.rfind(':');
     int port = -1;
     if (colon == std::string::npos || colon == 0 || !absl::SimpleAtoi(text.substr(colon + 1), &port) ||
         port < 0 || port > 65535) {
-      Wrong(name, "host:port, for example 127.0.0.1:8887");
+      Wrong(name, absl::StrCat("host:port, for example 127.0.0.1:8887, or unix:PATH",
+                               may_be_off ? ", or off" : ""));
     }
     return text;
   }
@@ -298,8 +307,8 @@ absl::StatusOr<Config> Check(const Values& values) {
   }
   config.serve_api = role != "scheduler";
   config.run_scheduler = role != "server";
-  config.grpc_listen = check.HostPort("grpc_listen");
-  config.http_listen = check.HostPort("http_listen");
+  config.grpc_listen = check.Address("grpc_listen", /*may_be_off=*/true);
+  config.http_listen = check.Address("http_listen", /*may_be_off=*/false);
   config.gateway = check.Choice("gateway", "on", "off") && config.serve_api;
   config.gateway_path = Absolute(check.Text("gateway_path"));
   if (config.gateway_path.empty()) config.gateway_path = BesideThisProgram("penstock-gateway");

@@ -18,8 +18,8 @@ struct Config {
   absl::Duration database_wait;
   bool serve_api = true;  // --role
   bool run_scheduler = true;
-  std::string grpc_listen;         // host:port, port 0 takes a free one
-  std::string http_listen;         // likewise
+  std::string grpc_listen;         // host:port, port 0 takes a free one; unix:PATH; or off
+  std::string http_listen;         // host:port or unix:PATH
   bool gateway = true;             // whether the gateway is started as a child
   std::string gateway_path;        // beside this program unless given
   std::string runner_path;         // likewise

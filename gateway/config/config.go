@@ -59,7 +59,7 @@ func Parse(args []string, getenv func(string) string, out io.Writer, build Build
 	fs := flag.NewFlagSet("penstock-gateway", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.Usage = func() {}
-	fs.StringVar(&cfg.Listen, "listen", "127.0.0.1:8888", "`address` and port to serve HTTP on; port 0 takes a free one")
+	fs.StringVar(&cfg.Listen, "listen", "127.0.0.1:8888", "`address` and port to serve HTTP on; port 0 takes a free one; or unix:/path/to/socket")
 	fs.IntVar(&cfg.ListenFD, "listen_fd", -1,
 		"serve on this inherited listening `socket` rather than open --listen; for parent processes")
 	fs.StringVar(&cfg.ReadyFile, "ready_file", "",
@@ -126,8 +126,9 @@ func applyEnvironment(fs *flag.FlagSet, getenv func(string) string) error {
 }
 
 func (c *Config) validate() error {
-	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
-		return fmt.Errorf("--listen must be host:port, such as 127.0.0.1:8888, not %q", c.Listen)
+	path, isPath := strings.CutPrefix(c.Listen, "unix:")
+	if _, _, err := net.SplitHostPort(c.Listen); (err != nil && !isPath) || (isPath && path == "") {
+		return fmt.Errorf("--listen must be host:port, such as 127.0.0.1:8888, or unix:/path/to/socket, not %q", c.Listen)
 	}
 	if c.Server == "" {
 		return fmt.Errorf("--server must not be empty")
