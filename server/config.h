@@ -18,8 +18,8 @@ struct Config {
   absl::Duration database_wait;
   bool serve_api = true;  // --role
   bool run_scheduler = true;
-  std::string grpc_listen;         // host:port, port 0 takes a free one
-  std::string http_listen;         // likewise
+  std::string grpc_listen;         // host:port, port 0 takes a free one; unix:PATH; or off
+  std::string http_listen;         // host:port or unix:PATH
   bool gateway = true;             // whether the gateway is started as a child
   std::string gateway_path;        // beside this program unless given
   std::string runner_path;         // likewise
@@ -46,6 +46,8 @@ struct CommandLine {
   enum class Action { kServe, kHelp, kVersion, kMigrate, kCopy, kEnvs };
   Action action = Action::kServe;
   std::vector<std::string> arguments;  // words behind the command, as many as it takes
+  bool yes = false;                    // of `migrate revert`: --yes, nobody is to be asked
+  int steps = 1;                       // of the same: --steps=N, how many migrations are taken back
   Config config;
 };
 

@@ -296,9 +296,7 @@ absl::Status RunWatch(RequestContext& context, const penstock::v1::WatchRunReque
   while (!context.is_cancelled()) {
     const absl::Time begun = context.deps.clock.Now();
     api::Run run;
-    const absl::Status read = RunGet(context, get, &run);
-    if (absl::IsNotFound(read) && !sent.empty()) return absl::OkStatus();  // deleted meanwhile
-    RETURN_IF_ERROR(read);
+    RETURN_IF_ERROR(RunGet(context, get, &run));
     std::string bytes = Bytes(run);
     if (bytes != sent && !send(run)) return absl::OkStatus();
     if (HasEnded(run)) return absl::OkStatus();
