@@ -156,7 +156,7 @@ struct AttemptFinished {
   AttemptOutcome outcome = AttemptOutcome::kLost;
   std::optional<int> exit_code;
   std::optional<int> signal;
-  std::string message;  // one sentence for the user when it did not succeed
+  std::string message;  // for the user when it did not succeed; the first line is the cause
   absl::Time started_at = absl::InfinitePast();
   absl::Time finished_at = absl::InfinitePast();
   absl::Duration cpu_time;  // user and system

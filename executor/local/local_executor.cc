@@ -161,7 +161,7 @@ absl::Status LocalExecutor::Open(EventSink sink) {
   Adopt(*std::move(link), snapshot);
   // The link is there by now, over which it tells what may be forgotten.
   work_dirs_ = std::make_unique<WorkDirs>(
-      options_.data_dir + "/work", options_.keep_work_dirs, options_.short_names_dir,
+      options_.data_dir + "/work", options_.keep_work_dirs, options_.short_names_dirs,
       [this](std::vector<std::string> ids) { SendForgets(std::move(ids)); });
   io_thread_ = std::thread([this] { Run(); });
   prepare_thread_ = std::thread([this] { RunPreparer(); });

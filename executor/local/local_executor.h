@@ -67,9 +67,10 @@ struct LocalExecutorOptions {
   std::string env_path;    // absolute path of the penstock-env program; empty: beside runner_path
   std::string fetch_path;  // likewise of penstock-fetch
   int64_t python_envs_bytes =
-      limits::kPythonEnvsBytes;          // shared Python environments are kept up to this size
-  std::string short_names_dir = "/tmp";  // absolute; where short names of work directories are (ShortNames)
-  bool keep_work_dirs = false;           // Forget leaves work directories, for debugging
+      limits::kPythonEnvsBytes;  // shared Python environments are kept up to this size
+  // Absolute: where short names of work directories may be (ShortNames). A service may be kept from /tmp.
+  std::vector<std::string> short_names_dirs = {"/tmp", "/dev/shm"};
+  bool keep_work_dirs = false;  // Forget leaves work directories, for debugging
 };
 
 // INVALID_ARGUMENT naming the option that makes no sense.

@@ -8,6 +8,7 @@
 #include <climits>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "common/sha256.h"
 #include "spdlog/spdlog.h"
@@ -23,22 +24,27 @@ bool Leads(const std::string& link, const std::string& target) {
   return size > 0 && absl::string_view(text, size) == target;
 }
 
-}  // namespace
-
-ShortNames::ShortNames(const std::string& parent) : folder_(absl::StrCat(parent, "/penstock-", geteuid())) {
-  mkdir(folder_.c_str(), 0700);
-  if (IsOurs()) {
-    RemoveDangling();
-  } else {
-    spdlog::warn("tasks get no short temporary folders: {} is not a folder of this user alone", folder_);
-  }
+// Makes the folder, unless it is there. What is there may have been put there by somebody else, also as a link:
+// then false.
+bool MakeOurs(const std::string& folder) {
+  struct stat info = {};
+  mkdir(folder.c_str(), 0700);
+  return lstat(folder.c_str(), &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == geteuid() &&
+         (info.st_mode & 0077) == 0 && access(folder.c_str(), W_OK) == 0;
 }
 
-// What is there may have been put there by somebody else, also as a link.
-bool ShortNames::IsOurs() const {
-  struct stat info = {};
-  return lstat(folder_.c_str(), &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == geteuid() &&
-         (info.st_mode & 0077) == 0;
+}  // namespace
+
+ShortNames::ShortNames(const std::vector<std::string>& parents) {
+  for (const std::string& parent : parents) {
+    const std::string folder = absl::StrCat(parent, "/penstock-", geteuid());
+    if (!MakeOurs(folder)) continue;
+    folder_ = folder;
+    RemoveDangling();
+    return;
+  }
+  spdlog::warn("tasks get no short temporary folders: there is no folder of this user alone in {}",
+               absl::StrJoin(parents, " or "));
 }
 
 std::string ShortNames::LinkOf(const std::string& work_dir) const {
@@ -46,16 +52,16 @@ std::string ShortNames::LinkOf(const std::string& work_dir) const {
 }
 
 std::string ShortNames::Give(const std::string& work_dir) const {
-  // Somebody may have cleaned up /tmp.
-  mkdir(folder_.c_str(), 0700);
+  // Again: somebody may have cleaned up /tmp.
+  if (folder_.empty() || !MakeOurs(folder_)) return work_dir;
   const std::string link = LinkOf(work_dir);
-  if (!IsOurs() || (symlink(work_dir.c_str(), link.c_str()) != 0 && !Leads(link, work_dir))) return work_dir;
+  if (symlink(work_dir.c_str(), link.c_str()) != 0 && !Leads(link, work_dir)) return work_dir;
   // With the slash, programs that do not follow a link that they are given see a folder.
   return link + "/";
 }
 
 void ShortNames::Remove(const std::string& work_dir) const {
-  if (IsOurs()) unlink(LinkOf(work_dir).c_str());
+  if (!folder_.empty() && MakeOurs(folder_)) unlink(LinkOf(work_dir).c_str());
 }
 
 void ShortNames::RemoveDangling() const {

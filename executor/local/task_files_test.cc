@@ -138,7 +138,7 @@ TEST_F(TaskFilesTest, ParentOfAPath) {
 TEST_F(TaskFilesTest, EmptyWorkDirectoriesAreUsedAgainAndOthersRemoved) {
   std::vector<std::string> forgotten;
   {
-    WorkDirs dirs(Path("work"), /*keep=*/false, dir_, [&](std::vector<std::string> ids) {
+    WorkDirs dirs(Path("work"), /*keep=*/false, {dir_}, [&](std::vector<std::string> ids) {
       forgotten.insert(forgotten.end(), ids.begin(), ids.end());
     });
     for (const char* name : {"empty", "used", "opened"}) {
@@ -154,7 +154,7 @@ TEST_F(TaskFilesTest, EmptyWorkDirectoriesAreUsedAgainAndOthersRemoved) {
   EXPECT_THAT(forgotten, testing::UnorderedElementsAre("empty", "used", "opened", "none"));
   EXPECT_FALSE(fs::exists(Path("work/run")));
   EXPECT_TRUE(fs::exists(Path("work/spare/0")));
-  WorkDirs next(Path("work"), /*keep=*/false, dir_, [](std::vector<std::string> ids) {});
+  WorkDirs next(Path("work"), /*keep=*/false, {dir_}, [](std::vector<std::string> ids) {});
   ASSERT_TRUE(next.Make(Path("work/run2/a")).ok());
   EXPECT_FALSE(fs::exists(Path("work/spare/0"))) << "it became the new one";
   ASSERT_TRUE(next.Make(Path("work/run2/b")).ok());
@@ -164,7 +164,7 @@ TEST_F(TaskFilesTest, EmptyWorkDirectoriesAreUsedAgainAndOthersRemoved) {
 
 TEST_F(TaskFilesTest, WorkDirectoriesMayBeKept) {
   {
-    WorkDirs dirs(Path("work"), /*keep=*/true, dir_, [](std::vector<std::string> ids) {});
+    WorkDirs dirs(Path("work"), /*keep=*/true, {dir_}, [](std::vector<std::string> ids) {});
     ASSERT_TRUE(dirs.Make(Path("work/run/a")).ok());
     dirs.Remove("a", Path("work/run/a"));
   }
@@ -174,7 +174,7 @@ TEST_F(TaskFilesTest, WorkDirectoriesMayBeKept) {
 TEST_F(TaskFilesTest, ShortNamesLeadToWorkDirectoriesAndGoWithThem) {
   const std::string folder = Path(absl::StrCat("penstock-", geteuid()));
   ASSERT_TRUE(MakeDirectories(Path("work/a")).ok() && MakeDirectories(Path("work/b")).ok());
-  const ShortNames names(dir_);
+  const ShortNames names({Path("none"), dir_});
   const std::string a = names.Give(Path("work/a"));
   EXPECT_EQ(a, names.Give(Path("work/a")));
   EXPECT_NE(a, names.Give(Path("work/b")));
@@ -186,7 +186,7 @@ TEST_F(TaskFilesTest, ShortNamesLeadToWorkDirectoriesAndGoWithThem) {
   names.Remove(Path("work/a"));
   fs::remove(Path("work/b"));
   EXPECT_EQ(Read(Path("work/a/file")), "x");
-  const ShortNames next(dir_);
+  const ShortNames next({dir_});
   EXPECT_TRUE(fs::is_empty(folder)) << "what a crash left";
 }
 
@@ -194,11 +194,11 @@ TEST_F(TaskFilesTest, NoShortNamesInAFolderThatOthersMayWriteTo) {
   const std::string folder = Path(absl::StrCat("penstock-", geteuid()));
   ASSERT_TRUE(MakeDirectories(Path("theirs")).ok());
   fs::create_directory_symlink(Path("theirs"), folder);
-  EXPECT_EQ(ShortNames(dir_).Give(dir_), dir_) << "a link";
+  EXPECT_EQ(ShortNames({dir_}).Give(dir_), dir_) << "a link";
   fs::remove(folder);
   ASSERT_TRUE(MakeDirectories(folder).ok());
   fs::permissions(folder, fs::perms::all);
-  EXPECT_EQ(ShortNames(dir_).Give(dir_), dir_) << "for all";
+  EXPECT_EQ(ShortNames({dir_}).Give(dir_), dir_) << "for all";
   EXPECT_TRUE(fs::is_empty(folder));
 }
 

@@ -43,8 +43,9 @@ bool IsUntouched(const std::string& path) {
 
 }  // namespace
 
-WorkDirs::WorkDirs(std::string root, bool keep, const std::string& short_names_dir, Forget forget)
-    : root_(std::move(root)), keep_(keep), forget_(std::move(forget)), short_names_(short_names_dir) {
+WorkDirs::WorkDirs(std::string root, bool keep, const std::vector<std::string>& short_names_dirs,
+                   Forget forget)
+    : root_(std::move(root)), keep_(keep), forget_(std::move(forget)), short_names_(short_names_dirs) {
   AdoptSpares();
   thread_ = std::thread([this] { Run(); });
 }

@@ -28,8 +28,8 @@ class WorkDirs {
   // `forget` is called from a thread of this object, in batches, for attempts whose directories are taken
   // care of. Spare directories are kept in `root`/spare; parents of work directories below `root` are removed
   // once they are empty. With `keep` nothing is removed and nothing used again. Short names are made below
-  // `short_names_dir`.
-  WorkDirs(std::string root, bool keep, const std::string& short_names_dir, Forget forget);
+  // one of `short_names_dirs`.
+  WorkDirs(std::string root, bool keep, const std::vector<std::string>& short_names_dirs, Forget forget);
   // Does what is left to do.
   ~WorkDirs();
 

@@ -157,8 +157,8 @@ std::string HowItEnded(int status) {
 // One build, with the lock held alone.
 class Builder {
  public:
-  Builder(const EnvRequest& request, const EnvStore& store)
-      : request_(request), store_(store), path_(store.PathOf(request.key)), python_(path_ + "/bin/python3") {}
+  Builder(const EnvRequest& request, const EnvStore& store, std::string path)
+      : request_(request), store_(store), path_(std::move(path)), python_(path_ + "/bin/python3") {}
 
   bool Build(std::string* error) {
     const int64_t begun_ms = MonotonicMillis();
@@ -167,14 +167,17 @@ class Builder {
       *error = "cannot remove the rest of an earlier build, " + path_;
       return false;
     }
-    if (!MakeVenv(request_.base, /*below=*/"", path_, error) || !Install(error) || !Freeze(error)) {
-      return false;
-    }
+    if (!Fill(error) || !Freeze(error)) return false;
     EnvRecord record;
     record.built_at_us = WallMicros();
     record.build_ms = MonotonicMillis() - begun_ms;
     record.requirements = request_.requirements;
     return store_.Complete(request_.key, std::move(record), error);
+  }
+
+  // The packages, without what makes it one for all.
+  bool Fill(std::string* error) {
+    return MakeVenv(request_.base, /*below=*/"", path_, error) && Install(error);
   }
 
  private:
@@ -273,7 +276,7 @@ bool Take(const EnvRequest& request, const EnvStore& store, const UniqueFd& lock
 
 // With the lock held alone.
 bool BuildHere(const EnvRequest& request, const EnvStore& store, std::string* error) {
-  if (!Builder(request, store).Build(error)) {
+  if (!Builder(request, store, store.PathOf(request.key)).Build(error)) {
     RemoveAll(store.PathOf(request.key));
     LeaveFailure(store, request.key, *error);
     return false;
@@ -322,6 +325,12 @@ UniqueFd EnterEnv(const EnvRequest& request, std::string* error) {
     }
     // From here on others may have it: a lock cannot be made shared in one step. So look again.
   }
+}
+
+bool InstallForThisAttempt(const EnvRequest& request, std::string* error) {
+  const EnvStore store(request.envs_dir);
+  Say("installing " + Summary(request.requirements, kNamedBytes));
+  return Builder(request, store, request.overlay).Fill(error);
 }
 
 std::string LastWords(const std::string& output) {

@@ -15,6 +15,9 @@ namespace penstock {
 // in `error` that has the last words of pip, if there is no environment.
 UniqueFd EnterEnv(const EnvRequest& request, std::string* error);
 
+// Makes the attempt's own environment, with the packages in it: for kOwnKey. False, with a sentence in `error`.
+bool InstallForThisAttempt(const EnvRequest& request, std::string* error);
+
 // What pip said last that tells why it failed: its lines of errors, else its last lines. At most
 // limits::kEnvLastWordsBytes.
 std::string LastWords(const std::string& output);

@@ -38,6 +38,9 @@ int Main(const std::vector<std::string>& arguments) {
     return kUsageExit;
   }
   std::string error;
+  if (request.key == kOwnKey) {
+    return InstallForThisAttempt(request, &error) ? BecomeCommand(request.command) : Fail(request, error);
+  }
   // Stays open across the command's start: the environment is in use as long as one of its processes is
   // there.
   const UniqueFd lock = EnterEnv(request, &error);

@@ -11,9 +11,12 @@
 
 namespace penstock {
 
+// In place of the key of a shared environment: the packages are installed for this attempt alone.
+inline constexpr char kOwnKey[] = "own";
+
 struct EnvRequest {
   std::string envs_dir;     // absolute
-  std::string key;          // 64 hexadecimal digits
+  std::string key;          // 64 hexadecimal digits, or kOwnKey
   int64_t limit_bytes = 0;  // of all environments together, enforced after a build
   BasePython base;          // all but kfp_version and fingerprint
   std::string overlay;      // the attempt's own environment over the shared one, made before the command

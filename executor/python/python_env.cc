@@ -155,6 +155,13 @@ std::string Changes(const std::string& python, const std::vector<std::string>& s
   return times;
 }
 
+bool HoldPasswords(const std::vector<PipInstall>& installs) {
+  const auto holds = [](const std::string& word) { return HasPassword(word); };
+  return std::any_of(installs.begin(), installs.end(), [&](const PipInstall& install) {
+    return absl::c_any_of(install.options, holds) || absl::c_any_of(install.requirements, holds);
+  });
+}
+
 // An environment of the attempt's own.
 absl::Status MakeOverlay(const BasePython& base, const std::string& directory) {
   std::string error;
@@ -284,8 +291,9 @@ absl::StatusOr<PythonEnvironments::Choice> PythonEnvironments::Choose(const Laun
   const std::string overlay = spec.work_dir + "/venv";
   choice.path_prefix = {overlay + "/bin", base->bin_dir};
   choice.env.emplace_back("VIRTUAL_ENV", overlay);
-  if (bootstrap && is_shareable && !missing.empty()) {
-    Share(spec, *bootstrap, *base, missing, &choice);
+  // Without a request pip is called by the command, with its words for all to see.
+  if (bootstrap && !missing.empty() && (is_shareable || HoldPasswords(missing))) {
+    Request(spec, *bootstrap, *base, missing, is_shareable, &choice);
     return choice;
   }
   RETURN_IF_ERROR(MakeOverlay(*base, overlay));
@@ -329,16 +337,17 @@ std::vector<std::string> PythonEnvironments::PipSettings(const LaunchSpec& spec)
 }
 
 // The attempt begins as penstock-env.
-void PythonEnvironments::Share(const LaunchSpec& spec, const Bootstrap& bootstrap, const BasePython& base,
-                               const std::vector<PipInstall>& missing, Choice* choice) const {
+void PythonEnvironments::Request(const LaunchSpec& spec, const Bootstrap& bootstrap, const BasePython& base,
+                                 const std::vector<PipInstall>& missing, bool is_shared,
+                                 Choice* choice) const {
   EnvRequest request;
   request.envs_dir = options_.envs_dir;
-  request.key = EnvKey(base, missing, spec.env, PipSettings(spec));
+  request.key = is_shared ? EnvKey(base, missing, spec.env, PipSettings(spec)) : kOwnKey;
   for (const auto& [name, value] : options_.environment) {
     request.variables.push_back(absl::StrCat(name, "=", value));
   }
   for (const auto& [name, value] : spec.env) {
-    if (IsForBuilds(name) || absl::c_linear_search(kIdlePipVariables, name)) {
+    if (!is_shared || IsForBuilds(name) || absl::c_linear_search(kIdlePipVariables, name)) {
       request.variables.push_back(absl::StrCat(name, "=", value));
     }
   }
@@ -353,16 +362,18 @@ void PythonEnvironments::Share(const LaunchSpec& spec, const Bootstrap& bootstra
                    std::back_inserter(request.requirements), WithoutPasswords);
   }
   request.command = bootstrap.command;
-  if (!IsBuilt(request.key)) {
-    choice->awaited_env = request.key;
-    choice->awaited_packages = Summary(request.requirements, kPackagesNamedBytes);
+  if (is_shared) {
+    if (!IsBuilt(request.key)) {
+      choice->awaited_env = request.key;
+      choice->awaited_packages = Summary(request.requirements, kPackagesNamedBytes);
+    }
+    // Programs of the packages lie in the shared environment.
+    choice->path_prefix.insert(choice->path_prefix.begin() + 1,
+                               absl::StrCat(options_.envs_dir, "/", request.key, "/bin"));
   }
   choice->is_request = true;
   choice->argv = ToArguments(request);
   choice->argv.insert(choice->argv.begin(), options_.env_program);
-  // Programs of the packages lie in the shared environment.
-  choice->path_prefix.insert(choice->path_prefix.begin() + 1,
-                             absl::StrCat(options_.envs_dir, "/", request.key, "/bin"));
   if (bootstrap.makes_venv) AddVenvVariables(choice);
 }
 

@@ -10,7 +10,9 @@
 //   it asks for packages
 //       penstock-env, which builds the shared environment of these packages if nobody has yet, then the command
 //       after the bootstrap, on an environment of the attempt's own over the shared one
-//   it asks for what is not shareable, or pip is used in a way that is not a bootstrap
+//   it asks for what is not shareable, by a URL with a password
+//       penstock-env, which installs into an environment of the attempt's own, then the command after the bootstrap
+//   it asks for what is not shareable otherwise, or pip is used in a way that is not a bootstrap
 //       the command as it is, on an environment of the attempt's own over the base: what pip installs lands there
 //
 // The base interpreter (typically a virtual environment that has kfp) goes first on PATH in any case.
@@ -81,8 +83,8 @@ class PythonEnvironments {
  private:
   absl::StatusOr<BasePython> Base();
   std::vector<std::string> PipSettings(const LaunchSpec& spec) const;
-  void Share(const LaunchSpec& spec, const Bootstrap& bootstrap, const BasePython& base,
-             const std::vector<PipInstall>& missing, Choice* choice) const;
+  void Request(const LaunchSpec& spec, const Bootstrap& bootstrap, const BasePython& base,
+               const std::vector<PipInstall>& missing, bool is_shared, Choice* choice) const;
 
   const Options options_;
   absl::Mutex mutex_;

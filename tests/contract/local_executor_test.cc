@@ -210,7 +210,7 @@ TEST_F(LocalExecutorTest, TheLogIsInTheOrderInWhichPythonWrote) {
 TEST_F(LocalExecutorTest, SocketsFitIntoTheTemporaryFolder) {
   const std::string names = harness_.data_dir() + "/short";
   std::filesystem::create_directory(names);
-  harness_.options().short_names_dir = names;
+  harness_.options().short_names_dirs = {names};
   Open();
   LaunchSpec spec = harness_.NewSpec(
       {"python3", "-c",

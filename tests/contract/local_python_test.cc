@@ -81,6 +81,7 @@ class LocalPythonTest : public testing::Test {
     harness_.options().python = kPython;
     harness_.options().base_env = {{"HOME", harness_.data_dir()},
                                    {"NOTES", harness_.data_dir() + "/notes"},
+                                   {"PIP_RETRIES", "0"},
                                    {"GATE", Gate()},
                                    {"HOLD", harness_.data_dir() + "/hold"}};
     Open();
@@ -216,6 +217,20 @@ TEST_F(LocalPythonTest, PasswordsOfIndexesAreInNoCommandAndNoLog) {
   OpenGate("");
   Succeeds(spec);
   EXPECT_THAT(harness_.ReadLog(spec), Not(HasSubstr("s3cret")));
+  std::filesystem::remove(Gate());
+  const LaunchSpec own =
+      Start(Wheels() + "/pkg_b-1.0.tar.gz' --extra-index-url 'http://me:s3cret@127.0.0.1:9/simple",
+            "import pkg_b, sys; print(pkg_b.__file__.startswith(sys.prefix))", /*gated=*/true);
+  ASSERT_TRUE(AwaitBuildOf("pkg_b"));
+  commands.clear();
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    commands += ReadFileText(entry.path().string() + "/cmdline");
+  }
+  EXPECT_THAT(commands, Not(HasSubstr("s3cret")));
+  OpenGate("");
+  Succeeds(own);
+  EXPECT_THAT(harness_.ReadLog(own), testing::AllOf(Not(HasSubstr("s3cret")), testing::EndsWith("\nTrue\n")));
+  EXPECT_THAT(CompleteKeys(), testing::SizeIs(1)) << "nobody else gets it";
   const LaunchSpec failing = Start("none @ http://me:s3cret@127.0.0.1:9/none.zip");
   EXPECT_THAT(Finish(failing).message, Not(HasSubstr("s3cret")));
   EXPECT_THAT(harness_.ReadLog(failing), Not(HasSubstr("s3cret")));
