@@ -47,7 +47,7 @@ constexpr Setting kSettings[] = {
     {"python", "", "FILE", "Python interpreter for Python components; default: python3 of PATH"},
     {"max_parallel_tasks", "0", "N", "CPUs that tasks may take together; 0: as many as the machine has"},
     {"max_idle_tasks", "-1", "N",
-     "tasks that ask for no CPU and use little, which may run besides; -1: 8 for each of these CPUs"},
+     "tasks besides that ask for no CPU and use little; -1: 8 for each of these CPUs"},
     {"task_log_bytes", "67108864", "BYTES", "how much of a task's log is kept"},
     {"python_envs_bytes", "10737418240", "BYTES", "how much disk shared Python environments may take"},
     {"cancel_grace_s", "10", "SECONDS", "from asking a task to end until it is killed"},

@@ -151,6 +151,7 @@ CREATE TABLE recurring_runs (
   plugins_input TEXT COLLATE "C" NOT NULL DEFAULT ''::text,
   cache_enabled BIGINT NOT NULL DEFAULT 1,
   cache_max_age_us BIGINT NOT NULL DEFAULT 0,
+  enabled_at_us BIGINT NOT NULL DEFAULT 0,
   CONSTRAINT recurring_runs_pkey PRIMARY KEY (recurring_run_id),
   CONSTRAINT recurring_runs_spec_sha256_fkey FOREIGN KEY (spec_sha256) REFERENCES specs(spec_sha256),
   CONSTRAINT recurring_runs_trigger_kind_check CHECK ((trigger_kind = ANY (ARRAY['ONCE'::text, 'CRON'::text, 'INTERVAL'::text]))),
@@ -235,6 +236,8 @@ CREATE INDEX runs_by_experiment_created_at ON runs USING btree (experiment_id, s
 CREATE INDEX runs_by_experiment_display_name ON runs USING btree (experiment_id, storage_state, state, display_name, run_id);
 CREATE INDEX runs_by_finished_at ON runs USING btree (finished_at_us, run_id);
 CREATE INDEX runs_by_namespace_created_at ON runs USING btree (namespace, storage_state, state, created_at_us, run_id);
+CREATE INDEX runs_by_pipeline ON runs USING btree (pipeline_id, run_id);
+CREATE INDEX runs_by_pipeline_version ON runs USING btree (pipeline_version_id, run_id);
 CREATE INDEX runs_by_recurring_run ON runs USING btree (recurring_run_id, run_id);
 CREATE INDEX runs_by_scheduled_at ON runs USING btree (scheduled_at_us, run_id);
 CREATE INDEX runs_unfinished_of_recurring ON runs USING btree (recurring_run_id) WHERE ((recurring_run_id <> ''::text) AND (state = ANY (ARRAY['PENDING'::text, 'RUNNING'::text, 'CANCELING'::text])));

@@ -156,7 +156,7 @@ CREATE TABLE recurring_runs (
   error_code          INTEGER NOT NULL,
   error_message       TEXT    NOT NULL,
   parameters          TEXT    NOT NULL
-, plugins_input TEXT NOT NULL DEFAULT '', cache_enabled INTEGER NOT NULL DEFAULT 1, cache_max_age_us INTEGER NOT NULL DEFAULT 0);
+, plugins_input TEXT NOT NULL DEFAULT '', cache_enabled INTEGER NOT NULL DEFAULT 1, cache_max_age_us INTEGER NOT NULL DEFAULT 0, enabled_at_us INTEGER NOT NULL DEFAULT 0);
 
 CREATE INDEX recurring_runs_by_created_at ON recurring_runs (created_at_us, recurring_run_id);
 
@@ -249,6 +249,10 @@ CREATE INDEX runs_by_experiment_display_name ON runs (experiment_id, storage_sta
 CREATE INDEX runs_by_finished_at ON runs (finished_at_us, run_id);
 
 CREATE INDEX runs_by_namespace_created_at ON runs (namespace, storage_state, state, created_at_us, run_id);
+
+CREATE INDEX runs_by_pipeline ON runs (pipeline_id, run_id);
+
+CREATE INDEX runs_by_pipeline_version ON runs (pipeline_version_id, run_id);
 
 CREATE INDEX runs_by_recurring_run ON runs (recurring_run_id, run_id);
 

@@ -16,7 +16,7 @@ namespace {
 // As kfp.dsl.pipeline_channel and kfp.dsl.for_loop make names.
 constexpr absl::string_view kChannel = "pipelinechannel--";
 constexpr absl::string_view kLoopItem = "-loop-item";
-constexpr absl::string_view kSubvariable = "--subvar-";
+constexpr absl::string_view kSubvariable = "-subvar-";
 constexpr absl::string_view kRawItems = "loop-item-param-";
 
 // 'gen-Output' is the only output of the task 'gen'; 'gen-rows' may be a task's output or an input of that name.
@@ -97,6 +97,7 @@ std::string AuthorName(absl::string_view name) {
   if (const size_t subvariable = rest.find(kSubvariable); subvariable != absl::string_view::npos) {
     part = absl::StrCat(QuoteForMessage(rest.substr(subvariable + kSubvariable.size())), " of ");
     rest = rest.substr(0, subvariable);
+    absl::ConsumeSuffix(&rest, "-");
   }
   if (absl::StartsWith(rest, kRawItems)) return absl::StrCat(part, "the item of a loop");
   if (absl::ConsumeSuffix(&rest, kLoopItem)) {

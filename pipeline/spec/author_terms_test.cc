@@ -13,6 +13,7 @@ TEST(AuthorTermsTest, NamesOfTheCompiler) {
   EXPECT_EQ(AuthorName("pipelinechannel--rows-loop-item--subvar-key"),
             "'key' of the item of the loop over 'rows'");
   EXPECT_EQ(AuthorName("pipelinechannel--loop-item-param-1"), "the item of a loop");
+  EXPECT_EQ(AuthorName("pipelinechannel--loop-item-param-1-subvar-a"), "'a' of the item of a loop");
   EXPECT_EQ(AuthorName("items-loop-item"), "the item of the loop over 'items'");
   EXPECT_EQ(AuthorName("num"), "");
 }

@@ -102,12 +102,12 @@ absl::Status ValidateComponentInput(const DagScope& scope, const Input& input, c
     return path.Key("componentInputParameter")
         .Error("the component around the task has no input parameter ", QuoteForMessage(name),
                SuggestName(name, SortedKeys(parameters)),
-               IsLoopItem(name)
-                   ? "; the kfp compiler writes this where a text with a loop's item in it, such as "
-                     "f'{item}', stands in a group within or around the loop (dsl.ParallelFor, dsl.If, "
-                     "dsl.ExitHandler): pass the item as an argument of its own, and make the text in the "
-                     "component"
-                   : "");
+               IsLoopItem(name) ? "; the kfp compiler writes this for an f-string with a loop's item in it, "
+                                  "in a group within "
+                                  "or around the loop (dsl.ParallelFor, dsl.If, dsl.ExitHandler): pass the "
+                                  "item as an argument of its "
+                                  "own, and make the text in the component"
+                                : "");
   }
   // The compiler takes the items of a list of unknown type for texts; what each is shows when the loop runs.
   if (IsLoopItem(name) && DeclaredType(*found) == ParameterType::STRING) return absl::OkStatus();

@@ -215,7 +215,7 @@ TEST(ValidateTest, InputsOfTasks) {
            "componentInputParameter: the component around the task has no input parameter 'row'; did you "
            "mean 'rows'?"},
           {"/root/dag/tasks/prepare/inputs/parameters/rows/componentInputParameter",
-           "pipelinechannel--loop-item-param-1", "where a text with a loop's item in it"},
+           "pipelinechannel--loop-item-param-1", "an f-string with a loop's item in it"},
           {"/root/inputDefinitions/parameters/rows",
            {{"parameterType", "STRING"}},
            "root.dag.tasks.prepare.inputs.parameters.rows: the input is a NUMBER_INTEGER, and the "
