@@ -23,7 +23,6 @@
 #include "server/secrets.h"
 #include "server/unix_socket.h"
 
-
 namespace penstock {
 namespace {
 
