@@ -79,10 +79,7 @@ absl::Status RunMoved(absl::string_view run_id) {
   return absl::AbortedError(
       StrCat("Run ", run_id, " was changed by someone else at the same moment; try again"));
 }
-absl::Status RunNotTerminable(absl::string_view run_id, absl::string_view state) {
-  return absl::InvalidArgumentError(
-      StrCat("Run ", run_id, " is ", state, "; only a run that is PENDING or RUNNING can be terminated"));
-}
+
 absl::Status RunNotRetryable(absl::string_view run_id, absl::string_view state) {
   return absl::AbortedError(
       StrCat("Run ", run_id, " is ", state, "; only a run that FAILED or was terminated can be retried"));

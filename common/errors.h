@@ -39,7 +39,6 @@ absl::Status RunIdTaken(absl::string_view run_id);
 absl::Status RunRequestIdTaken(absl::string_view request_id);
 absl::Status RunMoved(absl::string_view run_id);
 absl::Status RunNotRetryable(absl::string_view run_id, absl::string_view state);
-absl::Status RunNotTerminable(absl::string_view run_id, absl::string_view state);
 absl::Status RunExperimentArchived(absl::string_view run_id, absl::string_view experiment_id);
 absl::Status RunWithoutPipeline();
 absl::Status TaskNotFound(absl::string_view run_id, absl::string_view task);

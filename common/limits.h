@@ -33,9 +33,15 @@ inline constexpr int64_t kExpressionResultBytes = int64_t{4}
 
 // --- Requests ---
 inline constexpr int kRpcMessageBytes =
-    64 << 20;                             // one gRPC message; a package of the size above, as a Struct, fits
-inline constexpr int kRpcThreads = 1024;  // calls that run at once; more are RESOURCE_EXHAUSTED
-inline constexpr int kNameBytes = 128;    // pipeline, experiment
+    64 << 20;                            // one gRPC message; a package of the size above, as a Struct, fits
+inline constexpr int kRpcThreads = 512;  // calls that run at once; more are RESOURCE_EXHAUSTED
+inline constexpr int kGatewayRpcThreads = 1024;  // the same, of the gateway, which makes fewer by itself
+inline constexpr int kRpcStreams = 100;          // calls of one connection
+inline constexpr int kRpcMetadataBytes = 16 << 10;
+inline constexpr int64_t kRpcBufferBytes = int64_t{256} << 20;  // what gRPC may hold for its connections
+inline constexpr int kCallsUnasked = 64;  // in work at once without asking whether their callers are there
+inline constexpr size_t kAnswerBytesUnsaid = 256 << 10;  // a larger answer is announced with its size
+inline constexpr int kNameBytes = 128;                   // pipeline, experiment
 inline constexpr int kVersionNameBytes = 127;
 inline constexpr int kDisplayNameBytes = 1024;
 inline constexpr int kNamespaceBytes = 63;

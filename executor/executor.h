@@ -169,6 +169,17 @@ struct AttemptFinished {
 
 using ExecutorEvent = std::variant<AttemptWaiting, AttemptStarted, AttemptNeverStarted, AttemptFinished>;
 
+// What attempts have taken of an executor's capacity.
+struct RoomUse {
+  struct Holder {
+    std::string attempt_id;
+    ResourceRequest charge;  // what it is counted with now
+  };
+  ResourceRequest used;
+  std::vector<Holder> holders;
+  std::string setting;  // which would change the capacity, with its value; empty: none would
+};
+
 // Thread-safe. Events are delivered from the executor's own threads to the sink, which must not block or call
 // back into the executor. Events of one attempt come in their order.
 class Executor {
@@ -183,6 +194,13 @@ class Executor {
   // Starts delivering events. Called once, before anything else below; may take its time. UNAVAILABLE if the
   // executor cannot work here.
   virtual absl::Status Open(EventSink sink) = 0;
+
+  // All that its attempts may take together; zero: no bound is known.
+  virtual ResourceRequest Capacity() const = 0;
+  // What an attempt with this request is counted with when it starts; at most the capacity.
+  virtual ResourceRequest ChargeOf(const ResourceRequest& request) const = 0;
+  // Who has what, for people who wait.
+  virtual RoomUse Room() const = 0;
 
   // Sets the resources of an attempt aside while its id is being committed; false, and nothing changes, if
   // they are not free now. A request larger than the whole capacity fits when nothing runs. Start takes them

@@ -167,6 +167,9 @@ func newTestGatewayAt(t *testing.T, address net.Addr, server string, arguments .
 		t.Fatal(err)
 	}
 	listening.Config.Handler = g.handler
+	listening.Config.Protocols = new(http.Protocols)
+	listening.Config.Protocols.SetHTTP1(true)
+	listening.Config.Protocols.SetUnencryptedHTTP2(true)
 	listening.Start()
 	t.Cleanup(listening.Close)
 	return &testGateway{g, t, conn, listening.URL, stop}

@@ -13,12 +13,14 @@ import (
 	"github.com/penstock/penstock/gateway/config"
 	"github.com/penstock/penstock/gateway/guard"
 	"github.com/penstock/penstock/gateway/health"
+	"github.com/penstock/penstock/gateway/httpserver"
 	"github.com/penstock/penstock/gateway/legacy"
-	"github.com/penstock/penstock/gateway/limits"
+	"github.com/penstock/penstock/gateway/memory"
 	"github.com/penstock/penstock/gateway/metadata"
 	"github.com/penstock/penstock/gateway/metrics"
 	"github.com/penstock/penstock/gateway/observe"
 	"github.com/penstock/penstock/gateway/openapi"
+	"github.com/penstock/penstock/gateway/passthrough"
 	"github.com/penstock/penstock/gateway/routes"
 	"github.com/penstock/penstock/gateway/streams"
 	"github.com/penstock/penstock/gateway/upload"
@@ -44,16 +46,16 @@ func newGateway(stopping context.Context, cfg *config.Config, log *slog.Logger, 
 		return nil, err
 	}
 	headers := metadata.NewHeaders(cfg.UserIDHeader)
-	largeBodies := make(admission.Slots, limits.MaxLargeBodies)
-	rpcs, err := routes.RPCs(conn, headers, largeBodies)
+	rpcs, err := routes.RPCs(conn, headers)
 	if err != nil {
 		return nil, err
 	}
 	counted := metrics.New()
 	table := routes.New(routes.Parts{
 		RPCs:     rpcs,
+		GRPC:     passthrough.Handler(cfg.Server, log),
 		Legacy:   legacy.New(conn, headers),
-		Uploads:  upload.New(conn, headers, cfg.MaxUploadBytes, largeBodies, log),
+		Uploads:  upload.New(conn, headers, cfg.MaxUploadBytes, log),
 		Streams:  streams.New(stopping, conn, headers, log),
 		Health:   health.Handler(conn, headers, cfg.CommitSHA, cfg.TagName),
 		Metrics:  counted.Handler(conn),
@@ -63,10 +65,14 @@ func newGateway(stopping context.Context, cfg *config.Config, log *slog.Logger, 
 	})
 	browsers := &guard.Browsers{LoopbackOnly: isLoopback(address), AllowedHosts: cfg.AllowedHosts,
 		TrustedOrigins: cfg.TrustedOrigins}
-	return &gateway{table, observe.Handler(counted, log, browsers.Guard(table))}, nil
+	served := admission.Spared(httpserver.IsSurplus, routes.IsHealth, table)
+	budget := memory.NewBudget(cfg.MemoryBytes)
+	return &gateway{table, observe.Handler(counted, log, budget, browsers.Guard(served))}, nil
 }
 
+// isLoopback: a socket file, too, is reached from this machine only, and by web pages through a port that is forwarded
+// to it.
 func isLoopback(address net.Addr) bool {
 	tcp, ok := address.(*net.TCPAddr)
-	return ok && tcp.IP.IsLoopback()
+	return (ok && tcp.IP.IsLoopback()) || address.Network() == "unix"
 }

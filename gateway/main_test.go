@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -61,7 +62,7 @@ func runUntilStdinCloses(t *testing.T, arguments ...string) (url string, end fun
 		Port int `json:"http_port"`
 	}
 	text, _ := os.ReadFile(ready)
-	if err := json.Unmarshal(text, &written); err != nil || written.Port == 0 {
+	if err := json.Unmarshal(text, &written); err != nil || (written.Port == 0 && !strings.Contains(string(text), "unix:")) {
 		t.Fatalf("%v %s", err, text)
 	}
 	return fmt.Sprintf("http://127.0.0.1:%d", written.Port), func() int {
@@ -135,5 +136,50 @@ func TestVersionAndMistakes(t *testing.T) {
 	}
 	if code := run([]string{"--help"}, env(), nil, &stdout, &stderr); code != exitOK {
 		t.Errorf("%d", code)
+	}
+}
+
+func TestSocketFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "h")
+	dead, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead.(*net.UnixListener).SetUnlinkOnClose(false)
+	dead.Close()
+	address := "unix:" + path
+	_, end := runUntilStdinCloses(t, "--listen", address, "--server", (&fakeServer{}).start(t))
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v %v", info, err)
+	}
+	client := http.Client{Transport: &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+		return net.Dial("unix", path)
+	}}}
+	response, err := client.Get("http://localhost" + api + "/healthz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if response.StatusCode != 200 {
+		t.Errorf("code %d", response.StatusCode)
+	}
+	var stderr bytes.Buffer
+	if code := run([]string{"--listen", address}, env(), nil, io.Discard, &stderr); code != exitUsage ||
+		!strings.Contains(stderr.String(), "another program listens on it") {
+		t.Errorf("%d %s", code, stderr.String())
+	}
+	if code := end(); code != exitOK {
+		t.Errorf("exit code %d", code)
+	}
+	if _, err := os.Stat(path); err == nil {
+		t.Error("the socket file is left")
+	}
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	stderr.Reset()
+	if code := run([]string{"--listen", address}, env(), nil, io.Discard, &stderr); code != exitUsage ||
+		!strings.Contains(stderr.String(), "no socket") {
+		t.Errorf("%d %s", code, stderr.String())
 	}
 }

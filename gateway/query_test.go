@@ -26,3 +26,21 @@ func TestOwnCallsTakeNoQueryThatIsNotTheirs(t *testing.T) {
 		}
 	}
 }
+
+func TestURLsThatAreNotUTF8(t *testing.T) {
+	g, fake := startBoth(t)
+	for path, form := range map[string]string{
+		api + "/runs/%ff":                          `"code":3`,
+		api + "/runs?filter=%ff":                   `"code":3`,
+		"/apis/v1beta1/runs/%ff":                   `"code":3`,
+		"/%ff":                                     `"code":3`,
+		"/apis/penstock/v1/runs/%ff:watch":         `"code":3`,
+		api + "/runs/%ff/nodes/n/log":              `"error_message"`,
+		api + "/runs/r/nodes/n/artifacts/%ff:read": `"error_message"`,
+	} {
+		g.do("GET", path, "").expect(t, 400, "UTF-8", form)
+	}
+	if rpc, _, _ := fake.last(); rpc != "" {
+		t.Errorf("reached %s", rpc)
+	}
+}

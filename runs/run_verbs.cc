@@ -25,7 +25,7 @@ bool IsTerminable(RunState state) { return state == RunState::kPending || state 
 
 absl::Status RunTerminate(db::Tx& tx, absl::string_view run_id, absl::Time now, RunHints& hints) {
   ASSIGN_OR_RETURN(const RunRow row, RunGet(tx, run_id));
-  if (!IsTerminable(row.state)) return error::RunNotTerminable(row.run_id, Name(row.state));
+  if (!IsTerminable(row.state)) return absl::OkStatus();
   RETURN_IF_ERROR(RunSetState(tx, row.run_id, row.state, {RunState::kCanceling, now, 0, ""}));
   hints.ForEngine(row.run_id);
   return absl::OkStatus();

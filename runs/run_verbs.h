@@ -24,8 +24,8 @@ absl::Status RunCreate(db::Tx& tx, const RunToInsert& run, RunHints& hints);
 
 // Whether a run in this state can be terminated: one that is PENDING or RUNNING.
 bool IsTerminable(RunState state);
-// Moves it to CANCELING; the engine ends what runs of it. INVALID_ARGUMENT if it has ended or is being terminated,
-// NOT_FOUND if there is none.
+// Moves it to CANCELING; the engine ends what runs of it. Nothing if it has ended or is being terminated, so that who
+// cleans up need not know; NOT_FOUND if there is none.
 absl::Status RunTerminate(db::Tx& tx, absl::string_view run_id, absl::Time now, RunHints& hints);
 
 // Makes a run that did not succeed PENDING again; the engine goes on with what did not succeed. error::RunNotRetryable

@@ -50,6 +50,11 @@ class ActiveRun {
   // for. INVALID_ARGUMENT with a sentence for the user if they do not resolve.
   absl::StatusOr<std::shared_ptr<const TaskInputs>> InputsOf(int task) { return KeptInputs(snapshot_, task); }
 
+  // What the run was given; before the run is taken.
+  void SetRootInputs(TaskInputs inputs) {
+    snapshot_.root_inputs = std::make_shared<const TaskInputs>(std::move(inputs));
+  }
+
   // --- Tasks to be dealt with ---
   // The next that the engine completes itself; the next to be looked up in the cache. Taken out.
   std::optional<int> TakeImport() { return TakeFirst(&imports_); }

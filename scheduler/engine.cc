@@ -24,8 +24,10 @@ Engine::Engine(EngineParts parts, EngineOptions options)
       artifact_ids_(parts_.store),
       importer_(parts_.store, artifact_ids_, parts_.ids) {
   for (int place = 0; place < parts_.executors.size(); ++place) {
-    dispatchers_.emplace_back(place,
-                              [this, place](ActiveRun& run) { return StartNext(run, place, pass_at_); });
+    dispatchers_.push_back(std::make_unique<Dispatcher>(
+        place, parts_.executors[place], durations_,
+        [this, place](ActiveRun& run, RoomKeeper* keeper) { return StartNext(run, place, keeper, pass_at_); },
+        [this, place] { return RoomTakenAt(place); }));
   }
 }
 
@@ -94,6 +96,7 @@ absl::StatusOr<Engine::PassResult> Engine::RunOnce() {
   }
   news_ = {};
   Command(result);
+  TellRoom(now);
   parts_.metrics.runs_active.Set(static_cast<double>(runs_.size()));
   parts_.metrics.attempts_running.Set(static_cast<double>(attempts_.size()));
   return result;
@@ -124,7 +127,7 @@ absl::Status Engine::Decide(absl::Time now, PassResult& result) {
   WakeTasks(now);
   RETURN_IF_ERROR(ImportReady(now, result));
   RETURN_IF_ERROR(ServeFromCache(now, result));
-  for (Dispatcher& dispatcher : dispatchers_) result.started += dispatcher.StartReady(runs_, now);
+  for (const auto& dispatcher : dispatchers_) result.started += dispatcher->StartReady(runs_, now);
   for (auto& [run_id, run] : runs_) run.NoteWaiting();
   return absl::OkStatus();
 }

@@ -39,7 +39,9 @@
 #include "scheduler/importer.h"
 #include "scheduler/inbox.h"
 #include "scheduler/lease.h"
+#include "scheduler/room_keeper.h"
 #include "scheduler/task_cache.h"
+#include "storage/room_store.h"
 
 namespace penstock {
 
@@ -95,6 +97,9 @@ class Engine {
     int task;
     int number;
     int place;  // of its executor
+    std::string component;
+    ResourceRequest charge;
+    absl::Time begun_at;
   };
   struct Launch {
     int place;
@@ -132,10 +137,16 @@ class Engine {
   void HearWait(const std::string& attempt_id, WaitReason reason);
   void HearNeverStarted(const std::string& attempt_id);
   ActiveRun* RunOf(const std::string& attempt_id, const Attempt** attempt);
-  bool StartNext(ActiveRun& run, int place, absl::Time now);
+  bool StartNext(ActiveRun& run, int place, RoomKeeper* keeper, absl::Time now);
   void Start(Launch launch);
   void Cancel(const std::string& attempt_id);
   void EndUnstarted(const std::string& attempt_id, AttemptOutcome outcome, std::string message);
+
+  // engine_room.cc
+  bool AnyWaitsForRoom() const;
+  RoomRow RoomNow() const;
+  void TellRoom(absl::Time now);
+  std::vector<RoomTaken> RoomTakenAt(int place) const;
 
   // engine_cache.cc
   absl::Status ServeFromCache(absl::Time now, PassResult& result);
@@ -153,13 +164,15 @@ class Engine {
   TaskCache cache_;
   ArtifactIds artifact_ids_;
   Importer importer_;
-  std::vector<Dispatcher> dispatchers_;  // by place of the executor
-  std::optional<int64_t> fence_;         // of the lease under which the runs were read
+  TaskDurations durations_;
+  std::vector<std::unique_ptr<Dispatcher>> dispatchers_;  // by place of the executor
+  std::optional<int64_t> fence_;                          // of the lease under which the runs were read
   absl::Time polled_at_ = absl::InfinitePast();
   absl::Time pass_at_;  // when this pass began
   News news_;           // what this pass works on; kept until it is committed
   ActiveRuns runs_;
   absl::flat_hash_map<std::string, Attempt> attempts_;  // running, by id
+  absl::Time told_room_at_ = absl::InfinitePast();      // when it was stored last who has room
   absl::Status said_failure_;                           // of the last pass, if it failed
   absl::Time said_failure_at_;
   std::vector<Launch> starting_;   // to start after the commit

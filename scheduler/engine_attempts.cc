@@ -151,6 +151,9 @@ absl::Status Engine::OnEnd(AttemptEnd& end, absl::Time now) {
   row.task_id = run->snapshot().tasks[task].task_id;
   row.number = attempt->number;
   run->commit().attempts_ended.push_back(std::move(row));
+  if (event.outcome == AttemptOutcome::kSucceeded || event.outcome == AttemptOutcome::kFailed) {
+    durations_.Ended(attempt->component, now - attempt->begun_at);
+  }
   attempts_.erase(event.attempt_id);
   parts_.metrics.tasks_ended.Increment();
   run->Decide(ended, now);
@@ -158,7 +161,7 @@ absl::Status Engine::OnEnd(AttemptEnd& end, absl::Time now) {
 }
 
 // Whether a task of the run was started (or found unstartable, which frees the way for the next).
-bool Engine::StartNext(ActiveRun& run, int place, absl::Time now) {
+bool Engine::StartNext(ActiveRun& run, int place, RoomKeeper* keeper, absl::Time now) {
   StartQueue& queue = run.queue(place);
   const int task = queue.tasks.front();
   if (!queue.next.has_value()) {
@@ -180,10 +183,14 @@ bool Engine::StartNext(ActiveRun& run, int place, absl::Time now) {
     if (!run.cache().in_use()) queue.next->spec.artifacts.clear();
   }
   const std::string attempt_id = queue.next->spec.attempt_id;
-  if (!parts_.executors[place].Reserve(attempt_id, queue.next->spec.resources)) {
+  const ResourceRequest charge = parts_.executors[place].ChargeOf(queue.next->spec.resources);
+  std::string component = ComponentKey(run.snapshot(), task);
+  const bool admitted = keeper == nullptr || keeper->Admits(component, charge);
+  if (!admitted || !parts_.executors[place].Reserve(attempt_id, queue.next->spec.resources)) {
     queue.refused_since = std::min(queue.refused_since, now);
     return false;
   }
+  if (keeper != nullptr) keeper->Took(charge);
   TaskLaunchPlan plan = *std::exchange(queue.next, std::nullopt);
   queue.tasks.pop_front();
   queue.refused_since = absl::InfiniteFuture();
@@ -192,7 +199,8 @@ bool Engine::StartNext(ActiveRun& run, int place, absl::Time now) {
   const bool first = plan.spec.attempt_number == run.snapshot().tasks[task].attempts_before + 1;
   // The inputs are the same for every attempt, and stored once.
   if (first) run.commit().inputs.emplace_back(task, std::move(plan.inputs));
-  attempts_[attempt_id] = {run.run_id(), task, plan.spec.attempt_number, place};
+  attempts_[attempt_id] = {run.run_id(), task, plan.spec.attempt_number, place, std::move(component),
+                           charge,       now};
   run.Decide(TaskStarting{task, attempt_id}, now);
   starting_.push_back({place, std::move(plan.spec)});
   return true;

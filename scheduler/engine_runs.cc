@@ -112,7 +112,14 @@ void Engine::AddRunning(const ActiveRun& run, const LoadedRun::Running& running,
                         std::vector<Launch>* reattach) {
   const TaskAttemptRow& attempt = running.attempt;
   const std::optional<int> place = parts_.executors.Find(attempt.holder);
-  attempts_[attempt.attempt_id] = {run.run_id(), running.task, attempt.number, place.value_or(0)};
+  Attempt& known = attempts_[attempt.attempt_id];
+  known = {run.run_id(),
+           running.task,
+           attempt.number,
+           place.value_or(0),
+           ComponentKey(run.snapshot(), running.task),
+           known.charge,  // of one that this engine has started
+           attempt.created_at};
   if (reattach == nullptr) return;
   if (!place.has_value()) {
     // An attempt that another server's executor was given may run there still, so it is never started here.
@@ -131,6 +138,7 @@ void Engine::AddRunning(const ActiveRun& run, const LoadedRun::Running& running,
   if (plan.ok()) {
     launch.spec = std::move(plan->spec);
     if (!run.cache().in_use()) launch.spec.artifacts.clear();
+    known.charge = parts_.executors[*place].ChargeOf(launch.spec.resources);
   } else {  // it started once, so this is a bug; the executor still has to tell how it ended
     launch.spec.attempt_id = attempt.attempt_id;
     launch.spec.run_id = run.run_id();
@@ -180,7 +188,14 @@ absl::Status Engine::Poll(absl::Time now, PassResult& result) {
 
 absl::Status Engine::TakeRun(const std::string& run_id, absl::Time now, PassResult& result) {
   if (static_cast<int>(runs_.size()) >= options_.active_runs_max) {
-    return absl::OkStatus();  // polled again later
+    // Polled again later, unless it is to end: for that there is always room.
+    bool canceling = false;
+    RETURN_IF_ERROR(parts_.store.Read([&](db::Tx& tx) {
+      const absl::StatusOr<RunRow> row = RunGet(tx, run_id);
+      canceling = row.ok() && row->state == RunState::kCanceling;
+      return absl::IsNotFound(row.status()) ? absl::OkStatus() : row.status();
+    }));
+    if (!canceling) return absl::OkStatus();
   }
   const absl::StatusOr<ActiveRun*> loaded = LoadActive(run_id, /*reattach=*/nullptr);
   if (absl::IsNotFound(loaded.status())) {  // deleted after it had ended
@@ -201,6 +216,7 @@ absl::Status Engine::TakeRun(const std::string& run_id, absl::Time now, PassResu
     const bool heeded = parts_.executors.world(0).heeds_platforms;
     const std::string note = heeded ? "" : PlatformNote(run.snapshot().plan->document());
     if (!note.empty()) spdlog::info("run has a note run={} note={}", run_id, LogValue(note));
+    RETURN_IF_ERROR(importer_.ImportRoot(run));
     run.Decide(RunTaken{}, now);
   }
   ++result.runs_taken;

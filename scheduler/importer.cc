@@ -35,6 +35,29 @@ absl::Status Importer::Import(ActiveRun& run, int task, absl::Time now) {
   return absl::OkStatus();
 }
 
+absl::Status Importer::ImportRoot(ActiveRun& run) {
+  TaskOutputs fresh;  // by name, as if a task had put them out
+  TaskInputs inputs = *run.snapshot().root_inputs;
+  for (auto& [name, list] : inputs.artifacts) {
+    for (ArtifactRecord& artifact : list) {
+      if (!artifact.artifact_id.empty()) continue;
+      const std::string key = ImportKey(artifact);
+      if (const auto known = imported_.find(key); known != imported_.end()) {
+        artifact.artifact_id = known->second;
+        continue;
+      }
+      fresh.artifacts[name] = {artifact};
+      RETURN_IF_ERROR(artifact_ids_.Give(fresh));
+      artifact = fresh.artifacts[name].front();
+      imported_[key] = artifact.artifact_id;
+      run.commit().root_artifacts.push_back(artifact);
+      fresh.artifacts.clear();
+    }
+  }
+  if (!inputs.artifacts.empty()) run.SetRootInputs(std::move(inputs));
+  return absl::OkStatus();
+}
+
 // What was imported before, in this pass or by any run that is still there, keeps its id unless the importer
 // wants it anew.
 absl::Status Importer::GiveKnownIds(const ActiveRun& run, int task, TaskOutputs& outputs) {

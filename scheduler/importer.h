@@ -24,6 +24,9 @@ class Importer {
   // database; what is wrong with the task ends the task.
   absl::Status Import(ActiveRun& run, int task, absl::Time now);
 
+  // Gives the artifacts ids that the run was given by their URIs and that were never imported. An error of the database.
+  absl::Status ImportRoot(ActiveRun& run);
+
   // The pass is over: what it imported is stored, or was never imported.
   void EndPass() { imported_.clear(); }
 

@@ -107,19 +107,21 @@ absl::Status WriteOutputs(db::Tx& tx, const RunSnapshot& run, int task, const Ta
   return WriteLinks(tx, run, task, Direction::kOutput, outputs.artifacts);
 }
 
+absl::Status WriteArtifact(db::Tx& tx, const RunSnapshot& run, const ArtifactRecord& artifact,
+                           absl::Time now) {
+  return ArtifactInsert(
+      tx, {NumericId(artifact), run.run_id, artifact.name, artifact.schema_title, artifact.schema_version,
+           artifact.uri, artifact.custom_path.value_or(""), DumpJson(artifact.metadata), now,
+           artifact.imported ? ImportKey(artifact) : "", artifact.content_sha256, artifact.content_stat});
+}
+
 absl::Status WriteArtifacts(db::Tx& tx, const RunSnapshot& run, int task, const ArtifactMap& artifacts,
                             absl::Time now) {
   if (!HasAttempts(run, task)) {
     return absl::OkStatus();  // a graph or loop puts out what tasks in it have made
   }
   for (const auto& [name, list] : artifacts) {
-    for (const ArtifactRecord& artifact : list) {
-      RETURN_IF_ERROR(ArtifactInsert(
-          tx,
-          {NumericId(artifact), run.run_id, artifact.name, artifact.schema_title, artifact.schema_version,
-           artifact.uri, artifact.custom_path.value_or(""), DumpJson(artifact.metadata), now,
-           artifact.imported ? ImportKey(artifact) : "", artifact.content_sha256, artifact.content_stat}));
-    }
+    for (const ArtifactRecord& artifact : list) RETURN_IF_ERROR(WriteArtifact(tx, run, artifact, now));
   }
   return absl::OkStatus();
 }
@@ -154,6 +156,9 @@ absl::Status WriteRunCommit(db::Tx& tx, const RunSnapshot& run, const RunCommit&
   RETURN_IF_ERROR(WriteTasks(tx, run, commit));
   for (const auto& [task, reason] : commit.waiting) {
     RETURN_IF_ERROR(TaskSetWaitReason(tx, run.run_id, run.tasks[task].task_id, reason));
+  }
+  for (const ArtifactRecord& artifact : commit.root_artifacts) {
+    RETURN_IF_ERROR(WriteArtifact(tx, run, artifact, now));
   }
   // Before the inputs of the tasks that this pass starts: these may be the same artifacts.
   for (const auto& [task, outputs] : commit.outputs) {

@@ -15,6 +15,7 @@
 namespace penstock {
 
 struct RunCommit {
+  std::vector<ArtifactRecord> root_artifacts;  // that the run was given by their URIs
   std::vector<TaskChange> tasks;
   std::vector<RunChange> run;
   std::vector<std::string> removed;  // ids of tasks

@@ -6,12 +6,15 @@
 #include "absl/strings/str_cat.h"
 #include "common/json.h"
 #include "common/status_macros.h"
+#include "common/text.h"
 #include "pipeline/schedule/macros.h"
+#include "pipeline/spec/run_artifacts.h"
 #include "pipeline/spec/workspace.h"
 #include "scheduler/plan/plan.h"
 #include "scheduler/plan/plan_retry.h"
 #include "scheduler/plan/run_tree.h"
 #include "scheduler/plan/values/resolve_inputs.h"
+#include "scheduler/run_commit.h"
 #include "storage/artifact_store.h"
 #include "storage/run_store.h"
 #include "storage/spec_store.h"
@@ -291,6 +294,50 @@ absl::StatusOr<ArtifactRecord> RecordOf(const ArtifactRow& row) {
   return record;
 }
 
+namespace {
+
+// One that the run is given for an input of the pipeline itself. By its URI it is imported, and has an id once that is
+// stored.
+absl::StatusOr<ArtifactRecord> RootArtifact(db::Tx& tx, const std::string& name,
+                                            const ml_pipelines::ComponentInputsSpec::ArtifactSpec& declared,
+                                            const RunArtifact& given) {
+  if (given.artifact_id != 0) {
+    ASSIGN_OR_RETURN(const std::optional<ArtifactRow> row, ArtifactFind(tx, given.artifact_id));
+    if (row.has_value()) return RecordOf(*row);
+    return absl::InvalidArgumentError(absl::StrCat("the artifact ", given.artifact_id,
+                                                   ", which the run was given for ", QuoteForMessage(name),
+                                                   ", is gone: its run was deleted"));
+  }
+  ArtifactRecord record;
+  record.name = name;
+  record.schema_title = declared.artifact_type().schema_title();
+  record.schema_version = declared.artifact_type().schema_version();
+  record.uri = given.uri;
+  record.metadata = given.metadata;
+  record.imported = true;
+  ASSIGN_OR_RETURN(const std::optional<int64_t> id, ArtifactFindImported(tx, ImportKey(record)));
+  if (id.has_value()) record.artifact_id = absl::StrCat(*id);
+  return record;
+}
+
+absl::Status FillRootArtifacts(db::Tx& tx, const ml_pipelines::ComponentSpec& root, const Json& parameters,
+                               TaskInputs& inputs) {
+  inputs.artifacts.clear();
+  for (const auto& [name, declared] : root.input_definitions().artifacts()) {
+    const auto value = parameters.find(name);
+    if (value == parameters.end() || value->is_null()) continue;
+    ASSIGN_OR_RETURN(const auto given, ReadRunArtifacts(declared, *value));
+    std::vector<ArtifactRecord>& artifacts = inputs.artifacts[name];
+    for (const RunArtifact& one : given) {
+      ASSIGN_OR_RETURN(ArtifactRecord record, RootArtifact(tx, name, declared, one));
+      artifacts.push_back(std::move(record));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
 absl::StatusOr<LoadedRun> LoadRun(Store& store, DocumentCache& documents, const TaskWorld& world,
                                   absl::string_view run_id) {
   StoredRun stored;
@@ -308,7 +355,12 @@ absl::StatusOr<LoadedRun> LoadRun(Store& store, DocumentCache& documents, const 
   loaded.recurring_run_id = stored.row.recurring_run_id;
   ASSIGN_OR_RETURN(Json parameters, ParseJson(stored.config.parameters));
   ReplaceMacros(Macros(stored.row), &parameters);
-  run.root_inputs = std::make_shared<const TaskInputs>(RootInputs(run.plan->root(), parameters));
+  TaskInputs root_inputs = RootInputs(run.plan->root(), parameters);
+  if (!run.plan->root().input_definitions().artifacts().empty()) {
+    RETURN_IF_ERROR(store.Read(
+        [&](db::Tx& tx) { return FillRootArtifacts(tx, run.plan->root(), parameters, root_inputs); }));
+  }
+  run.root_inputs = std::make_shared<const TaskInputs>(std::move(root_inputs));
   RETURN_IF_ERROR(FillTasks(stored, loaded));
   return loaded;
 }

@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "common/limits.h"
 #include "common/status_macros.h"
 #include "common/text.h"
@@ -36,13 +37,17 @@ constexpr Setting kSettings[] = {
      "sqlite:///path/of/a/file.db or postgresql://user@host/name; default: in data_dir"},
     {"database_wait_s", "30", "SECONDS", "how long a start waits for a database server that is not up yet"},
     {"role", "all", "ROLE", "all, server (only the API) or scheduler (only runs pipelines)"},
-    {"grpc_listen", "127.0.0.1:8887", "HOST:PORT", "where gRPC is served; port 0 takes a free one"},
-    {"http_listen", "127.0.0.1:8888", "HOST:PORT", "where the gateway serves HTTP; port 0 takes a free one"},
+    {"grpc_listen", "127.0.0.1:8887", "HOST:PORT",
+     "where gRPC is served; port 0 takes a free one; or unix:PATH; or off"},
+    {"http_listen", "127.0.0.1:8888", "HOST:PORT",
+     "where the gateway serves HTTP; port 0 takes a free one; or unix:PATH"},
     {"gateway", "on", "on|off", "whether to start the HTTP gateway as a child"},
     {"gateway_path", "", "FILE", "the gateway's program; default: penstock-gateway beside this one"},
     {"runner_path", "", "FILE", "the supervisor's program; default: penstock-runner beside this one"},
     {"python", "", "FILE", "Python interpreter for Python components; default: python3 of PATH"},
-    {"max_parallel_tasks", "0", "N", "tasks that run at once; 0: one for each processor"},
+    {"max_parallel_tasks", "0", "N", "CPUs that tasks may take together; 0: as many as the machine has"},
+    {"max_idle_tasks", "-1", "N",
+     "tasks that ask for no CPU and use little, which may run besides; -1: 8 for each of these CPUs"},
     {"task_log_bytes", "67108864", "BYTES", "how much of a task's log is kept"},
     {"python_envs_bytes", "10737418240", "BYTES", "how much disk shared Python environments may take"},
     {"cancel_grace_s", "10", "SECONDS", "from asking a task to end until it is killed"},
@@ -57,7 +62,7 @@ constexpr Setting kSettings[] = {
     {"package_url_timeout_s", "30", "SECONDS", "how long the fetch of a package_url may take"},
     {"log_level", "info", "LEVEL", "trace, debug, info, warn, error or off"},
     {"log_format", "text", "text|json", "form of the log lines on standard error"},
-    {"ready_file", "", "FILE", "written as JSON with the ports once everything is served"},
+    {"ready_file", "", "FILE", "written as JSON with ports and addresses once everything is served"},
     {"config", "", "FILE", "a file of `name = value` lines, # for comments"},
 };
 
@@ -71,8 +76,8 @@ struct Command {
 };
 
 constexpr Command kCommands[] = {
-    {"migrate", CommandLine::Action::kMigrate, "[plan|apply|dry-run|validate|revert]", 0, 1,
-     "shows or changes the schema of the database; without a word: apply"},
+    {"migrate", CommandLine::Action::kMigrate, "[plan|apply|dry-run|validate|revert [--steps=N] [--yes]]", 0,
+     1, "shows or changes the schema of the database; without a word: apply"},
     {"copy", CommandLine::Action::kCopy, "SOURCE_URL TARGET_URL", 2, 2,
      "copies a whole store into an empty database; goes on where it stopped"},
     {"envs", CommandLine::Action::kEnvs, "list|prune", 1, 1,
@@ -115,6 +120,20 @@ absl::StatusOr<int> ReadCommand(int argc, char** argv, CommandLine& line) {
                                                  SuggestName(argv[1], names), "; see --help"));
 }
 
+// Reads a flag that only `migrate revert` has. False if it is none.
+absl::StatusOr<bool> ReadRevertFlag(absl::string_view argument, CommandLine& line) {
+  if (line.action != CommandLine::Action::kMigrate || line.arguments != std::vector<std::string>{"revert"}) {
+    return false;
+  }
+  if (argument == "--yes") return line.yes = true;
+  if (!absl::ConsumePrefix(&argument, "--steps=")) return false;
+  if (!absl::SimpleAtoi(argument, &line.steps) || line.steps < 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--steps is '", argument, "'; it must be how many migrations to take back, from 1"));
+  }
+  return true;
+}
+
 absl::Status ReadFlags(int argc, char** argv, Values& values, CommandLine& line) {
   ASSIGN_OR_RETURN(const int begin, ReadCommand(argc, argv, line));
   for (int i = begin; i < argc; ++i) {
@@ -127,6 +146,8 @@ absl::Status ReadFlags(int argc, char** argv, Values& values, CommandLine& line)
       line.action = CommandLine::Action::kVersion;
       return absl::OkStatus();
     }
+    ASSIGN_OR_RETURN(const bool taken, ReadRevertFlag(argument, line));
+    if (taken) continue;
     if (!absl::StartsWith(argument, "--")) {
       return absl::InvalidArgumentError(absl::StrCat("unexpected argument '", argument, "'; see --help"));
     }
@@ -224,13 +245,20 @@ class Checker {
     return Text(name) == yes;
   }
 
-  const std::string& HostPort(const std::string& name) {
+  // HOST:PORT, or unix:PATH, of which the path is made absolute.
+  std::string Address(const std::string& name, bool may_be_off) {
     const std::string& text = Text(name);
+    if (may_be_off && text == "off") return text;
+    if (absl::StartsWith(text, "unix:")) {
+      if (text.size() == 5) Wrong(name, "unix: and the path of a socket file");
+      return absl::StrCat("unix:", Absolute(text.substr(5)));
+    }
     const size_t colon = text.rfind(':');
     int port = -1;
     if (colon == std::string::npos || colon == 0 || !absl::SimpleAtoi(text.substr(colon + 1), &port) ||
         port < 0 || port > 65535) {
-      Wrong(name, "host:port, for example 127.0.0.1:8887");
+      Wrong(name, absl::StrCat("host:port, for example 127.0.0.1:8887, or unix:PATH",
+                               may_be_off ? ", or off" : ""));
     }
     return text;
   }
@@ -281,8 +309,8 @@ absl::StatusOr<Config> Check(const Values& values) {
   }
   config.serve_api = role != "scheduler";
   config.run_scheduler = role != "server";
-  config.grpc_listen = check.HostPort("grpc_listen");
-  config.http_listen = check.HostPort("http_listen");
+  config.grpc_listen = check.Address("grpc_listen", /*may_be_off=*/true);
+  config.http_listen = check.Address("http_listen", /*may_be_off=*/false);
   config.gateway = check.Choice("gateway", "on", "off") && config.serve_api;
   config.gateway_path = Absolute(check.Text("gateway_path"));
   if (config.gateway_path.empty()) config.gateway_path = BesideThisProgram("penstock-gateway");
@@ -294,6 +322,7 @@ absl::StatusOr<Config> Check(const Values& values) {
     check.Wrong("python", "the Python interpreter's program, for example /usr/bin/python3");
   }
   config.max_parallel_tasks = check.Number("max_parallel_tasks", 0, 100'000);
+  config.max_idle_tasks = check.Number("max_idle_tasks", -1, 100'000);
   config.task_log_bytes = check.Number("task_log_bytes", 4096, int64_t{1} << 40);
   config.python_envs_bytes = check.Number("python_envs_bytes", 0, int64_t{1} << 50);
   config.cancel_grace = absl::Seconds(check.Number("cancel_grace_s", 0, 86'400));

@@ -18,13 +18,14 @@ struct Config {
   absl::Duration database_wait;
   bool serve_api = true;  // --role
   bool run_scheduler = true;
-  std::string grpc_listen;         // host:port, port 0 takes a free one
-  std::string http_listen;         // likewise
+  std::string grpc_listen;         // host:port, port 0 takes a free one; unix:PATH; or off
+  std::string http_listen;         // host:port or unix:PATH
   bool gateway = true;             // whether the gateway is started as a child
   std::string gateway_path;        // beside this program unless given
   std::string runner_path;         // likewise
   std::string python;              // interpreter for Python components; empty: python3 of PATH
   int64_t max_parallel_tasks = 0;  // 0: as many as the machine has processors
+  int64_t max_idle_tasks = -1;     // besides, while they use little CPU; -1: by the number of slots
   int64_t task_log_bytes = 0;
   int64_t python_envs_bytes = 0;  // shared Python environments that nobody uses are removed beyond it
   absl::Duration cancel_grace;
@@ -45,6 +46,8 @@ struct CommandLine {
   enum class Action { kServe, kHelp, kVersion, kMigrate, kCopy, kEnvs };
   Action action = Action::kServe;
   std::vector<std::string> arguments;  // words behind the command, as many as it takes
+  bool yes = false;                    // of `migrate revert`: --yes, nobody is to be asked
+  int steps = 1;                       // of the same: --steps=N, how many migrations are taken back
   Config config;
 };
 

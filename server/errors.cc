@@ -15,6 +15,10 @@ absl::Status IdWrong(absl::string_view field, absl::string_view id) {
 absl::Status TimeOutOfRange(absl::string_view field) {
   return absl::InvalidArgumentError(StrCat(field, " is not a time of the years 1 to 9999"));
 }
+
+absl::Status EnumUnknown(absl::string_view field, int number) {
+  return absl::InvalidArgumentError(absl::StrCat(field, ": ", number, " is none of its values"));
+}
 absl::Status TagsTooMany(int64_t count, int64_t limit) {
   return absl::InvalidArgumentError(StrCat("there are ", count, " tags; at most ", limit, " are allowed"));
 }
@@ -58,6 +62,23 @@ absl::Status PackageFetchesTooMany(int64_t limit) {
 
 absl::Status RunPluginsOutputGiven() {
   return absl::AbortedError("run.plugins_output is filled by the server; leave it out");
+}
+
+absl::Status RunOfRequestDeleted(absl::string_view request_id, absl::string_view run_id) {
+  return absl::FailedPreconditionError(
+      absl::StrCat("request_id ", QuoteForMessage(request_id), " created the run ", run_id,
+                   ", which has been deleted; give a new id for another run"));
+}
+
+absl::Status RunArtifactGivenTwice(absl::string_view name) {
+  return absl::InvalidArgumentError(absl::StrCat("artifacts: ", QuoteForMessage(name),
+                                                 " is also in run.runtime_config.parameters; give it once"));
+}
+
+absl::Status RunArtifactUnknown(absl::string_view name, int64_t artifact_id) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("the artifact ", QuoteForMessage(name), ": there is no artifact ", artifact_id,
+                   "; a run's task_details name the ids of those that it put out"));
 }
 absl::Status LogOffsetNegative() {
   return absl::InvalidArgumentError("attempt and offset_bytes must not be negative");
@@ -103,12 +124,24 @@ absl::Status TriggerBacklogTooLong(int64_t limit) {
              " slots between its start_time and now, each of which would start a run: set no_catchup, give "
              "a later start_time, or ask for them with force=true, at /apis/penstock/v1/recurringruns"));
 }
+
+absl::Status TriggerEndsBeforeItStarts() {
+  return absl::InvalidArgumentError(
+      "trigger.end_time is before trigger.start_time, so it would never be due");
+}
 absl::Status RecurringRunFieldFixed(absl::string_view field, absl::Span<const absl::string_view> changeable) {
   return absl::InvalidArgumentError(StrCat(QuoteForMessage(field), " cannot be changed; of ",
                                            absl::StrJoin(changeable, ", "), " each can"));
 }
 absl::Status UpdateMaskEmpty() {
   return absl::InvalidArgumentError("update_mask is empty: it has to name the fields to change");
+}
+
+absl::Status UpdateMaskUnknown(absl::string_view path) {
+  return absl::InvalidArgumentError(absl::StrCat(
+      "update_mask: ", QuoteForMessage(path),
+      " is no field of a recurring run; a field within a field is trigger.cron_schedule.cron, for "
+      "example, and maps are given as a whole"));
 }
 absl::Status PreviewWithoutSlots() {
   return absl::InvalidArgumentError(

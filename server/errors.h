@@ -13,6 +13,7 @@ namespace penstock::error {
 // --- Fields of any request. `field` names the field, or the place in it ---
 absl::Status IdWrong(absl::string_view field, absl::string_view id);
 absl::Status TimeOutOfRange(absl::string_view field);
+absl::Status EnumUnknown(absl::string_view field, int number);
 absl::Status TagsTooMany(int64_t count, int64_t limit);
 absl::Status TagKeyEmpty();
 absl::Status TagKeyHasDot(absl::string_view field);
@@ -31,6 +32,9 @@ absl::Status PackageFetchesTooMany(int64_t limit);
 
 // --- Runs ---
 absl::Status RunPluginsOutputGiven();
+absl::Status RunOfRequestDeleted(absl::string_view request_id, absl::string_view run_id);
+absl::Status RunArtifactGivenTwice(absl::string_view name);
+absl::Status RunArtifactUnknown(absl::string_view name, int64_t artifact_id);
 absl::Status LogOffsetNegative();
 absl::Status LogFollowersTooMany(int64_t limit);
 absl::Status WatchesTooMany(int64_t limit);
@@ -43,8 +47,10 @@ absl::Status ApplyPageTokenWrong();
 absl::Status MaxConcurrencyOutOfRange(int64_t given, int64_t limit);
 absl::Status TriggerTooFrequent(int64_t runs_an_hour, int64_t limit);
 absl::Status TriggerBacklogTooLong(int64_t limit);
+absl::Status TriggerEndsBeforeItStarts();
 absl::Status RecurringRunFieldFixed(absl::string_view field, absl::Span<const absl::string_view> changeable);
 absl::Status UpdateMaskEmpty();
+absl::Status UpdateMaskUnknown(absl::string_view path);
 absl::Status PreviewWithoutSlots();
 absl::Status PreviewOfTwo();
 absl::Status PreviewCountOutOfRange(int64_t given, int64_t limit);

@@ -15,11 +15,14 @@
 #include <vector>
 
 #include "absl/cleanup/cleanup.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/log.h"
 #include "common/status_macros.h"
 #include "server/secrets.h"
+#include "server/unix_socket.h"
+
 
 namespace penstock {
 namespace {
@@ -32,7 +35,12 @@ constexpr unsigned long kChildTimerSlackNanos = 1'000'000;
 constexpr absl::Duration kRestartPauseMin = absl::Milliseconds(50);
 constexpr absl::Duration kRestartPauseMax = absl::Seconds(5);
 constexpr absl::Duration kSteady = absl::Seconds(30);  // a gateway that lived this long did not fail to start
-constexpr absl::Duration kStopGrace = absl::Seconds(5);
+// For requests in work, and then for the process to end; both within the 5 s that stopping takes.
+constexpr absl::string_view kRequestGrace = "2s";
+constexpr absl::Duration kStopGrace = absl::Milliseconds(2500);
+constexpr absl::Duration kServingWait = absl::Seconds(30);
+constexpr absl::Duration kServingPause = absl::Milliseconds(10);
+constexpr int kAnswerSeconds = 5;
 
 absl::Status CannotListen(absl::string_view address, absl::string_view why) {
   return absl::UnavailableError(absl::StrCat("HTTP cannot listen on ", address, ": ", why,
@@ -41,6 +49,12 @@ absl::Status CannotListen(absl::string_view address, absl::string_view why) {
 }
 
 absl::StatusOr<int> Listen(const std::string& address) {
+  if (const std::string path(UnixPath(address)); !path.empty()) {
+    RETURN_IF_ERROR(FreeSocketPath(path, "http_listen=unix:PATH"));
+    const int socket = ListenOnSocketPath(path, kBacklog);
+    if (socket < 0) return CannotListen(address, std::strerror(errno));
+    return socket;
+  }
   const size_t colon = address.rfind(':');
   std::string host = address.substr(0, colon);
   const std::string port = address.substr(colon + 1);
@@ -71,13 +85,53 @@ int PortOf(int fd) {
   socklen_t size = sizeof(bound);
   char port[NI_MAXSERV] = "0";
   getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &size);
+  if (bound.ss_family == AF_UNIX) return 0;
   getnameinfo(reinterpret_cast<sockaddr*>(&bound), size, nullptr, 0, port, sizeof(port), NI_NUMERICSERV);
   int number = 0;
   (void)absl::SimpleAtoi(port, &number);
   return number;
 }
 
+// Whether a request through what listens on the socket `listener` is answered with 200.
+bool Answers(int listener) {
+  sockaddr_storage bound{};
+  socklen_t size = sizeof(bound);
+  getsockname(listener, reinterpret_cast<sockaddr*>(&bound), &size);
+  const int fd = socket(bound.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return false;
+  const absl::Cleanup close_fd = [fd] { close(fd); };
+  const timeval longest{kAnswerSeconds, 0};
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &longest, sizeof(longest));
+  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &longest, sizeof(longest));
+  constexpr absl::string_view kRequest =
+      "GET /apis/v2beta1/healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+  // A wildcard address is this machine's own for who connects to it.
+  if (connect(fd, reinterpret_cast<sockaddr*>(&bound), size) != 0 ||
+      send(fd, kRequest.data(), kRequest.size(), MSG_NOSIGNAL) < 0) {
+    return false;
+  }
+  char answer[sizeof("HTTP/1.1 200") - 1];
+  return recv(fd, answer, sizeof(answer), MSG_WAITALL) == sizeof(answer) &&
+         absl::EndsWith(absl::string_view(answer, sizeof(answer)), " 200");
+}
+
 }  // namespace
+
+absl::Status GatewayProcess::AwaitServing() const {
+  for (const absl::Time begun = clock_.Now(); !Answers(listener_); Pause(kServingPause)) {
+    if (clock_.Now() - begun > kServingWait) {
+      return absl::UnavailableError(absl::StrCat("the gateway ", options_.program,
+                                                 " was started and does not answer requests on ", address(),
+                                                 "; the lines above say why"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+std::string GatewayProcess::address() const {
+  if (port_ == 0) return options_.listen;
+  return absl::StrCat(options_.listen.substr(0, options_.listen.rfind(':')), ":", port_);
+}
 
 absl::StatusOr<std::unique_ptr<GatewayProcess>> GatewayProcess::Start(GatewayOptions options,
                                                                       const Clock& clock) {
@@ -120,6 +174,7 @@ absl::Status GatewayProcess::Spawn() {
                                         absl::StrCat("--listen_fd=", kChildListener),
                                         absl::StrCat("--server=", options_.server),
                                         "--exit_on_stdin_eof",
+                                        absl::StrCat("--shutdown_grace=", kRequestGrace),
                                         absl::StrCat("--log_level=", options_.log_level),
                                         absl::StrCat("--log_format=", options_.log_format)};
   std::vector<char*> argv;
@@ -181,6 +236,7 @@ GatewayProcess::~GatewayProcess() {
   absl::MutexLock lock(&mutex_);
   if (lifeline_ >= 0) close(lifeline_);
   close(listener_);
+  if (const std::string path(UnixPath(options_.listen)); !path.empty()) unlink(path.c_str());
 }
 
 }  // namespace penstock

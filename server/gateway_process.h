@@ -15,7 +15,7 @@ namespace penstock {
 
 struct GatewayOptions {
   std::string program;
-  std::string listen;  // host:port, port 0 takes a free one
+  std::string listen;  // host:port, port 0 takes a free one; or unix:PATH
   std::string server;  // gRPC target of this server
   std::string log_level;
   std::string log_format;
@@ -31,7 +31,13 @@ class GatewayProcess {
   // Asks the child to end, then kills it.
   ~GatewayProcess();
 
-  int port() const { return port_; }
+  // Waits until a request through the child to the server is answered well. UNAVAILABLE if that takes too
+  // long.
+  absl::Status AwaitServing() const;
+
+  int port() const { return port_; }  // 0 without one
+  // Where clients reach it: "127.0.0.1:8888" or "unix:PATH".
+  std::string address() const;
 
  private:
   GatewayProcess(GatewayOptions options, const Clock& clock, int listener, int port)

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <thread>
 
@@ -32,7 +33,10 @@ namespace penstock {
 namespace {
 
 constexpr size_t kCachedDocuments = 64;
-constexpr absl::Duration kStopGrace = absl::Seconds(5);
+// Of the time that stopping may take: the gateway has had its part before the calls of the server have theirs.
+constexpr absl::Duration kStopLimit = absl::Seconds(5);
+constexpr absl::Duration kCallsGrace = absl::Seconds(1);          // until they are cancelled
+constexpr absl::Duration kCallsLimit = absl::Milliseconds(1500);  // until they are abandoned
 constexpr int kExitUsage = 2;
 constexpr int kExitInterrupted = 130;
 
@@ -58,12 +62,27 @@ void WaitForStop() {
   }).detach();
 }
 
-absl::Status WriteReadyFile(const Config& config, int grpc_port, int http_port) {
+// Ends the process when the time to stop is over, whatever still waits for a disk or a database: that loses no
+// more than a crash, which is nothing that was acknowledged.
+void EndAfter(absl::Duration limit) {
+  std::thread([limit] {
+    Pause(limit);
+    spdlog::warn("stopping took too long, what is still in work is abandoned");
+    spdlog::shutdown();
+    _exit(0);
+  }).detach();
+}
+
+absl::Status WriteReadyFile(const Config& config, const Server* server, const GatewayProcess* gateway) {
   if (config.ready_file.empty()) return absl::OkStatus();
   // Moved into place, so that who waits for the file never reads half of it.
   const std::string draft = absl::StrCat(config.ready_file, ".tmp");
-  std::ofstream(draft) << absl::StrCat("{\"pid\":", getpid(), ",\"grpc_port\":", grpc_port,
-                                       ",\"http_port\":", http_port, "}\n");
+  nlohmann::ordered_json ready = {{"pid", getpid()}};
+  ready["grpc_port"] = server == nullptr ? 0 : server->port();
+  ready["http_port"] = gateway == nullptr ? 0 : gateway->port();
+  ready["grpc_address"] = server == nullptr ? "" : server->target();
+  ready["http_address"] = gateway == nullptr ? "" : gateway->address();
+  std::ofstream(draft) << ready.dump() << "\n";
   if (std::rename(draft.c_str(), config.ready_file.c_str()) != 0) {
     return absl::UnavailableError(absl::StrCat("--ready_file: ", config.ready_file, " cannot be written"));
   }
@@ -75,6 +94,7 @@ LocalExecutorOptions ExecutorOptions(const Config& config, const std::string& da
   options.data_dir = data_dir;
   options.runner_path = config.runner_path;
   options.max_parallel_tasks = static_cast<int>(config.max_parallel_tasks);
+  options.max_idle_tasks = static_cast<int>(config.max_idle_tasks);
   options.task_log_bytes = config.task_log_bytes;
   options.cancel_grace = config.cancel_grace;
   options.python = config.python;
@@ -162,16 +182,24 @@ absl::Status Serve(const Config& config) {
                                             config.log_format == LogFormat::kJson ? "json" : "text"},
                                            clock));
   }
-  const int grpc_port = server == nullptr ? 0 : server->port();
-  const int http_port = gateway == nullptr ? 0 : gateway->port();
-  RETURN_IF_ERROR(WriteReadyFile(config, grpc_port, http_port));
-  spdlog::info("serving grpc_port={} http_port={} start_ms={:.0f}", grpc_port, http_port,
+  if (gateway != nullptr) RETURN_IF_ERROR(gateway->AwaitServing());
+  RETURN_IF_ERROR(WriteReadyFile(config, server.get(), gateway.get()));
+  spdlog::info("serving grpc={} http={} start_ms={:.0f}",
+               LogValue(server == nullptr ? "off" : server->target()),
+               LogValue(gateway == nullptr ? "off" : gateway->address()),
                absl::ToDoubleMilliseconds(clock.Now() - begun));
   WaitForStop();
+  EndAfter(kStopLimit);
   // From the door inwards: nothing new comes in while the rest ends its work.
   gateway.reset();
-  if (server != nullptr) server->Stop(kStopGrace);
+  const bool all_ended = server == nullptr || server->Stop(kCallsGrace, kCallsLimit);
   scheduler.reset();
+  if (!all_ended) {
+    // Their threads still use the store, which has on disk all that it has acknowledged.
+    spdlog::warn("stopped, and abandoned calls that would not end");
+    spdlog::shutdown();
+    _exit(0);
+  }
   spdlog::info("stopped");
   return absl::OkStatus();
 }
@@ -189,7 +217,7 @@ absl::Status Run(const CommandLine& line) {
   const std::vector<std::string>& words = line.arguments;
   switch (line.action) {
     case CommandLine::Action::kMigrate:
-      return RunMigrateCommand(words.empty() ? "apply" : words[0], line.config);
+      return RunMigrateCommand(words.empty() ? "apply" : words[0], line.steps, line.yes, line.config);
     case CommandLine::Action::kCopy:
       return RunCopyCommand(words[0], words[1], line.config);
     case CommandLine::Action::kEnvs:

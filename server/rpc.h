@@ -1,11 +1,18 @@
 // The one wrapper around every handler: status, log and metrics.
 //
 // A unary call runs to its end once it has begun. Asking whether its caller has gone costs more than a small
-// call (gRPC polls its queue for the answer), so only handlers that stream ask.
+// call (gRPC polls its queue for the answer), so only handlers that stream ask, and unary calls before they
+// begin if many are in work: those of a client that begins calls only to abandon them then cost little.
 #pragma once
 
+#include <google/protobuf/message_lite.h>
 #include <grpcpp/server_context.h>
 
+#include <atomic>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+#include "common/limits.h"
 #include "common/log.h"
 #include "server/context.h"
 #include "server/grpc_status.h"
@@ -35,6 +42,24 @@ grpc::Status HandleRpc(RequestContext& context, const char* name, Handler handle
                   absl::ToDoubleMilliseconds(took), LogValue(status.message()));
   }
   return answer;
+}
+
+// The same for a unary call. Tells the caller of a large answer its size before it is sent, so that the
+// caller can see to its memory first.
+template <typename Handler>
+grpc::Status HandleUnary(grpc::ServerContext& call, RequestContext& context, const char* name,
+                         const google::protobuf::MessageLite& reply, Handler handler) {
+  static std::atomic<int> in_work{0};
+  const bool many = ++in_work > limits::kCallsUnasked;
+  const absl::Cleanup done = [] { --in_work; };
+  if (many && context.is_cancelled()) return {grpc::StatusCode::CANCELLED, "the caller has gone"};
+  grpc::Status status = HandleRpc(context, name, std::move(handler));
+  if (!status.ok()) return status;
+  const size_t bytes = reply.ByteSizeLong();
+  if (bytes > limits::kAnswerBytesUnsaid) {
+    call.AddInitialMetadata("penstock-answer-bytes", absl::StrCat(bytes));
+  }
+  return status;
 }
 
 }  // namespace penstock

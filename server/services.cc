@@ -27,6 +27,7 @@
 #include "server/handlers/run_operations.h"
 #include "server/handlers/run_status.h"
 #include "server/handlers/schedule.h"
+#include "server/health.h"
 #include "server/rpc.h"
 
 namespace penstock {
@@ -36,10 +37,11 @@ using google::protobuf::Empty;
 using grpc::ServerContext;
 
 // Overrides RPC `Method` of `Service` with `handler`, an expression of `context`, `request` and `reply`.
-#define PENSTOCK_RPC(Service, Method, Request, Reply, handler)                                  \
-  grpc::Status Method(ServerContext* call, const Request* request, Reply* reply) override {     \
-    RequestContext context = ContextOf(deps_, *call);                                           \
-    return HandleRpc(context, #Service "/" #Method, [&]() -> absl::Status { return handler; }); \
+#define PENSTOCK_RPC(Service, Method, Request, Reply, handler)                              \
+  grpc::Status Method(ServerContext* call, const Request* request, Reply* reply) override { \
+    RequestContext context = ContextOf(deps_, *call);                                       \
+    return HandleUnary(*call, context, #Service "/" #Method, *reply,                        \
+                       [&]() -> absl::Status { return handler; });                          \
   }
 
 template <typename Base>
@@ -274,26 +276,48 @@ class MetricsExposition final : public Bound<penstock::v1::MetricsExpositionServ
                penstock::v1::GetMetricsResponse, Exposition(context.deps, reply))
 };
 
+// Makes services, and keeps their names.
+class Maker {
+ public:
+  explicit Maker(Deps& deps) : deps_(deps) {}
+
+  template <typename Ours, typename Declared>
+  void Add() {
+    services_.push_back(std::make_unique<Ours>(deps_));
+    names_.insert(Declared::service_full_name());
+  }
+
+  Services Done() {
+    services_.push_back(MakeHealth(std::move(names_)));
+    return std::move(services_);
+  }
+
+ private:
+  Deps& deps_;
+  Services services_;
+  std::set<std::string> names_;
+};
+
 }  // namespace
 
 Services MakeServices(Deps& deps) {
-  Services services;
-  services.push_back(std::make_unique<Experiments>(deps));
-  services.push_back(std::make_unique<Pipelines>(deps));
-  services.push_back(std::make_unique<Runs>(deps));
-  services.push_back(std::make_unique<RecurringRuns>(deps));
-  services.push_back(std::make_unique<Schedules>(deps));
-  services.push_back(std::make_unique<Reports>(deps));
-  services.push_back(std::make_unique<Auth>(deps));
-  services.push_back(std::make_unique<Visualizations>(deps));
-  services.push_back(std::make_unique<Healthz>(deps));
-  services.push_back(std::make_unique<PackageUploads>(deps));
-  services.push_back(std::make_unique<RunLogs>(deps));
-  services.push_back(std::make_unique<RunOperations>(deps));
-  services.push_back(std::make_unique<RunStatuses>(deps));
-  services.push_back(std::make_unique<ArtifactContents>(deps));
-  services.push_back(std::make_unique<MetricsExposition>(deps));
-  return services;
+  Maker maker(deps);
+  maker.Add<Experiments, api::ExperimentService>();
+  maker.Add<Pipelines, api::PipelineService>();
+  maker.Add<Runs, api::RunService>();
+  maker.Add<RecurringRuns, api::RecurringRunService>();
+  maker.Add<Schedules, penstock::v1::ScheduleService>();
+  maker.Add<Reports, api::ReportService>();
+  maker.Add<Auth, api::AuthService>();
+  maker.Add<Visualizations, api::VisualizationService>();
+  maker.Add<Healthz, api::HealthzService>();
+  maker.Add<PackageUploads, penstock::v1::PackageUploadService>();
+  maker.Add<RunLogs, penstock::v1::RunLogService>();
+  maker.Add<RunOperations, penstock::v1::RunOperationsService>();
+  maker.Add<RunStatuses, penstock::v1::RunStatusService>();
+  maker.Add<ArtifactContents, penstock::v1::ArtifactContentService>();
+  maker.Add<MetricsExposition, penstock::v1::MetricsExpositionService>();
+  return maker.Done();
 }
 
 }  // namespace penstock

@@ -6,7 +6,9 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "google/protobuf/generated_enum_reflection.h"
 #include "google/protobuf/map.h"
+#include "server/errors.h"
 #include "storage/model.h"
 
 namespace penstock {
@@ -26,5 +28,13 @@ absl::Status CheckNewId(absl::string_view field, absl::string_view id);
 // KFP's rules for tags of pipelines and versions.
 absl::Status CheckTags(const Tags& tags);
 Tags TagsFrom(const google::protobuf::Map<std::string, std::string>& tags);
+
+// INVALID_ARGUMENT for a number that the enum does not have: protobuf passes any on.
+template <typename Enum>
+absl::Status CheckEnum(absl::string_view field, Enum value) {
+  return google::protobuf::GetEnumDescriptor<Enum>()->FindValueByNumber(value) == nullptr
+             ? error::EnumUnknown(field, value)
+             : absl::OkStatus();
+}
 
 }  // namespace penstock

@@ -25,6 +25,7 @@ constexpr db::SqlText kInsertImported =
 constexpr char kFindImported[] =
     "SELECT artifact_id FROM artifacts WHERE import_key = $1 AND import_key <> '' ORDER BY artifact_id DESC "
     "LIMIT 1";
+constexpr db::SqlText kFind = kColumns.Sql("SELECT $columns FROM artifacts WHERE artifact_id = $1");
 constexpr char kExists[] = "SELECT 1 FROM artifacts WHERE artifact_id = $1";
 // By the tasks of the run and not by artifacts.run_id, so that those whose rows belong to other runs are
 // there.
@@ -62,6 +63,12 @@ absl::Status ArtifactInsert(db::Tx& tx, const ArtifactRow& row) {
 
 absl::StatusOr<std::optional<int64_t>> ArtifactFindImported(db::Tx& tx, absl::string_view import_key) {
   return db::QueryValue<int64_t>(tx, kFindImported, {import_key});
+}
+
+absl::StatusOr<std::optional<ArtifactRow>> ArtifactFind(db::Tx& tx, int64_t artifact_id) {
+  ASSIGN_OR_RETURN(std::vector<ArtifactRow> rows, db::QueryRows(tx, kFind, {artifact_id}, kColumns));
+  if (rows.empty()) return std::nullopt;
+  return std::move(rows.front());
 }
 
 absl::StatusOr<bool> ArtifactExists(db::Tx& tx, int64_t artifact_id) {

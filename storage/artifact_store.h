@@ -24,6 +24,8 @@ absl::Status ArtifactInsert(db::Tx& tx, const ArtifactRow& row);
 // The latest artifact that was imported with this key, whatever run its row belongs to.
 absl::StatusOr<std::optional<int64_t>> ArtifactFindImported(db::Tx& tx, absl::string_view import_key);
 
+// Nothing if there is none.
+absl::StatusOr<std::optional<ArtifactRow>> ArtifactFind(db::Tx& tx, int64_t artifact_id);
 absl::StatusOr<bool> ArtifactExists(db::Tx& tx, int64_t artifact_id);
 
 // Those that tasks of the run take or put out, also if their rows belong to other runs.

@@ -189,6 +189,7 @@ struct RecurringRunRow {
   int64_t max_concurrency = 1;
   bool no_catchup = false;
   bool enabled = false;
+  absl::Time enabled_at = absl::UnixEpoch();  // when it was enabled last after it had been disabled
   TriggerSpec trigger;
   absl::Time created_at;
   absl::Time updated_at;

@@ -37,6 +37,7 @@ constexpr auto kEditColumns = db::Columns(
     db::Column("pipeline_root", &RecurringRunRow::pipeline_root),
     db::Column("max_concurrency", &RecurringRunRow::max_concurrency),
     db::Column("no_catchup", &RecurringRunRow::no_catchup), db::Column("enabled", &RecurringRunRow::enabled),
+    db::Column("enabled_at_us", &RecurringRunRow::enabled_at),
     db::Column("trigger_kind", &RecurringRunRow::trigger, &TriggerSpec::kind),
     db::Column("cron", &RecurringRunRow::trigger, &TriggerSpec::cron),
     db::Column("interval_seconds", &RecurringRunRow::trigger, &TriggerSpec::interval_seconds),
@@ -58,7 +59,7 @@ constexpr db::SqlText kUpdate = kEditColumns.SqlFrom(3, R"sql(
   WHERE recurring_run_id = $1 AND revision = $2)sql");
 constexpr char kSetEnabled[] = R"sql(
   UPDATE recurring_runs
-  SET enabled = $2, wake_at_us = CASE WHEN $2 = 1 THEN next_due_at_us END, updated_at_us = $3,
+  SET enabled = $2, enabled_at_us = CASE WHEN $2 = 1 THEN $3 ELSE enabled_at_us END, wake_at_us = CASE WHEN $2 = 1 THEN next_due_at_us END, updated_at_us = $3,
       revision = revision + 1
   WHERE recurring_run_id = $1 AND enabled <> $2)sql";
 constexpr char kDisableAll[] = R"sql(

@@ -114,6 +114,11 @@ constexpr ListField kFields[] = {
     {"namespace", "namespace"},
     {"experiment_id", "experiment_id"},
     {"recurring_run_id", "recurring_run_id"},
+    {"pipeline_id", "pipeline_id"},
+    {"pipeline_version_id", "pipeline_version_id"},
+    // As the field of a run is called.
+    {"pipeline_version_reference.pipeline_id", "pipeline_id"},
+    {"pipeline_version_reference.pipeline_version_id", "pipeline_version_id"},
 };
 
 absl::Status AppendState(db::Tx& tx, absl::string_view run_id, const RunStateRow& row) {

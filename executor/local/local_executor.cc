@@ -22,7 +22,6 @@
 namespace penstock {
 namespace {
 
-constexpr size_t kMaxAttempts = 65'536;  // tracked at once, also ended ones until they are forgotten
 constexpr absl::Duration kReattachPatience = absl::Seconds(30);
 constexpr absl::Duration kStopPatience = absl::Seconds(5);
 
@@ -201,35 +200,11 @@ bool LocalExecutor::AnythingRuns() const {
   return std::any_of(attempts_.begin(), attempts_.end(),
                      [](const auto& entry) {
                        const Phase phase = entry.second.phase;
-                       return phase != Phase::kFinished && phase != Phase::kReserved;
+                       return phase != Phase::kFinished && phase != Phase::kReserved &&
+                              phase != Phase::kParked;
                      }) ||
          std::any_of(unclaimed_.begin(), unclaimed_.end(),
                      [](const auto& entry) { return std::holds_alternative<wire::Started>(entry.second); });
-}
-
-bool LocalExecutor::Reserve(absl::string_view attempt_id, const ResourceRequest& request) {
-  absl::MutexLock lock(&mutex_);
-  const std::string id(attempt_id);
-  if (attempts_.count(id) > 0 || unclaimed_.count(id) > 0) return true;
-  const ResourceRequest charge = slots_.Charge(request);
-  if (!slots_.Fits(charge) || attempts_.size() >= kMaxAttempts) return false;
-  slots_.Take(charge);
-  attempts_[id] = {.phase = Phase::kReserved, .charge = charge};
-  return true;
-}
-
-void LocalExecutor::Unreserve(absl::string_view attempt_id) {
-  absl::MutexLock lock(&mutex_);
-  ReleaseReservation(std::string(attempt_id));
-}
-
-// Whether there was one.
-bool LocalExecutor::ReleaseReservation(const std::string& attempt_id) {
-  const auto it = attempts_.find(attempt_id);
-  if (it == attempts_.end() || it->second.phase != Phase::kReserved) return false;
-  slots_.Release(it->second.charge);
-  attempts_.erase(it);
-  return true;
 }
 
 std::string LocalExecutor::LogPathOf(const LaunchSpec& spec) const {
@@ -256,13 +231,14 @@ absl::Status LocalExecutor::Start(const LaunchSpec& spec) {
   if (!reserved && !slots_.Fits(charge)) {
     return absl::ResourceExhaustedError("no free slot for the attempt's CPU and memory requests");
   }
-  if (attempts_.size() >= kMaxAttempts) {
+  if (attempts_.size() >= kAttemptsMax) {
     return absl::ResourceExhaustedError(
-        absl::StrCat("more than ", kMaxAttempts, " attempts have ended and were not forgotten"));
+        absl::StrCat("more than ", kAttemptsMax, " attempts have ended and were not forgotten"));
   }
   slots_.Take(charge);
   Attempt& attempt = attempts_[spec.attempt_id];
   attempt.charge = charge;
+  attempt.may_idle = spec.resources.cpu_millicores <= 0;
   attempt.work_dir = spec.work_dir;
   attempt.log_path = log_path;
   attempt.image = spec.image;
@@ -343,6 +319,7 @@ void LocalExecutor::Launch(const LaunchSpec& spec, absl::StatusOr<Prepared> prep
     QueueEnd(spec.attempt_id, wire::Ending::kNotStarted, prepared.status().message());
     return;
   }
+  if (!prepared->awaited_env.empty() && Park(spec, prepared->awaited_env)) return;
   attempt.frame = std::move(prepared->frame);
   attempt.outputs = std::move(prepared->outputs);
   attempt.phase = Phase::kSent;
@@ -363,6 +340,11 @@ absl::Status LocalExecutor::Cancel(absl::string_view attempt_id) {
     return absl::NotFoundError(absl::StrCat("attempt ", attempt_id, " does not run"));
   }
   it->second.cancel_requested = true;
+  if (it->second.phase == Phase::kParked) {
+    std::erase_if(parked_, [&](const Parked& parked) { return parked.spec.attempt_id == attempt_id; });
+    QueueEnd(attempt_id, wire::Ending::kCancelled, "");
+    return absl::OkStatus();
+  }
   // Of one that is being prepared or found again the supervisor may know nothing yet. Launch and Claim tell
   // it later.
   if (it->second.phase != Phase::kPreparing && it->second.phase != Phase::kReattaching && link_ != nullptr) {
@@ -380,6 +362,7 @@ void LocalExecutor::Reattach(absl::Span<const LaunchSpec> specs) {
     attempt->second.phase = Phase::kReattaching;
     attempt->second.work_dir = spec.work_dir;
     attempt->second.charge = slots_.Charge(spec.resources);
+    attempt->second.may_idle = spec.resources.cpu_millicores <= 0;
     slots_.Take(attempt->second.charge);
     jobs_.push_back({Job::Kind::kReattach, spec});
   }
@@ -429,6 +412,7 @@ bool LocalExecutor::Claim(const LaunchSpec& spec, OutputPlan outputs) {
     slots_.Take(attempt.charge);
   }
   attempt.phase = Phase::kRunning;
+  attempt.may_idle = spec.resources.cpu_millicores <= 0;
   attempt.work_dir = spec.work_dir;
   attempt.log_path = LogPathOf(spec);
   attempt.image = spec.image;

@@ -41,6 +41,7 @@
 #include "executor/local/runner_link.h"
 #include "executor/local/slots.h"
 #include "executor/local/task_environment.h"
+#include "executor/local/task_usage.h"
 #include "executor/local/work_dirs.h"
 #include "executor/posix/unique_fd.h"
 #include "executor/python/python_env.h"
@@ -54,6 +55,9 @@ struct LocalExecutorOptions {
   int64_t memory_bytes = 0;    // 0: what the machine has
   // When positive, the CPU slots are this many times 1000 millicores, whatever the machine has.
   int max_parallel_tasks = 0;
+  // Attempts without a CPU request that may be counted with what they use in place of a slot, while that is less;
+  // negative: kIdleTasksPerSlot for each slot.
+  int max_idle_tasks = -1;
   int64_t task_log_bytes = limits::kTaskLogBytes;       // of one attempt; what it writes beyond is dropped
   absl::Duration cancel_grace = absl::Seconds(10);      // between SIGTERM and SIGKILL
   absl::Duration runner_idle_exit = absl::Seconds(30);  // how long an idle supervisor waits for a server
@@ -85,7 +89,12 @@ class LocalExecutor final : public Executor {
   absl::Status Open(EventSink sink) override;
   const TaskWorld& world() const override { return world_; }
 
-  // Nothing is taken, and the answer is true, for an id that was reserved or started before.
+  ResourceRequest Capacity() const override;
+  ResourceRequest ChargeOf(const ResourceRequest& request) const override;
+  RoomUse Room() const override;
+
+  // Nothing is taken, and the answer is true, for an id that was reserved or started before. A refusal begins a
+  // measurement: attempts without a CPU request that use little CPU for a few seconds give their slot back.
   bool Reserve(absl::string_view attempt_id, const ResourceRequest& request) override;
   void Unreserve(absl::string_view attempt_id) override;
   void RemoveWorkspace(absl::string_view run_id) override;
@@ -107,6 +116,7 @@ class LocalExecutor final : public Executor {
     kReattaching,  // Reattach took its resources; whether it ever ran is being found out
     kReserved,     // its resources are taken, and nothing else
     kPreparing,    // what it needs is being made
+    kParked,       // another attempt builds its Python environment; it has no process and takes no room
     kSent,         // the supervisor was told; `frame` tells it again if it dies before it answers
     kRunning,      // seen by the supervisor
     kFinished,     // its end is told or about to be
@@ -115,6 +125,9 @@ class LocalExecutor final : public Executor {
   struct Attempt {
     Phase phase = Phase::kPreparing;
     ResourceRequest charge;
+    bool may_idle = false;        // it asked for no CPU, so it may be counted with what it uses
+    int64_t used_millicores = 0;  // the most of its last looks
+    int idle_looks = 0;           // one after the other, at which it used less than a slot
     bool cancel_requested = false;
     bool was_sent = false;  // a supervisor may have read `frame`
     std::string frame;
@@ -152,6 +165,21 @@ class LocalExecutor final : public Executor {
     LaunchSpec spec;
   };
 
+  // An attempt that waits for an environment which another one builds.
+  struct Parked {
+    LaunchSpec spec;
+    std::string env;          // its key
+    bool wants_room = false;  // the wait is over, and there was no room yet
+  };
+
+  // local_executor_room.cc
+  void WantRoom() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void MeasureIfWanted() ABSL_LOCKS_EXCLUDED(mutex_);
+  void Recharge(Attempt& attempt, int64_t cpu_millicores) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool Park(const LaunchSpec& spec, const std::string& env) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void FailParked(const std::string& env, absl::string_view why) ABSL_LOCKS_EXCLUDED(mutex_);
+  void ResumeParked() ABSL_LOCKS_EXCLUDED(mutex_);
+
   // The preparing thread: what takes a disk or asks an interpreter, one attempt after the other.
   void RunPreparer();
   void PrepareAndLaunch(const LaunchSpec& spec) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -184,6 +212,11 @@ class LocalExecutor final : public Executor {
   void NameEnvironment(const std::string& work_dir, AttemptFinished* event) const;
   void SendForgets(std::vector<std::string> attempt_ids) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Tracked at once, also ended ones until they are forgotten.
+  static constexpr size_t kAttemptsMax = 65'536;
+  // While somebody waits for room, the use of attempts is looked at so often.
+  static constexpr int kMeasureAgainMs = 1'000;
+
   const LocalExecutorOptions options_;
   const Clock& clock_;
   const LocalMounts mounts_;
@@ -207,8 +240,14 @@ class LocalExecutor final : public Executor {
   // Attempts that have a process and wait for a shared environment, by id, with its key.
   std::map<std::string, std::string> awaiting_env_ ABSL_GUARDED_BY(mutex_);
   std::deque<Job> jobs_ ABSL_GUARDED_BY(mutex_);
+  std::deque<Parked> parked_ ABSL_GUARDED_BY(mutex_);
+  int64_t room_wanted_at_ms_ ABSL_GUARDED_BY(mutex_) = 0;  // when Reserve refused last; 0: long ago
   bool closing_ ABSL_GUARDED_BY(mutex_) = false;  // the preparing thread ends once it has nothing to do
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+
+  // The I/O thread's.
+  TaskUsage usage_;
+  int64_t measured_at_ms_ = 0;
 
   std::unique_ptr<WorkDirs> work_dirs_;  // constant after Open
   std::thread prepare_thread_;

@@ -46,6 +46,8 @@ void LocalExecutor::Run() {
     for (wire::Event& event : events) Handle(std::move(event));
     events.clear();
     TellBuiltEnvironments();
+    ResumeParked();
+    MeasureIfWanted();
     if (link == nullptr) {
       Reconnect(&failures);
     } else if (WaitForInput(link) && !link->Read(&events)) {
@@ -62,7 +64,8 @@ bool LocalExecutor::WaitForInput(RunnerLink* link) {
   int patience_ms = -1;
   {
     absl::MutexLock lock(&mutex_);
-    if (!awaiting_env_.empty()) patience_ms = kLookForEnvironmentsMs;
+    if (room_wanted_at_ms_ > 0) patience_ms = kMeasureAgainMs;
+    if (!awaiting_env_.empty() || !parked_.empty()) patience_ms = kLookForEnvironmentsMs;
     link->Flush();
     if (link->has_unsent()) waiting[0].events |= POLLOUT;
   }
@@ -216,6 +219,10 @@ void LocalExecutor::HandleFinished(wire::Finished finished) {
     event.log_tail = ReadLogTail(ended->log_path);
   }
   if (event.outcome == AttemptOutcome::kFailed) ExplainFailure(finished, *ended, &event);
+  // It built an environment for others too, which would fail in the same way.
+  if (!ended->awaited_env.empty() && finished.exit_code == kStartFailedExit) {
+    FailParked(ended->awaited_env, event.message);
+  }
   NameEnvironment(ended->work_dir, &event);
   sink_(std::move(event));
 }

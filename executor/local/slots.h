@@ -22,6 +22,7 @@ class Slots {
   void Take(const ResourceRequest& charge);
   void Release(const ResourceRequest& charge);
 
+  ResourceRequest capacity() const { return {.cpu_millicores = cpu_, .memory_bytes = memory_}; }
   const ResourceRequest& used() const { return used_; }
 
  private:

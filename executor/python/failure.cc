@@ -66,9 +66,9 @@ const Frame* BestFrame(const std::vector<Frame>& frames) {
   }
   if (best != nullptr) return best;
   for (const Frame& frame : frames) {
-    if (best == nullptr || !IsLibrary(frame.file)) best = &frame;
+    if (!IsLibrary(frame.file)) best = &frame;
   }
-  return best;
+  return best != nullptr || frames.empty() ? best : &frames.back();
 }
 
 std::string PlaceOf(const std::vector<Frame>& frames) {

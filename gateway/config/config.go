@@ -24,6 +24,7 @@ type Config struct {
 	Server         string
 	ExitOnStdinEOF bool
 	MaxUploadBytes int64
+	MemoryBytes    int64
 	ShutdownGrace  time.Duration
 	LogFormat      string
 	LogLevel       string
@@ -58,7 +59,7 @@ func Parse(args []string, getenv func(string) string, out io.Writer, build Build
 	fs := flag.NewFlagSet("penstock-gateway", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.Usage = func() {}
-	fs.StringVar(&cfg.Listen, "listen", "127.0.0.1:8888", "`address` and port to serve HTTP on; port 0 takes a free one")
+	fs.StringVar(&cfg.Listen, "listen", "127.0.0.1:8888", "`address` and port to serve HTTP on; port 0 takes a free one; or unix:/path/to/socket")
 	fs.IntVar(&cfg.ListenFD, "listen_fd", -1,
 		"serve on this inherited listening `socket` rather than open --listen; for parent processes")
 	fs.StringVar(&cfg.ReadyFile, "ready_file", "",
@@ -68,6 +69,8 @@ func Parse(args []string, getenv func(string) string, out io.Writer, build Build
 	fs.BoolVar(&cfg.ExitOnStdinEOF, "exit_on_stdin_eof", false,
 		"stop when standard input closes, as it does when the parent process ends")
 	fs.Int64Var(&cfg.MaxUploadBytes, "max_upload_bytes", limits.DefaultMaxUploadBytes, "largest pipeline package, in `bytes`")
+	fs.Int64Var(&cfg.MemoryBytes, "memory_budget", limits.DefaultMemoryBytes,
+		"`bytes` that request bodies and large answers in work may take together; more of them wait")
 	fs.DurationVar(&cfg.ShutdownGrace, "shutdown_grace", limits.DefaultShutdownGrace,
 		"`time` that requests have to finish when the gateway stops")
 	fs.StringVar(&cfg.LogFormat, "log_format", "text", "`format` of the log on standard error: text or json")
@@ -123,14 +126,18 @@ func applyEnvironment(fs *flag.FlagSet, getenv func(string) string) error {
 }
 
 func (c *Config) validate() error {
-	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
-		return fmt.Errorf("--listen must be host:port, such as 127.0.0.1:8888, not %q", c.Listen)
+	path, isPath := strings.CutPrefix(c.Listen, "unix:")
+	if _, _, err := net.SplitHostPort(c.Listen); (err != nil && !isPath) || (isPath && path == "") {
+		return fmt.Errorf("--listen must be host:port, such as 127.0.0.1:8888, or unix:/path/to/socket, not %q", c.Listen)
 	}
 	if c.Server == "" {
 		return fmt.Errorf("--server must not be empty")
 	}
 	if c.MaxUploadBytes < 1 || c.MaxUploadBytes > limits.LargestMaxUploadBytes {
 		return fmt.Errorf("--max_upload_bytes must be from 1 to %d, not %d", limits.LargestMaxUploadBytes, c.MaxUploadBytes)
+	}
+	if c.MemoryBytes < limits.SmallestMemoryBytes {
+		return fmt.Errorf("--memory_budget must be at least %d, not %d", limits.SmallestMemoryBytes, c.MemoryBytes)
 	}
 	if c.ShutdownGrace < 0 {
 		return fmt.Errorf("--shutdown_grace must not be negative")

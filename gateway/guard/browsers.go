@@ -3,8 +3,10 @@
 package guard
 
 import (
+	"cmp"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -31,7 +33,7 @@ func (b *Browsers) Guard(next http.Handler) http.Handler {
 			apierror.WriteStatus(w, r, http.StatusForbidden, status.New(codes.PermissionDenied,
 				"The Host header "+limits.Shortened(r.Host)+" is not allowed here. "+
 					"If it is a name of this machine or of a proxy, start the gateway with --allowed_hosts."))
-		case b.crossSite(r):
+		case b.foreign(r):
 			apierror.WriteStatus(w, r, http.StatusForbidden, status.New(codes.PermissionDenied,
 				"A web page of another site may not change anything here. "+
 					"If the page is trusted, start the gateway with --trusted_origins."))
@@ -60,15 +62,42 @@ func (b *Browsers) hostAllowed(host string) bool {
 	return slices.Contains(b.AllowedHosts, "*") || slices.Contains(b.AllowedHosts, name)
 }
 
-// crossSite goes by what browsers say of themselves; other clients do not send the header. A UI behind its own proxy
-// counts as the same site.
-func (b *Browsers) crossSite(r *http.Request) bool {
+// foreign goes by two headers that no page can set. Each browser sends Origin with all that could change something;
+// Sec-Fetch-Site is missing where the gateway is reached by a name over plain HTTP. Other clients send neither.
+func (b *Browsers) foreign(r *http.Request) bool {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions {
 		return false
 	}
-	switch r.Header.Get("Sec-Fetch-Site") {
-	case "", "same-origin", "none":
+	origin := strings.Join(r.Header.Values("Origin"), ",")
+	if slices.Contains(b.TrustedOrigins, origin) {
 		return false
 	}
-	return !slices.Contains(b.TrustedOrigins, r.Header.Get("Origin"))
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "same-origin", "none": // also behind a proxy that puts another Host in place of its own
+		return false
+	case "":
+		return origin != "" && !ownOrigin(r, origin)
+	}
+	return true
+}
+
+// ownOrigin tells whether the page came from where the request went, as far as a proxy before the gateway lets that be
+// seen. Where the proxy says that it was asked over TLS, a page that came without was not its own: anybody in between
+// may have written it.
+func ownOrigin(r *http.Request, origin string) bool {
+	page, err := url.Parse(origin)
+	if err != nil || page.Host == "" || (page.Scheme != "http" && page.Scheme != "https") {
+		return false // null, for example
+	}
+	if page.Scheme == "http" && (r.TLS != nil || strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")) {
+		return false
+	}
+	asked := cmp.Or(r.Header.Get("X-Forwarded-Host"), r.Host)
+	return sameHost(page.Scheme, page.Host, asked) || sameHost(page.Scheme, page.Host, r.Host)
+}
+
+// sameHost compares names and ports, of which the usual one of the scheme may be left out.
+func sameHost(scheme, a, b string) bool {
+	usual := map[string]string{"http": ":80", "https": ":443"}[scheme]
+	return strings.EqualFold(strings.TrimSuffix(a, usual), strings.TrimSuffix(b, usual))
 }

@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"time"
 
-	"golang.org/x/net/netutil"
-
 	"github.com/penstock/penstock/gateway/limits"
 )
 
@@ -24,15 +22,23 @@ type Server struct {
 // Serve answers requests until ctx ends, then lets those in work finish within the grace period. Owns the listener.
 // Fails only if the listener does, or if connections that are cut off cannot be closed.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
+	bounded := newConnections(listener, limits.MaxConnections, limits.MaxSurplusConnections)
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true) // with prior knowledge, as gRPC has it
 	server := &http.Server{
+		Protocols:         &protocols,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: limits.MaxConcurrentStreams, WriteByteTimeout: limits.WriteByteTimeout},
 		Handler:           s.Handler,
+		ConnState:         bounded.changed,
+		ConnContext:       bounded.context,
 		ReadHeaderTimeout: limits.ReadHeaderTimeout,
 		IdleTimeout:       limits.IdleTimeout,
 		MaxHeaderBytes:    limits.MaxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug), // clients that break off, mostly
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(netutil.LimitListener(listener, limits.MaxConnections)) }()
+	go func() { failed <- server.Serve(bounded) }()
 	select {
 	case err := <-failed:
 		return err

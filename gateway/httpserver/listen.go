@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 	"syscall"
 )
 
@@ -22,11 +23,39 @@ func Listen(address string, fd int) (net.Listener, error) {
 		}
 		return listener, nil
 	}
-	listener, err := net.Listen("tcp", address)
+	network := "tcp"
+	if path, isPath := strings.CutPrefix(address, "unix:"); isPath {
+		if err := freePath(path); err != nil {
+			return nil, err
+		}
+		// No other user may ever connect. Nothing else of the process makes files yet.
+		defer syscall.Umask(syscall.Umask(0o177))
+		network, address = "unix", path
+	}
+	listener, err := net.Listen(network, address)
 	if err != nil {
 		return nil, explainListenError(address, err)
 	}
 	return listener, nil
+}
+
+// freePath removes the socket of a gateway that has died.
+func freePath(path string) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("cannot listen on unix:%s: %w", path, err)
+	}
+	if info.Mode().Type() != os.ModeSocket {
+		return fmt.Errorf("cannot listen on unix:%s: a file that is no socket lies there. Choose another with --listen", path)
+	}
+	if conn, err := net.Dial("unix", path); err == nil {
+		conn.Close()
+		return fmt.Errorf("cannot listen on unix:%s: another program listens on it. Choose another with --listen", path)
+	}
+	return os.Remove(path)
 }
 
 func explainListenError(address string, err error) error {
@@ -50,7 +79,11 @@ func WriteReadyFile(path string, address net.Addr) error {
 	if tcp, ok := address.(*net.TCPAddr); ok {
 		port = tcp.Port
 	}
-	body, _ := json.Marshal(map[string]any{"http_address": address.String(), "http_port": port, "pid": os.Getpid()})
+	text := address.String()
+	if address.Network() == "unix" {
+		text = "unix:" + text
+	}
+	body, _ := json.Marshal(map[string]any{"http_address": text, "http_port": port, "pid": os.Getpid()})
 	part := path + ".part"
 	if err := os.WriteFile(part, append(body, '\n'), 0o644); err != nil {
 		return err

@@ -3,6 +3,7 @@ package observe
 
 import (
 	"log/slog"
+	"net"
 	"net/http"
 	"runtime/debug"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/penstock/penstock/gateway/apierror"
 	"github.com/penstock/penstock/gateway/limits"
+	"github.com/penstock/penstock/gateway/memory"
 	"github.com/penstock/penstock/gateway/metrics"
 	"github.com/penstock/penstock/gateway/request"
 )
@@ -19,15 +21,18 @@ import (
 type observer struct {
 	metrics *metrics.Metrics
 	log     *slog.Logger
+	memory  *memory.Budget
 }
 
-// Handler gives each request its request.Info, turns a panic into an answer, and logs and counts. An answer that a panic
-// breaks off breaks the connection off, too.
-func Handler(counted *metrics.Metrics, log *slog.Logger, next http.Handler) http.Handler {
-	o := &observer{counted, log}
+// Handler gives each request its request.Info, with a draw of the memory, turns a panic into an answer, and logs and
+// counts. An answer that a panic breaks off breaks the connection off, too.
+func Handler(counted *metrics.Metrics, log *slog.Logger, budget *memory.Budget, next http.Handler) http.Handler {
+	o := &observer{counted, log, budget}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		info := &request.Info{Start: time.Now(), Route: "other"}
-		rw := newResponseWriter(w)
+		info := &request.Info{Start: time.Now(), Route: "other", Client: clientOf(r)}
+		info.Memory = o.memory.Begin(info.Client)
+		defer info.Memory.Release()
+		rw := newResponseWriter(w, r.ProtoMajor == 2)
 		r = r.WithContext(request.WithInfo(r.Context(), info))
 		o.metrics.Begin()
 		defer func() {
@@ -46,12 +51,23 @@ func Handler(counted *metrics.Metrics, log *slog.Logger, next http.Handler) http
 				rw.code = http.StatusOK
 			}
 			o.record(r, rw, info)
+			rw.setDeadline() // for what is still to be sent
 			if aborted {
 				panic(http.ErrAbortHandler)
 			}
 		}()
 		next.ServeHTTP(rw, r)
 	})
+}
+
+// clientOf tells clients apart by their addresses: one that opens many connections stays one. All that come over a unix
+// socket, or through one proxy, are one.
+func clientOf(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
 }
 
 func (o *observer) record(r *http.Request, rw *responseWriter, info *request.Info) {

@@ -7,11 +7,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/penstock/penstock/gateway/memory"
 	"github.com/penstock/penstock/gateway/metrics"
 )
 
 func handler(next http.HandlerFunc) http.Handler {
-	return Handler(metrics.New(), slog.New(slog.DiscardHandler), next)
+	return Handler(metrics.New(), slog.New(slog.DiscardHandler), memory.NewBudget(1<<20), next)
 }
 
 func TestPanicIsAnAnswer(t *testing.T) {

@@ -1,6 +1,7 @@
 package request
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -8,6 +9,10 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/penstock/penstock/gateway/limits"
+	"github.com/penstock/penstock/gateway/memory"
 )
 
 func bounded10(t *testing.T, body io.Reader) (*http.Request, *Info) {
@@ -50,6 +55,47 @@ func TestBodyThatDoesNotArrive(t *testing.T) {
 	if _, err := io.ReadAll(r.Body); err == nil || info.BodyError().HTTPCode != http.StatusRequestTimeout {
 		t.Errorf("%v", err)
 	}
+}
+
+func TestDeadlinesGoByTheRate(t *testing.T) {
+	_, info := bounded10(t, strings.NewReader("x"))
+	b, now := info.body, time.Now()
+	for _, c := range []struct {
+		received   int64
+		begun      time.Duration // ago
+		from, upto time.Duration // from now
+	}{
+		{0, 0, 0, limits.RateGrace},
+		{0, limits.RateGrace + time.Second, -time.Hour, -1},
+		{60 * limits.MinBodyRate, time.Minute, time.Second, limits.RateGrace},
+		{60 * limits.MinBodyRate, time.Minute + limits.RateGrace + time.Second, -time.Hour, -1},
+		{1 << 40, 0, time.Second, limits.BodyProgressTimeout + time.Second},
+		{1 << 40, limits.BodyTimeout, -time.Hour, time.Second},
+	} {
+		b.received, b.begun = c.received, now.Add(-c.begun)
+		if left := b.deadline().Sub(now); left < c.from || left > c.upto {
+			t.Errorf("%+v: %v", c, left)
+		}
+	}
+}
+
+func TestMemoryIsTakenBeforeTheBytes(t *testing.T) {
+	budget := memory.NewBudget(limits.BodyStepBytes * limits.BodyMemoryFactor)
+	full, passed := budget.Begin("a"), budget.Begin("a")
+	_ = full.Grow(t.Context(), limits.BodyStepBytes*limits.BodyMemoryFactor)
+	_ = passed.Grow(t.Context(), 1)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	info := &Info{Memory: budget.Begin("a")}
+	r := httptest.NewRequest("POST", "/", strings.NewReader("body")).WithContext(WithInfo(gone, info))
+	if failed := BoundBody(httptest.NewRecorder(), r, 10); failed != nil {
+		t.Fatal(failed)
+	}
+	if got, err := io.ReadAll(r.Body); len(got) > 0 || err == nil || info.BodyError().HTTPCode != 503 {
+		t.Errorf("%q %v", got, err)
+	}
+	passed.Release()
+	full.Release()
 }
 
 func TestJSONValues(t *testing.T) {

@@ -5,14 +5,18 @@ package request
 import (
 	"context"
 	"time"
+
+	"github.com/penstock/penstock/gateway/memory"
 )
 
 // Info travels in the context of one request and collects what its log line and metrics say.
 // Used by the goroutine that serves the request only.
 type Info struct {
 	Start   time.Time
-	Route   string // the pattern that matched, never the path itself: it becomes a metric label
-	Failure string // why the answer is an error
+	Client  string       // the address that it came from, without the port
+	Memory  *memory.Draw // what it holds; may be nil
+	Route   string       // the pattern that matched, never the path itself: it becomes a metric label
+	Failure string       // why the answer is an error
 	body    *boundedBody
 }
 

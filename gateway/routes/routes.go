@@ -6,12 +6,17 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/penstock/penstock/gateway/admission"
 	"github.com/penstock/penstock/gateway/apierror"
 	"github.com/penstock/penstock/gateway/legacy"
 	"github.com/penstock/penstock/gateway/limits"
+	"github.com/penstock/penstock/gateway/passthrough"
 	"github.com/penstock/penstock/gateway/request"
 	"github.com/penstock/penstock/gateway/streams"
 	"github.com/penstock/penstock/gateway/upload"
@@ -20,6 +25,7 @@ import (
 // Parts answer what the routes lead to.
 type Parts struct {
 	RPCs                     http.Handler // see RPCs
+	GRPC                     http.Handler // calls of gRPC, as passthrough.Accepts tells them
 	Legacy                   *legacy.Legacy
 	Uploads                  *upload.Uploads
 	Streams                  *streams.Streams
@@ -28,13 +34,13 @@ type Parts struct {
 	Stopping                 context.Context // watches end when it does
 }
 
-// Table finds the part that answers a request, and admits requests and streams in bounded number: limits.MaxRequests
-// and limits.MaxStreams. Constant after New; safe for concurrent use.
+// Table finds the part that answers a request, and admits streams in bounded number: limits.MaxReads and
+// limits.MaxFollowers. Constant after New; safe for concurrent use.
 type Table struct {
-	parts   Parts
-	fixed   map[string]fixedRoute // what exists only over HTTP, by path
-	calls   http.Handler          // all but streams
-	streams admission.Slots
+	parts     Parts
+	fixed     map[string]fixedRoute // what exists only over HTTP, by path
+	reads     *admission.Slots      // streams that end when all has been read
+	followers *admission.Slots      // those that end when nothing can change any more
 }
 
 // fixedRoute is a path without variables.
@@ -45,9 +51,9 @@ type fixedRoute struct {
 
 // New makes the table of the parts.
 func New(parts Parts) *Table {
-	t := &Table{parts: parts, streams: make(admission.Slots, limits.MaxStreams)}
+	t := &Table{parts: parts, reads: admission.NewSlots(limits.MaxReads, "reads of logs and artifacts"),
+		followers: admission.NewSlots(limits.MaxFollowers, "followers of logs and runs")}
 	t.fixed = t.fixedPaths()
-	t.calls = admission.Limited(make(admission.Slots, limits.MaxRequests), "requests", http.HandlerFunc(t.routeCall))
 	return t
 }
 
@@ -69,18 +75,45 @@ func (t *Table) Calls() []string {
 
 // ServeHTTP finds the handler by the path.
 func (t *Table) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if stream, ok := t.streamFor(r); ok {
-		admission.Limited(t.streams, "log and artifact streams", stream).ServeHTTP(w, r)
+	if passthrough.Accepts(r) {
+		t.parts.GRPC.ServeHTTP(w, r)
+		return
+	}
+	stream, isStream := t.streamFor(r)
+	if !isUTF8(r.URL) {
+		refuseURL(w, r, isStream)
+		return
+	}
+	if isStream {
+		slots := t.reads
+		if follow, _ := strconv.ParseBool(r.URL.Query().Get("follow")); follow {
+			slots = t.followers
+		}
+		admission.Limited(slots, stream).ServeHTTP(w, r)
 		return
 	}
 	if strings.HasPrefix(r.URL.Path, "/apis/penstock/") && strings.HasSuffix(r.URL.Path, ":watch") {
-		admission.Limited(t.streams, "streams", http.HandlerFunc(t.serveWatch)).ServeHTTP(w, r)
+		admission.Limited(t.followers, http.HandlerFunc(t.serveWatch)).ServeHTTP(w, r)
 		return
 	}
-	t.calls.ServeHTTP(w, r)
+	t.routeCall(w, r)
 }
 
-// serveWatch takes no slot of the short requests, and ends when the gateway stops.
+func refuseURL(w http.ResponseWriter, r *http.Request, isStream bool) {
+	const why = "The URL has bytes that are not UTF-8."
+	if isStream {
+		apierror.WriteHTTP(w, r, http.StatusBadRequest, why, "")
+	} else {
+		apierror.WriteRPC(w, r, status.Error(codes.InvalidArgument, why))
+	}
+}
+
+// IsHealth tells requests that are answered whatever else is in work.
+func IsHealth(r *http.Request) bool {
+	return r.URL.Path == "/metrics" || strings.HasSuffix(r.URL.Path, "/healthz")
+}
+
+// serveWatch ends when the gateway stops.
 func (t *Table) serveWatch(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()

@@ -5,22 +5,12 @@ import (
 	"net/url"
 	"strings"
 	"unicode/utf8"
-
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
-
-	"github.com/penstock/penstock/gateway/apierror"
 )
 
 // withRoutingPath lets the mux, which splits decoded paths, see slashes within a name as %2F. The mux's middleware
-// decodes the parameters. A URL that is not UTF-8 is refused: no field of a message could hold it.
+// decodes the parameters.
 func withRoutingPath(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !isUTF8(r.URL) {
-			err := status.Error(codes.InvalidArgument, "the URL has bytes that are not UTF-8")
-			apierror.WriteRPC(w, r, err)
-			return
-		}
 		if path := routingPath(r.URL); path != r.URL.Path {
 			routed, target := *r, *r.URL
 			target.Path, target.RawPath = path, ""
@@ -31,6 +21,7 @@ func withRoutingPath(next http.Handler) http.Handler {
 	})
 }
 
+// isUTF8: no field of a message could hold another URL.
 func isUTF8(u *url.URL) bool {
 	// A query that cannot be read is refused by whoever reads it.
 	query, err := url.QueryUnescape(u.RawQuery)

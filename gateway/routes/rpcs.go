@@ -10,7 +10,6 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
 
-	"github.com/penstock/penstock/gateway/admission"
 	"github.com/penstock/penstock/gateway/apierror"
 	"github.com/penstock/penstock/gateway/gen/kfp"
 	"github.com/penstock/penstock/gateway/gen/penstock"
@@ -21,14 +20,14 @@ import (
 	"github.com/penstock/penstock/gateway/request"
 )
 
-// RPCs serves what the protos bind to HTTP. Bodies are bounded by limits.MaxJSONBodyBytes and limits.MaxJSONValues, and
-// large ones take one of the slots. Fails if two bindings clash.
-func RPCs(conn *grpc.ClientConn, headers *metadata.Headers, largeBodies admission.Slots) (http.Handler, error) {
+// RPCs serves what the protos bind to HTTP. Bodies are bounded by limits.MaxJSONBodyBytes and limits.MaxJSONValues. Fails
+// if two bindings clash.
+func RPCs(conn *grpc.ClientConn, headers *metadata.Headers) (http.Handler, error) {
 	mux, err := newRPCMux(conn, headers)
 	if err != nil {
 		return nil, err
 	}
-	return withRoutingPath(admission.LargeBodies(largeBodies, bounded(metadata.WithClearTags(mux)))), nil
+	return withRoutingPath(bounded(metadata.WithClearTags(mux))), nil
 }
 
 // newRPCMux serves the RPCs that have HTTP bindings in their protos.

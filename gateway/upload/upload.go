@@ -15,7 +15,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/penstock/penstock/gateway/admission"
 	"github.com/penstock/penstock/gateway/apierror"
 	"github.com/penstock/penstock/gateway/gen/penstock"
 	"github.com/penstock/penstock/gateway/limits"
@@ -39,17 +38,15 @@ type Call func(ctx context.Context, file File, query url.Values, tags map[string
 
 // Uploads passes packages on to the server. Constant after New; safe for concurrent use.
 type Uploads struct {
-	client      penstock.PackageUploadServiceClient
-	headers     *metadata.Headers
-	maxBytes    int64
-	largeBodies admission.Slots
-	log         *slog.Logger
+	client   penstock.PackageUploadServiceClient
+	headers  *metadata.Headers
+	maxBytes int64
+	log      *slog.Logger
 }
 
-// New takes packages of up to maxBytes, each of which needs one of the slots while it is in work.
-func New(conn grpc.ClientConnInterface, headers *metadata.Headers, maxBytes int64, largeBodies admission.Slots,
-	log *slog.Logger) *Uploads {
-	return &Uploads{penstock.NewPackageUploadServiceClient(conn), headers, maxBytes, largeBodies, log}
+// New takes packages of up to maxBytes.
+func New(conn grpc.ClientConnInterface, headers *metadata.Headers, maxBytes int64, log *slog.Logger) *Uploads {
+	return &Uploads{penstock.NewPackageUploadServiceClient(conn), headers, maxBytes, log}
 }
 
 // Pipeline is the Call that makes a new pipeline of the package.
@@ -87,7 +84,13 @@ func (u *Uploads) PipelineVersion(ctx context.Context, file File, query url.Valu
 
 // Handler answers a POST of a form. Of the form it reads the file and nothing after it.
 func (u *Uploads) Handler(call Call) http.HandlerFunc {
-	upload := admission.LargeBodies(u.largeBodies, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost {
+			w.Header().Set("Allow", http.MethodPost)
+			apierror.WriteHTTP(w, r, http.StatusNotImplemented,
+				"Packages are uploaded with POST; "+limits.Shortened(r.Method)+" is not supported here.", "")
+			return
+		}
 		reply, err := u.upload(w, r, call)
 		var refused *apierror.Refusal
 		if errors.As(err, &refused) {
@@ -99,15 +102,6 @@ func (u *Uploads) Handler(call Call) http.HandlerFunc {
 			return
 		}
 		u.writeMessage(w, r, reply)
-	}))
-	return func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodPost {
-			w.Header().Set("Allow", http.MethodPost)
-			apierror.WriteHTTP(w, r, http.StatusNotImplemented,
-				"Packages are uploaded with POST; "+limits.Shortened(r.Method)+" is not supported here.", "")
-			return
-		}
-		upload.ServeHTTP(w, r)
 	}
 }
 
@@ -155,16 +149,14 @@ func (u *Uploads) readUploadedFile(r *http.Request) (*File, error) {
 			return nil, apierror.Refuse("The form cannot be read: %v.", err)
 		}
 		if part.FormName() == PartName && part.FileName() != "" { // without a file name it is a plain field
-			return u.readPart(part, r.ContentLength)
+			return u.readPart(part)
 		}
 	}
 }
 
-func (u *Uploads) readPart(part *multipart.Part, declared int64) (*File, error) {
+// readPart takes room as the content comes, not as much as was declared, of which nothing may ever come.
+func (u *Uploads) readPart(part *multipart.Part) (*File, error) {
 	var content bytes.Buffer
-	if declared > 0 {
-		content.Grow(int(min(declared, u.maxBytes+1)) + bytes.MinRead)
-	}
 	n, err := content.ReadFrom(io.LimitReader(part, u.maxBytes+1))
 	if err != nil {
 		return nil, apierror.Refuse("The file cannot be read: %v.", err)

@@ -27,6 +27,8 @@
 //     before a character that cannot follow a text ('it's'). What is CEL is read as CEL: 'a\tb' has a tab.
 // Unlike CEL: string() of a double is the text that it has in a program's arguments (1000000, not 1e+06), and
 // has() of a part of what is no map is false.
+// An input that was not given is null, and a condition about it is decided: null equals only null, is neither less nor
+// more than anything, and stays null through int(), double(), string() and bool().
 // Not mended, because nothing shows it: the compiler turns `flag == 1` into `flag == false`.
 //
 // All functions are safe to call from any thread.

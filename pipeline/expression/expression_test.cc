@@ -122,6 +122,9 @@ TEST(ExpressionTest, Comparisons) {
          {"null == null", "true"},
          {"null == 0", "false"},
          {"null != 'x'", "true"},
+         {"null >= null", "false"},
+         {"null < 1 || 'x' >= null", "false"},
+         {"!(int(null) > 5)", "true"},
          {"[1, 'a'] == [1.0, 'a']", "true"},
          {"[1] == [1, 2]", "false"},
          {"{'a': [1]} == {'a': [1.0]}", "true"},
@@ -131,8 +134,7 @@ TEST(ExpressionTest, Comparisons) {
          {"parseJson('[1, {\"b\": null}]') == [1, {'b': null}]", "true"}});
   CheckErrors({{"1 < 'a'",
                 "\"1 < 'a'\" (column 1 of the expression): < takes two numbers, two strings or two "
-                "bools, not int and string"},
-               {"null >= null", ">= takes two numbers, two strings or two bools, not null and null"}});
+                "bools, not int and string"}});
 }
 
 TEST(ExpressionTest, Logic) {
@@ -270,11 +272,10 @@ TEST(ExpressionTest, Functions) {
                {"int(1e19)", "the number is beyond the 64 bits of an int"},
                {"int(nan)", "beyond the 64 bits"},
                {"int(true)", "int() takes a number or a string, not bool"},
-               {"int(null)", "not null"},
                {"double('x')", "'x' is not a number"},
                {"double(' 1')", "is not a number"},
                {"double([])", "double() takes a number or a string, not list"},
-               {"string(null)", "string() takes a string, a number or a bool, not null"},
+               {"string([])", "string() takes a string, a number or a bool, not list"},
                {"bool(1)", "bool() takes a bool or a string, not int"},
                {"bool('yes')", "'yes' is neither 'true' nor 'false'"},
                {"size(1)", "size() takes a string, a list or a map, not int"},

@@ -62,6 +62,8 @@ Value Evaluator::Keep(std::string text) {
 
 absl::StatusOr<Value> Evaluator::Compare(const Node& node, const Value& a, const Value& b) {
   if (a.IsNumber() && b.IsNumber()) return Value::Bool(Holds(node.op, CompareNumbers(a, b)));
+  // An input that was not given is neither less nor more than anything.
+  if (a.kind == Value::Kind::kNull || b.kind == Value::Kind::kNull) return Value::Bool(false);
   int order = 0;
   if (a.kind == Value::Kind::kString && b.kind == Value::Kind::kString) {
     if (!Charge(static_cast<int64_t>(std::min(a.text.size(), b.text.size())))) return TooDear(node);
@@ -173,6 +175,7 @@ absl::StatusOr<Value> Evaluator::ToInt(const Node& node, const Value& value) {
     }
     return Value::Int(static_cast<int64_t>(whole));
   }
+  if (value.kind == Value::Kind::kNull) return value;
   if (value.kind != Value::Kind::kString) return NotFor(node, "int() takes a number or a string", value);
   // SimpleAtoi would pass over white space around the digits, which CEL does not.
   int64_t integer = 0;
@@ -188,6 +191,7 @@ absl::StatusOr<Value> Evaluator::ToDouble(const Node& node, const Value& value) 
   if (value.IsNumber()) {
     return value.kind == Value::Kind::kInt ? Value::Double(static_cast<double>(value.integer)) : value;
   }
+  if (value.kind == Value::Kind::kNull) return value;
   if (value.kind != Value::Kind::kString) return NotFor(node, "double() takes a number or a string", value);
   if (!Charge(static_cast<int64_t>(value.text.size()))) return TooDear(node);
   double number = 0;
@@ -202,7 +206,7 @@ absl::StatusOr<Value> Evaluator::ToDouble(const Node& node, const Value& value) 
 }
 
 absl::StatusOr<Value> Evaluator::ToText(const Node& node, const Value& value) {
-  if (value.kind == Value::Kind::kString) return value;
+  if (value.kind == Value::Kind::kString || value.kind == Value::Kind::kNull) return value;
   if (value.kind == Value::Kind::kBool) return Value::Text(value.boolean ? "true" : "false");
   if (const std::optional<int64_t> exact = value.ExactInteger(); exact.has_value()) {
     return Keep(absl::StrCat(*exact));
@@ -216,7 +220,7 @@ absl::StatusOr<Value> Evaluator::ToText(const Node& node, const Value& value) {
 
 // The words of Go's strconv.ParseBool, by which cel-go converts.
 absl::StatusOr<Value> Evaluator::ToBool(const Node& node, const Value& value) {
-  if (value.kind == Value::Kind::kBool) return value;
+  if (value.kind == Value::Kind::kBool || value.kind == Value::Kind::kNull) return value;
   if (value.kind != Value::Kind::kString) return NotFor(node, "bool() takes a bool or a string", value);
   for (const absl::string_view word : {"true", "True", "TRUE", "t", "T", "1"}) {
     if (value.text == word) return Value::Bool(true);

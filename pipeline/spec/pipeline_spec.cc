@@ -11,6 +11,7 @@
 #include "common/sha256.h"
 #include "common/status_macros.h"
 #include "common/text.h"
+#include "pipeline/spec/author_terms.h"
 #include "pipeline/spec/json_to_proto.h"
 #include "pipeline/spec/validate.h"
 #include "pipeline/spec/yaml.h"
@@ -175,7 +176,7 @@ absl::StatusOr<std::shared_ptr<const PipelineDocument>> Build(Parts parts) {
     RETURN_IF_ERROR(CheckPlatform(*document->platform, platform_path));
     NormalizeFieldNames(*ml_pipelines::PlatformSpec::descriptor(), &parts.platform);
   }
-  RETURN_IF_ERROR(ValidatePipeline(document->spec, document->deployment, path));
+  RETURN_IF_ERROR(InAuthorTerms(ValidatePipeline(document->spec, document->deployment, path)));
   // One spelling of each name, so that equal pipelines have equal hashes and are stored once.
   NormalizeFieldNames(*ml_pipelines::PipelineSpec::descriptor(), &parts.spec);
   Json canonical = std::move(parts.spec);

@@ -260,7 +260,7 @@ TEST(CheckSupportedTest, OneFeatureAtATime) {
        {{"parameterType", "TASK_CONFIG"}},
        nullptr},
       {"/root/dag/tasks/train/inputs/parameters/rate/parameterExpressionSelector", "number_value", nullptr},
-      {"/root/inputDefinitions/artifacts", {{"a", Json::object()}}, "artifacts as inputs of the pipeline"},
+      {"/root/inputDefinitions/artifacts", {{"a", Json::object()}}, nullptr},
       {"/root/inputDefinitions/artifacts", {{"a", {{"isOptional", true}}}}, nullptr},
       {"/root/dag/outputs/parameters/Output",
        {{"valueFromOneof",

@@ -7,6 +7,7 @@
 #include "common/text.h"
 #include "pipeline/spec/parameter_type.h"
 #include "pipeline/spec/pipeline_spec.h"
+#include "pipeline/spec/run_artifacts.h"
 #include "pipeline/spec/validate_parts.h"
 
 namespace penstock {
@@ -43,7 +44,7 @@ class Problems {
 void CheckValue(const std::string& name, const Json& value,
                 const ComponentInputsSpec::ParameterSpec& parameter, Problems* problems) {
   const ParameterTypeEnum type = DeclaredType(parameter);
-  if (value.is_null() && parameter.is_optional()) return;
+  if (value.is_null() && (parameter.is_optional() || parameter.has_default_value())) return;
   if (type == ParameterType::TASK_FINAL_STATUS || type == ParameterType::TASK_CONFIG) {
     problems->Add("the parameter ", QuoteForMessage(name), " is a ", TypeName(type),
                   ", which only the engine gives; leave it out");
@@ -55,6 +56,23 @@ void CheckValue(const std::string& name, const Json& value,
     problems->Add("the parameter ", QuoteForMessage(name), " has to be one of ",
                   spec_internal::ListLiterals(parameter.literals()), ", found ", JsonExcerpt(value));
   }
+}
+
+void CheckArtifact(const std::string& name, const ComponentInputsSpec::ArtifactSpec& declared,
+                   const Json& parameters, Problems* problems) {
+  const auto given = parameters.find(name);
+  if (given == parameters.end() || given->is_null()) {
+    if (declared.is_optional()) return;
+    problems->Add("the pipeline takes the artifact ", QuoteForMessage(name),
+                  declared.artifact_type().schema_title().empty()
+                      ? ""
+                      : absl::StrCat(" (", declared.artifact_type().schema_title(), ")"),
+                  ", which is required and missing: give runtime_config.parameters[", QuoteForMessage(name),
+                  "] the id of an artifact or a URI");
+    return;
+  }
+  const auto read = ReadRunArtifacts(declared, *given);
+  if (!read.ok()) problems->Add("the artifact ", QuoteForMessage(name), ": ", read.status().message());
 }
 
 }  // namespace
@@ -77,8 +95,12 @@ absl::Status CheckRunParameters(const PipelineDocument& document, const Json& pa
                    ") is required and missing");
     }
   }
+  const auto& artifacts = document.spec.root().input_definitions().artifacts();
+  for (const std::string& name : spec_internal::SortedKeys(artifacts)) {
+    CheckArtifact(name, artifacts.at(name), parameters, &problems);
+  }
   for (const auto& [name, value] : parameters.items()) {
-    if (!declared.contains(name)) {
+    if (!declared.contains(name) && !artifacts.contains(name)) {
       problems.Add("the pipeline has no parameter ", QuoteForMessage(name),
                    problems.is_full() ? "" : SuggestName(name, names));
     }

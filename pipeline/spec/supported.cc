@@ -19,11 +19,6 @@ using ml_pipelines::PipelineTaskSpec;
 using spec_internal::FindOrNull;
 using spec_internal::SortedKeys;
 
-template <typename Map, typename Predicate>
-bool AnyValue(const Map& map, Predicate predicate) {
-  return std::any_of(map.begin(), map.end(), [&](const auto& entry) { return predicate(entry.second); });
-}
-
 // What a task runs; `executor` is empty for a graph.
 struct ComponentView {
   const ComponentSpec& component;
@@ -44,37 +39,16 @@ constexpr ComponentFeature kUnsupportedInComponents[] = {
     {"custom jobs", IsCustomJob},
 };
 
-// A component that has a graph, and whether it is the root.
-struct GraphView {
-  const PipelineDocument& document;
-  const ComponentSpec& component;
-  bool is_root;
-};
-
-bool RequiresArtifact(const GraphView& view) {
-  return view.is_root && AnyValue(view.component.input_definitions().artifacts(),
-                                  [](const auto& artifact) { return !artifact.is_optional(); });
-}
-
-struct GraphFeature {
-  absl::string_view name;
-  bool (*is_used)(const GraphView&);
-};
-
-constexpr GraphFeature kUnsupportedInGraphs[] = {
-    {"artifacts as inputs of the pipeline itself, which no run can be given", RequiresArtifact},
-};
-
 // Looks at every component that the root reaches, once, however often it is used.
 class SupportChecker {
  public:
   explicit SupportChecker(const PipelineDocument& document) : document_(document) {}
 
   absl::Status Check() {
-    CheckGraph(document_.spec.root(), /*is_root=*/true, "root");
+    CheckGraph(document_.spec.root(), "root");
     for (size_t next = 0; next < pending_.size(); ++next) {
       const std::string name = pending_[next];
-      CheckGraph(document_.spec.components().at(name), /*is_root=*/false, absl::StrCat("components.", name));
+      CheckGraph(document_.spec.components().at(name), absl::StrCat("components.", name));
     }
     if (found_.empty()) return absl::OkStatus();
     return absl::UnimplementedError(
@@ -82,10 +56,7 @@ class SupportChecker {
   }
 
  private:
-  void CheckGraph(const ComponentSpec& component, bool is_root, const std::string& path) {
-    for (const GraphFeature& feature : kUnsupportedInGraphs) {
-      if (feature.is_used({document_, component, is_root})) Report(feature.name, path);
-    }
+  void CheckGraph(const ComponentSpec& component, const std::string& path) {
     for (const std::string& name : SortedKeys(component.dag().tasks())) {
       CheckTask(component.dag().tasks().at(name), absl::StrCat(path, ".dag.tasks.", name));
     }

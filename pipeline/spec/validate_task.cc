@@ -8,6 +8,7 @@
 #include "common/status_macros.h"
 #include "common/text.h"
 #include "pipeline/expression/expression.h"
+#include "pipeline/spec/author_terms.h"
 #include "pipeline/spec/parameter_type.h"
 #include "pipeline/spec/validate_parts.h"
 
@@ -99,14 +100,17 @@ absl::Status ValidateComponentInput(const DagScope& scope, const Input& input, c
   const auto* found = FindOrNull(parameters, name);
   if (found == nullptr) {
     return path.Key("componentInputParameter")
-        .Error(
-            "the component around the task has no input parameter ", QuoteForMessage(name),
-            SuggestName(name, SortedKeys(parameters)),
-            absl::StrContains(name, "loop-item")
-                ? "; the kfp compiler writes this for an f-string that holds the variable of a loop further "
-                  "out: pass the variable as an argument of its own"
-                : "");
+        .Error("the component around the task has no input parameter ", QuoteForMessage(name),
+               SuggestName(name, SortedKeys(parameters)),
+               IsLoopItem(name)
+                   ? "; the kfp compiler writes this where a text with a loop's item in it, such as "
+                     "f'{item}', stands in a group within or around the loop (dsl.ParallelFor, dsl.If, "
+                     "dsl.ExitHandler): pass the item as an argument of its own, and make the text in the "
+                     "component"
+                   : "");
   }
+  // The compiler takes the items of a list of unknown type for texts; what each is shows when the loop runs.
+  if (IsLoopItem(name) && DeclaredType(*found) == ParameterType::STRING) return absl::OkStatus();
   return CheckTypes(input, DeclaredType(*found),
                     absl::StrCat("the component's input ", QuoteForMessage(name)), path);
 }

@@ -19,9 +19,16 @@ using ::testing::HasSubstr;
 
 Json Spec(absl::string_view yaml) { return ParseYaml(yaml)->at(0); }
 
+// An error about a task begins in the author's terms and ends with the place; here the place comes first, as in all
+// others.
 std::string ErrorOf(const Json& spec) {
   const auto document = ParsePipelineJson(spec);
-  return document.ok() ? "no error" : std::string(document.status().message());
+  if (document.ok()) return "no error";
+  const std::string error(document.status().message());
+  const size_t place = error.rfind(" (");
+  if (place == std::string::npos || error.find(".dag.tasks.", place) == std::string::npos) return error;
+  const size_t what = error.find(": ");
+  return absl::StrCat(error.substr(place + 2, error.size() - place - 3), error.substr(what, place - what));
 }
 
 // Marks a place that the change takes away.
@@ -208,7 +215,7 @@ TEST(ValidateTest, InputsOfTasks) {
            "componentInputParameter: the component around the task has no input parameter 'row'; did you "
            "mean 'rows'?"},
           {"/root/dag/tasks/prepare/inputs/parameters/rows/componentInputParameter",
-           "pipelinechannel--loop-item-param-1", "holds the variable of a loop further out"},
+           "pipelinechannel--loop-item-param-1", "where a text with a loop's item in it"},
           {"/root/inputDefinitions/parameters/rows",
            {{"parameterType", "STRING"}},
            "root.dag.tasks.prepare.inputs.parameters.rows: the input is a NUMBER_INTEGER, and the "
@@ -307,11 +314,11 @@ TEST(ValidateTest, Loops) {
           {"/root/dag/tasks/loop/parameterIterator/items", Json::object(),
            "parameterIterator.items: expected one of the fields 'raw' and 'inputParameter'"},
           {"/root/dag/tasks/loop/parameterIterator/items/inputParameter", "pipelinechannel--item",
-           "the task has no input parameter 'pipelinechannel--item'; did you mean 'pipelinechannel--items'?"},
+           "the task has no input parameter 'item'; did you mean 'items'?"},
           {"/components/comp-loop/inputDefinitions/parameters/pipelinechannel--items/parameterType", "STRING",
            nullptr},
           {"/components/comp-loop/inputDefinitions/parameters/pipelinechannel--items/parameterType", "STRUCT",
-           "the input 'pipelinechannel--items' is a STRUCT; a loop goes over a LIST"},
+           "the input 'items' is a STRUCT; a loop goes over a LIST"},
           {"/root/dag/tasks/loop-raw/parameterIterator/items/raw", "[1,",
            "items.raw: expected the JSON text of a list: not valid JSON"},
           {"/root/dag/tasks/loop-raw/parameterIterator/items/raw", "{}",

@@ -7,6 +7,7 @@
 #include "common/limits.h"
 #include "common/status_macros.h"
 #include "common/text.h"
+#include "pipeline/spec/author_terms.h"
 #include "scheduler/plan/values/loop_items.h"
 #include "scheduler/plan/values/resolve_inputs.h"
 
@@ -114,6 +115,11 @@ const PlannedTask& PlannedOf(const RunSnapshot& run, int task) {
   return DagOf(run, snapshot.scope).tasks[snapshot.planned];
 }
 
+std::string ComponentKey(const RunSnapshot& run, int task) {
+  return absl::StrCat(run.plan->document().sha256_hex, " ",
+                      PlannedOf(run, task).spec->component_ref().name());
+}
+
 bool HasAttempts(const RunSnapshot& run, int task) {
   const PlannedTask& planned = PlannedOf(run, task);
   return planned.executor != nullptr && (!planned.is_loop || run.tasks[task].iteration >= 0);
@@ -170,10 +176,10 @@ absl::StatusOr<bool> ConditionHolds(const RunSnapshot& run, int task, const Task
   absl::StatusOr<bool> holds =
       EvaluateCondition(condition, inputs.parameters, ArtifactsForCondition(condition, inputs));
   if (holds.ok()) return holds;
-  return absl::Status(
-      holds.status().code(),
-      absl::StrCat("task ", QuoteForMessage(PlannedOf(run, task).name), ": its condition ",
-                   condition.Quoted(), " is neither true nor false: ", holds.status().message()));
+  return absl::Status(holds.status().code(),
+                      absl::StrCat("task ", QuoteForMessage(PlannedOf(run, task).name), ": its condition ",
+                                   InAuthorTerms(condition.Quoted()),
+                                   " is neither true nor false: ", InAuthorTerms(holds.status().message())));
 }
 
 TaskOutputs OutputsOfScope(const RunSnapshot& run, int scope) {

@@ -11,6 +11,9 @@ namespace penstock {
 
 const PlannedTask& PlannedOf(const RunSnapshot& run, int task);
 
+// Of its component; the same in all runs of one pipeline.
+std::string ComponentKey(const RunSnapshot& run, int task);
+
 // Whether an executor runs it; otherwise it is made of other tasks: a graph, or a loop.
 bool HasAttempts(const RunSnapshot& run, int task);
 

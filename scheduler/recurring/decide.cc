@@ -21,7 +21,10 @@ class Decider {
     for (int slots = 0; slot.has_value() && *slot <= now_; ++slots) {
       if (slots == limits::kScheduleSlotsPerPass) break;
       const std::optional<absl::Time> next = schedule_.trigger.Next(*slot);
-      if (schedule_.no_catchup && next.has_value() && *next <= now_) {
+      if (schedule_.no_catchup && *slot < schedule_.enabled_at && !Waited(*slot)) {
+        Pass(*slot, TickDecision::kSkipped, TickReason::kNoCatchup,
+             "it was due while the recurring run was disabled");
+      } else if (schedule_.no_catchup && next.has_value() && *next <= now_) {
         Pass(*slot, TickDecision::kSkipped,
              Waited(*slot) ? TickReason::kMaxConcurrency : TickReason::kNoCatchup, "");
       } else if (schedule_.refusal.has_value()) {

@@ -28,6 +28,7 @@ struct ScheduleView {
   absl::Time next_due;  // the first slot that is not decided
   int64_t max_concurrency = 1;
   bool no_catchup = false;
+  absl::Time enabled_at;  // without catch-up, slots of before start nothing
   int64_t run_count = 0;
   int64_t unfinished_runs = 0;
   bool waits = false;  // next_due has waited already

@@ -47,12 +47,23 @@ struct Case {
   int64_t unfinished = 0;
   bool waits = false;
   std::optional<Refusal> refusal;
+  int64_t enabled_at = 0;
 };
 
 ScheduleDecision Decide(const Trigger& trigger, const Case& given, int64_t now, int64_t next_due = 60) {
-  const ScheduleView view = {trigger, Second(next_due), given.max_concurrency, given.no_catchup,
-                             7,       given.unfinished, given.waits,           given.refusal};
+  const ScheduleView view = {
+      trigger, Second(next_due), given.max_concurrency, given.no_catchup, Second(given.enabled_at),
+      7,       given.unfinished, given.waits,           given.refusal};
   return DecideSchedule(view, Second(now));
+}
+
+TEST(DecideTest, WithoutCatchUpNothingIsMadeUpForTheTimeWhenItWasDisabled) {
+  EXPECT_THAT(Ticks(Decide(EveryMinute(), {.no_catchup = true, .enabled_at = 150}, 151)),
+              ElementsAre("60 SKIPPED NO_CATCHUP", "120 SKIPPED NO_CATCHUP"));
+  EXPECT_THAT(Ticks(Decide(EveryMinute(), {.no_catchup = true, .enabled_at = 100}, 121)),
+              ElementsAre("60 SKIPPED NO_CATCHUP", "120 FIRED DUE #8"));
+  EXPECT_THAT(Ticks(Decide(EveryMinute(), {.enabled_at = 150}, 121)),
+              ElementsAre("60 CAUGHT_UP LATE #8", "120 FIRED DUE #9"));
 }
 
 TEST(DecideTest, NothingIsDecidedBeforeItIsDue) {

@@ -199,8 +199,9 @@ absl::StatusOr<RecurringEngine::Planned> RecurringEngine::Plan(const DueRecurrin
     return plan;
   }
   ASSIGN_OR_RETURN(plan.source, SourceOf(due, latest));
-  const ScheduleView view = {*trigger,      *row.next_due_at,    row.max_concurrency, row.no_catchup,
-                             row.run_count, due.unfinished_runs, due.waits,           plan.source.refusal};
+  const ScheduleView view = {*trigger,           *row.next_due_at, row.max_concurrency, row.no_catchup,
+                             row.enabled_at,     row.run_count,    due.unfinished_runs, due.waits,
+                             plan.source.refusal};
   plan.decision = DecideSchedule(view, now);
   return plan;
 }

@@ -1,9 +1,12 @@
 #include "server/commands/migrate.h"
 
+#include <unistd.h>
+
 #include <cstdio>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "common/status_macros.h"
 #include "storage/migrator.h"
@@ -45,9 +48,49 @@ absl::Status Validate(Store& store, Migrator& migrator) {
                    line < wanted.size() ? wanted[line] : "", "\""));
 }
 
+// The newest applied migrations, newest first.
+absl::StatusOr<std::vector<std::string>> NewestApplied(Store& store, Migrator& migrator, int steps) {
+  ASSIGN_OR_RETURN(const auto plan, migrator.Plan());
+  const auto known = store.known_migrations();
+  const size_t applied = known.size() - plan.size();
+  if (applied < static_cast<size_t>(steps)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("only ", applied, " migrations are applied, so ", steps, " cannot be taken back"));
+  }
+  std::vector<std::string> names;
+  for (size_t i = 0; i < static_cast<size_t>(steps); ++i) names.push_back(known[applied - 1 - i].name);
+  return names;
+}
+
+bool SaysYes() {
+  std::printf("Go on? [y/N] ");
+  std::fflush(stdout);
+  char answer[16] = "";
+  return std::fgets(answer, sizeof(answer), stdin) != nullptr && (answer[0] == 'y' || answer[0] == 'Y');
+}
+
+absl::Status Revert(Store& store, Migrator& migrator, int steps, bool yes) {
+  ASSIGN_OR_RETURN(const auto names, NewestApplied(store, migrator, steps));
+  if (!yes) {
+    if (isatty(STDIN_FILENO) == 0) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("taking back ", absl::StrJoin(names, ", "),
+                       " loses what only the newer schema can hold: back the database up, and give --yes"));
+    }
+    Say(absl::StrCat("Taking back ", absl::StrJoin(names, ", "),
+                     " loses what only the newer schema can hold; there should be a backup."));
+    if (!SaysYes()) return absl::FailedPreconditionError("nothing is taken back");
+  }
+  for (int i = 0; i < steps; ++i) {
+    ASSIGN_OR_RETURN(const std::string name, migrator.RevertLast());
+    Say(absl::StrCat("taken back: ", name));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
-absl::Status RunMigrateCommand(const std::string& action, const Config& config) {
+absl::Status RunMigrateCommand(const std::string& action, int steps, bool yes, const Config& config) {
   const Clock& clock = RealClock::Instance();
   ASSIGN_OR_RETURN(const auto store,
                    Store::Open(config.database_url, clock, {config.database_wait, /*migrate=*/false}));
@@ -65,11 +108,7 @@ absl::Status RunMigrateCommand(const std::string& action, const Config& config) 
     Say(absl::StrCat(applied, " applied and taken back: they work, and nothing is changed"));
     return absl::OkStatus();
   }
-  if (action == "revert") {
-    ASSIGN_OR_RETURN(const std::string name, migrator.RevertLast());
-    Say(absl::StrCat("taken back: ", name));
-    return absl::OkStatus();
-  }
+  if (action == "revert") return Revert(*store, migrator, steps, yes);
   return absl::InvalidArgumentError(
       absl::StrCat("'", action, "' is no action of migrate; use plan, apply, dry-run, validate or revert"));
 }

@@ -21,6 +21,9 @@ absl::Status BoundsFrom(const Schedule& given, TriggerSpec& spec) {
   if (given.has_end_time()) {
     ASSIGN_OR_RETURN(spec.end_at, CheckedTime("trigger.end_time", given.end_time()));
   }
+  if (spec.start_at.has_value() && spec.end_at.has_value() && *spec.end_at < *spec.start_at) {
+    return error::TriggerEndsBeforeItStarts();
+  }
   return absl::OkStatus();
 }
 

@@ -1,5 +1,6 @@
 #include "server/convert/run_status.h"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <utility>
@@ -7,6 +8,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "common/json.h"
 #include "common/limits.h"
 #include "common/text.h"
 #include "pipeline/graph.h"
@@ -19,6 +21,9 @@ namespace {
 
 namespace v1 = penstock::v1;
 using ml_pipelines::DagSpec;
+
+constexpr size_t kHoldersInSentence = 4;
+constexpr int kRunNameBytes = 80;
 
 void SetError(int code, const std::string& message, v1::StatusError* out) {
   out->set_code(code);
@@ -110,18 +115,70 @@ class TaskTree {
   std::map<const DagSpec*, Graph> graphs_;
 };
 
-std::string WaitMessage(const v1::Wait& wait) {
-  if (wait.reason() == Name(WaitReason::kCapacity)) {
-    return "It could start, and waits until the CPU and memory that it asks for are free";
+std::string CpusText(int64_t millicores) {
+  const std::string number = NumberText(static_cast<double>(millicores) / 1000);
+  return absl::StrCat(number, number == "1" ? " CPU" : " CPUs");
+}
+
+std::string HolderText(const RunStatusSource& source, const RoomHolderRow& holder) {
+  const auto run = source.run_names.find(holder.run_id);
+  std::string text = absl::StrCat("'", holder.task_name, "' of ",
+                                  holder.run_id == source.run.run_id ? "this run"
+                                  : run == source.run_names.end()
+                                      ? absl::StrCat("run ", holder.run_id)
+                                      : absl::StrCat("run '", Shorten(run->second, kRunNameBytes), "'"),
+                                  " (", CpusText(holder.cpu_millicores));
+  if (holder.memory_bytes > 0) absl::StrAppend(&text, ", ", holder.memory_bytes, " bytes of memory");
+  absl::StrAppend(&text, ", since ", absl::FormatTime("%H:%M:%S UTC", holder.since, absl::UTCTimeZone()),
+                  ")");
+  return text;
+}
+
+// Who has the room that a task waits for.
+void SetHolders(const RunStatusSource& source, v1::Wait* out) {
+  std::string message = "It could start, and waits until the CPU and memory that it asks for are free";
+  if (source.room.has_value()) {
+    const RoomRow& room = *source.room;
+    absl::StrAppend(&message, ". Of ", CpusText(room.cpu_millicores), " ", CpusText(room.used_cpu_millicores),
+                    " are taken");
+    for (size_t i = 0; i < room.holders.size(); ++i) {
+      const RoomHolderRow& holder = room.holders[i];
+      v1::RoomHolder* const told = out->add_holders();
+      told->set_run_id(holder.run_id);
+      if (const auto run = source.run_names.find(holder.run_id); run != source.run_names.end()) {
+        told->set_run_display_name(run->second);
+      }
+      told->set_task(holder.task_name);
+      told->set_cpu_millicores(holder.cpu_millicores);
+      told->set_memory_bytes(holder.memory_bytes);
+      SetTimestamp(holder.since, told->mutable_since());
+      if (i < kHoldersInSentence) {
+        absl::StrAppend(&message, i == 0 ? ", by " : ", ", HolderText(source, holder));
+      }
+    }
+    const size_t others = std::max(room.holders.size(), kHoldersInSentence) - kHoldersInSentence +
+                          static_cast<size_t>(room.holders_left_out);
+    if (others > 0) absl::StrAppend(&message, " and ", others, " more");
+    if (room.kept_for.has_value()) {
+      absl::StrAppend(&message, "; room is kept for ", HolderText(source, *room.kept_for),
+                      ", which has waited longest");
+    }
+    if (!room.setting.empty()) {
+      absl::StrAppend(&message, ". The server's setting ", room.setting, " says how much there is");
+      out->set_setting(room.setting);
+    }
   }
+  out->set_message(message);
+}
+
+std::string WaitMessage(const v1::Wait& wait) {
   if (wait.reason() == Name(WaitReason::kRetry)) {
     return absl::StrCat("Its last attempt failed; the next one begins at ",
                         absl::FormatTime(absl::RFC3339_sec, TimeFrom(wait.until()), absl::UTCTimeZone()));
   }
   if (wait.reason() == Name(WaitReason::kEnvironment)) {
     return "The Python packages that it asks for are being installed, for all tasks that ask for the same; "
-           "its "
-           "log has what pip says";
+           "the log of the one that installs them has what pip says";
   }
   if (wait.reason() == Name(WaitReason::kImage)) return "Its image is being brought";
   if (wait.reason() == Name(WaitReason::kUnschedulable)) {
@@ -134,8 +191,9 @@ std::string WaitMessage(const v1::Wait& wait) {
                        : absl::StrCat("It waits for the end of ", ListNames(names, limits::kStatusNames));
 }
 
-void SetWait(const TaskRow& row, TaskTree& tree, v1::Wait* out) {
+void SetWait(const TaskRow& row, const RunStatusSource& source, TaskTree& tree, v1::Wait* out) {
   out->set_reason(std::string(Name(row.wait_reason)));
+  if (row.wait_reason == WaitReason::kCapacity) return SetHolders(source, out);
   if (row.wait_reason == WaitReason::kUpstream) {
     tree.ForEachUpstream(row, [&](const TaskRow& upstream) {
       if (!IsFinal(upstream.state)) SetReference(upstream, out->add_tasks());
@@ -185,14 +243,16 @@ void AttemptToApi(const TaskAttemptRow& row, v1::AttemptStatus* out) {
   }
 }
 
-void TaskToApi(const TaskRow& row, TaskTree& tree, v1::TaskStatus* out) {
+void TaskToApi(const TaskRow& row, const RunStatusSource& source, TaskTree& tree, v1::TaskStatus* out) {
   out->set_task_id(row.task_id);
   out->set_parent_task_id(row.parent_task_id);
   out->set_name(row.name);
   out->set_display_name(row.display_name);
   if (row.iteration >= 0) out->set_iteration(row.iteration);
   out->set_state(std::string(Name(row.state)));
-  if (row.wait_reason != WaitReason::kNone && !IsFinal(row.state)) SetWait(row, tree, out->mutable_wait());
+  if (row.wait_reason != WaitReason::kNone && !IsFinal(row.state)) {
+    SetWait(row, source, tree, out->mutable_wait());
+  }
   if (row.state == TaskState::kSkipped) {
     if (const TaskRow* cause = tree.CauseOf(row)) SetReference(*cause, out->mutable_skipped_because_of());
   }
@@ -226,7 +286,7 @@ void RunStatusToApi(const RunStatusSource& source, const PipelineDocument& docum
       out->set_tasks_left_out(out->tasks_left_out() + 1);
       continue;
     }
-    TaskToApi(row, tree, by_id[row.task_id] = out->add_tasks());
+    TaskToApi(row, source, tree, by_id[row.task_id] = out->add_tasks());
   }
   for (const TaskAttemptRow& row : source.attempts) {
     const auto task = by_id.find(row.task_id);

@@ -1,12 +1,15 @@
 // From what storage has of a run to its explanation. Pure.
 #pragma once
 
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "penstock/v1/run_status.pb.h"
 #include "pipeline/spec/pipeline_spec.h"
 #include "storage/model.h"
+#include "storage/room_store.h"
 
 namespace penstock {
 
@@ -23,6 +26,9 @@ struct RunStatusSource {
   std::vector<TaskRow> tasks;       // in the order of their creation
   std::vector<TaskAttemptRow> attempts;
   SchedulerState scheduler;  // filled in for a run that is PENDING
+  // Filled in where a task waits for room, if it is known who has it.
+  std::optional<RoomRow> room;
+  std::map<std::string, std::string> run_names;  // of the runs in it that are still there, by id
 };
 
 // What of it is wanted.

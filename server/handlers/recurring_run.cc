@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "absl/strings/str_cat.h"
 #include "common/limits.h"
 #include "common/status_macros.h"
 #include "pipeline/schedule/run_name.h"
@@ -41,6 +42,7 @@ absl::Status CheckRecurringRunFields(const api::RecurringRun& given) {
       CheckText("recurring_run.service_account", given.service_account(), limits::kServiceAccountBytes));
   RETURN_IF_ERROR(
       CheckText("runtime_config.pipeline_root", given.runtime_config().pipeline_root(), limits::kUrlBytes));
+  RETURN_IF_ERROR(CheckEnum("recurring_run.mode", given.mode()));
   if (given.max_concurrency() < 1 || given.max_concurrency() > limits::kScheduleConcurrencyMax) {
     return error::MaxConcurrencyOutOfRange(given.max_concurrency(), limits::kScheduleConcurrencyMax);
   }
@@ -133,6 +135,11 @@ absl::Status RecurringRunsToApi(db::Tx& tx, const std::vector<RecurringRunRow>& 
   for (const RecurringRunRow& row : rows) {
     api::RecurringRun* out = add();
     RETURN_IF_ERROR(ToApi(row, out));
+    // KFP has no field for the time zone; in the expression it is understood when it comes back.
+    if (row.trigger.kind == TriggerKind::kCron && !row.trigger.time_zone.empty()) {
+      out->mutable_trigger()->mutable_cron_schedule()->set_cron(
+          absl::StrCat("CRON_TZ=", row.trigger.time_zone, " ", row.trigger.cron));
+    }
     if (!row.pipeline_id.empty()) continue;
     const auto [spec, fresh] = specs.try_emplace(row.spec_sha256);
     if (fresh) {

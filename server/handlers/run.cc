@@ -4,8 +4,10 @@
 #include <map>
 
 #include "common/errors.h"
+#include "common/json.h"
 #include "common/limits.h"
 #include "common/status_macros.h"
+#include "pipeline/spec/run_artifacts.h"
 #include "runs/run_verbs.h"
 #include "server/convert/cache.h"
 #include "server/convert/pipeline.h"
@@ -36,6 +38,7 @@ absl::Status CheckNewRun(const api::Run& given) {
   RETURN_IF_ERROR(
       CheckText("runtime_config.pipeline_root", given.runtime_config().pipeline_root(), limits::kUrlBytes));
   if (!given.run_id().empty()) RETURN_IF_ERROR(CheckNewId("run.run_id", given.run_id()));
+  RETURN_IF_ERROR(CheckEnum("run.storage_state", given.storage_state()));
   if (!given.plugins_output().empty()) return error::RunPluginsOutputGiven();
   return absl::OkStatus();
 }
@@ -93,6 +96,25 @@ RunRow NewRow(RequestContext& context, const api::Run& given, const PipelineSour
   return row;
 }
 
+// Whether the artifacts that the run is given by their ids are there.
+absl::Status CheckArtifactsExist(db::Tx& tx, const PipelineDocument& document,
+                                 const std::string& parameters) {
+  const auto& declared = document.spec.root().input_definitions().artifacts();
+  if (declared.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const Json given, ParseJson(parameters));
+  for (const auto& [name, spec] : declared) {
+    const auto value = given.find(name);
+    if (value == given.end() || value->is_null()) continue;
+    ASSIGN_OR_RETURN(const auto artifacts, ReadRunArtifacts(spec, *value));
+    for (const RunArtifact& artifact : artifacts) {
+      if (artifact.artifact_id == 0) continue;
+      ASSIGN_OR_RETURN(const bool exists, ArtifactExists(tx, artifact.artifact_id));
+      if (!exists) return error::RunArtifactUnknown(name, artifact.artifact_id);
+    }
+  }
+  return absl::OkStatus();
+}
+
 // The run that the request, which has an id, has created before; empty if it has not.
 absl::StatusOr<std::string> CreatedBefore(db::Tx& tx, const RunCreateOptions& options) {
   ASSIGN_OR_RETURN(const auto known, RunRequestFind(tx, options.request_id));
@@ -106,6 +128,13 @@ absl::Status ReplyWith(RequestContext& context, const std::string& run_id, api::
   api::GetRunRequest get;
   get.set_run_id(run_id);
   return RunGet(context, get, reply);
+}
+
+// Answers with the run that the request has created before.
+absl::Status ReplyAgain(RequestContext& context, const RunCreateOptions& options, const std::string& run_id,
+                        api::Run* reply) {
+  const absl::Status found = ReplyWith(context, run_id, reply);
+  return absl::IsNotFound(found) ? error::RunOfRequestDeleted(options.request_id, run_id) : found;
 }
 
 }  // namespace
@@ -123,7 +152,7 @@ absl::Status RunCreate(RequestContext& context, const api::Run& given, const Run
       ASSIGN_OR_RETURN(created_before, CreatedBefore(tx, options));
       return absl::OkStatus();
     }));
-    if (!created_before.empty()) return ReplyWith(context, created_before, reply);
+    if (!created_before.empty()) return ReplyAgain(context, options, created_before, reply);
   }
   RETURN_IF_ERROR(CheckNewRun(given));
   RunConfigRow config;
@@ -154,6 +183,7 @@ absl::Status RunCreate(RequestContext& context, const api::Run& given, const Run
         if (!row.recurring_run_id.empty()) {
           RETURN_IF_ERROR(RecurringRunGet(tx, row.recurring_run_id).status());
         }
+        RETURN_IF_ERROR(CheckArtifactsExist(tx, *source.document, config.parameters));
         if (source.own_spec()) {
           RETURN_IF_ERROR(SpecPut(tx, source.document->sha256_hex, source.document->canonical_json));
         }
@@ -166,7 +196,7 @@ absl::Status RunCreate(RequestContext& context, const api::Run& given, const Run
   // The cached version may have been deleted, by this server or another; the next call asks the database.
   if (absl::IsNotFound(inserted)) context.deps.versions.Remove(row.pipeline_version_id);
   RETURN_IF_ERROR(inserted);
-  if (!created_before.empty()) return ReplyWith(context, created_before, reply);
+  if (!created_before.empty()) return ReplyAgain(context, options, created_before, reply);
   if (source.own_spec()) context.deps.documents.Put(source.document->sha256_hex, source.document);
 
   ToApi(row, reply);

@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
+#include "common/json.h"
 #include "common/limits.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"
@@ -188,6 +189,27 @@ bool HasEnded(const api::Run& run) {
          run.state() == api::SKIPPED;
 }
 
+// The artifacts among the run's parameters.
+absl::StatusOr<api::Run> WithArtifacts(const penstock::v1::CreateRunRequest& request) {
+  api::Run run = request.run();
+  for (const auto& [name, given] : request.artifacts()) {
+    auto [entry, fresh] = run.mutable_runtime_config()->mutable_parameters()->insert({name, {}});
+    if (!fresh) return error::RunArtifactGivenTwice(name);
+    Json list = Json::array();
+    for (const penstock::v1::RunArtifact& artifact : given.artifacts()) {
+      Json one = Json::object();
+      if (artifact.has_artifact_id()) one["artifact_id"] = absl::StrCat(artifact.artifact_id());
+      if (artifact.has_uri()) one["uri"] = artifact.uri();
+      if (artifact.has_metadata()) {
+        ASSIGN_OR_RETURN(one["metadata"], JsonFromStruct(artifact.metadata()));
+      }
+      list.push_back(std::move(one));
+    }
+    JsonToValue(list.size() == 1 ? list[0] : list, &entry->second);
+  }
+  return run;
+}
+
 }  // namespace
 
 absl::Status RunCreateOnce(RequestContext& context, const penstock::v1::CreateRunRequest& request,
@@ -204,7 +226,8 @@ absl::Status RunCreateOnce(RequestContext& context, const penstock::v1::CreateRu
   Sha256 hash;
   hash.Add(Bytes(request));
   options.request_sha256 = hash.HexDigest();
-  return RunCreate(context, request.run(), options, reply);
+  ASSIGN_OR_RETURN(const api::Run run, WithArtifacts(request));
+  return RunCreate(context, run, options, reply);
 }
 
 absl::Status RunRecordGet(RequestContext& context, const penstock::v1::GetRunRecordRequest& request,
@@ -273,9 +296,7 @@ absl::Status RunWatch(RequestContext& context, const penstock::v1::WatchRunReque
   while (!context.is_cancelled()) {
     const absl::Time begun = context.deps.clock.Now();
     api::Run run;
-    const absl::Status read = RunGet(context, get, &run);
-    if (absl::IsNotFound(read) && !sent.empty()) return absl::OkStatus();  // deleted meanwhile
-    RETURN_IF_ERROR(read);
+    RETURN_IF_ERROR(RunGet(context, get, &run));
     std::string bytes = Bytes(run);
     if (bytes != sent && !send(run)) return absl::OkStatus();
     if (HasEnded(run)) return absl::OkStatus();

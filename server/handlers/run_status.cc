@@ -1,5 +1,7 @@
 #include "server/handlers/run_status.h"
 
+#include <algorithm>
+
 #include "absl/strings/numbers.h"
 #include "common/errors.h"
 #include "common/limits.h"
@@ -28,6 +30,21 @@ absl::StatusOr<SchedulerState> SchedulerStateNow(db::Tx& tx, absl::Time now) {
   return state;
 }
 
+// Who has the room that a task waits for.
+absl::Status ReadRoom(db::Tx& tx, RunStatusSource& source) {
+  ASSIGN_OR_RETURN(source.room, RoomGet(tx));
+  if (!source.room.has_value()) return absl::OkStatus();
+  std::vector<RoomHolderRow> named = source.room->holders;
+  if (source.room->kept_for.has_value()) named.push_back(*source.room->kept_for);
+  for (const RoomHolderRow& holder : named) {
+    if (source.run_names.contains(holder.run_id)) continue;
+    const absl::StatusOr<RunRow> run = RunGet(tx, holder.run_id);
+    if (run.ok()) source.run_names[holder.run_id] = run->display_name;
+    if (!run.ok() && !absl::IsNotFound(run.status())) return run.status();
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ReadSource(RequestContext& context, db::Tx& tx, const std::string& run_id,
                         RunStatusSource& source, std::string* spec_sha256, std::string* spec_text) {
   source = {};
@@ -44,6 +61,10 @@ absl::Status ReadSource(RequestContext& context, db::Tx& tx, const std::string& 
   }
   ASSIGN_OR_RETURN(source.tasks, TaskList(tx, run_id));
   ASSIGN_OR_RETURN(source.attempts, TaskAttemptList(tx, run_id));
+  const bool any_waits = std::any_of(source.tasks.begin(), source.tasks.end(), [](const TaskRow& task) {
+    return task.wait_reason == WaitReason::kCapacity && !IsFinal(task.state);
+  });
+  if (any_waits) RETURN_IF_ERROR(ReadRoom(tx, source));
   return absl::OkStatus();
 }
 

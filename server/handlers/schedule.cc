@@ -1,11 +1,17 @@
 #include "server/handlers/schedule.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
+#include <string>
+#include <vector>
 
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "common/errors.h"
 #include "common/limits.h"
 #include "common/status_macros.h"
+#include "google/protobuf/util/field_mask_util.h"
 #include "pipeline/schedule/cron.h"
 #include "pipeline/schedule/trigger.h"
 #include "server/convert/recurring_run.h"
@@ -20,6 +26,8 @@
 
 namespace penstock {
 namespace {
+
+using google::protobuf::util::FieldMaskUtil;
 
 constexpr int kPreviewTicksDefault = 10;
 constexpr absl::string_view kEditable[] = {
@@ -40,7 +48,27 @@ absl::Status ScheduleToApi(db::Tx& tx, const RecurringRunRow& row, penstock::v1:
   return absl::OkStatus();
 }
 
-// The fields of a recurring run that a request changes, each as a whole.
+// The path as far as it goes through messages with fields of their own: a map, a Struct or a time is changed as a whole,
+// whatever of it the gateway has found in the body. Nothing for a path that leads to no field.
+std::optional<std::string> FieldPath(const std::string& path) {
+  const google::protobuf::Descriptor* message = api::RecurringRun::descriptor();
+  std::vector<std::string> names;
+  for (const absl::string_view name : absl::StrSplit(path, '.')) {
+    const auto* field = message->FindFieldByName(std::string(name));
+    if (field == nullptr) return std::nullopt;
+    names.emplace_back(name);
+    message = field->message_type();
+    const bool is_ours = message != nullptr && message->file()->package() != "google.protobuf";
+    if (field->is_repeated() || !is_ours) {
+      const bool ends = message != nullptr ||
+                        names.size() == static_cast<size_t>(std::count(path.begin(), path.end(), '.') + 1);
+      return ends ? std::optional(absl::StrJoin(names, ".")) : std::nullopt;
+    }
+  }
+  return absl::StrJoin(names, ".");
+}
+
+// The fields of a recurring run that a request changes, as a whole or in part.
 absl::StatusOr<std::set<std::string>> ChangedFields(const penstock::v1::UpdateRecurringRunRequest& request) {
   std::set<std::string> fields;
   for (const std::string& path : request.update_mask().paths()) {
@@ -49,6 +77,7 @@ absl::StatusOr<std::set<std::string>> ChangedFields(const penstock::v1::UpdateRe
     if (std::find(std::begin(kEditable), std::end(kEditable), field) == std::end(kEditable)) {
       return error::RecurringRunFieldFixed(field, kEditable);
     }
+    if (!FieldPath(path).has_value()) return error::UpdateMaskUnknown(path);
     fields.insert(field);
   }
   if (fields.empty() && !request.has_time_zone()) return error::UpdateMaskEmpty();
@@ -66,24 +95,20 @@ absl::Status CheckNoAccident(const api::RecurringRun& given, const std::set<std:
   return absl::OkStatus();
 }
 
-// What the client would have sent to create `row` as it is, with the changes.
-absl::StatusOr<api::RecurringRun> Merged(const RecurringRunRow& row, const api::RecurringRun& given,
-                                         const std::set<std::string>& changed) {
+// What the client would have sent to create the recurring run as it is, with the changes: of a path within a field only
+// that part.
+absl::StatusOr<api::RecurringRun> Merged(const RecurringRunRow& row,
+                                         const penstock::v1::UpdateRecurringRunRequest& request) {
   api::RecurringRun merged;
   RETURN_IF_ERROR(ToApi(row, &merged));
-  const auto* description = api::RecurringRun::descriptor();
-  const auto* reflection = api::RecurringRun::GetReflection();
-  for (const std::string& name : changed) {
-    const auto* field = description->FindFieldByName(name);
-    reflection->ClearField(&merged, field);
-    if (field->containing_oneof() != nullptr) merged.clear_pipeline_source();
+  FieldMaskUtil::MergeOptions options;
+  options.set_replace_message_fields(true);
+  options.set_replace_repeated_fields(true);
+  google::protobuf::FieldMask mask;
+  for (const std::string& path : request.update_mask().paths()) {
+    mask.add_paths(FieldPath(path).value_or(path));
   }
-  api::RecurringRun changes = given;
-  for (int i = 0; i < description->field_count(); ++i) {
-    const auto* field = description->field(i);
-    if (changed.count(std::string(field->name())) == 0) reflection->ClearField(&changes, field);
-  }
-  merged.MergeFrom(changes);
+  FieldMaskUtil::MergeMessageTo(request.recurring_run(), mask, options, &merged);
   return merged;
 }
 
@@ -179,7 +204,7 @@ absl::Status ScheduleUpdate(RequestContext& context, const penstock::v1::UpdateR
   ASSIGN_OR_RETURN(const auto changed, ChangedFields(request));
   RETURN_IF_ERROR(CheckNoAccident(request.recurring_run(), changed));
   ASSIGN_OR_RETURN(RecurringRunRow row, StoredRow(context, request.recurring_run().recurring_run_id()));
-  ASSIGN_OR_RETURN(const api::RecurringRun merged, Merged(row, request.recurring_run(), changed));
+  ASSIGN_OR_RETURN(const api::RecurringRun merged, Merged(row, request));
   RETURN_IF_ERROR(CheckRecurringRunFields(merged));
   const std::string old_spec = row.spec_sha256;
   const bool new_trigger = changed.count("trigger") > 0 || request.has_time_zone();
@@ -197,7 +222,9 @@ absl::Status ScheduleUpdate(RequestContext& context, const penstock::v1::UpdateR
   row.service_account = merged.service_account();
   row.max_concurrency = merged.max_concurrency();
   row.no_catchup = merged.no_catchup();
+  const bool was_enabled = row.enabled;
   row.enabled = merged.mode() == api::RecurringRun::ENABLE;
+  if (row.enabled && !was_enabled) row.enabled_at = context.deps.clock.Now();
   RETURN_IF_ERROR(context.deps.store.Write([&](db::Tx& tx) -> absl::Status {
     if (!own_spec.empty()) RETURN_IF_ERROR(SpecPut(tx, row.spec_sha256, own_spec));
     RETURN_IF_ERROR(RecurringRunUpdate(tx, row, old_spec));

@@ -92,6 +92,53 @@ TEST_P(RecurringRunApiTest, AnEditChangesWhatTheMaskNames) {
   EXPECT_EQ(Update(request, &edited).error_code(), grpc::StatusCode::NOT_FOUND);
 }
 
+TEST_P(RecurringRunApiTest, AMaskMayNameAFieldWithinAField) {
+  api::RecurringRun given = Daily(Upload("p"));
+  given.mutable_trigger()->mutable_cron_schedule()->mutable_start_time()->set_seconds(1'600'000'000);
+  given.set_no_catchup(true);
+  api::RecurringRun created;
+  ASSERT_TRUE(Create(given, &created).ok());
+  penstock::v1::UpdateRecurringRunRequest request;
+  request.mutable_recurring_run()->set_recurring_run_id(created.recurring_run_id());
+  request.mutable_recurring_run()->mutable_trigger()->mutable_cron_schedule()->set_cron("0 0 4 * * *");
+  request.mutable_update_mask()->add_paths("trigger.cron_schedule.cron");
+  penstock::v1::Schedule edited;
+  ASSERT_TRUE(Update(request, &edited).ok());
+  EXPECT_EQ(edited.recurring_run().trigger().cron_schedule().cron(), "0 0 4 * * *");
+  EXPECT_EQ(edited.recurring_run().trigger().cron_schedule().start_time().seconds(), 1'600'000'000);
+  request.mutable_update_mask()->set_paths(0, "trigger");
+  ASSERT_TRUE(Update(request, &edited).ok());
+  EXPECT_FALSE(edited.recurring_run().trigger().cron_schedule().has_start_time()) << "the whole field";
+  request.mutable_update_mask()->set_paths(0, "trigger.cron_schedule.corn");
+  EXPECT_THAT(Update(request, &edited).error_message(),
+              HasSubstr("'trigger.cron_schedule.corn' is no field"));
+}
+
+TEST_P(RecurringRunApiTest, TheTimeZoneComesBackInTheExpression) {
+  penstock::v1::CreateScheduleRequest request;
+  *request.mutable_recurring_run() = Daily(Upload("p"));
+  request.set_time_zone("Asia/Tokyo");
+  penstock::v1::Schedule created;
+  ASSERT_TRUE(Call(*schedules_, &Schedules::CreateSchedule, request, &created).ok());
+  api::GetRecurringRunRequest get;
+  get.set_recurring_run_id(created.recurring_run().recurring_run_id());
+  api::RecurringRun read;
+  ASSERT_TRUE(Call(*recurring_runs_, &RecurringRuns::GetRecurringRun, get, &read).ok());
+  EXPECT_EQ(read.trigger().cron_schedule().cron(), "CRON_TZ=Asia/Tokyo 0 0 3 * * *");
+  api::RecurringRun again;
+  read.clear_recurring_run_id();
+  ASSERT_TRUE(Create(read, &again).ok()) << "what is read can be sent";
+  EXPECT_EQ(again.trigger().cron_schedule().cron(), read.trigger().cron_schedule().cron());
+}
+
+TEST_P(RecurringRunApiTest, NumbersThatAnEnumDoesNotHaveAreRefused) {
+  api::RecurringRun given = Daily(Upload("p"));
+  given.set_mode(static_cast<api::RecurringRun::Mode>(77));
+  api::RecurringRun reply;
+  EXPECT_THAT(Create(given, &reply).error_message(),
+              HasSubstr("recurring_run.mode: 77 is none of its values"));
+}
+
 TEST_P(RecurringRunApiTest, WhatIsForPluginsComesBackWithinItsBounds) {
   api::RecurringRun given = Daily(Upload("p"));
   auto& plugins = *given.mutable_plugins_input();

@@ -96,6 +96,18 @@ TEST_P(RunOperationsTest, ARequestCreatesOneRunHoweverOftenItIsSent) {
   EXPECT_EQ(Count(""), 1);
 }
 
+TEST_P(RunOperationsTest, ARequestWhoseRunWasDeletedSaysSo) {
+  api::Run run;
+  ASSERT_TRUE(Call(*operations_, &Stub::CreateRun, Once("r-1"), &run).ok());
+  api::DeleteRunRequest remove;
+  remove.set_run_id(run.run_id());
+  google::protobuf::Empty empty;
+  ASSERT_TRUE(Call(*runs_, &api::RunService::Stub::DeleteRun, remove, &empty).ok());
+  const grpc::Status again = Call(*operations_, &Stub::CreateRun, Once("r-1"), &run);
+  EXPECT_EQ(again.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_THAT(again.error_message(), ::testing::HasSubstr("which has been deleted"));
+}
+
 TEST_P(RunOperationsTest, ARequestThatIsSentByManyAtOnceCreatesOneRun) {
   std::vector<std::thread> callers;
   std::array<std::string, 8> ids;

@@ -15,10 +15,11 @@ MAIN = '.'
 # know stands in the last row but one: a part is given its settings, and never sees the whole of them.
 LAYERS: Tuple[Tuple[str, ...], ...] = (
     ('limits', 'logging', 'metadata', 'wirejson'),
-    ('marshal', 'request'),
+    ('marshal', 'memory'),
+    ('request',),
     ('apierror',),
     ('admission', 'guard', 'metrics'),
-    ('health', 'observe', 'openapi', 'streams', 'upload', 'upstream'),
+    ('health', 'observe', 'openapi', 'passthrough', 'streams', 'upload', 'upstream'),
     ('legacy',),
     ('config', 'httpserver', 'routes'),
     (MAIN,),

@@ -129,6 +129,9 @@ class ListModel : public StoreTest {
       row.description = random_.Text();
       row.storage_state = random_.Pick(9) == 0 ? StorageState::kArchived : StorageState::kAvailable;
       row.recurring_run_id = random_.Pick(3) == 0 ? absl::StrCat("rr", random_.Pick(3)) : "";
+      row.pipeline_id = random_.Pick(2) == 0 ? absl::StrCat("p", random_.Pick(3)) : "";
+      row.pipeline_version_id =
+          row.pipeline_id.empty() ? "" : absl::StrCat(row.pipeline_id, "v", random_.Pick(2));
       row.created_at = random_.Time();
       row.scheduled_at = random_.Pick(2) == 0 ? row.created_at : random_.Time();
       row.finished_at = absl::UnixEpoch();
@@ -198,7 +201,11 @@ class ListModel : public StoreTest {
                               {"status", state},
                               {"namespace", row.namespace_},
                               {"experiment_id", row.experiment_id},
-                              {"recurring_run_id", row.recurring_run_id}},
+                              {"recurring_run_id", row.recurring_run_id},
+                              {"pipeline_id", row.pipeline_id},
+                              {"pipeline_version_id", row.pipeline_version_id},
+                              {"pipeline_version_reference.pipeline_id", row.pipeline_id},
+                              {"pipeline_version_reference.pipeline_version_id", row.pipeline_version_id}},
                              {}});
       }
       return absl::OkStatus();

@@ -87,9 +87,9 @@ class LocalPythonTest : public testing::Test {
     Open();
   }
 
-  void Open() {
+  void Open(const HarnessOptions& options = {}) {
     executor_.reset();
-    executor_ = harness_.MakeExecutor({});
+    executor_ = harness_.MakeExecutor(options);
     const absl::Status opened = executor_->Open(events_.Sink());
     ASSERT_TRUE(opened.ok()) << opened;
   }
@@ -256,7 +256,7 @@ TEST_F(LocalPythonTest, TwoTasksAtOnceBuildOnce) {
   const LaunchSpec first = Start("pkg_a", "import pkg_a", /*gated=*/true);
   ASSERT_TRUE(AwaitBuildOf("pkg_a"));
   const LaunchSpec second = Start("pkg_a", "import pkg_a", /*gated=*/true);
-  EXPECT_TRUE(AwaitLog(second, "waiting for the Python environment"));
+  EXPECT_EQ(events_.AwaitWaiting(second.attempt_id).reason, AttemptWait::kEnvironment);
   EXPECT_THAT(CompleteKeys(), IsEmpty());
   OpenGate("");
   Succeeds(first);
@@ -265,16 +265,55 @@ TEST_F(LocalPythonTest, TwoTasksAtOnceBuildOnce) {
   EXPECT_THAT(harness_.ReadLog(second), Not(HasSubstr("building")));
 }
 
+TEST_F(LocalPythonTest, WhoWaitsForAnothersBuildGivesItsSlotBack) {
+  Open({.slots = 2});
+  const LaunchSpec builds = Start("pkg_a", "import pkg_a", /*gated=*/true);
+  ASSERT_TRUE(AwaitBuildOf("pkg_a"));
+  std::vector<LaunchSpec> waiting;
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(Eventually([&] { return Fits(*executor_, {}); })) << i;
+    waiting.push_back(Start("pkg_a", "import pkg_a", /*gated=*/true));
+    EXPECT_EQ(events_.AwaitWaiting(waiting.back().attempt_id).reason, AttemptWait::kEnvironment);
+  }
+  ASSERT_TRUE(Eventually([&] { return Fits(*executor_, {}); }));
+  LaunchSpec other = harness_.NewSpec({"true"});
+  ASSERT_TRUE(executor_->Start(other).ok());
+  EXPECT_EQ(Finish(other).outcome, AttemptOutcome::kSucceeded);
+  EXPECT_TRUE(executor_->Cancel(waiting[1].attempt_id).ok());
+  EXPECT_EQ(Finish(waiting[1]).outcome, AttemptOutcome::kCancelled);
+  // Those that wait have no process: after a restart they are as if never started.
+  Open({.slots = 2});
+  EXPECT_THAT(Reattached(*executor_, events_, {builds, waiting[0], waiting[2]}),
+              testing::UnorderedElementsAre(waiting[0].attempt_id, waiting[2].attempt_id));
+  ASSERT_TRUE(executor_->Start(waiting[0]).ok());
+  OpenGate("");
+  Succeeds(builds);
+  Succeeds(waiting[0]);
+  ASSERT_TRUE(executor_->Start(waiting[2]).ok());
+  Succeeds(waiting[2]);
+  EXPECT_EQ(Notes(), "pkg_a\n");
+}
+
+TEST_F(LocalPythonTest, WhenTheBuilderIsCancelledOneThatWaitedBuilds) {
+  const LaunchSpec builds = Start("pkg_a", "import pkg_a", /*gated=*/true);
+  ASSERT_TRUE(AwaitBuildOf("pkg_a"));
+  const LaunchSpec waits = Start("pkg_a", "import pkg_a", /*gated=*/true);
+  EXPECT_EQ(events_.AwaitWaiting(waits.attempt_id).reason, AttemptWait::kEnvironment);
+  EXPECT_TRUE(executor_->Cancel(builds.attempt_id).ok());
+  EXPECT_EQ(Finish(builds).outcome, AttemptOutcome::kCancelled);
+  OpenGate("");
+  Succeeds(waits);
+}
+
 TEST_F(LocalPythonTest, AFailedBuildFailsAllThatWaitWithPipsOwnWords) {
   const LaunchSpec first = Start("pkg_a", "pass", /*gated=*/true);
   ASSERT_TRUE(AwaitBuildOf("pkg_a"));
   const LaunchSpec second = Start("pkg_a", "pass", /*gated=*/true);
-  ASSERT_TRUE(AwaitLog(second, "waiting for the Python environment"));
+  EXPECT_EQ(events_.AwaitWaiting(second.attempt_id).reason, AttemptWait::kEnvironment);
   OpenGate("fail");
   for (const LaunchSpec& spec : {first, second}) {
     const AttemptFinished finished = Finish(spec);
     EXPECT_EQ(finished.outcome, AttemptOutcome::kFailed);
-    EXPECT_EQ(finished.exit_code, 125);
     EXPECT_THAT(finished.message,
                 HasSubstr("The Python environment for pkg_a could not be made: pip said: "));
   }

@@ -1,5 +1,6 @@
 """penstock migrate and penstock copy, as an operator types them."""
 
+import os
 import pathlib
 import subprocess
 
@@ -31,9 +32,38 @@ def test_migrate_shows_and_changes_a_schema(tmp_path):
     assert 'to be applied' not in migrate('apply')
     assert 'nothing is to be applied' in migrate('plan')
     assert "this program's" in migrate('validate')
-    assert 'taken back' in migrate('revert')
+    refused = penstock(tmp_path, 'migrate', 'revert', url)
+    assert refused.returncode == 1 and '--yes' in refused.stderr, refused
+    assert 'nothing is to be applied' in migrate('plan')
+    assert migrate('revert', '--yes').count('taken back') == 1
     answer = penstock(tmp_path, 'migrate', 'validate', url)
     assert answer.returncode == 1 and 'penstock migrate apply' in answer.stderr
+
+
+def test_reverting_takes_as_many_steps_as_it_is_told(tmp_path):
+    url = f'--database_url=sqlite://{tmp_path}/some.db'
+    assert penstock(tmp_path, 'migrate', url).returncode == 0
+    taken = penstock(tmp_path, 'migrate', 'revert', '--yes', '--steps=3', url)
+    assert taken.returncode == 0 and taken.stdout.count('taken back') == 3, taken
+    assert penstock(tmp_path, 'migrate', 'plan', url).stdout.count('to be applied') == 3
+    for flags, text in [(('--steps=0',), '--steps'), (('--steps=1000', '--yes'), 'cannot be taken back')]:
+        refused = penstock(tmp_path, 'migrate', 'revert', *flags, url)
+        assert refused.returncode in (1, 2) and text in refused.stderr, refused
+    assert penstock(tmp_path, 'migrate', 'plan', '--yes', url).returncode == 2
+
+
+@pytest.mark.parametrize('said, reverts', [(b'y\n', True), (b'\n', False)])
+def test_a_terminal_is_asked_before_reverting(tmp_path, said, reverts):
+    url = f'--database_url=sqlite://{tmp_path}/some.db'
+    assert penstock(tmp_path, 'migrate', url).returncode == 0
+    ours, theirs = os.openpty()
+    os.write(ours, said)
+    answer = subprocess.run([str(SERVER), 'migrate', 'revert', url], stdin=theirs, capture_output=True, text=True,
+                            env=environment(tmp_path), timeout=60, check=False)
+    os.close(ours)
+    os.close(theirs)
+    assert (answer.returncode == 0) == reverts and ('taken back: ' in answer.stdout) == reverts, answer
+    assert 'Go on?' in answer.stdout
 
 
 def test_a_schema_that_was_changed_by_hand_is_found(tmp_path, postgres):

@@ -45,7 +45,7 @@ def test_what_the_dockerfile_copies_is_there():
 
 def test_the_build_gets_what_cmake_reads_and_no_more():
     sent = {path for path in project_files() if not ignored(path)}
-    folders = re.findall(r'^ *add_subdirectory\((\w+)\)', (ROOT / 'CMakeLists.txt').read_text(), re.MULTILINE)
+    folders = re.findall(r'^ *add_subdirectory\((\w+)\)', (DEPLOY.parent / 'CMakeLists.txt').read_text(), re.MULTILINE)
     for folder in set(folders) - {'tests'}:
         assert f'{folder}/CMakeLists.txt' in sent
     assert {'CMakeLists.txt', 'CMakePresets.json', 'cmake/Dependencies.cmake', 'gateway/go.sum',
@@ -250,6 +250,16 @@ def test_the_unit_lets_tasks_outlive_the_server():
         assert name not in service
     assert service['User'] not in ('root', '0', '')
     assert service['Restart'] == 'on-failure' and service['RestartPreventExitStatus'] == '2'
+
+
+def test_the_steps_of_the_unit_install_all_programs():
+    text = (DEPLOY / 'penstock.service').read_text()
+    install = r'^#   install -m 755 build/release/bin/penstock\{([a-z,-]*)\} '
+    endings = re.search(install, text, re.MULTILINE)[1].split(',')
+    built = re.findall(r'add_(?:custom_target|dependencies)\(penstock_programs(?: DEPENDS)? ([^)]*)\)',
+                       (DEPLOY.parent / 'CMakeLists.txt').read_text())
+    programs = {name.replace('_', '-') for names in built for name in names.split()}
+    assert {f'penstock{ending}' for ending in endings} == programs
 
 
 def test_the_unit_and_its_sample_fit_each_other():

@@ -82,7 +82,8 @@ def test_runs(api, server, unique):
     runs.run_service_archive_run(run_id)
     assert runs.run_service_get_run(run_id).storage_state == 'ARCHIVED'
     runs.run_service_unarchive_run(run_id)
-    refused(400, runs.run_service_terminate_run, run_id)
+    runs.run_service_terminate_run(run_id)
+    assert runs.run_service_get_run(run_id).state == 'SUCCEEDED'
     runs.run_service_delete_run(run_id)
     refused(404, runs.run_service_get_run, run_id)
 

@@ -182,6 +182,8 @@ def test_the_shape_of_a_reply(server):
     (400, 'second', {'trigger': {'cron_schedule': {'cron': '61 * * * * *'}}}),
     (400, 'never matches', {'trigger': {'cron_schedule': {'cron': '0 0 30 2 *'}}}),
     (400, 'time zone', {'trigger': {'cron_schedule': {'cron': 'CRON_TZ=Mars/Olympus 0 9 * * *'}}}),
+    (400, 'end_time is before', {'trigger': {'periodic_schedule': {
+        'interval_second': '60', 'start_time': '2030-01-02T00:00:00Z', 'end_time': '2030-01-01T00:00:00Z'}}}),
     (400, 'interval_second', {'trigger': {'periodic_schedule': {}}}),
     (400, 'interval_second', {'trigger': {'periodic_schedule': {'interval_second': '-3'}}}),
     (400, 'force', {'trigger': {'periodic_schedule': {'interval_second': '1'}}}),

@@ -128,7 +128,19 @@ def test_a_run_is_watched_to_its_end(server, journal):
     assert states[-1] == 'SUCCEEDED' and 'RUNNING' in states
     assert run == server.run(run_id)
     answer = call(server, 'GET', '/runs/nobody:watch')
-    assert answer.status_code == 404, answer.text
+    assert answer.status_code == 404 and answer.json()['code'] == 5 and 'nobody' in answer.json()['message']
+    answer = call(server, 'GET', '/runs:watch', params={'filter': 'x'})
+    assert answer.status_code == 400 and answer.json()['code'] == 3 and 'filter' in answer.json()['message']
+
+
+def test_who_watches_a_run_is_told_of_its_deletion(server, journal):
+    run_id = server.create_run(specs.shell_pipeline({'a': Shell(journal.writes('a', gate='open'))}))
+    with call(server, 'GET', f'/runs/{run_id}:watch', stream=True) as answer:
+        lines = (json.loads(line) for line in answer.iter_lines() if line)
+        assert next(lines)['result']['run_id'] == run_id
+        server.ok('DELETE', f'/runs/{run_id}')
+        last = list(lines)[-1]
+    assert last['error']['code'] == 5 and run_id in last['error']['message']
 
 
 def test_a_list_is_watched(server, unique):

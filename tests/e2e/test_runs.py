@@ -176,6 +176,21 @@ def test_list_runs(server, client, unique):
     assert client.list_runs(namespace='anything').total_size >= 5  # one user: the namespace does not matter
 
 
+def test_runs_of_a_pipeline(server, client, unique):
+    made = [client.upload_pipeline_from_pipeline_func(adding, pipeline_name=unique('of')) for _ in range(2)]
+    pipeline, other = (one.pipeline_id for one in made)
+    version, second = (client.list_pipeline_versions(one).pipeline_versions[0].pipeline_version_id
+                       for one in (pipeline, other))
+    experiment = client.create_experiment(unique('of')).experiment_id
+    run = client.run_pipeline(experiment, unique('run'), pipeline_id=pipeline, version_id=version).run_id
+    client.run_pipeline(experiment, unique('run'), pipeline_id=other, version_id=second)
+    for key, value in (('pipeline_id', pipeline), ('pipeline_version_id', version),
+                       ('pipeline_version_reference.pipeline_version_id', version)):
+        found = client.list_runs(filter=json.dumps({'predicates': [
+            {'operation': 'EQUALS', 'key': key, 'string_value': value}]}))
+        assert [one.run_id for one in found.runs] == [run] and found.total_size == 1
+
+
 def test_archive_unarchive_delete(server, client):
     run_id = server.create_run(specs.noop())
     server.succeed(run_id)

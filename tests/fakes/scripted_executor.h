@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "content/local/local_content_store.h"
 #include "executor/executor.h"
 
@@ -33,6 +34,19 @@ class ScriptedExecutor final : public Executor {
   absl::Status Open(EventSink sink) override {
     sink_ = std::move(sink);
     return absl::OkStatus();
+  }
+  ResourceRequest Capacity() const override { return {.cpu_millicores = slots_ * int64_t{1000}}; }
+  ResourceRequest ChargeOf(const ResourceRequest& request) const override {
+    return {.cpu_millicores = SlotsOf(request) * 1000};
+  }
+  RoomUse Room() const override {
+    RoomUse use;
+    for (const auto& [id, taken] : taken_) {
+      use.used.cpu_millicores += taken * 1000;
+      use.holders.push_back({id, {.cpu_millicores = taken * 1000}});
+    }
+    use.setting = absl::StrCat("--slots=", slots_);
+    return use;
   }
   bool Reserve(absl::string_view attempt_id, const ResourceRequest& request) override {
     int64_t slots = SlotsOf(request);

@@ -357,6 +357,71 @@ TEST_P(EngineTest, SmallTasksThatKeepComingDoNotKeepALargeOneOut) {
   EXPECT_THAT(executor_.running, SizeIs(2));
 }
 
+TEST_P(EngineTest, SmallTasksGoOnBesideALongOneWhileALargeOneWaits) {
+  CreateRun({{"long", {}}});
+  Pass();
+  clock_.Advance(absl::Minutes(1));
+  Json spec = SpecOf(FlatPipeline({{"large", {}}}));
+  spec["deploymentSpec"]["executors"]["exec-true"]["container"]["resources"] = {{"cpuRequest", 64}};
+  const std::string large = CreateRunOf(*ParsePipelineJson(spec), {});
+  Pass();
+  clock_.Advance(absl::Minutes(1));
+  const std::string small = CreateRun({{"small", {}}, {"after", {"small"}}});
+  Pass();
+  EXPECT_EQ(TasksOf(small)["small"].state, TaskState::kRunning)
+      << "it cannot be in the way: 'long' runs anyway";
+  EXPECT_EQ(TasksOf(large)["large"].wait_reason, WaitReason::kCapacity);
+  Finish("long");
+  Pass();
+  Finish("small");
+  Pass();
+  EXPECT_EQ(TasksOf(large)["large"].state, TaskState::kRunning);
+  EXPECT_EQ(TasksOf(small)["after"].wait_reason, WaitReason::kCapacity);
+  Finish("large");
+  Pass();
+  EXPECT_EQ(TasksOf(small)["after"].state, TaskState::kRunning);
+}
+
+TEST_P(EngineTest, WhoWaitsForRoomIsToldWhoHasIt) {
+  const std::string holder = CreateRun({{"a", {}}, {"b", {}}});
+  CreateRun({{"c", {}}});
+  Pass();
+  std::optional<RoomRow> room;
+  const auto read = [&](db::Tx& tx) -> absl::Status {
+    ASSIGN_OR_RETURN(room, RoomGet(tx));
+    return absl::OkStatus();
+  };
+  ASSERT_TRUE(store_->Read(read).ok());
+  ASSERT_TRUE(room.has_value());
+  EXPECT_EQ(room->cpu_millicores, 2000);
+  EXPECT_EQ(room->used_cpu_millicores, 2000);
+  EXPECT_EQ(room->setting, "--slots=2");
+  ASSERT_THAT(room->holders, SizeIs(2));
+  EXPECT_EQ(room->holders[0].run_id, holder);
+  EXPECT_EQ(room->holders[0].cpu_millicores, 1000);
+  EXPECT_FALSE(room->kept_for.has_value());
+  clock_.Advance(absl::Minutes(1));
+  Pass();
+  ASSERT_TRUE(store_->Read(read).ok());
+  ASSERT_TRUE(room->kept_for.has_value());
+  EXPECT_EQ(room->kept_for->task_name, "c");
+}
+
+TEST_P(EngineTest, ARunThatIsTerminatedBeforeItsTurnEnds) {
+  EngineOptions options;
+  options.active_runs_max = 1;
+  engine_ = std::make_unique<Engine>(PartsOf(*lease_, Executors()), options);
+  ASSERT_TRUE(engine_->Open().ok());
+  CreateRun({{"a", {}}});
+  Pass();
+  const std::string waits = CreateRun({{"b", {}}});
+  Pass();
+  EXPECT_EQ(StateOf(waits), RunState::kPending);
+  ASSERT_TRUE(Terminate(waits).ok());
+  Pass();
+  EXPECT_EQ(StateOf(waits), RunState::kCanceled);
+}
+
 TEST_P(EngineTest, ARunThatIsTerminatedWhileItWaitsForRoomIsNotServed) {
   CreateRun({{"a", {}}, {"b", {}}});
   Pass();

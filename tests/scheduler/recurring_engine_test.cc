@@ -162,6 +162,25 @@ TEST_P(RecurringEngineTest, TheLatestVersionIsFoundAtEachSlot) {
   EXPECT_THAT(versions, ElementsAre("v1", "v2", "v4"));
 }
 
+TEST_P(RecurringEngineTest, OneThatIsEnabledAgainMakesNothingUpWithoutCatchUp) {
+  RecurringRunRow row = NewRecurringRun("a");
+  row.no_catchup = true;
+  Add(row);
+  const auto enable = [&](bool enabled) {
+    return store_->Write([&](db::Tx& tx) { return RecurringRunSetEnabled(tx, "a", enabled, clock_.Now()); });
+  };
+  ASSERT_TRUE(enable(false).ok());
+  clock_.Advance(absl::Seconds(150));
+  Settle();
+  EXPECT_THAT(DecisionsOf("a"), IsEmpty());
+  ASSERT_TRUE(enable(true).ok());
+  Settle();
+  EXPECT_THAT(Runs(), IsEmpty());
+  clock_.Advance(absl::Seconds(30));
+  Settle();
+  EXPECT_THAT(DecisionsOf("a"), ElementsAre("SKIPPED NO_CATCHUP", "SKIPPED NO_CATCHUP", "FIRED DUE"));
+}
+
 // As in KFP: what it is made of was settled when it was created.
 TEST_P(RecurringEngineTest, APinnedVersionRunsOnAfterItsDeletion) {
   AddVersion("v1");

@@ -92,6 +92,15 @@ absl::StatusOr<Json> ConvertParameter(Json value, ParameterTypeEnum type) {
   return value;
 }
 
+absl::StatusOr<Json> ParseLoopItem(const std::string& text, ParameterTypeEnum type) {
+  absl::StatusOr<Json> value = ParseContent(text, type);
+  if (value.ok()) return value;
+  return absl::InvalidArgumentError(
+      absl::StrCat("its type is ", ParameterTypeName(type), ", and the item of the loop is ",
+                   JsonExcerpt(Json(text)), ": ", value.status().message(),
+                   "; give the list a type (List[int], for example), or make its items such values"));
+}
+
 absl::StatusOr<Json> ParseParameterFile(absl::string_view content, ParameterTypeEnum type) {
   absl::StatusOr<Json> value = ParseContent(content, type);
   if (value.ok()) return value;

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 #include "common/text.h"
+#include "pipeline/spec/author_terms.h"
 #include "pipeline/spec/parameter_type.h"
 #include "scheduler/plan/values/constant.h"
 #include "scheduler/plan/values/parameter_type.h"
@@ -85,8 +86,10 @@ class InputResolver {
 
  private:
   absl::Status Error(absl::string_view input, absl::string_view what) const {
-    return absl::InvalidArgumentError(absl::StrCat("task ", QuoteForMessage(facts_.task_name), ", input ",
-                                                   QuoteForMessage(input), ": ", what));
+    const std::string made = AuthorName(input);  // by the compiler, for a group of tasks
+    return absl::InvalidArgumentError(
+        absl::StrCat("task ", QuoteForMessage(facts_.task_name), made.empty() ? ", input " : ", its use of ",
+                     made.empty() ? QuoteForMessage(input) : made, ": ", InAuthorTerms(what)));
   }
 
   const ComponentInputsSpec::ParameterSpec* Declared(const std::string& name) const {
@@ -134,8 +137,9 @@ class InputResolver {
     return absl::StrCat(
         "it takes the input ", QuoteForMessage(outer), " of the enclosing graph, which has no such input",
         SuggestName(outer, SortedKeys(scope_.parameters)),
-        absl::StrContains(outer, "loop-item")
-            ? "; the kfp compiler writes this for a text that holds a loop variable of an outer loop"
+        IsLoopItem(outer)
+            ? "; the kfp compiler writes this for a text that holds a loop's item: pass the item as "
+              "an argument of its own, and make the text in the component"
             : "");
   }
 
@@ -231,7 +235,13 @@ class InputResolver {
       return SettleAbsent(name, "the value passed to it is null");
     }
     RETURN_IF_ERROR(CheckLiterals(name, *declared, *value));
-    absl::StatusOr<Json> converted = ConvertParameter(*std::move(value), DeclaredType(*declared));
+    const ParameterTypeEnum type = DeclaredType(*declared);
+    // The compiler takes the items of a list of unknown type for texts, whatever they are.
+    const bool is_item =
+        from_scope && IsLoopItem(task_.inputs().parameters().at(name).component_input_parameter());
+    absl::StatusOr<Json> converted = is_item && value->is_string() && type != ParameterType::STRING
+                                         ? ParseLoopItem(value->get_ref<const std::string&>(), type)
+                                         : ConvertParameter(*std::move(value), type);
     if (!converted.ok()) return Error(name, converted.status().message());
     out_.parameters[name] = *std::move(converted);
     return absl::OkStatus();
@@ -258,7 +268,8 @@ class InputResolver {
     if (!default_value.is_null()) {
       out_.parameters[name] = std::move(default_value);
       out_.defaulted.insert(name);
-    } else if (declared.is_optional() && component_.has_dag()) {
+    } else if (component_.has_dag() && (declared.is_optional() || !AuthorName(name).empty())) {
+      // Of a group that the compiler made: its conditions are decided, and a task in it that needs the value fails.
       out_.parameters[name] = nullptr;
     } else if (declared.parameter_type() == ParameterType::TASK_CONFIG) {
       out_.parameters[name] = Json::object();  // the engine's to fill, not the pipeline's

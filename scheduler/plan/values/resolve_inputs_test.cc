@@ -3,6 +3,7 @@
 #include <map>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "scheduler/plan/values/test_util.h"
@@ -157,6 +158,32 @@ TEST_F(ResolveInputsTest, AbsentInputs) {
   }
 }
 
+TEST_F(ResolveInputsTest, AnItemOfAnUntypedListIsWhatItIs) {
+  constexpr char kItem[] = "pipelinechannel--gen-Output-loop-item";
+  const auto item = [&](const char* text, absl::string_view type) {
+    scope_.parameters[kItem] = text;
+    return ResolveOne(absl::StrCat("{\"componentInputParameter\": \"", kItem, "\"}"),
+                      absl::StrCat("{\"parameterType\": \"", type, "\"}"));
+  };
+  EXPECT_EQ(item("1", "NUMBER_INTEGER")->parameters.at("x"), 1);
+  EXPECT_EQ(item("0.5", "NUMBER_DOUBLE")->parameters.at("x"), 0.5);
+  EXPECT_EQ(item("true", "BOOLEAN")->parameters.at("x"), true);
+  EXPECT_EQ(item("[1]", "LIST")->parameters.at("x"), Json::array({1}));
+  EXPECT_EQ(item("1", "STRING")->parameters.at("x"), "1");
+  EXPECT_THAT(std::string(item("one", "NUMBER_INTEGER").status().message()),
+              HasSubstr("the item of the loop is \"one\""));
+}
+
+TEST_F(ResolveInputsTest, WhatWasNotGivenIsNothingToAGroup) {
+  const auto group = [&](absl::string_view name) {
+    return Resolve(
+        absl::StrCat("{\"parameters\": {\"", name, "\": {\"componentInputParameter\": \"none\"}}}"),
+        absl::StrCat("{\"parameters\": {\"", name, "\": {\"parameterType\": \"STRING\"}}}"), "", "dag");
+  };
+  EXPECT_TRUE(group("pipelinechannel--none")->parameters.at("pipelinechannel--none").is_null());
+  EXPECT_FALSE(group("text").ok()) << "of a pipeline as a component, whose author wants a value";
+}
+
 TEST_F(ResolveInputsTest, ErrorsNameTaskInputTypeAndValue) {
   struct Case {
     std::string source;
@@ -170,7 +197,7 @@ TEST_F(ResolveInputsTest, ErrorsNameTaskInputTypeAndValue) {
       {R"({"componentInputParameter": "nam"})", string_type,
        "takes the input 'nam' of the enclosing graph, which has no such input; did you mean 'name'?"},
       {R"({"componentInputParameter": "pipelinechannel--loop-item-param-3"})", string_type,
-       "a loop variable of an outer loop"},
+       "a text that holds a loop's item"},
       {R"({"taskOutputParameter": {"producerTask": "prep", "outputParameterKey": "Outpu"}})", string_type,
        "takes the output 'Outpu' of task 'prep', which has no such output; did you mean 'Output'?"},
       {R"({"taskOutputParameter": {"producerTask": "gone", "outputParameterKey": "o"}})", string_type,

@@ -173,9 +173,34 @@ def about_null(to: str, text: Optional[str] = None):
 
 def test_a_condition_about_an_input_without_a_value(run):
     assert sorted(run(about_null, text='x').order) == ['beside', 'x']
-    ran = run(about_null, ends='FAILED')
-    assert ran.order == ['beside'] and ran.states()['about nothing'] == 'FAILED'
-    assert 'pipelinechannel--text' in ran.error('about nothing') and 'null' in ran.error('about nothing')
+    ran = run(about_null)
+    assert ran.order == ['beside'] and ran.states()['about nothing'] == 'SKIPPED'
+
+
+@dsl.pipeline(name='by-an-optional')
+def by_an_optional(to: str, number: Optional[int] = None):
+    with dsl.If(number > 5, name='more'):
+        record(to=to, name='more', value='')
+    with dsl.Elif(number <= 5, name='less'):
+        record(to=to, name='less', value='')
+    with dsl.Else(name='none'):
+        record(to=to, name='none', value='')
+
+
+@pytest.mark.parametrize('number, branch', [(None, 'none'), (3, 'less'), (6, 'more')])
+def test_what_was_not_given_is_neither_less_nor_more(run, number, branch):
+    assert run(by_an_optional, number=number).order == [branch]
+
+
+@dsl.pipeline(name='needs-an-optional')
+def needs_an_optional(to: str, text: Optional[str] = None):
+    with dsl.If(text != 'x', name='other'):
+        record(to=to, name='other', value=text)
+
+
+def test_a_task_that_needs_what_was_not_given_says_so(run):
+    error = run(needs_an_optional, ends='FAILED').error('record')
+    assert "input 'value'" in error and "'text'" not in error and 'pipelinechannel' not in error
 
 
 @dsl.pipeline(name='branching')
