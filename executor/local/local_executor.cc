@@ -46,6 +46,8 @@ TaskWorld WorldOf(const LocalExecutorOptions& options, const LocalMounts& mounts
   return world;
 }
 
+std::string SparesDirOf(const LocalExecutorOptions& options) { return options.data_dir + "/work/venvs"; }
+
 PythonEnvironments::Options PythonOptions(const LocalExecutorOptions& options,
                                           const TaskEnvironment& environment) {
   return {.python = options.python,
@@ -55,6 +57,7 @@ PythonEnvironments::Options PythonOptions(const LocalExecutorOptions& options,
                              ? absl::StrCat(ParentOf(options.runner_path), "/penstock-env")
                              : options.env_path,
           .envs_bytes = options.python_envs_bytes,
+          .spares_dir = SparesDirOf(options),
           .environment = environment.base()};
 }
 
@@ -147,7 +150,8 @@ LocalExecutor::LocalExecutor(LocalExecutorOptions options, const Clock& clock)
 
 absl::Status LocalExecutor::Open(EventSink sink) {
   RETURN_IF_ERROR(Validate(options_));
-  for (const std::string& directory : {runner_dir_, options_.data_dir + "/envs"}) {
+  RemoveTree(SparesDirOf(options_)).IgnoreError();  // what an earlier server kept
+  for (const std::string& directory : {runner_dir_, options_.data_dir + "/envs", SparesDirOf(options_)}) {
     const absl::Status made = MakeDirectories(directory);
     if (!made.ok()) return absl::UnavailableError(absl::StrCat("Local tasks cannot run: ", made.message()));
   }
@@ -162,7 +166,8 @@ absl::Status LocalExecutor::Open(EventSink sink) {
   // The link is there by now, over which it tells what may be forgotten.
   work_dirs_ = std::make_unique<WorkDirs>(
       options_.data_dir + "/work", options_.keep_work_dirs, options_.short_names_dirs,
-      [this](std::vector<std::string> ids) { SendForgets(std::move(ids)); });
+      [this](std::vector<std::string> ids) { SendForgets(std::move(ids)); },
+      [this](const std::string& work_dir) { python_.TakeBack(work_dir); });
   io_thread_ = std::thread([this] { Run(); });
   prepare_thread_ = std::thread([this] { RunPreparer(); });
   warm_thread_ = std::thread([this] { python_.Warm(); });

@@ -44,8 +44,12 @@ bool IsUntouched(const std::string& path) {
 }  // namespace
 
 WorkDirs::WorkDirs(std::string root, bool keep, const std::vector<std::string>& short_names_dirs,
-                   Forget forget)
-    : root_(std::move(root)), keep_(keep), forget_(std::move(forget)), short_names_(short_names_dirs) {
+                   Forget forget, TakeOut take_out)
+    : root_(std::move(root)),
+      keep_(keep),
+      forget_(std::move(forget)),
+      take_out_(std::move(take_out)),
+      short_names_(short_names_dirs) {
   AdoptSpares();
   thread_ = std::thread([this] { Run(); });
 }
@@ -141,6 +145,7 @@ std::vector<std::string> WorkDirs::TakeBack(std::vector<Item> items) {
     if (item.work_dir.empty()) continue;
     short_names_.Remove(item.work_dir);
     if (keep_) continue;
+    if (take_out_) take_out_(item.work_dir);
     const absl::string_view parent = ParentOf(item.work_dir);
     if (absl::StartsWith(parent, absl::StrCat(root_, "/"))) parents_.emplace(parent);
     if (!KeepAsSpare(item.work_dir)) trees_.push_back(std::move(item.work_dir));

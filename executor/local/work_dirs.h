@@ -24,12 +24,15 @@ namespace penstock {
 class WorkDirs {
  public:
   using Forget = std::function<void(std::vector<std::string> attempt_ids)>;
+  using TakeOut = std::function<void(const std::string& work_dir)>;
 
   // `forget` is called from a thread of this object, in batches, for attempts whose directories are taken
   // care of. Spare directories are kept in `root`/spare; parents of work directories below `root` are removed
   // once they are empty. With `keep` nothing is removed and nothing used again. Short names are made below
-  // one of `short_names_dirs`.
-  WorkDirs(std::string root, bool keep, const std::vector<std::string>& short_names_dirs, Forget forget);
+  // one of `short_names_dirs`. `take_out`, called from the same thread, may move what it can use again out of a
+  // directory that nobody needs any more.
+  WorkDirs(std::string root, bool keep, const std::vector<std::string>& short_names_dirs, Forget forget,
+           TakeOut take_out = {});
   // Does what is left to do.
   ~WorkDirs();
 
@@ -59,6 +62,7 @@ class WorkDirs {
   const std::string root_;
   const bool keep_;
   const Forget forget_;
+  const TakeOut take_out_;
   const ShortNames short_names_;
   absl::Mutex mutex_;
   std::vector<Item> items_ ABSL_GUARDED_BY(mutex_);

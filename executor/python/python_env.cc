@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <fstream>
 #include <iterator>
 #include <optional>
@@ -31,6 +32,7 @@ namespace {
 
 constexpr absl::Duration kProbePatience = absl::Seconds(30);
 constexpr size_t kPackagesNamedBytes = 200;
+constexpr size_t kSpares = 64;
 
 // What the base interpreter says of itself. The fingerprint changes with what is installed there, as the
 // names of dist-info folders hold versions.
@@ -296,7 +298,7 @@ absl::StatusOr<PythonEnvironments::Choice> PythonEnvironments::Choose(const Laun
     Request(spec, *bootstrap, *base, missing, is_shareable, &choice);
     return choice;
   }
-  RETURN_IF_ERROR(MakeOverlay(*base, overlay));
+  if (!UseSpare(*base, overlay)) RETURN_IF_ERROR(MakeOverlay(*base, overlay));
   if (bootstrap && missing.empty()) {
     // The base has all of it: the script would change nothing.
     choice.argv = bootstrap->command;
@@ -310,6 +312,37 @@ absl::StatusOr<PythonEnvironments::Choice> PythonEnvironments::Choose(const Laun
     choice.argv.insert(choice.argv.begin(), overlay + "/bin/python3");
   }
   return choice;
+}
+
+bool PythonEnvironments::UseSpare(const BasePython& base, const std::string& overlay) {
+  std::string spare;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (spares_.empty()) return false;
+    spare = std::move(spares_.back());
+    spares_.pop_back();
+  }
+  if (IsUntouchedVenv(base, spare) && std::rename(spare.c_str(), overlay.c_str()) == 0) return true;
+  RemoveTree(spare).IgnoreError();  // of a base that has changed
+  return false;
+}
+
+void PythonEnvironments::TakeBack(const std::string& work_dir) {
+  const std::string venv = work_dir + "/venv";
+  BasePython base;
+  std::string spare;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (seen_.empty() || options_.spares_dir.empty() || spares_.size() >= kSpares) return;
+    base = base_;
+    spare = absl::StrCat(options_.spares_dir, "/", next_spare_++);
+  }
+  if (access(venv.c_str(), F_OK) != 0 || !IsUntouchedVenv(base, venv) ||
+      std::rename(venv.c_str(), spare.c_str()) != 0) {
+    return;
+  }
+  absl::MutexLock lock(&mutex_);
+  spares_.push_back(std::move(spare));
 }
 
 bool PythonEnvironments::IsBuilt(const std::string& key) const {

@@ -52,6 +52,7 @@ class PythonEnvironments {
     std::string envs_dir;     // of shared environments, absolute
     std::string env_program;  // absolute path of penstock-env
     int64_t envs_bytes = 0;   // shared environments are kept up to this size
+    std::string spares_dir;   // absolute; of environments that can be used again; empty: none are
     // Of every task, before its own variables: what a build of a shared environment sees.
     std::vector<std::pair<std::string, std::string>> environment;
   };
@@ -74,6 +75,10 @@ class PythonEnvironments {
   // changed. UNAVAILABLE if it does not answer; an error of the file system if an environment cannot be made.
   absl::StatusOr<Choice> Choose(const LaunchSpec& spec);
 
+  // Takes back the environment in the work directory of an attempt that has ended, if it is as it was made: most
+  // tasks install nothing. A file system punishes making and removing many files (work_dirs.h).
+  void TakeBack(const std::string& work_dir);
+
   // Whether a shared environment is there.
   bool IsBuilt(const std::string& key) const;
 
@@ -82,6 +87,7 @@ class PythonEnvironments {
 
  private:
   absl::StatusOr<BasePython> Base();
+  bool UseSpare(const BasePython& base, const std::string& overlay);
   std::vector<std::string> PipSettings(const LaunchSpec& spec) const;
   void Request(const LaunchSpec& spec, const Bootstrap& bootstrap, const BasePython& base,
                const std::vector<PipInstall>& missing, bool is_shared, Choice* choice) const;
@@ -91,6 +97,9 @@ class PythonEnvironments {
   // What Changes said of the base when it was asked; empty: never asked.
   std::string seen_ ABSL_GUARDED_BY(mutex_);
   BasePython base_ ABSL_GUARDED_BY(mutex_);
+  // Untouched environments over some base: who takes one looks whether it is still the same.
+  std::vector<std::string> spares_ ABSL_GUARDED_BY(mutex_);
+  int64_t next_spare_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace penstock

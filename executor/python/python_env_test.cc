@@ -1,6 +1,7 @@
 #include "executor/python/python_env.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -161,6 +162,40 @@ TEST_F(PythonEnvironmentsTest, WhatMayRunPythonGetsAnEnvironmentOfItsOwn) {
     std::filesystem::remove_all(Overlay());
   }
   EXPECT_THAT(Make("").Choose(spec_)->path_prefix, ElementsAre(Overlay() + "/bin", "/usr/bin"));
+}
+
+TEST_F(PythonEnvironmentsTest, AnUntouchedEnvironmentIsUsedAgainAndNoOther) {
+  const std::string spares = spec_.work_dir + "/spares";
+  std::filesystem::create_directory(spares);
+  PythonEnvironments environments(
+      {.python = "/usr/bin/python3", .search_path = "/usr/bin:/bin", .spares_dir = spares});
+  const auto inode = [&] {
+    struct stat info = {};
+    EXPECT_EQ(stat(Overlay().c_str(), &info), 0);
+    return info.st_ino;
+  };
+  spec_.argv = {"python3", "main.py"};
+  ASSERT_TRUE(environments.Choose(spec_).ok());
+  const auto first = inode();
+  environments.TakeBack(spec_.work_dir);
+  EXPECT_FALSE(HasOverlay());
+  ASSERT_TRUE(environments.Choose(spec_).ok());
+  EXPECT_EQ(inode(), first);
+  EXPECT_EQ(Python(Overlay() + "/bin/python3", "import sys; print(sys.prefix)"), Overlay() + "\n");
+  const std::string packages =
+      Python(Overlay() + "/bin/python3", "import sysconfig; print(sysconfig.get_path('purelib'), end='')");
+  std::ofstream(packages + "/new.py") << "";
+  environments.TakeBack(spec_.work_dir);
+  EXPECT_TRUE(HasOverlay()) << "something was installed";
+  std::filesystem::remove(packages + "/new.py");
+  std::ofstream(packages + "/_base.pth") << "import os";
+  environments.TakeBack(spec_.work_dir);
+  EXPECT_TRUE(HasOverlay()) << "it shows something else";
+  std::filesystem::rename(Overlay(), spec_.work_dir + "/other");
+  std::filesystem::create_directory_symlink(spec_.work_dir + "/other", Overlay());
+  environments.TakeBack(spec_.work_dir);
+  EXPECT_TRUE(HasOverlay()) << "a link";
+  EXPECT_TRUE(std::filesystem::is_empty(spares));
 }
 
 TEST_F(PythonEnvironmentsTest, OtherProgramsRunAsTheyAre) {

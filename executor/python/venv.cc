@@ -10,6 +10,8 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string_view>
 #include <system_error>
 #include <vector>
@@ -59,14 +61,6 @@ std::string PythonPath(const std::string& path) {
 
 std::string ParentOf(const std::string& path) { return path.substr(0, path.rfind('/')); }
 
-// The base's pip program would install into the base.
-bool MakePip(const std::string& bin, const std::string& version, std::string* error) {
-  const std::string pip = bin + "/pip";
-  if (!WriteFile(pip, "#!/bin/sh\nexec \"${0%/*}/python3\" -m pip \"$@\"\n", error)) return false;
-  if (chmod(pip.c_str(), 0755) != 0) return Fail("make executable", pip, error);
-  return Link("pip", bin + "/pip3", error) && Link("pip", bin + "/pip" + version, error);
-}
-
 // Makes `to` look like `from`: directories of its own, so that what is installed lands there, with links to
 // what is in them. A directory with much in it, or deep down, is a link itself.
 bool LinkTree(const fs::path& from, const fs::path& to, int depth, std::string* error) {
@@ -110,25 +104,50 @@ bool LinkData(const BasePython& base, const std::string& below, const std::strin
   return true;
 }
 
-}  // namespace
+// A folder, a link or a file of an environment.
+struct Part {
+  enum class Kind { kFolder, kLink, kFile, kProgram };
+  Kind kind;
+  std::string path;     // from the environment on
+  std::string content;  // of a file; of a link, where it leads
+};
 
-std::string SitePackagesOf(const BasePython& base, const std::string& venv) {
-  return venv + "/lib/python" + base.version + "/site-packages";
+bool Make(const Part& part, const std::string& venv, std::string* error) {
+  const std::string path = venv + "/" + part.path;
+  switch (part.kind) {
+    case Part::Kind::kFolder:
+      return mkdir(path.c_str(), 0777) == 0 || errno == EEXIST || Fail("make the directory", path, error);
+    case Part::Kind::kLink:
+      return Link(part.content, path, error);
+    case Part::Kind::kFile:
+      return WriteFile(path, part.content, error);
+    case Part::Kind::kProgram:
+      return WriteFile(path, part.content, error) &&
+             (chmod(path.c_str(), 0755) == 0 || Fail("make executable", path, error));
+  }
+  return false;
 }
 
-// Makes by hand what `python -m venv` makes, without a start of Python. It is pyvenv.cfg beside bin/ that
-// makes the interpreter take the directory for its own.
-bool MakeVenv(const BasePython& base, const std::string& below, const std::string& venv, std::string* error) {
-  const std::string bin = venv + "/bin";
-  const std::string site_packages = SitePackagesOf(base, venv);
-  for (const std::string& directory : {bin, site_packages}) {
-    std::error_code failure;
-    fs::create_directories(directory, failure);
-    if (failure) {
-      *error = "cannot make the directory " + directory + ": " + failure.message();
-      return false;
-    }
+// Whether it is as it was made.
+bool IsThere(const Part& part, const std::string& venv) {
+  const fs::path path = fs::path(venv) / part.path;
+  std::error_code failure;
+  const fs::file_status status = fs::symlink_status(path, failure);
+  if (part.kind == Part::Kind::kFolder) {
+    return fs::is_directory(status) && (status.permissions() & fs::perms::owner_all) == fs::perms::owner_all;
   }
+  if (part.kind == Part::Kind::kLink) {
+    return fs::is_symlink(status) && fs::read_symlink(path, failure) == part.content;
+  }
+  if (!fs::is_regular_file(status)) return false;
+  std::ifstream file(path, std::ios::binary);
+  return std::string(std::istreambuf_iterator<char>(file), {}) == part.content;
+}
+
+// What `python -m venv` makes, without a start of Python. It is pyvenv.cfg beside bin/ that makes the interpreter
+// take the directory for its own.
+std::vector<Part> PartsOf(const BasePython& base, const std::string& below) {
+  using Kind = Part::Kind;
   // addsitedir rather than the bare path: the .pth files in there count too.
   std::string pth = "import os, site";
   const std::vector<std::string> under_below = {
@@ -136,16 +155,56 @@ bool MakeVenv(const BasePython& base, const std::string& below, const std::strin
   for (const std::string& site : below.empty() ? base.site_dirs : under_below) {
     pth += "; site.addsitedir(" + PythonPath(site) + ")";
   }
-  return Link("lib", venv + "/lib64", error) && Link(base.executable, bin + "/python3", error) &&
-         Link("python3", bin + "/python", error) &&
-         (base.version == "3" || Link("python3", bin + "/python" + base.version, error)) &&
-         WriteFile(venv + "/pyvenv.cfg",
-                   "home = " + ParentOf(base.executable) +
-                       "\ninclude-system-site-packages = false\nversion = " + base.version + "\n",
-                   error) &&
-         WriteFile(site_packages + "/_base.pth", pth + "\n", error) && LinkData(base, below, venv, error) &&
-         // Without pip in the base a command brings its own with ensurepip.
-         (!(base.has_pip || !below.empty()) || MakePip(bin, base.version, error));
+  const std::string lib = "lib/python" + base.version;
+  std::vector<Part> parts = {{Kind::kFolder, "bin", ""},
+                             {Kind::kFolder, "lib", ""},
+                             {Kind::kFolder, lib, ""},
+                             {Kind::kFolder, lib + "/site-packages", ""},
+                             {Kind::kLink, "lib64", "lib"},
+                             {Kind::kLink, "bin/python3", base.executable},
+                             {Kind::kLink, "bin/python", "python3"},
+                             {Kind::kFile, "pyvenv.cfg",
+                              "home = " + ParentOf(base.executable) +
+                                  "\ninclude-system-site-packages = false\nversion = " + base.version + "\n"},
+                             {Kind::kFile, lib + "/site-packages/_base.pth", pth + "\n"}};
+  if (base.version != "3") parts.push_back({Kind::kLink, "bin/python" + base.version, "python3"});
+  // The base's pip program would install into the base. Without pip in the base a command brings its own with
+  // ensurepip.
+  if (base.has_pip || !below.empty()) {
+    parts.push_back({Kind::kProgram, "bin/pip", "#!/bin/sh\nexec \"${0%/*}/python3\" -m pip \"$@\"\n"});
+    parts.push_back({Kind::kLink, "bin/pip3", "pip"});
+    if (base.version != "3") parts.push_back({Kind::kLink, "bin/pip" + base.version, "pip"});
+  }
+  return parts;
+}
+
+}  // namespace
+
+std::string SitePackagesOf(const BasePython& base, const std::string& venv) {
+  return venv + "/lib/python" + base.version + "/site-packages";
+}
+
+bool MakeVenv(const BasePython& base, const std::string& below, const std::string& venv, std::string* error) {
+  std::error_code failure;
+  fs::create_directories(venv, failure);
+  for (const Part& part : PartsOf(base, below)) {
+    if (!Make(part, venv, error)) return false;
+  }
+  return LinkData(base, below, venv, error);
+}
+
+bool IsUntouchedVenv(const BasePython& base, const std::string& venv) {
+  const std::vector<Part> parts = PartsOf(base, /*below=*/"");
+  size_t found = 0;
+  std::error_code failure;
+  // A link may lead to another attempt's.
+  if (!fs::is_directory(fs::symlink_status(venv, failure))) return false;
+  for (auto it = fs::recursive_directory_iterator(venv, failure); !failure && it != fs::end(it);
+       it.increment(failure)) {
+    ++found;
+  }
+  return !failure && found == parts.size() &&
+         std::all_of(parts.begin(), parts.end(), [&](const Part& part) { return IsThere(part, venv); });
 }
 
 }  // namespace penstock

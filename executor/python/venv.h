@@ -27,4 +27,7 @@ std::string SitePackagesOf(const BasePython& base, const std::string& venv);
 // with a sentence in `error`, if a file cannot be made.
 bool MakeVenv(const BasePython& base, const std::string& below, const std::string& venv, std::string* error);
 
+// Whether `venv` is as MakeVenv makes one over `base`, with nothing below and no data: nobody has changed it.
+bool IsUntouchedVenv(const BasePython& base, const std::string& venv);
+
 }  // namespace penstock
