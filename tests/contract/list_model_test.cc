@@ -7,6 +7,7 @@
 #include <functional>
 #include <random>
 #include <set>
+#include <tuple>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -129,9 +130,10 @@ class ListModel : public StoreTest {
       row.description = random_.Text();
       row.storage_state = random_.Pick(9) == 0 ? StorageState::kArchived : StorageState::kAvailable;
       row.recurring_run_id = random_.Pick(3) == 0 ? absl::StrCat("rr", random_.Pick(3)) : "";
-      row.pipeline_id = random_.Pick(2) == 0 ? absl::StrCat("p", random_.Pick(3)) : "";
-      row.pipeline_version_id =
-          row.pipeline_id.empty() ? "" : absl::StrCat(row.pipeline_id, "v", random_.Pick(2));
+      if (random_.Pick(2) == 0) {
+        std::tie(row.pipeline_id, row.pipeline_version_id) =
+            versions_[random_.Pick(static_cast<int>(versions_.size()))];
+      }
       row.created_at = random_.Time();
       row.scheduled_at = random_.Pick(2) == 0 ? row.created_at : random_.Time();
       row.finished_at = absl::UnixEpoch();

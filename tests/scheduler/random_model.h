@@ -161,6 +161,7 @@ class RandomModel {
     if (test == kTests[0]) return value == 1;
     if (test == kTests[1]) return value != 0;
     if (test == kTests[3]) return value == Json::array();
+    if (value.is_null()) return false;
     return value.is_number() ? std::optional<bool>(value < 2) : std::nullopt;
   }
 
