@@ -24,6 +24,8 @@ const (
 	BodyStepBytesMax       = 1 << 20
 	DefaultMemoryBytes     = 128 << 20 // for bodies and answers
 	SmallestMemoryBytes    = 16 << 20
+	RuntimeMemoryBytes     = 32 << 20         // besides what requests take
+	MemoryLook             = 10 * time.Second // for a moment in which memory can be given back
 	MemoryWait             = 2 * time.Minute  // for memory
 	MemoryHurry            = 15 * time.Second // for the body of the one request for which all others wait
 	MaxDrainBytes          = 256 << 20        // of a refused body
