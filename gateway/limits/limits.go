@@ -48,7 +48,7 @@ const (
 	WriteByteTimeout       = 30 * time.Second // without one byte of what a connection of HTTP/2 has to take
 	RefusalTimeout         = 2 * time.Second  // to take the answer of a connection that is not served
 	IdleTimeout            = 2 * time.Minute
-	UnaryTimeout           = 2 * time.Minute
+	UnaryTimeout           = 3 * time.Minute // longer than the server lets a call wait for memory, which it then says
 	HealthTimeout          = 5 * time.Second
 	MetricsTimeout         = 3 * time.Second
 	DefaultShutdownGrace   = 5 * time.Second
