@@ -13,12 +13,13 @@ inline constexpr int64_t kPackageScannedBytes = int64_t{256} << 20;   // read of
 inline constexpr int kPackageEntries = 1000;                          // entries looked at in an archive
 inline constexpr int kSpecDepth = 100;                                // nesting of YAML or JSON
 inline constexpr int64_t kSpecNodes = 1'000'000;  // scalars and collections after aliases are expanded
-inline constexpr int64_t kSpecExpandedBytes = int64_t{64} << 20;  // texts in it after aliases are expanded
-inline constexpr int kSpecDirectives = 1000;                      // %TAG in YAML
-inline constexpr int kSpecDocuments = 16;                         // YAML documents in one file
-inline constexpr int kSpecTasks = 20'000;                         // tasks in one pipeline, loops run once
-inline constexpr int kSpecRetries = 1000;                         // maxRetryCount of a task
-inline constexpr int kSpecNesting = 100;                          // graphs within graphs
+inline constexpr int64_t kSpecExpandedBytes = int64_t{64} << 20;    // texts in it after aliases are expanded
+inline constexpr int kSpecDirectives = 1000;                        // %TAG in YAML
+inline constexpr int kSpecDocuments = 16;                           // YAML documents in one file
+inline constexpr int kSpecTasks = 20'000;                           // tasks in one pipeline, loops run once
+inline constexpr int kSpecRetries = 1000;                           // maxRetryCount of a task
+inline constexpr int kSpecNesting = 100;                            // graphs within graphs
+inline constexpr int64_t kCachedDocumentBytes = int64_t{32} << 20;  // of all parsed pipelines that are kept
 inline constexpr int kSpecNameBytes = 1024;       // name of a task, component, input or output
 inline constexpr int kSpecOutputNameBytes = 255;  // output of an executor: becomes a file name
 
@@ -39,6 +40,19 @@ inline constexpr int kGatewayRpcThreads = 1024;  // the same, of the gateway, wh
 inline constexpr int kRpcStreams = 100;          // calls of one connection
 inline constexpr int kRpcMetadataBytes = 16 << 10;
 inline constexpr int64_t kRpcBufferBytes = int64_t{256} << 20;  // what gRPC may hold for its connections
+inline constexpr int64_t kMemoryBytes = int64_t{512}
+                                        << 20;  // of server and gateway, unless configured otherwise
+inline constexpr int64_t kMemoryBytesMin = int64_t{128} << 20;
+inline constexpr int kMemorySeconds = 120;              // that a call waits for its part
+inline constexpr int64_t kRequestBytesFree = 16 << 10;  // a smaller request takes none
+inline constexpr int64_t kRequestMemoryFactor =
+    12;  // what the bytes of a request become while it is worked on
+inline constexpr int64_t kAliasMemoryBytes = int64_t{64} << 20;  // a text in which aliases may be expanded
+inline constexpr int64_t kAnswerMemoryFactor = 6;  // what the bytes of an answer take until it is sent
+inline constexpr int64_t kAnswerMemoryUnknown = int64_t{96}
+                                                << 20;  // an answer of which nothing is known before
+inline constexpr int64_t kTaskMemoryBytes = 5 << 10;    // of a task of a run that is read
+inline constexpr int64_t kRunMemoryFree = 256 << 10;    // a run that needs no more takes none
 inline constexpr int kCallsUnasked = 64;  // in work at once without asking whether their callers are there
 inline constexpr size_t kAnswerBytesUnsaid = 256 << 10;  // a larger answer is announced with its size
 inline constexpr int kNameBytes = 128;                   // pipeline, experiment

@@ -34,6 +34,7 @@ var rpcDocument []byte
 // gateway translates HTTP requests into calls of the server. Constant after newGateway; safe for concurrent use.
 type gateway struct {
 	routes  *routes.Table
+	memory  *memory.Budget
 	handler http.Handler // the whole: the routes behind what is done for each request
 }
 
@@ -67,7 +68,7 @@ func newGateway(stopping context.Context, cfg *config.Config, log *slog.Logger, 
 		TrustedOrigins: cfg.TrustedOrigins}
 	served := admission.Spared(httpserver.IsSurplus, routes.IsHealth, table)
 	budget := memory.NewBudget(cfg.MemoryBytes)
-	return &gateway{table, observe.Handler(counted, log, budget, browsers.Guard(served))}, nil
+	return &gateway{table, budget, observe.Handler(counted, log, budget, browsers.Guard(served))}, nil
 }
 
 // isLoopback: a socket file, too, is reached from this machine only, and by web pages through a port that is forwarded

@@ -14,12 +14,15 @@ import (
 	"runtime"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	"google.golang.org/grpc"
 
 	"github.com/penstock/penstock/gateway/config"
 	"github.com/penstock/penstock/gateway/httpserver"
+	"github.com/penstock/penstock/gateway/limits"
 	"github.com/penstock/penstock/gateway/logging"
+	"github.com/penstock/penstock/gateway/memory"
 	"github.com/penstock/penstock/gateway/upstream"
 )
 
@@ -49,7 +52,7 @@ func run(args []string, getenv func(string) string, stdin io.Reader, stdout, std
 		fmt.Fprintf(stdout, "penstock-gateway %s (%s)\n", version, commit)
 		return exitOK
 	}
-	tuneRuntime(getenv)
+	tuneRuntime(getenv, cfg.MemoryBytes)
 	log := logging.New(cfg.LogFormat, cfg.LogLevel, stderr)
 
 	listener, err := httpserver.Listen(cfg.Listen, cfg.ListenFD)
@@ -90,6 +93,7 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, listener n
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	go freeMemory(stopping, g.memory)
 	conn.Connect() // rather than with the first request
 	server := httpserver.Server{Handler: g.handler, StopStreams: stopStreams, ShutdownGrace: cfg.ShutdownGrace, Log: log}
 	return server.Serve(ctx, listener)
@@ -97,16 +101,33 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, listener n
 
 // tuneRuntime fits Go's runtime to a small process beside a server that does the other half of the work; GOGC,
 // GOMEMLIMIT and GOMAXPROCS still win.
-func tuneRuntime(getenv func(string) string) {
+func tuneRuntime(getenv func(string) string, memoryBytes int64) {
 	if getenv("GOGC") == "" {
 		debug.SetGCPercent(200) // with less, a heap of a few MiB is collected every few calls
 	}
 	if getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(256 << 20)
+		debug.SetMemoryLimit(memoryBytes + limits.RuntimeMemoryBytes)
 	}
 	if getenv("GOMAXPROCS") == "" {
 		// A thread woken to look for work that another has found costs as much as a small call.
 		runtime.GOMAXPROCS(max(1, runtime.GOMAXPROCS(0)/2))
+	}
+}
+
+// freeMemory gives memory back to the system whenever a budget that was in use is not any more: Go itself takes minutes.
+func freeMemory(stopping context.Context, budget *memory.Budget) {
+	ticker := time.NewTicker(limits.MemoryLook)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-stopping.Done():
+			return
+		case <-ticker.C:
+			if budget.TakeQuiet() {
+				runtime.GC() // pools keep what they have over one collection
+				debug.FreeOSMemory()
+			}
+		}
 	}
 }
 

@@ -60,6 +60,7 @@ constexpr Setting kSettings[] = {
     {"package_url_allow_private", "off", "on|off",
      "whether a package_url may lead to this machine or a private network"},
     {"package_url_timeout_s", "30", "SECONDS", "how long the fetch of a package_url may take"},
+    {"memory_budget", "512MiB", "BYTES", "what requests and answers in work may take; also KiB, MiB, GiB"},
     {"log_level", "info", "LEVEL", "trace, debug, info, warn, error or off"},
     {"log_format", "text", "text|json", "form of the log lines on standard error"},
     {"ready_file", "", "FILE", "written as JSON with ports and addresses once everything is served"},
@@ -240,6 +241,23 @@ class Checker {
     return number;
   }
 
+  // A number of bytes, or one of KiB, MiB or GiB.
+  int64_t Bytes(const std::string& name, int64_t low) {
+    constexpr std::pair<absl::string_view, int> kUnits[] = {{"KiB", 10}, {"MiB", 20}, {"GiB", 30}};
+    absl::string_view text = Text(name);
+    int shift = 0;
+    for (const auto& [unit, bits] : kUnits) {
+      if (absl::ConsumeSuffix(&text, unit)) shift = bits;
+    }
+    constexpr int64_t kHigh = int64_t{1} << 50;
+    int64_t number = 0;
+    if (!absl::SimpleAtoi(text, &number) || number < low >> shift || number > kHigh >> shift) {
+      Wrong(name, absl::StrCat("a number of bytes from ", low, ", for example 512MiB"));
+      return 0;
+    }
+    return number << shift;
+  }
+
   bool Choice(const std::string& name, absl::string_view yes, absl::string_view no) {
     if (Text(name) != yes && Text(name) != no) Wrong(name, absl::StrCat("'", yes, "' or '", no, "'"));
     return Text(name) == yes;
@@ -334,6 +352,7 @@ absl::StatusOr<Config> Check(const Values& values) {
   config.package_url_allow_http = check.Choice("package_url_allow_http", "on", "off");
   config.package_url_allow_private = check.Choice("package_url_allow_private", "on", "off");
   config.package_url_timeout = absl::Seconds(check.Number("package_url_timeout_s", 1, 600));
+  config.memory_bytes = check.Bytes("memory_budget", limits::kMemoryBytesMin);
   config.log_level = check.Text("log_level");
   config.log_format = check.Choice("log_format", "json", "text") ? LogFormat::kJson : LogFormat::kText;
   config.ready_file = Absolute(check.Text("ready_file"));

@@ -36,6 +36,7 @@ struct Config {
   bool package_url_allow_http = false;
   bool package_url_allow_private = false;
   absl::Duration package_url_timeout;
+  int64_t memory_bytes = 0;  // of server and gateway, for what is in work
   std::string log_level;
   LogFormat log_format = LogFormat::kText;
   std::string ready_file;  // written once everything is served; empty: none

@@ -38,6 +38,16 @@ TEST(Config, TheCommandLineWinsOverTheEnvironmentAndThatOverTheFile) {
   EXPECT_EQ(line->config.log_level, "debug");
 }
 
+TEST(Config, ReadsAddressesAndSizes) {
+  const auto line = Read({"--grpc_listen=off", "--http_listen=unix:/run/p/http", "--memory_budget=1GiB"});
+  ASSERT_TRUE(line.ok()) << line.status();
+  EXPECT_EQ(line->config.grpc_listen, "off");
+  EXPECT_EQ(line->config.http_listen, "unix:/run/p/http");
+  EXPECT_EQ(line->config.memory_bytes, int64_t{1} << 30);
+  EXPECT_EQ(Read({"--memory_budget=268435456"})->config.memory_bytes, 256 << 20);
+  EXPECT_EQ(Read({"--grpc_listen=unix:/run/p/grpc"})->config.grpc_listen, "unix:/run/p/grpc");
+}
+
 TEST(Config, ReadsCommandsAndTheirWords) {
   using Action = CommandLine::Action;
   const auto list = Read({"envs", "list", "--data_dir=/tmp/d"});
@@ -55,6 +65,11 @@ TEST(Config, SaysWhatIsWrongAndWhatWouldBeRight) {
       {"--dat_dir=/x", "did you mean 'data_dir'"},
       {"--role=boss", "all, server or scheduler"},
       {"--grpc_listen=8887", "host:port"},
+      {"--http_listen=off", "unix:PATH"},
+      {"--http_listen=unix:", "the path of a socket file"},
+      {"--memory_budget=1MiB", "a number of bytes from"},
+      {"--memory_budget=512MB", "for example 512MiB"},
+      {"--memory_budget=9999999999GiB", "a number of bytes from"},
       {"--max_parallel_tasks=many", "a whole number from 0"},
       {"--python=no-such-python", "the Python interpreter"},
       {"--python=/no/such/python", "the Python interpreter"},

@@ -8,7 +8,9 @@
 #include "absl/time/time.h"
 #include "common/clock.h"
 #include "common/ids.h"
+#include "common/limits.h"
 #include "common/lru_cache.h"
+#include "common/memory_budget.h"
 #include "common/metrics.h"
 #include "content/content_store.h"
 #include "pipeline/spec/document_cache.h"
@@ -19,6 +21,7 @@
 namespace penstock {
 
 inline constexpr size_t kCachedVersions = 1024;
+inline constexpr size_t kCachedRunTasks = 4096;
 
 struct Deps {
   Store& store;
@@ -29,9 +32,11 @@ struct Deps {
   const ContentStore& content;        // logs and artifacts
   std::string default_experiment_id;  // takes the runs that name none
   PackageUrlOptions package_urls;     // from where packages are fetched
+  MemoryBudget memory{limits::kMemoryBytes};
   // Versions that runs were made of lately, by id, without tags. What they are made of never changes; they
   // may have been deleted meanwhile, which RunInsert finds out.
   LruCache<PipelineVersionRow> versions{kCachedVersions};
+  LruCache<int> run_tasks{kCachedRunTasks};  // how many tasks runs had when they were read last, by run id
 };
 
 // One request, as every handler gets it. Lives as long as the call.
@@ -41,6 +46,7 @@ struct RequestContext {
   absl::Time deadline;    // after which nobody waits for the answer; far away if the caller gave none
   // Whether the caller has gone. Dear: see rpc.h.
   std::function<bool()> is_cancelled;
+  MemoryDraw memory;  // what the call holds of the budget; see memory.h
 };
 
 }  // namespace penstock

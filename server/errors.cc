@@ -168,4 +168,10 @@ absl::Status ReportedRunUnknownYet(absl::string_view run_id) {
   return absl::UnavailableError(StrCat("Run ", run_id, " is not known yet; report it again in a moment"));
 }
 
+absl::Status MemoryBusy() {
+  return absl::ResourceExhaustedError(
+      "the server has no memory for this call, as others fill it; try again, or give it more with "
+      "--memory_budget");
+}
+
 }  // namespace penstock::error

@@ -24,6 +24,9 @@ absl::Status CacheEnabledWrong(absl::string_view field);
 absl::Status CacheAgeWrong(absl::string_view field, int64_t limit_seconds);
 absl::Status CacheInputWrong(absl::string_view field);
 
+// --- Memory ---
+absl::Status MemoryBusy();
+
 // --- Packages ---
 // `schemes` and `hosts` say what is allowed.
 absl::Status PackageUrlRefused(absl::string_view reason, absl::string_view schemes, absl::string_view hosts);

@@ -174,6 +174,7 @@ absl::Status GatewayProcess::Spawn() {
                                         absl::StrCat("--server=", options_.server),
                                         "--exit_on_stdin_eof",
                                         absl::StrCat("--shutdown_grace=", kRequestGrace),
+                                        absl::StrCat("--memory_budget=", options_.memory_bytes),
                                         absl::StrCat("--log_level=", options_.log_level),
                                         absl::StrCat("--log_format=", options_.log_format)};
   std::vector<char*> argv;

@@ -15,8 +15,9 @@ namespace penstock {
 
 struct GatewayOptions {
   std::string program;
-  std::string listen;  // host:port, port 0 takes a free one; or unix:PATH
-  std::string server;  // gRPC target of this server
+  std::string listen;        // host:port, port 0 takes a free one; or unix:PATH
+  std::string server;        // gRPC target of this server
+  int64_t memory_bytes = 0;  // for requests and answers in work
   std::string log_level;
   std::string log_format;
 };

@@ -1,4 +1,5 @@
 // The server: builds everything in order and stops it in reverse.
+#include <malloc.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -26,6 +27,7 @@
 #include "server/data_dir.h"
 #include "server/gateway_process.h"
 #include "server/handlers/experiment.h"
+#include "server/memory.h"
 #include "server/secrets.h"
 #include "server/server.h"
 
@@ -37,6 +39,9 @@ constexpr size_t kCachedDocuments = 64;
 constexpr absl::Duration kStopLimit = absl::Seconds(5);
 constexpr absl::Duration kCallsGrace = absl::Seconds(1);          // until they are cancelled
 constexpr absl::Duration kCallsLimit = absl::Milliseconds(1500);  // until they are abandoned
+// Parts of the memory budget. What is left is for what nobody counts: caches, threads, and what allocators keep.
+constexpr int kServerShare = 3;
+constexpr int kGatewayShare = 5;
 constexpr int kExitUsage = 2;
 constexpr int kExitInterrupted = 130;
 
@@ -162,7 +167,16 @@ absl::Status Serve(const Config& config) {
   DocumentCache documents(kCachedDocuments);
   const LocalContentStore content(data_dir->path());
   ASSIGN_OR_RETURN(const std::string default_experiment_id, EnsureDefaultExperiment(*store, clock, ids));
-  Deps deps{*store, documents, clock, ids, metrics, content, default_experiment_id, PackageUrls(config)};
+  Deps deps{*store,
+            documents,
+            clock,
+            ids,
+            metrics,
+            content,
+            default_experiment_id,
+            PackageUrls(config),
+            MemoryBudget(config.memory_bytes / kServerShare)};
+  const MemoryKeeper memory_keeper(deps.memory);
 
   std::unique_ptr<Scheduler> scheduler;
   if (config.run_scheduler) {
@@ -178,6 +192,7 @@ absl::Status Serve(const Config& config) {
   if (config.gateway) {
     ASSIGN_OR_RETURN(gateway,
                      GatewayProcess::Start({config.gateway_path, config.http_listen, server->local_target(),
+                                            config.memory_bytes / kGatewayShare,
                                             config.log_level == "trace" ? "debug" : config.log_level,
                                             config.log_format == LogFormat::kJson ? "json" : "text"},
                                            clock));
@@ -233,6 +248,11 @@ int Main(int argc, char** argv) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
   umask(077);
+  // What was large goes back to the system when it is freed, and threads share few heaps: what one of them keeps is of
+  // use to others.
+  mallopt(M_MMAP_THRESHOLD, 1 << 20);
+  mallopt(M_TRIM_THRESHOLD, 16 << 20);
+  mallopt(M_ARENA_MAX, 4);
   setenv("GRPC_VERBOSITY", "NONE",
          /*overwrite=*/0);  // our own messages say it; gRPC's are for its developers
 

@@ -16,12 +16,14 @@
 #include "common/log.h"
 #include "server/context.h"
 #include "server/grpc_status.h"
+#include "server/memory.h"
 
 namespace penstock {
 
 // The context of a call, which it borrows.
 inline RequestContext ContextOf(Deps& deps, const grpc::ServerContext& call) {
-  return {deps, /*principal=*/"", absl::FromChrono(call.deadline()), [&call] { return call.IsCancelled(); }};
+  return {deps, /*principal=*/"", absl::FromChrono(call.deadline()), [&call] { return call.IsCancelled(); },
+          deps.memory.Begin()};
 }
 
 // Runs `handler`, which returns absl::Status. `name` is "RunService/GetRun".
@@ -44,21 +46,26 @@ grpc::Status HandleRpc(RequestContext& context, const char* name, Handler handle
   return answer;
 }
 
-// The same for a unary call. Tells the caller of a large answer its size before it is sent, so that the
-// caller can see to its memory first.
+// The same for a unary call, which first takes memory if its request is large. Tells the caller of a large
+// answer its size before it is sent, so that the caller can see to its memory first.
 template <typename Handler>
 grpc::Status HandleUnary(grpc::ServerContext& call, RequestContext& context, const char* name,
+                         const google::protobuf::MessageLite& request,
                          const google::protobuf::MessageLite& reply, Handler handler) {
   static std::atomic<int> in_work{0};
   const bool many = ++in_work > limits::kCallsUnasked;
   const absl::Cleanup done = [] { --in_work; };
   if (many && context.is_cancelled()) return {grpc::StatusCode::CANCELLED, "the caller has gone"};
+  if (const int64_t bytes = request.ByteSizeLong(); bytes > limits::kRequestBytesFree) {
+    const absl::Status taken = TakeMemory(context, bytes * limits::kRequestMemoryFactor);
+    if (!taken.ok()) return ToGrpc(taken);
+  }
   grpc::Status status = HandleRpc(context, name, std::move(handler));
-  if (!status.ok()) return status;
-  const size_t bytes = reply.ByteSizeLong();
+  const size_t bytes = status.ok() ? reply.ByteSizeLong() : 0;
   if (bytes > limits::kAnswerBytesUnsaid) {
     call.AddInitialMetadata("penstock-answer-bytes", absl::StrCat(bytes));
   }
+  HoldAnswer(context, name, bytes);
   return status;
 }
 

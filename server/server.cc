@@ -11,6 +11,7 @@
 #include "absl/synchronization/notification.h"
 #include "common/limits.h"
 #include "common/status_macros.h"
+#include "server/memory.h"
 #include "server/unix_socket.h"
 
 namespace penstock {
@@ -40,6 +41,9 @@ void SetUpBuilder(const Services& services, int threads, grpc::ServerBuilder* bu
   builder->SetMaxSendMessageSize(-1);
   builder->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // a port that is taken is an error, not shared
   builder->AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, limits::kRpcMetadataBytes);
+  std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> creators;
+  creators.push_back(AnswerHolds());
+  builder->experimental().SetInterceptorCreators(std::move(creators));
   for (const auto& service : services) builder->RegisterService(service.get());
 }
 

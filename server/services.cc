@@ -1,6 +1,7 @@
 #include "server/services.h"
 
 #include "common/errors.h"
+#include "common/status_macros.h"
 #include "kubeflow/pipelines/v2beta1/auth.grpc.pb.h"
 #include "kubeflow/pipelines/v2beta1/experiment.grpc.pb.h"
 #include "kubeflow/pipelines/v2beta1/filter.grpc.pb.h"
@@ -28,6 +29,7 @@
 #include "server/handlers/run_status.h"
 #include "server/handlers/schedule.h"
 #include "server/health.h"
+#include "server/memory.h"
 #include "server/rpc.h"
 
 namespace penstock {
@@ -40,7 +42,7 @@ using grpc::ServerContext;
 #define PENSTOCK_RPC(Service, Method, Request, Reply, handler)                              \
   grpc::Status Method(ServerContext* call, const Request* request, Reply* reply) override { \
     RequestContext context = ContextOf(deps_, *call);                                       \
-    return HandleUnary(*call, context, #Service "/" #Method, *reply,                        \
+    return HandleUnary(*call, context, #Service "/" #Method, *request, *reply,              \
                        [&]() -> absl::Status { return handler; });                          \
   }
 
@@ -57,6 +59,13 @@ class Bound : public Base {
 bool ClearTags(const ServerContext& context) {
   const auto found = context.client_metadata().find("x-clear-tags");
   return found != context.client_metadata().end() && found->second == "true";
+}
+
+absl::Status RunRead(RequestContext& context, const api::GetRunRequest& request, api::Run* reply) {
+  RETURN_IF_ERROR(TakeMemoryForRun(context, request.run_id()));
+  RETURN_IF_ERROR(RunGet(context, request, reply));
+  NoteRunTasks(context, request.run_id(), reply->run_details().task_details_size());
+  return absl::OkStatus();
 }
 
 class Experiments final : public Bound<api::ExperimentService::Service> {
@@ -109,7 +118,7 @@ class Runs final : public Bound<api::RunService::Service> {
  public:
   using Bound::Bound;
   PENSTOCK_RPC(RunService, CreateRun, api::CreateRunRequest, api::Run, RunCreate(context, *request, reply))
-  PENSTOCK_RPC(RunService, GetRun, api::GetRunRequest, api::Run, RunGet(context, *request, reply))
+  PENSTOCK_RPC(RunService, GetRun, api::GetRunRequest, api::Run, RunRead(context, *request, reply))
   PENSTOCK_RPC(RunService, ListRuns, api::ListRunsRequest, api::ListRunsResponse,
                RunList(context, *request, reply))
   PENSTOCK_RPC(RunService, ArchiveRun, api::ArchiveRunRequest, Empty, RunArchive(context, *request, reply))

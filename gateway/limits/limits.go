@@ -24,6 +24,8 @@ const (
 	BodyStepBytesMax       = 1 << 20
 	DefaultMemoryBytes     = 128 << 20 // for bodies and answers
 	SmallestMemoryBytes    = 16 << 20
+	RuntimeMemoryBytes     = 32 << 20         // besides what requests take
+	MemoryLook             = 10 * time.Second // for a moment in which memory can be given back
 	MemoryWait             = 2 * time.Minute  // for memory
 	MemoryHurry            = 15 * time.Second // for the body of the one request for which all others wait
 	MaxDrainBytes          = 256 << 20        // of a refused body
@@ -46,7 +48,7 @@ const (
 	WriteByteTimeout       = 30 * time.Second // without one byte of what a connection of HTTP/2 has to take
 	RefusalTimeout         = 2 * time.Second  // to take the answer of a connection that is not served
 	IdleTimeout            = 2 * time.Minute
-	UnaryTimeout           = 2 * time.Minute
+	UnaryTimeout           = 3 * time.Minute // longer than the server lets a call wait for memory, which it then says
 	HealthTimeout          = 5 * time.Second
 	MetricsTimeout         = 3 * time.Second
 	DefaultShutdownGrace   = 5 * time.Second

@@ -25,6 +25,7 @@ type Budget struct {
 	waiting []*waiter
 	beyond  *Draw // the one that has passed the capacity
 	begun   int64
+	wasUsed bool // since TakeQuiet asked last
 }
 
 type waiter struct {
@@ -108,7 +109,19 @@ func (d *Draw) Release() {
 	b.admit()
 }
 
+// TakeQuiet tells whether anything was held since the last call of it, and nothing is any more.
+func (b *Budget) TakeQuiet() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.used > 0 || !b.wasUsed {
+		return false
+	}
+	b.wasUsed = false
+	return true
+}
+
 func (b *Budget) take(d *Draw, bytes int64) {
+	b.wasUsed = b.wasUsed || bytes != 0
 	d.held += bytes
 	b.used += bytes
 	b.held[d.client] += bytes

@@ -13,6 +13,9 @@ func TestWhatDoesNotFitWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := NewBudget(100)
 		first, second, third := b.Begin("a"), b.Begin("a"), b.Begin("a")
+		if b.TakeQuiet() {
+			t.Error("quiet before use")
+		}
 		grow := func(d *Draw, bytes int64) {
 			if err := d.Grow(t.Context(), bytes); err != nil {
 				t.Error(err)
@@ -41,6 +44,9 @@ func TestWhatDoesNotFitWaits(t *testing.T) {
 			t.Error("not granted")
 		}
 		third.Release()
+		if !b.TakeQuiet() || b.TakeQuiet() {
+			t.Error("not quiet once after use")
+		}
 		if b.used != 0 || len(b.held) != 0 || len(b.waiting) != 0 {
 			t.Errorf("left: %+v", b)
 		}

@@ -1,14 +1,14 @@
 #include "server/handlers/pipeline_package.h"
 
-#include <malloc.h>
-
 #include <memory>
 
+#include "absl/strings/match.h"
 #include "common/errors.h"
 #include "common/limits.h"
 #include "common/status_macros.h"
 #include "pipeline/spec/package.h"
 #include "server/convert/pipeline.h"
+#include "server/memory.h"
 #include "server/package_fetch.h"
 #include "server/validate.h"
 #include "storage/pipeline_store.h"
@@ -19,18 +19,21 @@ namespace {
 
 using Document = std::shared_ptr<const PipelineDocument>;
 
-absl::StatusOr<Document> ReadWholePackage(const std::string& file_name, const std::string& content) {
+// The request was taken memory for; this is for what its text becomes beyond that.
+absl::Status TakeMemoryForText(RequestContext& context, absl::string_view text, size_t content_bytes) {
+  int64_t bytes = 0;
+  if (text.size() > content_bytes) bytes += (text.size() - content_bytes) * limits::kRequestMemoryFactor;
+  if (absl::StrContains(text, '&') && absl::StrContains(text, '*')) bytes += limits::kAliasMemoryBytes;
+  return bytes < limits::kRequestBytesFree ? absl::OkStatus() : TakeMemory(context, bytes);
+}
+
+absl::StatusOr<Document> ReadPackage(RequestContext& context, const std::string& file_name,
+                                     const std::string& content) {
   ASSIGN_OR_RETURN(const std::string text, ExtractPackage(file_name, content));
+  RETURN_IF_ERROR(TakeMemoryForText(context, text, content.size()));
   ASSIGN_OR_RETURN(Document document, ParsePipelineText(text));
   RETURN_IF_ERROR(CheckPipelineName(document->spec.pipeline_info().name()));
   RETURN_IF_ERROR(CheckSupported(*document));
-  return document;
-}
-
-absl::StatusOr<Document> ReadPackage(const std::string& file_name, const std::string& content) {
-  absl::StatusOr<Document> document = ReadWholePackage(file_name, content);
-  // A small text may take much memory before it is refused, which the heap of each thread would keep.
-  if (!document.ok()) malloc_trim(0);
   return document;
 }
 
@@ -102,7 +105,7 @@ absl::Status PipelineUpload(RequestContext& context, const penstock::v1::UploadP
   NameAfter(pipeline, version);
   version.code_source_url = request.code_source_url();
   RETURN_IF_ERROR(CheckText("code_source_url", version.code_source_url, limits::kUrlBytes));
-  ASSIGN_OR_RETURN(const Document document, ReadPackage(request.file_name(), request.content()));
+  ASSIGN_OR_RETURN(const Document document, ReadPackage(context, request.file_name(), request.content()));
   RETURN_IF_ERROR(StoreVersion(context, &pipeline, version, document));
   ToApi(pipeline, reply);
   return absl::OkStatus();
@@ -123,7 +126,7 @@ absl::Status PipelineVersionUpload(RequestContext& context,
     return error::FieldRequired("pipelineid", "name the pipeline that the new version belongs to");
   }
   version.pipeline_id = request.pipeline_id();
-  ASSIGN_OR_RETURN(const Document document, ReadPackage(request.file_name(), request.content()));
+  ASSIGN_OR_RETURN(const Document document, ReadPackage(context, request.file_name(), request.content()));
   RETURN_IF_ERROR(StoreVersion(context, nullptr, version, document));
   ToApi(version, reply);
   return SpecToApi(document->canonical_json, reply->mutable_pipeline_spec());
@@ -151,7 +154,7 @@ absl::Status PipelineAndVersionCreate(RequestContext& context,
     RETURN_IF_ERROR(CheckPipeline(pipeline));
   }
   NameAfter(pipeline, version);
-  ASSIGN_OR_RETURN(const Document document, ReadPackage(package.file_name, package.content));
+  ASSIGN_OR_RETURN(const Document document, ReadPackage(context, package.file_name, package.content));
   RETURN_IF_ERROR(StoreVersion(context, &pipeline, version, document));
   ToApi(pipeline, reply);
   return absl::OkStatus();
@@ -180,7 +183,7 @@ absl::Status PipelineVersionCreate(RequestContext& context, const api::CreatePip
       context.deps.store.Read([&](db::Tx& tx) { return PipelineGet(tx, version.pipeline_id).status(); }));
   ASSIGN_OR_RETURN(const FetchedPackage package,
                    FetchPackage(context.deps.package_urls, version.package_url));
-  ASSIGN_OR_RETURN(const Document document, ReadPackage(package.file_name, package.content));
+  ASSIGN_OR_RETURN(const Document document, ReadPackage(context, package.file_name, package.content));
   RETURN_IF_ERROR(StoreVersion(context, nullptr, version, document));
   ToApi(version, reply);
   return SpecToApi(document->canonical_json, reply->mutable_pipeline_spec());

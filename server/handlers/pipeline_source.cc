@@ -4,6 +4,7 @@
 #include "common/json.h"
 #include "common/limits.h"
 #include "common/status_macros.h"
+#include "server/memory.h"
 #include "storage/pipeline_store.h"
 #include "storage/spec_store.h"
 
@@ -45,6 +46,9 @@ absl::StatusOr<Document> StoredDocument(RequestContext& context, const std::stri
     ASSIGN_OR_RETURN(text, SpecGet(tx, spec_sha256));
     return absl::OkStatus();
   }));
+  if (static_cast<int64_t>(text.size()) > limits::kRequestBytesFree) {
+    RETURN_IF_ERROR(TakeMemory(context, text.size() * limits::kRequestMemoryFactor));
+  }
   ASSIGN_OR_RETURN(Document document, LoadStoredPipeline(text));
   context.deps.documents.Put(spec_sha256, document);
   return document;

@@ -18,6 +18,7 @@
 #include "runs/run_verbs.h"
 #include "server/errors.h"
 #include "server/handlers/run.h"
+#include "server/memory.h"
 #include "server/validate.h"
 #include "storage/experiment_store.h"
 #include "storage/list_filter.h"
@@ -296,11 +297,15 @@ absl::Status RunWatch(RequestContext& context, const penstock::v1::WatchRunReque
   while (!context.is_cancelled()) {
     const absl::Time begun = context.deps.clock.Now();
     api::Run run;
+    RETURN_IF_ERROR(TakeMemoryForRun(context, request.run_id()));
     RETURN_IF_ERROR(RunGet(context, get, &run));
+    NoteRunTasks(context, request.run_id(), run.run_details().task_details_size());
     std::string bytes = Bytes(run);
     if (bytes != sent && !send(run)) return absl::OkStatus();
     if (HasEnded(run)) return absl::OkStatus();
     sent = std::move(bytes);
+    run.Clear();
+    context.memory.Release();
     PauseAfter(context.deps.clock.Now() - begun);
   }
   return absl::OkStatus();

@@ -237,7 +237,8 @@ TEST_P(ApiTest, APortOrADirectoryThatIsTakenIsNamed) {
   const std::string address = absl::StrCat("127.0.0.1:", server_->port());
   const auto second = Server::Start(*deps_, address, "");
   EXPECT_THAT(std::string(second.status().message()), HasSubstr(address));
-  const auto gateway = GatewayProcess::Start({"/bin/true", address, "", "info", "text"}, clock_);
+  const auto gateway =
+      GatewayProcess::Start({"/bin/true", address, "", limits::kMemoryBytes, "info", "text"}, clock_);
   EXPECT_THAT(std::string(gateway.status().message()), HasSubstr("--http_listen"));
   const auto held = DataDir::Open((directory_ / "data").string());
   ASSERT_TRUE(held.ok()) << held.status();
