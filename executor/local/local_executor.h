@@ -168,11 +168,12 @@ class LocalExecutor final : public Executor {
   // An attempt that waits for an environment which another one builds.
   struct Parked {
     LaunchSpec spec;
-    std::string env;          // its key
-    bool wants_room = false;  // the wait is over, and there was no room yet
+    std::string env;                  // its key
+    int64_t wants_room_since_ms = 0;  // the wait is over, and there was no room yet; 0: it is not
   };
 
   // local_executor_room.cc
+  bool IsRoomOwed() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void WantRoom() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void MeasureIfWanted() ABSL_LOCKS_EXCLUDED(mutex_);
   void Recharge(Attempt& attempt, int64_t cpu_millicores) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -20,6 +20,7 @@ constexpr int64_t kIdleMillicores = 50;
 // Below it nobody is let in beyond the slots.
 constexpr int kMemoryLeftPercent = 10;
 constexpr int64_t kWantedForMs = 5'000;
+constexpr int64_t kOwedMs = 30'000;
 constexpr size_t kParkedMax = 4'096;
 
 }  // namespace
@@ -51,10 +52,7 @@ bool LocalExecutor::Reserve(absl::string_view attempt_id, const ResourceRequest&
   const std::string id(attempt_id);
   if (attempts_.count(id) > 0 || unclaimed_.count(id) > 0) return true;
   const ResourceRequest charge = slots_.Charge(request);
-  // Those who waited for an environment were here before.
-  const bool owed =
-      std::any_of(parked_.begin(), parked_.end(), [](const Parked& parked) { return parked.wants_room; });
-  if (owed || !slots_.Fits(charge) || attempts_.size() >= kAttemptsMax) {
+  if (IsRoomOwed() || !slots_.Fits(charge) || attempts_.size() >= kAttemptsMax) {
     WantRoom();
     return false;
   }
@@ -75,6 +73,15 @@ bool LocalExecutor::ReleaseReservation(const std::string& attempt_id) {
   slots_.Release(it->second.charge);
   attempts_.erase(it);
   return true;
+}
+
+// Those who waited for an environment were here before. But one that wants much may have to wait long: others are kept
+// out for its sake half of the time.
+bool LocalExecutor::IsRoomOwed() const {
+  const int64_t now_ms = MonotonicMillis();
+  return std::any_of(parked_.begin(), parked_.end(), [&](const Parked& parked) {
+    return parked.wants_room_since_ms > 0 && (now_ms - parked.wants_room_since_ms) / kOwedMs % 2 == 0;
+  });
 }
 
 void LocalExecutor::WantRoom() {
@@ -175,7 +182,10 @@ void LocalExecutor::ResumeParked() {
       if (found == is_built.end()) return false;
       const ResourceRequest charge = slots_.Charge(parked.spec.resources);
       if (!slots_.Fits(charge)) {
-        if (!std::exchange(parked.wants_room, true)) crowded.push_back(parked.spec.attempt_id);
+        if (parked.wants_room_since_ms == 0) {
+          parked.wants_room_since_ms = MonotonicMillis();
+          crowded.push_back(parked.spec.attempt_id);
+        }
         WantRoom();
         return false;
       }
