@@ -115,8 +115,10 @@ class TaskTree {
   std::map<const DagSpec*, Graph> graphs_;
 };
 
+std::string CpuNumber(int64_t millicores) { return NumberText(static_cast<double>(millicores) / 1000); }
+
 std::string CpusText(int64_t millicores) {
-  const std::string number = NumberText(static_cast<double>(millicores) / 1000);
+  const std::string number = CpuNumber(millicores);
   return absl::StrCat(number, number == "1" ? " CPU" : " CPUs");
 }
 
@@ -139,8 +141,8 @@ void SetHolders(const RunStatusSource& source, v1::Wait* out) {
   std::string message = "It could start, and waits until the CPU and memory that it asks for are free";
   if (source.room.has_value()) {
     const RoomRow& room = *source.room;
-    absl::StrAppend(&message, ". Of ", CpusText(room.cpu_millicores), " ", CpusText(room.used_cpu_millicores),
-                    " are taken");
+    absl::StrAppend(&message, ". CPUs taken: ", CpuNumber(room.used_cpu_millicores), " of ",
+                    CpuNumber(room.cpu_millicores));
     for (size_t i = 0; i < room.holders.size(); ++i) {
       const RoomHolderRow& holder = room.holders[i];
       v1::RoomHolder* const told = out->add_holders();

@@ -48,7 +48,7 @@ def test_who_waits_for_room_is_told_who_has_it(make_server, tmp_path):
     (one,) = wait['holders']
     assert (one['run_id'], one['run_display_name'], one['task']) == (holder, 'nightly', 'train')
     assert one['cpu_millicores'] == '1000' and one['since']
-    for words in ("'train' of run 'nightly' (1 CPU, since ", 'Of 1 CPU 1 CPU are taken', '--max_parallel_tasks=1'):
+    for words in ("'train' of run 'nightly' (1 CPU, since ", 'CPUs taken: 1 of 1, by ', '--max_parallel_tasks=1'):
         assert words in wait['message'], wait['message']
     journal.open('end')
     server.succeed(waits)
