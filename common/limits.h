@@ -20,8 +20,10 @@ inline constexpr int kSpecTasks = 20'000;                           // tasks in 
 inline constexpr int kSpecRetries = 1000;                           // maxRetryCount of a task
 inline constexpr int kSpecNesting = 100;                            // graphs within graphs
 inline constexpr int64_t kCachedDocumentBytes = int64_t{32} << 20;  // of all parsed pipelines that are kept
-inline constexpr int kSpecNameBytes = 1024;       // name of a task, component, input or output
-inline constexpr int kSpecOutputNameBytes = 255;  // output of an executor: becomes a file name
+inline constexpr int64_t kCachedDocumentIdleBytes = int64_t{2}
+                                                    << 20;  // of one that is kept while little happens
+inline constexpr int kSpecNameBytes = 1024;                 // name of a task, component, input or output
+inline constexpr int kSpecOutputNameBytes = 255;            // output of an executor: becomes a file name
 
 // --- Expressions: conditions and selectors of tasks ---
 inline constexpr int kExpressionBytes = 64 << 10;

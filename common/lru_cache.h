@@ -41,6 +41,16 @@ class LruCache {
     while (entries_.size() > entries_max_ || bytes_ > bytes_max_) Erase(std::prev(entries_.end()));
   }
 
+  // Forgets the entries that take more than `bytes`.
+  void RemoveLarger(int64_t bytes) {
+    absl::MutexLock lock(&mutex_);
+    for (auto entry = entries_.begin(); entry != entries_.end();) {
+      const auto next = std::next(entry);
+      if (entry->bytes > bytes) Erase(entry);
+      entry = next;
+    }
+  }
+
   void Remove(absl::string_view key) {
     absl::MutexLock lock(&mutex_);
     if (const auto found = index_.find(key); found != index_.end()) Erase(found->second);

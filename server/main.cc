@@ -176,7 +176,7 @@ absl::Status Serve(const Config& config) {
             default_experiment_id,
             PackageUrls(config),
             MemoryBudget(config.memory_bytes / kServerShare)};
-  const MemoryKeeper memory_keeper(deps.memory);
+  const MemoryKeeper memory_keeper(deps.memory, documents);
 
   std::unique_ptr<Scheduler> scheduler;
   if (config.run_scheduler) {

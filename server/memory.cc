@@ -13,6 +13,8 @@ namespace penstock {
 namespace {
 
 constexpr absl::Duration kQuietLook = absl::Seconds(2);
+// After so many looks, 30 s, large pipelines are forgotten too.
+constexpr int kLooksForDocuments = 15;
 // What is freed after a call that took this much goes back to the system at once: each heap would keep it, and the next
 // large call may use another.
 constexpr int64_t kTrimBytes = int64_t{32} << 20;
@@ -103,12 +105,21 @@ std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface> AnswerHol
   return std::make_unique<Holds>();
 }
 
-MemoryKeeper::MemoryKeeper(MemoryBudget& budget)
-    : budget_(budget), thread_([this] {
-        while (!stopping_.WaitForNotificationWithTimeout(kQuietLook)) {
-          if (budget_.TakeQuiet()) malloc_trim(0);
-        }
-      }) {}
+MemoryKeeper::MemoryKeeper(MemoryBudget& budget, DocumentCache& documents)
+    : budget_(budget), documents_(documents), thread_([this] { Run(); }) {}
+
+void MemoryKeeper::Run() {
+  int quiet_looks = kLooksForDocuments;  // one after the other
+  while (!stopping_.WaitForNotificationWithTimeout(kQuietLook)) {
+    if (budget_.TakeQuiet()) {
+      malloc_trim(0);
+      quiet_looks = 0;
+    } else if (quiet_looks < kLooksForDocuments && ++quiet_looks == kLooksForDocuments) {
+      documents_.RemoveLarge();
+      malloc_trim(0);
+    }
+  }
+}
 
 MemoryKeeper::~MemoryKeeper() {
   stopping_.Notify();

@@ -28,14 +28,18 @@ void HoldAnswer(RequestContext& context, absl::string_view name, size_t bytes);
 // Makes what keeps the memory of answers until they are sent; for the builder of each server.
 std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface> AnswerHolds();
 
-// Gives memory back to the system whenever a budget that was in use is not any more, on a thread of its own.
+// Gives memory back to the system whenever a budget that was in use is not any more, and that of large parsed pipelines a
+// while later; on a thread of its own. Both outlive it.
 class MemoryKeeper {
  public:
-  explicit MemoryKeeper(MemoryBudget& budget);
+  MemoryKeeper(MemoryBudget& budget, DocumentCache& documents);
   ~MemoryKeeper();
 
  private:
+  void Run();
+
   MemoryBudget& budget_;
+  DocumentCache& documents_;
   absl::Notification stopping_;
   std::thread thread_;
 };

@@ -25,6 +25,9 @@ class DocumentCache {
     documents_.Put(sha256_hex, std::move(document), bytes);
   }
 
+  // Forgets the large ones, which are parsed again when somebody wants them.
+  void RemoveLarge() { documents_.RemoveLarger(limits::kCachedDocumentIdleBytes); }
+
  private:
   LruCache<PipelineDocument> documents_;
 };

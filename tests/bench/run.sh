@@ -19,6 +19,7 @@
 #   lists_sqlite          pages of ListRuns of 1,000,000 runs over gRPC and REST during writes, against an empty call
 #                         and 10,000 runs; substrings; CreateRun of that store against an empty one
 #   lists_postgres        the same on PostgreSQL
+#   memory                what many uploads and large answers at once need, and what is left of it a minute later
 #   idle                  memory when nothing happens, and the time to start
 #
 # Without a name: all. --json FILE also writes one JSON object a line: bench, metric, value, unit, versus, ratio.
