@@ -68,8 +68,9 @@ struct LocalExecutorOptions {
   std::string fetch_path;  // likewise of penstock-fetch
   int64_t python_envs_bytes =
       limits::kPythonEnvsBytes;  // shared Python environments are kept up to this size
-  // Absolute: where short names of work directories may be (ShortNames). A service may be kept from /tmp.
-  std::vector<std::string> short_names_dirs = {"/tmp", "/dev/shm"};
+  // Absolute: where short names of work directories may be (ShortNames). The first is memory: links on a disk would
+  // be part of what the database waits for when it syncs.
+  std::vector<std::string> short_names_dirs = {"/dev/shm", "/tmp"};
   bool keep_work_dirs = false;  // Forget leaves work directories, for debugging
 };
 

@@ -1,8 +1,7 @@
 // Short names for the work directories of attempts, to be their temporary folders. The path of a Unix socket
 // has at most 107 bytes, of which Python's multiprocessing takes 32 itself, and a work directory's path alone
-// may have more. A short name is a symbolic link in a folder of the user's own below /tmp, or where that cannot be
-// written to below another such folder, so what is written
-// lies in the data directory all the same, where there is room.
+// may have more. A short name is a symbolic link in a folder of the user's own, below one that all may write to, so
+// what is written lies in the data directory all the same, where there is room.
 //
 // A program that resolves the link gets the long path. The folder is the user's alone, mode 0700: nobody else
 // can put names in it. Several servers of a user share it; names follow from the work directory's path, so no
