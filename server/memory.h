@@ -21,8 +21,9 @@ absl::Status TakeMemoryForRun(RequestContext& context, const std::string& run_id
 // Remembers that number.
 void NoteRunTasks(RequestContext& context, const std::string& run_id, int tasks);
 
-// The answer of the call `name` has so many bytes, 0 if the call failed. What the call holds is made to fit that, and kept until the answer
-// is sent if calls of the name may have large ones; see AnswerHolds. Call it on the thread that handles the call.
+// The answer of the call `name` has so many bytes, 0 if the call failed. What the call holds is made to fit that, and
+// kept until the answer is sent if calls of the name may have large ones; see AnswerHolds. Call it on the thread that
+// handles the call.
 void HoldAnswer(RequestContext& context, absl::string_view name, size_t bytes);
 
 // Makes what keeps the memory of answers until they are sent; for the builder of each server.

@@ -11,29 +11,17 @@
 #include <optional>
 #include <string_view>
 
-#include "executor/local/runner/wire.h"
+#include "executor/local/runner/proc_files.h"
 #include "executor/posix/process_clock.h"
 #include "executor/posix/unique_fd.h"
 
 namespace penstock {
 namespace {
 
-constexpr size_t kEnvironBytes = size_t{4} << 20;
 constexpr int64_t kMillicores = 1000;
 constexpr int64_t kNanosPerSecond = 1'000'000'000;
 constexpr int64_t kNanosPerMilli = 1'000'000;
 constexpr int kThreadsLookedAt = 256;
-
-std::string ReadAt(int directory, const std::string& name, size_t limit) {
-  const UniqueFd file(openat(directory, name.c_str(), O_RDONLY | O_CLOEXEC));
-  std::string text;
-  char chunk[4096];
-  ssize_t n = 0;
-  while (file.valid() && text.size() < limit && (n = read(file.get(), chunk, sizeof(chunk))) > 0) {
-    text.append(chunk, n);
-  }
-  return text;
-}
 
 // For how long the threads of a process were ready to run and did not get a processor, since they began; 0 if the
 // kernel does not say.
@@ -48,7 +36,7 @@ int64_t WaitedNanos(int proc, const std::string& pid) {
     if (entry->d_name[0] == '.') continue;
     ++seen;
     long long ran = 0, ready = 0;
-    const std::string text = ReadAt(threads.get(), std::string(entry->d_name) + "/schedstat", 256);
+    const std::string text = ReadFileAt(threads.get(), std::string(entry->d_name) + "/schedstat", 256);
     if (std::sscanf(text.c_str(), "%lld %lld", &ran, &ready) == 2) waited += ready;
   }
   closedir(directory);
@@ -61,7 +49,7 @@ struct Ticks {
 };
 
 std::optional<Ticks> TicksOf(int proc, const std::string& pid) {
-  const std::string stat = ReadAt(proc, pid + "/stat", 4096);
+  const std::string stat = ReadFileAt(proc, pid + "/stat", 4096);
   const size_t name_end = stat.rfind(')');  // the name may hold anything, also spaces and parentheses
   if (name_end == std::string::npos) return std::nullopt;
   long long own = 0, system = 0, children = 0, children_system = 0, started = 0;
@@ -71,19 +59,6 @@ std::optional<Ticks> TicksOf(int proc, const std::string& pid) {
     return std::nullopt;
   }
   return Ticks{.used = own + system + children + children_system, .started = started};
-}
-
-// By the variable that marks the processes of attempts.
-std::string AttemptOf(int proc, const std::string& pid) {
-  const std::string environ = ReadAt(proc, pid + "/environ", kEnvironBytes);
-  const std::string key = std::string(wire::kAttemptVariable) + "=";
-  for (size_t begin = 0; begin < environ.size();) {
-    const size_t end = std::min(environ.find('\0', begin), environ.size());
-    const std::string_view entry = std::string_view(environ).substr(begin, end - begin);
-    if (entry.substr(0, key.size()) == key) return std::string(entry.substr(key.size()));
-    begin = end + 1;
-  }
-  return "";
 }
 
 }  // namespace
@@ -107,7 +82,7 @@ std::unordered_map<std::string, int64_t> TaskUsage::Look() {
     // Of none may still become one's: the supervisor's child has its environment only once it runs its program.
     if (process.started_ticks != ticks->started || process.attempt.empty()) {
       process.started_ticks = ticks->started;
-      process.attempt = AttemptOf(dirfd(proc), entry->d_name);
+      process.attempt = AttemptOfProcess(dirfd(proc), entry->d_name);
     }
     if (process.attempt.empty()) continue;
     wanted[process.attempt] +=
@@ -135,7 +110,7 @@ void TaskUsage::Forget() {
 }
 
 int MemoryLeftPercent() {
-  const std::string text = ReadAt(AT_FDCWD, "/proc/meminfo", 4096);
+  const std::string text = ReadFileAt(AT_FDCWD, "/proc/meminfo", 4096);
   const auto value_of = [&](const char* name) {
     const size_t at = text.find(name);
     return at == std::string::npos

@@ -19,6 +19,7 @@ class DocumentCache {
     return documents_.Find(sha256_hex);
   }
   void Put(absl::string_view sha256_hex, std::shared_ptr<const PipelineDocument> document) {
+    if (documents_.Find(sha256_hex) != nullptr) return;  // what it takes is dear to find out
     int64_t bytes = document->canonical_json.capacity() + document->spec.SpaceUsedLong() +
                     document->deployment.SpaceUsedLong();
     if (document->platform.has_value()) bytes += document->platform->SpaceUsedLong();

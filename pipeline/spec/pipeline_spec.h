@@ -49,7 +49,8 @@ absl::Status CheckPipelineName(absl::string_view name);
 // Whether a run may start with these parameters: `parameters` is an object (or null, which is an empty one)
 // that gives every required input of the root and no other, each of its declared kind and, if it declares
 // literals, one of them. Numbers need not be integers for NUMBER_INTEGER, as in KFP. Null for an input that is
-// optional or has a default is as if it was not given. The root's artifacts stand among them (run_artifacts.h). The error lists all that is missing, unknown or wrong.
+// optional or has a default is as if it was not given. The root's artifacts stand among them (run_artifacts.h).
+// The error lists all that is missing, unknown or wrong.
 absl::Status CheckRunParameters(const PipelineDocument& document, const Json& parameters);
 
 // UNIMPLEMENTED if the pipeline uses what the engine does not execute yet, listing each such feature and a

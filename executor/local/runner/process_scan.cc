@@ -9,32 +9,17 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <optional>
-#include <string_view>
 #include <unordered_set>
 
-#include "executor/local/runner/wire.h"
-#include "executor/posix/unique_fd.h"
+#include "executor/local/runner/proc_files.h"
 
 namespace penstock {
 namespace {
 
 constexpr int64_t kNanosPerSecond = 1'000'000'000;
-constexpr size_t kEnvironBytes = size_t{4} << 20;
 constexpr int kWaitRounds = 1000;
 constexpr int kWaitRoundMs = 2;
-
-std::string ReadFile(const std::string& path, size_t limit) {
-  const UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  std::string text;
-  char chunk[4096];
-  ssize_t n = 0;
-  while (file.valid() && text.size() < limit && (n = read(file.get(), chunk, sizeof(chunk))) > 0) {
-    text.append(chunk, n);
-  }
-  return text;
-}
 
 struct ProcessInfo {
   char state = '?';
@@ -42,7 +27,7 @@ struct ProcessInfo {
 };
 
 std::optional<ProcessInfo> ReadProcess(pid_t pid) {
-  const std::string stat = ReadFile("/proc/" + std::to_string(pid) + "/stat", 4096);
+  const std::string stat = ReadFileAt(AT_FDCWD, "/proc/" + std::to_string(pid) + "/stat", 4096);
   const size_t name_end = stat.rfind(')');  // the name may hold anything, also spaces and parentheses
   if (name_end == std::string::npos) return std::nullopt;
   ProcessInfo info;
@@ -54,19 +39,6 @@ std::optional<ProcessInfo> ReadProcess(pid_t pid) {
   }
   info.start_ns = static_cast<int64_t>(start_ticks) * (kNanosPerSecond / sysconf(_SC_CLK_TCK));
   return info;
-}
-
-// The attempt in whose environment the process was started; empty if in none or not readable.
-std::string AttemptOf(pid_t pid) {
-  const std::string environ = ReadFile("/proc/" + std::to_string(pid) + "/environ", kEnvironBytes);
-  const std::string key = std::string(wire::kAttemptVariable) + "=";
-  for (size_t begin = 0; begin < environ.size();) {
-    const size_t end = std::min(environ.find('\0', begin), environ.size());
-    const std::string_view entry = std::string_view(environ).substr(begin, end - begin);
-    if (entry.substr(0, key.size()) == key) return std::string(entry.substr(key.size()));
-    begin = end + 1;
-  }
-  return "";
 }
 
 // Ids of processes are used again, so its start has to lie between the record before it and the record behind
@@ -97,7 +69,7 @@ int KillOnce(const std::vector<LostProcess>& lost, const std::unordered_set<std:
         ++found;
       }
     }
-    if (ids.count(AttemptOf(pid)) > 0) {
+    if (ids.count(AttemptOfProcess(AT_FDCWD, "/proc/" + std::to_string(pid))) > 0) {
       kill(pid, SIGKILL);
       ++found;
     }
@@ -126,13 +98,13 @@ void KillStrays(const std::function<bool(pid_t)>& is_ours,
                 const std::function<bool(const std::string&)>& runs) {
   static const std::string* const path =
       new std::string("/proc/self/task/" + std::to_string(getpid()) + "/children");
-  const std::string children = ReadFile(*path, size_t{1} << 20);
+  const std::string children = ReadFileAt(AT_FDCWD, *path, size_t{1} << 20);
   const char* cursor = children.c_str();
   char* end = nullptr;
   for (pid_t pid = std::strtol(cursor, &end, 10); end != cursor; pid = std::strtol(cursor, &end, 10)) {
     cursor = end;
     if (is_ours(pid)) continue;
-    const std::string attempt = AttemptOf(pid);
+    const std::string attempt = AttemptOfProcess(AT_FDCWD, "/proc/" + std::to_string(pid));
     if (!attempt.empty() && !runs(attempt)) kill(pid, SIGKILL);
   }
 }

@@ -1,0 +1,42 @@
+#include "executor/local/runner/proc_files.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "executor/local/runner/wire.h"
+#include "executor/posix/unique_fd.h"
+
+namespace penstock {
+namespace {
+
+constexpr size_t kEnvironBytes = size_t{4} << 20;
+
+}  // namespace
+
+std::string ReadFileAt(int directory, const std::string& path, size_t limit) {
+  const UniqueFd file(openat(directory, path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::string text;
+  char chunk[4096];
+  ssize_t n = 0;
+  while (file.valid() && text.size() < limit && (n = read(file.get(), chunk, sizeof(chunk))) > 0) {
+    text.append(chunk, n);
+  }
+  return text;
+}
+
+std::string AttemptOfProcess(int directory, const std::string& path) {
+  const std::string environ = ReadFileAt(directory, path + "/environ", kEnvironBytes);
+  const std::string key = std::string(wire::kAttemptVariable) + "=";
+  for (size_t begin = 0; begin < environ.size();) {
+    const size_t end = std::min(environ.find('\0', begin), environ.size());
+    const std::string_view entry = std::string_view(environ).substr(begin, end - begin);
+    if (entry.substr(0, key.size()) == key) return std::string(entry.substr(key.size()));
+    begin = end + 1;
+  }
+  return "";
+}
+
+}  // namespace penstock

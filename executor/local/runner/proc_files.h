@@ -1,0 +1,17 @@
+// What /proc tells of processes, to the supervisor and to the server. Standard library only.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+namespace penstock {
+
+// The beginning of a file, up to about `limit` bytes; empty if it cannot be read. `path` is below the directory that
+// is open as `directory`, or absolute.
+std::string ReadFileAt(int directory, const std::string& path, size_t limit);
+
+// The attempt in whose environment a process was started; empty if in none or not readable. `path` is that of the
+// process's folder, as above.
+std::string AttemptOfProcess(int directory, const std::string& path);
+
+}  // namespace penstock
