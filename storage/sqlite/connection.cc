@@ -13,11 +13,10 @@ namespace {
 constexpr size_t kStatementsMax = 512;
 constexpr int kBusyTimeoutMs = 10'000;  // only another program that opened the file can hold its lock
 // FULL, since NORMAL in WAL mode syncs with checkpoints only, and a commit is answered when it is on disk.
-// Each connection has 8 MiB of pages; the WAL is written back after 4,000 pages, about 16 MiB.
+// Each connection has 8 MiB of pages. When the WAL is written back, WalRoom decides.
 constexpr char kPragmas[] =
     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; "
-    "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192; PRAGMA journal_size_limit = 67108864; "
-    "PRAGMA wal_autocheckpoint = 4000;";
+    "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192; PRAGMA journal_size_limit = 67108864;";
 
 class StatementRow final : public db::Row {
  public:
@@ -68,7 +67,11 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const std::string& 
   sqlite3_busy_timeout(handle, kBusyTimeoutMs);
   std::unique_ptr<Connection> connection(new Connection(handle));
   RETURN_IF_ERROR(connection->Script(kPragmas));
-  if (read_only) RETURN_IF_ERROR(connection->Script("PRAGMA query_only = ON;"));
+  if (read_only) {
+    RETURN_IF_ERROR(connection->Script("PRAGMA query_only = ON;"));
+  } else {
+    connection->wal_room_.Serve(handle);
+  }
   return connection;
 }
 

@@ -10,6 +10,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "storage/db/database.h"
+#include "storage/sqlite/wal_room.h"
 
 namespace penstock::sqlite {
 
@@ -46,6 +47,7 @@ class Connection final : public db::Tx {
 
   sqlite3* const handle_;
   absl::flat_hash_map<std::string, Statement> statements_;
+  WalRoom wal_room_;
 };
 
 }  // namespace penstock::sqlite

@@ -43,6 +43,28 @@ TEST_P(StoreContract, WhatWasAcknowledgedIsThereAfterReopening) {
   EXPECT_EQ(store_->migrations_applied(), 0);
 }
 
+// As after a power cut: what the process would do when it ends is not done.
+TEST_P(StoreContract, TheLogOfWritesHasRoomThatNobodyTakesForWrites) {
+  if (OnPostgres()) GTEST_SKIP() << "PostgreSQL keeps its own log";
+  AddBasics();
+  const std::filesystem::path log = directory_ / "store.db-wal";
+  uintmax_t length = 0;
+  for (int run = 0; run < 300; ++run) {
+    ASSERT_TRUE(AddRun(NewRun(absl::StrCat("r", run))).ok());
+    length = std::filesystem::file_size(log);
+    ASSERT_GE(length, uintmax_t{128} << 10);
+  }
+  EXPECT_LT(length, uintmax_t{32} << 20);
+  const std::filesystem::path copy = directory_ / "copy";
+  std::filesystem::create_directory(copy);
+  for (const char* name : {"store.db", "store.db-wal"}) {
+    std::filesystem::copy_file(directory_ / name, copy / name);
+  }
+  const auto opened = Store::Open(absl::StrCat("sqlite://", (copy / "store.db").string()), clock_);
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  ASSERT_TRUE((*opened)->Read([](db::Tx& tx) { return RunGet(tx, "r299").status(); }).ok());
+}
+
 TEST_P(StoreContract, AFailedBodyLeavesNothing) {
   AddBasics();
   const absl::Status status = store_->Write([&](db::Tx& tx) -> absl::Status {
