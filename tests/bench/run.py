@@ -14,7 +14,7 @@ import zipfile
 from typing import Any, Callable, Dict, List
 
 from figures import Bench, Figures, median, median_ratio
-from large import large_runs
+from large import chain_pipeline, large_runs
 from lists import lists_postgres, lists_sqlite
 from memory import memory
 from postgres import copy, create_run_postgres, noop_tasks_postgres, read_1m_postgres
@@ -27,6 +27,7 @@ REPEATS = 3
 RUNS_LARGE = 100_000
 RUNS_SMALL = 1_000
 FIRST_TASKS = 200
+CHAIN_TASKS, CHAIN_ROUNDS = 150, 11
 READ_ROUNDS = 700
 STARTS = 5
 PYTHON_ROUNDS = 31
@@ -59,6 +60,21 @@ def noop_tasks(bench: Bench) -> None:
     bench.figure('ninja_commands', median(ninja), 'commands/s')
     bench.figure('server_cpu_per_task', 1e6 * median([run['server_cpu'] for run in runs]), 'us')
     bench.figure('runner_cpu_per_task', 1e6 * median([run['runner_cpu'] for run in runs]), 'us')
+
+
+# --- chain_tasks ---
+
+def chain_tasks(bench: Bench) -> None:
+    """150 tasks that do nothing, each behind the one before; as many processes, one by one, before each run."""
+    spawn, chain = [], []
+    with Server(bench.fresh('server'), '--gateway=off') as server:
+        version = server.upload('chain', chain_pipeline(CHAIN_TASKS, '/bin/true'))
+        for _ in range(CHAIN_ROUNDS):
+            spawn.append(1e3 * measure(CLIENT, 'spawns', '/bin/true', CHAIN_TASKS)['seconds'] / CHAIN_TASKS)
+            chain.append(1e3 * measure(CLIENT, 'run', server.target, version)['seconds'] / CHAIN_TASKS)
+    bench.figure('task', median(chain), 'ms', versus='2 ms', ratio=median(chain) / 2, at_most=1, aim=0.6)
+    bench.figure('task_to_spawn', median(chain), 'ms', versus='posix_spawn and wait', ratio=median_ratio(chain, spawn))
+    bench.figure('spawn', median(spawn), 'ms')
 
 
 # --- cache_hits ---
@@ -259,9 +275,9 @@ def python_tasks(bench: Bench) -> None:
 
 BENCHES: Dict[str, Callable[[Bench], None]] = {
     function.__name__: function
-    for function in (noop_tasks, cache_hits, first_task_latency, create_run, python_tasks, read_100k,
-                     rest_cost, create_run_postgres, read_1m_postgres, noop_tasks_postgres, copy, schedules, idle,
-                     large_runs, lists_sqlite, lists_postgres, memory)}
+    for function in (noop_tasks, chain_tasks, cache_hits, first_task_latency, create_run, python_tasks,
+                     read_100k, rest_cost, create_run_postgres, read_1m_postgres, noop_tasks_postgres, copy,
+                     schedules, idle, large_runs, lists_sqlite, lists_postgres, memory)}
 
 
 def main() -> int:

@@ -4,6 +4,7 @@
 #   tests/bench/run.sh [NAME...] [--json FILE]
 #
 #   noop_tasks            1,000 tasks that do nothing, against ninja
+#   chain_tasks           150 tasks that do nothing, one after the other, against posix_spawn
 #   cache_hits            1,000 tasks that are all in the cache, against running /bin/true
 #   first_task_latency    from CreateRun's answer to the first task's process, against posix_spawn
 #   create_run            CreateRun with 64 callers, against SQLite alone

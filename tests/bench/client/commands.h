@@ -23,6 +23,9 @@ Json RunSeen(const std::string& target, const std::string& version_id, int poll_
 Json FirstTask(const std::string& target, const std::string& version_id, int count,
                const std::string& program, const std::string& file);
 
+// `count` processes of `program`, one after the other, each waited for: {"seconds": of all together}.
+Json Spawns(const std::string& program, int count);
+
 // CreateRun with `callers` calls in flight over a few connections: {"per_second": ..., "latency_ms": ...}.
 Json Create(const std::string& target, const std::string& version_id, int callers, double seconds);
 

@@ -31,6 +31,7 @@ const std::map<std::string, Command>& Commands() {
       {"first_task",
        {"TARGET VERSION COUNT PROGRAM FILE", 5,
         [](const Arguments& a) { return FirstTask(a[0], a[1], std::stoi(a[2]), a[3], a[4]); }}},
+      {"spawns", {"PROGRAM COUNT", 2, [](const Arguments& a) { return Spawns(a[0], std::stoi(a[1])); }}},
       {"create",
        {"TARGET VERSION CALLERS SECONDS", 4,
         [](const Arguments& a) { return Create(a[0], a[1], std::stoi(a[2]), std::stod(a[3])); }}},

@@ -23,8 +23,10 @@ void CreateOne(api::RunService::Stub& runs, const api::CreateRunRequest& request
   Check(runs.CreateRun(&context, request, &run), "CreateRun");
 }
 
+// Without `file` the program has no argument.
 void SpawnAndWait(const std::string& program, const std::string& file) {
-  char* const arguments[] = {const_cast<char*>(program.c_str()), const_cast<char*>(file.c_str()), nullptr};
+  char* const argument = file.empty() ? nullptr : const_cast<char*>(file.c_str());
+  char* const arguments[] = {const_cast<char*>(program.c_str()), argument, nullptr};
   char* const environment[] = {nullptr};
   pid_t pid = -1;
   int status = 0;
@@ -86,6 +88,12 @@ Json RunSeen(const std::string& target, const std::string& version_id, int poll_
   CreateOne(*runs, RunOf(version_id, "all at once"));
   (void)WaitForLastRun(*runs, poll_millis);
   return {{"seconds", static_cast<double>(WallNanos() - called) / 1e9}};
+}
+
+Json Spawns(const std::string& program, int count) {
+  const int64_t begun = WallNanos();
+  for (int i = 0; i < count; ++i) SpawnAndWait(program, "");
+  return {{"seconds", static_cast<double>(WallNanos() - begun) / 1e9}};
 }
 
 Json FirstTask(const std::string& target, const std::string& version_id, int count,
