@@ -28,9 +28,16 @@ constexpr int64_t kParameterFilesBytes = limits::kExecutorOutputBytes;
 
 std::string DescriptorPath(int fd) { return absl::StrCat("/proc/self/fd/", fd); }
 
-std::string RealPath(const std::string& path) {
+// Where a descriptor leads to, without symbolic links. The kernel knows; realpath would ask it for each part of a path.
+std::string RealPathOf(int fd) {
   char real[PATH_MAX];
-  return realpath(path.c_str(), real) != nullptr ? real : "";
+  const ssize_t size = readlink(DescriptorPath(fd).c_str(), real, sizeof(real));
+  return size > 0 && size < PATH_MAX ? std::string(real, size) : "";
+}
+
+std::string RealPath(const std::string& path) {
+  const UniqueFd fd(open(path.c_str(), O_PATH | O_CLOEXEC));
+  return fd.valid() ? RealPathOf(fd.get()) : "";
 }
 
 bool IsBelow(absl::string_view path, absl::string_view root) {
@@ -73,7 +80,7 @@ absl::StatusOr<std::optional<std::string>> ReadOutput(const std::vector<std::str
   if (fstat(place.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
     return Refuse(what, path, "is not a regular file");
   }
-  const std::string real = RealPath(DescriptorPath(place.get()));
+  const std::string real = RealPathOf(place.get());
   if (std::none_of(roots.begin(), roots.end(),
                    [&](const std::string& root) { return IsBelow(real, root); })) {
     return Refuse(what, path, "leads out of the task's directories through a symbolic link");
@@ -145,7 +152,12 @@ OutputPlan PlanOutputs(const LaunchSpec& spec) {
                   .artifacts = spec.artifacts};
   if (!plan.empty()) {
     plan.roots.push_back(RealPath(spec.work_dir));
-    for (const std::string& directory : spec.directories) plan.roots.push_back(RealPath(directory));
+    for (const std::string& directory : spec.directories) {
+      // What is in the work directory, which is new, is below its path.
+      if (directory != spec.work_dir && !IsBelow(directory, spec.work_dir)) {
+        plan.roots.push_back(RealPath(directory));
+      }
+    }
     plan.roots.erase(std::remove(plan.roots.begin(), plan.roots.end(), ""), plan.roots.end());
   }
   return plan;
