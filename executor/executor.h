@@ -2,7 +2,7 @@
 //
 // An executor knows neither storage nor the plan. The engine commits an attempt's id before it calls Start,
 // and that id is the idempotency key: an executor never runs the same attempt id twice, not even across a
-// restart of the server.
+// restart of the server. What was announced is prepared while its id is being committed.
 //
 // An attempt's life, as its executor tells it:
 //
@@ -207,6 +207,10 @@ class Executor {
   // over, Unreserve gives them back if the commit failed.
   virtual bool Reserve(absl::string_view attempt_id, const ResourceRequest& request) = 0;
   virtual void Unreserve(absl::string_view attempt_id) = 0;
+
+  // An attempt whose resources are set aside, and which will be started once its id is committed: what it needs may be
+  // made meanwhile. Until Start it has no process and gives no event; Unreserve takes it back.
+  virtual void Announce(const LaunchSpec& spec) = 0;
 
   // Takes the attempt's resources and starts it. Whatever goes wrong later, also a program that does not
   // exist, comes as an AttemptFinished. ALREADY_EXISTS if this id was started before: nothing is done, its

@@ -202,6 +202,7 @@ bool Engine::StartNext(ActiveRun& run, int place, RoomKeeper* keeper, absl::Time
   attempts_[attempt_id] = {run.run_id(), task, plan.spec.attempt_number, place, std::move(component),
                            charge,       now};
   run.Decide(TaskStarting{task, attempt_id}, now);
+  parts_.executors[place].Announce(plan.spec);
   starting_.push_back({place, std::move(plan.spec)});
   return true;
 }

@@ -243,7 +243,7 @@ absl::Status LocalExecutor::Start(const LaunchSpec& spec) {
   attempt.log_path = log_path;
   attempt.image = spec.image;
   attempt.timeout = spec.timeout;
-  jobs_.push_back({Job::Kind::kStart, spec});
+  if (!StartAnnounced(spec)) jobs_.push_back({Job::Kind::kStart, spec});
   return absl::OkStatus();
 }
 
@@ -259,19 +259,27 @@ void LocalExecutor::RunPreparer() {
       if (jobs_.empty()) return;
       jobs.swap(jobs_);
     }
-    for (const Job& job : jobs) {
-      if (job.kind == Job::Kind::kStart) {
-        PrepareAndLaunch(job.spec);
-      } else {
-        FindAgain(job.spec);
-      }
-    }
+    for (const Job& job : jobs) Do(job);
     jobs.clear();
   }
 }
 
-void LocalExecutor::PrepareAndLaunch(const LaunchSpec& spec) {
-  absl::StatusOr<Prepared> prepared = Prepare(spec);
+void LocalExecutor::Do(const Job& job) {
+  switch (job.kind) {
+    case Job::Kind::kAnnounced:
+      return PrepareAnnounced(job.spec);
+    case Job::Kind::kPrepared:
+      return LaunchAnnounced(job.spec);
+    case Job::Kind::kStart:
+      return LaunchPrepared(job.spec, Prepare(job.spec));
+    case Job::Kind::kReattach:
+      return FindAgain(job.spec);
+    case Job::Kind::kRemoveUnknown:
+      return RemoveUnknown();
+  }
+}
+
+void LocalExecutor::LaunchPrepared(const LaunchSpec& spec, absl::StatusOr<Prepared> prepared) {
   if (prepared.ok() && !prepared->awaited_env.empty()) {
     // Before the supervisor hears of it, whose events another thread tells: they must not come first.
     sink_(AttemptWaiting{
@@ -314,22 +322,25 @@ absl::StatusOr<LocalExecutor::Prepared> LocalExecutor::Prepare(const LaunchSpec&
 
 void LocalExecutor::Launch(const LaunchSpec& spec, absl::StatusOr<Prepared> prepared) {
   absl::MutexLock lock(&mutex_);
-  Attempt& attempt = attempts_.at(spec.attempt_id);
   if (!prepared.ok()) {
     QueueEnd(spec.attempt_id, wire::Ending::kNotStarted, prepared.status().message());
-    return;
+  } else if (prepared->awaited_env.empty() || !Park(spec, prepared->awaited_env)) {
+    Send(spec.attempt_id, *std::move(prepared));
   }
-  if (!prepared->awaited_env.empty() && Park(spec, prepared->awaited_env)) return;
-  attempt.frame = std::move(prepared->frame);
-  attempt.outputs = std::move(prepared->outputs);
+}
+
+void LocalExecutor::Send(const std::string& attempt_id, Prepared prepared) {
+  Attempt& attempt = attempts_.at(attempt_id);
+  attempt.frame = std::move(prepared.frame);
+  attempt.outputs = std::move(prepared.outputs);
   attempt.phase = Phase::kSent;
-  if (!prepared->awaited_env.empty()) awaiting_env_[spec.attempt_id] = std::move(prepared->awaited_env);
+  if (!prepared.awaited_env.empty()) awaiting_env_[attempt_id] = std::move(prepared.awaited_env);
   if (link_ == nullptr) {
     return;  // Adopt sends it
   }
   link_->Send(attempt.frame);
   attempt.was_sent = true;
-  if (attempt.cancel_requested) link_->Send(wire::CancelRequest{.id = spec.attempt_id});
+  if (attempt.cancel_requested) link_->Send(wire::CancelRequest{.id = attempt_id});
   if (link_->has_unsent() || !awaiting_env_.empty()) Wake();
 }
 
@@ -366,6 +377,7 @@ void LocalExecutor::Reattach(absl::Span<const LaunchSpec> specs) {
     slots_.Take(attempt->second.charge);
     jobs_.push_back({Job::Kind::kReattach, spec});
   }
+  jobs_.push_back({Job::Kind::kRemoveUnknown, {}});
 }
 
 // Finds out what became of an attempt that was given to an executor before us.

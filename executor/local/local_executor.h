@@ -98,6 +98,8 @@ class LocalExecutor final : public Executor {
   // measurement: attempts without a CPU request that use little CPU for a few seconds give their slot back.
   bool Reserve(absl::string_view attempt_id, const ResourceRequest& request) override;
   void Unreserve(absl::string_view attempt_id) override;
+  // Directories and Python environments are made. Does nothing for a spec that Start would refuse.
+  void Announce(const LaunchSpec& spec) override;
   void RemoveWorkspace(absl::string_view run_id) override;
   // Uses the reservation up whatever the answer is. Also INVALID_ARGUMENT for a malformed id or a path that
   // is not absolute, and RESOURCE_EXHAUSTED when too many attempts have ended and were not forgotten. Never
@@ -159,11 +161,17 @@ class LocalExecutor final : public Executor {
     std::string awaited_packages;
   };
 
-  // What Start and Reattach leave to the preparing thread.
+  // What Announce, Start and Reattach leave to the preparing thread.
   struct Job {
-    enum class Kind { kStart, kReattach };
+    enum class Kind { kAnnounced, kPrepared, kStart, kReattach, kRemoveUnknown };
     Kind kind;
     LaunchSpec spec;
+  };
+
+  // An attempt that was announced and not sent yet. Nothing is in `prepared` while it is being prepared.
+  struct Announced {
+    std::string work_dir;
+    std::optional<absl::StatusOr<Prepared>> prepared;
   };
 
   // An attempt that waits for an environment which another one builds.
@@ -182,11 +190,21 @@ class LocalExecutor final : public Executor {
   void FailParked(const std::string& env, absl::string_view why) ABSL_LOCKS_EXCLUDED(mutex_);
   void ResumeParked() ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // local_executor_announced.cc
+  void PrepareAnnounced(const LaunchSpec& spec) ABSL_LOCKS_EXCLUDED(mutex_);
+  bool StartAnnounced(const LaunchSpec& spec) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void LaunchAnnounced(const LaunchSpec& spec) ABSL_LOCKS_EXCLUDED(mutex_);
+  void DropAnnounced(const std::string& attempt_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void RemoveUnknown() ABSL_LOCKS_EXCLUDED(mutex_);
+
   // The preparing thread: what takes a disk or asks an interpreter, one attempt after the other.
   void RunPreparer();
+  void Do(const Job& job) ABSL_LOCKS_EXCLUDED(mutex_);
   void PrepareAndLaunch(const LaunchSpec& spec) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<Prepared> Prepare(const LaunchSpec& spec) const;
+  void LaunchPrepared(const LaunchSpec& spec, absl::StatusOr<Prepared> prepared) ABSL_LOCKS_EXCLUDED(mutex_);
   void Launch(const LaunchSpec& spec, absl::StatusOr<Prepared> prepared) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Send(const std::string& attempt_id, Prepared prepared) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void FindAgain(const LaunchSpec& spec) ABSL_LOCKS_EXCLUDED(mutex_);
 
   std::string LogPathOf(const LaunchSpec& spec) const;
@@ -242,6 +260,7 @@ class LocalExecutor final : public Executor {
   // Attempts that have a process and wait for a shared environment, by id, with its key.
   std::map<std::string, std::string> awaiting_env_ ABSL_GUARDED_BY(mutex_);
   std::deque<Job> jobs_ ABSL_GUARDED_BY(mutex_);
+  std::unordered_map<std::string, Announced> announced_ ABSL_GUARDED_BY(mutex_);
   std::deque<Parked> parked_ ABSL_GUARDED_BY(mutex_);
   int64_t room_wanted_at_ms_ ABSL_GUARDED_BY(mutex_) = 0;  // when Reserve refused last; 0: long ago
   bool closing_ ABSL_GUARDED_BY(mutex_) = false;  // the preparing thread ends once it has nothing to do

@@ -63,7 +63,8 @@ bool LocalExecutor::Reserve(absl::string_view attempt_id, const ResourceRequest&
 
 void LocalExecutor::Unreserve(absl::string_view attempt_id) {
   absl::MutexLock lock(&mutex_);
-  ReleaseReservation(std::string(attempt_id));
+  const std::string id(attempt_id);
+  if (ReleaseReservation(id)) DropAnnounced(id);
 }
 
 // Whether there was one.

@@ -385,6 +385,43 @@ TEST_P(ExecutorContract, ReservationsTakeSlotsUntilUsedOrGivenBack) {
   EXPECT_EQ(executor_->Start(spec).code(), absl::StatusCode::kAlreadyExists);
 }
 
+TEST_P(ExecutorContract, WhatIsAnnouncedRunsOnlyWhenItIsStarted) {
+  Open();
+  const LaunchSpec spec = harness_->NewSpec({"true"});
+  const LaunchSpec given_up = harness_->NewSpec({"true"});
+  for (const LaunchSpec& announced : {spec, given_up}) {
+    EXPECT_TRUE(executor_->Reserve(announced.attempt_id, {}));
+    executor_->Announce(announced);
+  }
+  executor_->Unreserve(given_up.attempt_id);
+  EXPECT_EQ(RunShell("exit 0").outcome, AttemptOutcome::kSucceeded);
+  EXPECT_EQ(events_.Count(spec.attempt_id), 0);
+  EXPECT_TRUE(executor_->Start(spec).ok());
+  EXPECT_EQ(events_.AwaitFinished(spec.attempt_id).outcome, AttemptOutcome::kSucceeded);
+  executor_->Announce(spec);
+  EXPECT_EQ(executor_->Start(spec).code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(RunShell("exit 0").outcome, AttemptOutcome::kSucceeded);
+  EXPECT_EQ(events_.FinishedCount(spec.attempt_id), 1);
+  EXPECT_EQ(events_.Count(given_up.attempt_id), 0);
+}
+
+TEST_P(ExecutorContract, WhatIsAnnouncedAndStartedSoonerOrLaterRunsOnce) {
+  Open({.slots = 2});
+  for (int i = 0; i < 50; ++i) {
+    const LaunchSpec spec = harness_->NewSpec({i % 2 == 0 ? "true" : "no-such-program"});
+    EXPECT_TRUE(executor_->Reserve(spec.attempt_id, {}));
+    executor_->Announce(spec);
+    if (i % 3 == 0) {
+      EXPECT_EQ(RunShell("exit 0").outcome, AttemptOutcome::kSucceeded);
+    }
+    EXPECT_TRUE(executor_->Start(spec).ok());
+    EXPECT_EQ(events_.AwaitFinished(spec.attempt_id).outcome,
+              i % 2 == 0 ? AttemptOutcome::kSucceeded : AttemptOutcome::kFailed);
+    EXPECT_EQ(events_.FinishedCount(spec.attempt_id), 1);
+    executor_->Forget(spec.attempt_id);
+  }
+}
+
 TEST_P(ExecutorContract, ManyQuickTasks) {
   Open({.slots = 8});
   constexpr int kTasks = 200;

@@ -288,6 +288,38 @@ TEST_F(LocalExecutorTest, EmptyParentsOfWorkDirectoriesGoToo) {
   EXPECT_TRUE(harness_.FileExists(harness_.runner_dir()));
 }
 
+TEST_F(LocalExecutorTest, WhatIsMadeForAnAttemptThatIsNotStartedGoes) {
+  Open();
+  const LaunchSpec spec = harness_.NewSpec({"true"});
+  EXPECT_TRUE(executor_->Reserve(spec.attempt_id, {}));
+  executor_->Announce(spec);
+  EXPECT_TRUE(Eventually([&] { return harness_.FileExists(spec.work_dir); }));
+  executor_->Unreserve(spec.attempt_id);
+  EXPECT_TRUE(Eventually([&] { return !harness_.FileExists(spec.work_dir); }));
+}
+
+TEST_F(LocalExecutorTest, WhatADeadServerMadeForAttemptsThatWereNeverCommittedGoes) {
+  Open();
+  LaunchSpec announced = harness_.NewSpec({"true"});
+  LaunchSpec running = harness_.NewSpec({"sleep", "60"});
+  LaunchSpec forgotten_run = harness_.NewSpec({"sleep", "60"});
+  for (LaunchSpec* spec : {&announced, &running, &forgotten_run}) {
+    spec->work_dir = executor_->world().WorkDirOf("run", spec->attempt_id);
+  }
+  for (const LaunchSpec& spec : {running, forgotten_run}) {
+    ASSERT_TRUE(executor_->Start(spec).ok());
+    ASSERT_TRUE(events_.AwaitStarted(spec.attempt_id));
+  }
+  EXPECT_TRUE(executor_->Reserve(announced.attempt_id, {}));
+  executor_->Announce(announced);
+  EXPECT_TRUE(Eventually([&] { return harness_.FileExists(announced.work_dir); }));
+  Open();
+  executor_->Reattach({running});
+  EXPECT_TRUE(Eventually([&] { return !harness_.FileExists(announced.work_dir); }));
+  EXPECT_TRUE(harness_.FileExists(running.work_dir));
+  EXPECT_TRUE(harness_.FileExists(forgotten_run.work_dir)) << "its process runs in it";
+}
+
 // --- The life of the supervisor ---
 
 TEST_F(LocalExecutorTest, AGracefulEndLeavesNoProcess) {

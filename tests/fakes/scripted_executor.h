@@ -55,11 +55,19 @@ class ScriptedExecutor final : public Executor {
     taken_.emplace(attempt_id, SlotsOf(request));
     return true;
   }
-  void Unreserve(absl::string_view attempt_id) override { taken_.erase(std::string(attempt_id)); }
+  void Unreserve(absl::string_view attempt_id) override {
+    taken_.erase(std::string(attempt_id));
+    announced.erase(std::string(attempt_id));
+  }
+  void Announce(const LaunchSpec& spec) override {
+    announced.insert(spec.attempt_id);
+    most_announced = std::max(most_announced, announced.size());
+  }
 
   absl::Status Start(const LaunchSpec& spec) override {
     if (unavailable) return absl::UnavailableError("not now");
     if (lose_starts) return absl::OkStatus();  // the server dies before the supervisor hears of it
+    announced.erase(spec.attempt_id);
     if (starts[spec.attempt_id]++ > 0) return absl::AlreadyExistsError("again");
     specs[spec.attempt_id] = spec;
     running.insert(spec.attempt_id);
@@ -116,6 +124,8 @@ class ScriptedExecutor final : public Executor {
   std::function<AttemptOutputs(const LaunchSpec&)> leave;  // what an attempt that succeeds leaves behind
   std::map<std::string, int> starts;                       // by attempt
   std::map<std::string, LaunchSpec> specs;                 // likewise
+  std::set<std::string> announced;                         // attempts that were not started yet
+  size_t most_announced = 0;
   std::set<std::string> running;
   std::set<std::string> cancelled;
   std::set<std::string> removed_workspaces;  // of runs

@@ -36,6 +36,7 @@ TEST_P(EngineTest, CommitsAnAttemptBeforeItStarts) {
   Pass();
   EXPECT_EQ(TasksOf(run)["a"].state, TaskState::kRunning);
   EXPECT_THAT(executor_.starts, IsEmpty());
+  EXPECT_THAT(executor_.announced, SizeIs(1)) << "what it needs may be made while its id is committed";
   executor_.lose_starts = false;
   Restart();
   Pass();
@@ -171,6 +172,19 @@ TEST_P(EngineTest, ADecisionOnAnOldStateIsMadeAgain) {
   Settle();
   EXPECT_EQ(StateOf(run), RunState::kCanceled);
   EXPECT_EQ(TasksOf(run)["a"].state, TaskState::kSucceeded);
+}
+
+TEST_P(EngineTest, WhatWasAnnouncedIsTakenBackWhenItIsNotCommitted) {
+  CreateRun({{"a", {}}, {"b", {"a"}}});
+  Pass();
+  Finish("a");
+  ASSERT_TRUE(  // somebody else has taken the runs over
+      store_->Write([](db::Tx& tx) { return tx.Execute("UPDATE leases SET fence = fence + 1", {}).status(); })
+          .ok());
+  executor_.most_announced = 0;
+  EXPECT_TRUE(absl::IsAborted(engine_->RunOnce().status()));
+  EXPECT_EQ(executor_.most_announced, 1);
+  EXPECT_THAT(executor_.announced, IsEmpty());
 }
 
 TEST_P(EngineTest, ADeletedRunLetsGoOfItsTasks) {
