@@ -86,7 +86,9 @@ std::string FindProgram(const wire::StartRequest& request, std::string* error) {
   return "";
 }
 
-ChildStarter::ChildStarter() : null_fd_(open("/dev/null", O_RDONLY | O_CLOEXEC)) {
+ChildStarter::ChildStarter()
+    : processors_(static_cast<size_t>(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN)))),
+      null_fd_(open("/dev/null", O_RDONLY | O_CLOEXEC)) {
   void* memory = mmap(nullptr, kFailureSlots * sizeof(Failure), PROT_READ | PROT_WRITE,
                       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (null_fd_ >= 0 && memory != MAP_FAILED) failures_ = static_cast<Failure*>(memory);
@@ -102,21 +104,25 @@ ChildStarter::Failure& ChildStarter::FailureOf(pid_t pid) const {
   return failures_[static_cast<size_t>(pid) % kFailureSlots];
 }
 
-pid_t ChildStarter::Start(const wire::StartRequest& request, const std::string& program, int output_fd) {
+pid_t ChildStarter::Start(const wire::StartRequest& request, const std::string& program, int output_fd,
+                          size_t running) {
   const pid_t supervisor = getpid();
-  const pid_t pid = fork();
+  const std::vector<char*> argv = Pointers(request.argv);
+  const std::vector<char*> env = Pointers(request.env);
+  const pid_t pid = running < processors_ ? vfork() : fork();
   if (pid == 0) {
     // It goes with the supervisor. Who takes over then finds and kills what carries the attempt's mark, which
     // this process does not before it has become the program.
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     // It may have died before the line above: then nothing would end this process.
     if (getppid() != supervisor) _exit(kFailedExit);
-    Become(request, program, output_fd);
+    Become(request.work_dir, program, argv.data(), env.data(), output_fd);
   }
   return pid;
 }
 
-void ChildStarter::Become(const wire::StartRequest& request, const std::string& program, int output_fd) {
+void ChildStarter::Become(const std::string& work_dir, const std::string& program, char* const* argv,
+                          char* const* env, int output_fd) {
   // The leader of a session leads a group as well, which signals go to.
   setsid();
   dup2(null_fd_, STDIN_FILENO);
@@ -126,8 +132,8 @@ void ChildStarter::Become(const wire::StartRequest& request, const std::string& 
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
-  const bool in_work_dir = chdir(request.work_dir.c_str()) == 0;
-  if (in_work_dir) execve(program.c_str(), Pointers(request.argv).data(), Pointers(request.env).data());
+  const bool in_work_dir = chdir(work_dir.c_str()) == 0;
+  if (in_work_dir) execve(program.c_str(), argv, env);
   FailureOf(getpid()) = {.pid = getpid(), .error = errno, .in_work_dir = in_work_dir};
   _exit(kFailedExit);
 }

@@ -89,7 +89,7 @@ void Supervisor::LaunchOne(Attempt& attempt) {
   if (attempt.program.empty() || !OpenOutput(attempt, &write_end, &error)) {
     return Finish(attempt, NotStarted(error));
   }
-  attempt.pid = starter_.Start(attempt.request, attempt.program, write_end.get());
+  attempt.pid = starter_.Start(attempt.request, attempt.program, write_end.get(), by_pid_.size());
   if (attempt.pid < 0) {
     return Finish(attempt,
                   NotStarted(std::string("No process could be made: ") + std::strerror(errno) + "."));
