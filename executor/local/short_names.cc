@@ -24,13 +24,17 @@ bool Leads(const std::string& link, const std::string& target) {
   return size > 0 && absl::string_view(text, size) == target;
 }
 
-// Makes the folder, unless it is there. What is there may have been put there by somebody else, also as a link:
-// then false.
-bool MakeOurs(const std::string& folder) {
+// What is there may have been put there by somebody else, also as a link: then false.
+bool IsOurs(const std::string& folder) {
   struct stat info = {};
-  mkdir(folder.c_str(), 0700);
   return lstat(folder.c_str(), &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == geteuid() &&
-         (info.st_mode & 0077) == 0 && access(folder.c_str(), W_OK) == 0;
+         (info.st_mode & 0777) == 0700;
+}
+
+// Makes the folder, unless it is there.
+bool MakeOurs(const std::string& folder) {
+  return (mkdir(folder.c_str(), 0700) == 0 || errno == EEXIST) && IsOurs(folder) &&
+         access(folder.c_str(), W_OK) == 0;
 }
 
 }  // namespace
@@ -53,7 +57,7 @@ std::string ShortNames::LinkOf(const std::string& work_dir) const {
 
 std::string ShortNames::Give(const std::string& work_dir) const {
   // Again: somebody may have cleaned up /tmp.
-  if (folder_.empty() || !MakeOurs(folder_)) return work_dir;
+  if (folder_.empty() || (!IsOurs(folder_) && !MakeOurs(folder_))) return work_dir;
   const std::string link = LinkOf(work_dir);
   if (symlink(work_dir.c_str(), link.c_str()) != 0 && !Leads(link, work_dir)) return work_dir;
   // With the slash, programs that do not follow a link that they are given see a folder.
@@ -61,7 +65,7 @@ std::string ShortNames::Give(const std::string& work_dir) const {
 }
 
 void ShortNames::Remove(const std::string& work_dir) const {
-  if (!folder_.empty() && MakeOurs(folder_)) unlink(LinkOf(work_dir).c_str());
+  if (!folder_.empty() && IsOurs(folder_)) unlink(LinkOf(work_dir).c_str());
 }
 
 void ShortNames::RemoveDangling() const {
