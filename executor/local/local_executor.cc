@@ -315,6 +315,7 @@ absl::StatusOr<LocalExecutor::Prepared> LocalExecutor::Prepare(const LaunchSpec&
   Prepared prepared;
   wire::Append(std::move(request), &prepared.frame);
   prepared.outputs = PlanOutputs(spec);
+  prepared.begins_as_env = python.is_request;
   prepared.awaited_env = std::move(python.awaited_env);
   prepared.awaited_packages = std::move(python.awaited_packages);
   return prepared;
@@ -333,6 +334,7 @@ void LocalExecutor::Send(const std::string& attempt_id, Prepared prepared) {
   Attempt& attempt = attempts_.at(attempt_id);
   attempt.frame = std::move(prepared.frame);
   attempt.outputs = std::move(prepared.outputs);
+  attempt.may_begin_as_env = prepared.begins_as_env;
   attempt.phase = Phase::kSent;
   if (!prepared.awaited_env.empty()) awaiting_env_[attempt_id] = std::move(prepared.awaited_env);
   if (link_ == nullptr) {

@@ -132,7 +132,8 @@ class LocalExecutor final : public Executor {
     int64_t used_millicores = 0;  // the most of its last looks
     int idle_looks = 0;           // one after the other, at which it used less than a slot
     bool cancel_requested = false;
-    bool was_sent = false;  // a supervisor may have read `frame`
+    bool was_sent = false;         // a supervisor may have read `frame`
+    bool may_begin_as_env = true;  // as penstock-env, which leaves the environment's name
     std::string frame;
     std::string work_dir;
     std::string log_path;
@@ -148,6 +149,7 @@ class LocalExecutor final : public Executor {
     std::string image;
     std::string work_dir;
     std::string awaited_env;
+    bool may_begin_as_env;
     absl::Duration timeout;
   };
 
@@ -159,6 +161,7 @@ class LocalExecutor final : public Executor {
     OutputPlan outputs;
     std::string awaited_env;  // shared environment that it builds or waits for
     std::string awaited_packages;
+    bool begins_as_env = false;
   };
 
   // What Announce, Start and Reattach leave to the preparing thread.

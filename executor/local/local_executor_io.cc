@@ -201,6 +201,7 @@ std::optional<LocalExecutor::Ended> LocalExecutor::TakeEnded(wire::Finished& fin
   ended.log_path = std::move(attempt->log_path);
   ended.image = std::move(attempt->image);
   ended.work_dir = attempt->work_dir;
+  ended.may_begin_as_env = attempt->may_begin_as_env;
   ended.timeout = attempt->timeout;
   return ended;
 }
@@ -223,7 +224,7 @@ void LocalExecutor::HandleFinished(wire::Finished finished) {
   if (!ended->awaited_env.empty() && finished.exit_code == kStartFailedExit) {
     FailParked(ended->awaited_env, event.message);
   }
-  NameEnvironment(ended->work_dir, &event);
+  if (ended->may_begin_as_env) NameEnvironment(ended->work_dir, &event);
   sink_(std::move(event));
 }
 
