@@ -11,7 +11,7 @@ import tempfile
 import time
 import urllib.request
 import zipfile
-from typing import Any, Callable, Dict, List
+from typing import Callable, Dict, List
 
 from figures import Bench, Figures, median, median_ratio
 from large import chain_pipeline, large_runs
@@ -21,7 +21,8 @@ from postgres import copy, create_run_postgres, noop_tasks_postgres, read_1m_pos
 from rates import CALLERS, CREATE_SECONDS, TASKS, cache_rates, create_rate, fill, run_rate
 from rest import rest_cost
 from schedules import schedules
-from servers import CLIENT, ROOT, START_TIME, STORE, Server, container_pipeline, cpu_seconds, measure, resident_mb
+from servers import (CLIENT, KFP_PYTHON, ROOT, START_TIME, STORE, Server, container_pipeline, cpu_seconds, kfp, measure,
+                     resident_mb)
 
 REPEATS = 3
 RUNS_LARGE = 100_000
@@ -33,7 +34,6 @@ STARTS = 5
 PYTHON_ROUNDS = 31
 PYTHON_WIDE = 20   # components of one run, each waits for none
 VENV_TASKS = 2     # of these, run by kfp.local with a venv for each, which takes long
-KFP_PYTHON = ROOT / '.venv/bin/python'
 READ_REQUESTS = ('/apis/v2beta1/healthz', '/apis/v2beta1/runs?page_size=20', '/apis/v2beta1/experiments')
 
 
@@ -196,14 +196,6 @@ def idle(bench: Bench) -> None:
 
 # --- python_tasks ---
 
-def kfp(*words: object) -> Dict[str, Any]:
-    result = subprocess.run([str(KFP_PYTHON), str(ROOT / 'tests/bench/kfp_pipelines.py'), *map(str, words)],
-                            capture_output=True, text=True, check=False)
-    if result.returncode != 0:
-        raise RuntimeError(f'kfp_pipelines.py {words[0]} failed: {result.stderr.strip()[-500:]}')
-    return json.loads(result.stdout)
-
-
 def wheel_in(folder: pathlib.Path) -> List[str]:
     """Words of a requirement that no index is asked for."""
     with zipfile.ZipFile(folder / 'bench_one-1.0-py3-none-any.whl', 'w') as archive:
@@ -239,8 +231,6 @@ def task_seconds(server: Server, version: str) -> float:
 
 def python_tasks(bench: Bench) -> None:
     """Python components: one by one, against its command by hand in turn; 20 in one run, against kfp.local."""
-    if not KFP_PYTHON.exists():
-        raise RuntimeError(f'{KFP_PYTHON} is missing: deploy/install_deps.sh --tests makes it')
     folder = bench.fresh('server')
     plain = kfp('compile', 1)
     source = plain['deploymentSpec']['executors']['exec-add']['container']['command'][-1]

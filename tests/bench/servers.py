@@ -16,6 +16,7 @@ CLIENT = BENCHES / 'penstock_bench_client'
 STORE = BENCHES / 'penstock_bench_store'
 PLAN = BENCHES / 'penstock_bench_plan'
 START_TIME = BENCHES / 'penstock_bench_start_time'
+KFP_PYTHON = ROOT / '.venv/bin/python'
 
 READY_SECONDS = 30
 STOP_SECONDS = 60
@@ -29,6 +30,17 @@ def measure(program: pathlib.Path, *arguments: object) -> Dict[str, Any]:
     result = subprocess.run([str(program), *map(str, arguments)], capture_output=True, text=True, check=False)
     if result.returncode != 0:
         raise RuntimeError(f'{program.name} {arguments[0]} failed: {result.stderr.strip()}')
+    return json.loads(result.stdout)
+
+
+def kfp(*words: object) -> Dict[str, Any]:
+    """What kfp_pipelines.py says: it needs the SDK, which is not in this interpreter."""
+    if not KFP_PYTHON.exists():
+        raise RuntimeError(f'{KFP_PYTHON} is missing: deploy/install_deps.sh --tests makes it')
+    result = subprocess.run([str(KFP_PYTHON), str(ROOT / 'tests/bench/kfp_pipelines.py'), *map(str, words)],
+                            capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise RuntimeError(f'kfp_pipelines.py {words[0]} failed: {result.stderr.strip()[-500:]}')
     return json.loads(result.stdout)
 
 
