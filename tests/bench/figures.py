@@ -10,7 +10,7 @@ from typing import IO, Any, List, NamedTuple, Optional, Sequence
 class Figure(NamedTuple):
     bench: str
     metric: str
-    value: float
+    value: Optional[float]          # None: it could not be measured, and versus says why
     unit: str
     versus: str = ''                # what it is compared with
     ratio: Optional[float] = None   # value / that
@@ -68,6 +68,10 @@ class Bench:
     def figure(self, metric: str, value: float, unit: str, **more: Any) -> None:
         self._figures.add(Figure(self.name, metric, value, unit, **more))
 
+    def missing(self, metric: str, reason: str) -> None:
+        """Says why a figure is not there, where the bench goes on without it."""
+        self._figures.add(Figure(self.name, metric, None, '', versus=reason))
+
     def fresh(self, name: str) -> pathlib.Path:
         folder = self.folder / name
         shutil.rmtree(folder, ignore_errors=True)
@@ -75,8 +79,10 @@ class Bench:
         return folder
 
 
-def number(value: float) -> str:
+def number(value: Optional[float]) -> str:
     """Three digits that count."""
+    if value is None:
+        return '-'
     if abs(value) >= 100:
         return f'{value:,.0f}'
     return f'{value:.3g}'

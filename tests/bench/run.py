@@ -23,6 +23,7 @@ from rest import rest_cost
 from schedules import schedules
 from servers import (CLIENT, KFP_PYTHON, ROOT, START_TIME, STORE, Server, container_pipeline, cpu_seconds, kfp, measure,
                      resident_mb)
+from warm_python import python
 
 REPEATS = 3
 RUNS_LARGE = 100_000
@@ -267,7 +268,7 @@ BENCHES: Dict[str, Callable[[Bench], None]] = {
     function.__name__: function
     for function in (noop_tasks, chain_tasks, cache_hits, first_task_latency, create_run, python_tasks,
                      read_100k, rest_cost, create_run_postgres, read_1m_postgres, noop_tasks_postgres, copy,
-                     schedules, idle, large_runs, lists_sqlite, lists_postgres, memory)}
+                     schedules, idle, large_runs, lists_sqlite, lists_postgres, memory, python)}
 
 
 def main() -> int:

@@ -22,6 +22,9 @@
 #   lists_postgres        the same on PostgreSQL
 #   memory                what many uploads and large answers at once need, and what is left of it a minute later
 #   idle                  memory when nothing happens, and the time to start
+#   python                a chain and a fan-out of Python components, the time to a component's first line and what is
+#                         kept in memory for it, against Prefect, Dagster and kfp.local, and against fork and python3;
+#                         pip installs the peers below build/bench when they are not there
 #
 # Without a name: all. --json FILE also writes one JSON object a line: bench, metric, value, unit, versus, ratio.
 # The figures mean something on a machine that does nothing else; the load is printed with them. It fails only if
