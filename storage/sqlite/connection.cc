@@ -138,6 +138,12 @@ absl::Status Connection::Query(absl::string_view sql, db::Params params, db::Row
   }
 }
 
+absl::Status Connection::BeginWrite() {
+  RETURN_IF_ERROR(Execute("BEGIN IMMEDIATE", {}).status());
+  wal_room_.Extend(handle_);
+  return absl::OkStatus();
+}
+
 absl::Status Connection::Script(absl::string_view script) {
   const std::string text(script);
   if (sqlite3_exec(handle_, text.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) {

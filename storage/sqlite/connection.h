@@ -32,6 +32,9 @@ class Connection final : public db::Tx {
   // Several statements without parameters or rows, not cached.
   absl::Status Script(absl::string_view script);
 
+  // Begins a transaction that writes, with its lock.
+  absl::Status BeginWrite();
+
   // Whether a transaction is open; SQLite ends one by itself on some errors (a full disk).
   bool InTransaction() const { return sqlite3_get_autocommit(handle_) == 0; }
 

@@ -28,7 +28,7 @@ class Database final : public db::Database {
   class Writer final : public db::GroupWriter {
    public:
     explicit Writer(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
-    absl::Status Begin() override { return connection_->Execute("BEGIN IMMEDIATE", {}).status(); }
+    absl::Status Begin() override { return connection_->BeginWrite(); }
     absl::Status Commit() override { return connection_->Execute("COMMIT", {}).status(); }
     void Rollback() override {
       if (InTransaction()) (void)connection_->Execute("ROLLBACK", {});

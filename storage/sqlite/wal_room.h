@@ -18,10 +18,14 @@ class WalRoom {
   // (PRAGMA wal_autocheckpoint): the log is written back when it has 4,000 pages. This outlives the handle.
   void Serve(sqlite3* handle);
 
+  // Makes room if little is left. Only within a transaction that writes, whose lock keeps other programs from making the
+  // log longer at the same time: what they have written must not be written over.
+  void Extend(sqlite3* handle);
+
  private:
   static int AfterCommit(void* self, sqlite3* handle, const char* database, int pages);
-  void Extend(sqlite3* handle, const char* database, int64_t used_bytes);
 
+  int64_t used_bytes_ = 0;  // by the last commit; 0: none was seen
   int64_t room_bytes_ = 0;  // how long the file is at least
   bool is_refused_ = false;
 };
