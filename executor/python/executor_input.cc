@@ -2,16 +2,16 @@
 
 #include <algorithm>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "executor/python/component_command.h"
 
 namespace penstock {
 namespace {
 
 constexpr absl::string_view kOption = "--executor_input";
-// The SDK's program, by its name in this and in earlier versions.
-constexpr absl::string_view kModules[] = {"kfp.dsl.executor_main", "kfp.components.executor_main"};
 
 // What runs a module as `python3 -m` does, after it has put the content of the file where its path was. No
 // single quotes: a shell has to take it between such.
@@ -54,10 +54,8 @@ std::optional<InputFile> InputAsFile(absl::Span<const std::string> argv, absl::s
   const auto option = std::find(argv.begin(), argv.end(), kOption);
   if (argv.end() - option < 2) return std::nullopt;
   std::vector<std::string> command(argv.begin(), option);
-  if (std::none_of(std::begin(kModules), std::end(kModules),
-                   [&](absl::string_view module) { return ReplaceModule(module, &command); })) {
-    return std::nullopt;
-  }
+  const auto replaced = [&](absl::string_view module) { return ReplaceModule(module, &command); };
+  if (absl::c_none_of(kComponentModules, replaced)) return std::nullopt;
   InputFile out = {.argv = std::move(command), .content = *(option + 1)};
   out.argv.insert(out.argv.end(), {std::string(kOption), std::string(path)});
   out.argv.insert(out.argv.end(), option + 2, argv.end());
