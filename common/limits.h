@@ -118,6 +118,7 @@ inline constexpr int64_t kLogCauseBytes =
     64 << 10;  // end of a failed attempt's log in which its cause is looked for
 inline constexpr int64_t kPythonEnvsBytes = int64_t{10}
                                             << 30;  // shared Python environments, unless configured otherwise
+inline constexpr int64_t kWarmPythonBytes = int64_t{512} << 20;  // memory, unless configured otherwise
 inline constexpr int64_t kContentBytes = int64_t{64}
                                          << 20;  // artifacts of one attempt that are read to be told apart
 inline constexpr int kContentEntries = 1000;     // files and folders of an artifact that the cache keeps

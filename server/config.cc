@@ -50,6 +50,9 @@ constexpr Setting kSettings[] = {
      "tasks besides that ask for no CPU and use little; -1: 8 for each of these CPUs"},
     {"task_log_bytes", "67108864", "BYTES", "how much of a task's log is kept"},
     {"python_envs_bytes", "10737418240", "BYTES", "how much disk shared Python environments may take"},
+    {"warm_python", "on", "on|off", "whether Python components begin as forks of an interpreter that waits"},
+    {"warm_python_bytes", "536870912", "BYTES", "how much memory interpreters that wait may take in all"},
+    {"warm_python_imports", "", "NAME,...", "packages that they import beforehand, if they are there"},
     {"cancel_grace_s", "10", "SECONDS", "from asking a task to end until it is killed"},
     {"cache", "on", "on|off", "whether a task is taken from an equal one that succeeded before"},
     {"cache_max_age_s", "0", "SECONDS", "for how long it may be taken; 0: for ever"},
@@ -297,6 +300,18 @@ class Checker {
     return hosts;
   }
 
+  // Names of Python packages with commas between them, or nothing.
+  std::vector<std::string> Modules(const std::string& name) {
+    std::vector<std::string> modules;
+    for (const absl::string_view part : absl::StrSplit(Text(name), ',', absl::SkipWhitespace())) {
+      modules.emplace_back(absl::StripAsciiWhitespace(part));
+      const bool good = std::all_of(modules.back().begin(), modules.back().end(),
+                                    [](char c) { return absl::ascii_isalnum(c) || c == '_' || c == '.'; });
+      if (!good) Wrong(name, "names of Python packages with commas between them, for example numpy,pandas");
+    }
+    return modules;
+  }
+
   void Wrong(const std::string& name, absl::string_view right) {
     if (status_.ok()) {
       status_ =
@@ -343,6 +358,9 @@ absl::StatusOr<Config> Check(const Values& values) {
   config.max_idle_tasks = check.Number("max_idle_tasks", -1, 100'000);
   config.task_log_bytes = check.Number("task_log_bytes", 4096, int64_t{1} << 40);
   config.python_envs_bytes = check.Number("python_envs_bytes", 0, int64_t{1} << 50);
+  config.warm_python_bytes = check.Number("warm_python_bytes", 0, int64_t{1} << 50);
+  if (!check.Choice("warm_python", "on", "off")) config.warm_python_bytes = 0;
+  config.warm_python_imports = check.Modules("warm_python_imports");
   config.cancel_grace = absl::Seconds(check.Number("cancel_grace_s", 0, 86'400));
   config.cache = check.Choice("cache", "on", "off");
   const int64_t max_age_s = check.Number("cache_max_age_s", 0, limits::kCacheAgeSeconds);

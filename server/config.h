@@ -28,6 +28,8 @@ struct Config {
   int64_t max_idle_tasks = -1;     // besides, while they use little CPU; -1: by the number of slots
   int64_t task_log_bytes = 0;
   int64_t python_envs_bytes = 0;  // shared Python environments that nobody uses are removed beyond it
+  int64_t warm_python_bytes = 0;  // memory of interpreters that wait for Python components; 0: there are none
+  std::vector<std::string> warm_python_imports;  // what they import beforehand in any case
   absl::Duration cancel_grace;
   bool cache = true;             // whether tasks are taken from the cache and kept in it
   absl::Duration cache_max_age;  // older entries are not used; infinite: any age

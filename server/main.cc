@@ -104,6 +104,8 @@ LocalExecutorOptions ExecutorOptions(const Config& config, const std::string& da
   options.cancel_grace = config.cancel_grace;
   options.python = config.python;
   options.python_envs_bytes = config.python_envs_bytes;
+  options.warm_python_bytes = config.warm_python_bytes;
+  options.warm_python_imports = config.warm_python_imports;
   return options;
 }
 
@@ -220,11 +222,14 @@ absl::Status Serve(const Config& config) {
 }
 
 // The shared Python environments of tasks; works beside a server or without one.
-absl::Status RunEnvsCommand(const std::string& action, const std::string& envs_dir) {
+absl::Status RunEnvsCommand(const std::string& action, const std::string& data_dir) {
   if (action != "list" && action != "prune") {
     return absl::InvalidArgumentError(absl::StrCat("'", action, "' is no action of envs; use list or prune"));
   }
-  std::fputs((action == "list" ? EnvsList(envs_dir) : EnvsPrune(envs_dir)).c_str(), stdout);
+  const std::string envs_dir = data_dir + "/envs";
+  const std::string text =
+      action == "list" ? EnvsList(envs_dir) + WarmList(data_dir + "/work/runner/warm") : EnvsPrune(envs_dir);
+  std::fputs(text.c_str(), stdout);
   return absl::OkStatus();
 }
 
@@ -236,7 +241,7 @@ absl::Status Run(const CommandLine& line) {
     case CommandLine::Action::kCopy:
       return RunCopyCommand(words[0], words[1], line.config);
     case CommandLine::Action::kEnvs:
-      return RunEnvsCommand(words[0], line.config.data_dir + "/envs");
+      return RunEnvsCommand(words[0], line.config.data_dir);
     default:
       return Serve(line.config);
   }

@@ -57,6 +57,7 @@ PythonEnvironments::Options PythonOptions(const LocalExecutorOptions& options,
                              ? absl::StrCat(ParentOf(options.runner_path), "/penstock-env")
                              : options.env_path,
           .envs_bytes = options.python_envs_bytes,
+          .warm_dir = options.warm_python_bytes > 0 ? options.data_dir + "/work/warm" : "",
           .spares_dir = SparesDirOf(options),
           .environment = environment.base()};
 }
@@ -124,6 +125,9 @@ absl::Status Validate(const LocalExecutorOptions& options) {
     return absl::InvalidArgumentError(
         "task_log_bytes must be positive and python_envs_bytes not be negative");
   }
+  if (options.warm_python_bytes < 0) {
+    return absl::InvalidArgumentError("warm_python_bytes must not be negative");
+  }
   if (options.cancel_grace < absl::ZeroDuration() || options.cancel_grace > absl::Hours(24)) {
     return absl::InvalidArgumentError("cancel_grace must be between 0 and 24h");
   }
@@ -136,6 +140,11 @@ absl::Status Validate(const LocalExecutorOptions& options) {
     }
   }
   return absl::OkStatus();
+}
+
+wire::Hello HelloOf(const LocalExecutorOptions& options) {
+  return {.idle_exit_ms = absl::ToInt64Milliseconds(options.runner_idle_exit),
+          .warm_bytes = options.warm_python_bytes};
 }
 
 LocalExecutor::LocalExecutor(LocalExecutorOptions options, const Clock& clock)
@@ -159,7 +168,7 @@ absl::Status LocalExecutor::Open(EventSink sink) {
   if (!wake_.valid()) return absl::ErrnoToStatus(errno, "cannot make an eventfd");
   RunnerSnapshot snapshot;
   absl::StatusOr<std::unique_ptr<RunnerLink>> link =
-      RunnerLink::Connect(runner_dir_, options_.runner_path, options_.runner_idle_exit, &snapshot);
+      RunnerLink::Connect(runner_dir_, options_.runner_path, HelloOf(options_), &snapshot);
   RETURN_IF_ERROR(link.status());
   sink_ = std::move(sink);
   Adopt(*std::move(link), snapshot);
@@ -290,7 +299,7 @@ void LocalExecutor::LaunchPrepared(const LaunchSpec& spec, absl::StatusOr<Prepar
   Launch(spec, std::move(prepared));
 }
 
-absl::StatusOr<LocalExecutor::Prepared> LocalExecutor::Prepare(const LaunchSpec& spec) const {
+absl::StatusOr<LocalExecutor::Prepared> LocalExecutor::Prepare(const LaunchSpec& spec) {
   RETURN_IF_ERROR(work_dirs_->Make(spec.work_dir));
   const std::string log_path = LogPathOf(spec);
   RETURN_IF_ERROR(MakeDeclaredDirectories(spec, log_path));
@@ -312,6 +321,8 @@ absl::StatusOr<LocalExecutor::Prepared> LocalExecutor::Prepare(const LaunchSpec&
   request.timeout_ms = TimeoutMillis(spec.timeout);
   request.grace_ms = absl::ToInt64Milliseconds(options_.cancel_grace);
   request.log_limit_bytes = options_.task_log_bytes;
+  // Inputs that are fetched come first, which a program of its own does.
+  if (python.warm.has_value() && spec.inputs.empty()) request.warm = WarmStartOf(*std::move(python.warm));
   Prepared prepared;
   wire::Append(std::move(request), &prepared.frame);
   prepared.outputs = PlanOutputs(spec);
@@ -319,6 +330,21 @@ absl::StatusOr<LocalExecutor::Prepared> LocalExecutor::Prepare(const LaunchSpec&
   prepared.awaited_env = std::move(python.awaited_env);
   prepared.awaited_packages = std::move(python.awaited_packages);
   return prepared;
+}
+
+wire::WarmStart LocalExecutor::WarmStartOf(PythonEnvironments::WarmChoice warm) const {
+  wire::WarmStart start;
+  start.env = environment_.ForWarm(warm);
+  start.python = warm.home + "/venv/bin/python3";
+  start.key = std::move(warm.key);
+  start.words = std::move(warm.words);
+  start.home = std::move(warm.home);
+  start.module = std::move(warm.module);
+  start.imports = options_.warm_python_imports;
+  start.command = std::move(warm.command);
+  start.lock = std::move(warm.lock);
+  start.note = std::move(warm.note);
+  return start;
 }
 
 void LocalExecutor::Launch(const LaunchSpec& spec, absl::StatusOr<Prepared> prepared) {

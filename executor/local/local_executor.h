@@ -68,6 +68,9 @@ struct LocalExecutorOptions {
   std::string fetch_path;  // likewise of penstock-fetch
   int64_t python_envs_bytes =
       limits::kPythonEnvsBytes;  // shared Python environments are kept up to this size
+  // Memory that warm Pythons (runner/warm_python.h) may take in all; 0: there are none.
+  int64_t warm_python_bytes = limits::kWarmPythonBytes;
+  std::vector<std::string> warm_python_imports;  // packages that they import beforehand in any case
   // Absolute: where short names of work directories may be (ShortNames). The first is memory: links on a disk would
   // be part of what the database waits for when it syncs.
   std::vector<std::string> short_names_dirs = {"/dev/shm", "/tmp"};
@@ -76,6 +79,9 @@ struct LocalExecutorOptions {
 
 // INVALID_ARGUMENT naming the option that makes no sense.
 absl::Status Validate(const LocalExecutorOptions& options);
+
+// What a supervisor is told first.
+wire::Hello HelloOf(const LocalExecutorOptions& options);
 
 // Thread-safe. The sink may be called before Start returns. A Started event may come again after Reattach.
 class LocalExecutor final : public Executor {
@@ -203,8 +209,8 @@ class LocalExecutor final : public Executor {
   // The preparing thread: what takes a disk or asks an interpreter, one attempt after the other.
   void RunPreparer();
   void Do(const Job& job) ABSL_LOCKS_EXCLUDED(mutex_);
-  void PrepareAndLaunch(const LaunchSpec& spec) ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::StatusOr<Prepared> Prepare(const LaunchSpec& spec) const;
+  absl::StatusOr<Prepared> Prepare(const LaunchSpec& spec);
+  wire::WarmStart WarmStartOf(PythonEnvironments::WarmChoice warm) const;
   void LaunchPrepared(const LaunchSpec& spec, absl::StatusOr<Prepared> prepared) ABSL_LOCKS_EXCLUDED(mutex_);
   void Launch(const LaunchSpec& spec, absl::StatusOr<Prepared> prepared) ABSL_LOCKS_EXCLUDED(mutex_);
   void Send(const std::string& attempt_id, Prepared prepared) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

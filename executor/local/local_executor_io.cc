@@ -80,7 +80,7 @@ bool LocalExecutor::WaitForInput(RunnerLink* link) {
 void LocalExecutor::Reconnect(int* failures) {
   RunnerSnapshot snapshot;
   absl::StatusOr<std::unique_ptr<RunnerLink>> link =
-      RunnerLink::Connect(runner_dir_, options_.runner_path, options_.runner_idle_exit, &snapshot);
+      RunnerLink::Connect(runner_dir_, options_.runner_path, HelloOf(options_), &snapshot);
   if (link.ok()) {
     *failures = 0;
     spdlog::info("the supervisor of local tasks is process {}", (*link)->runner_pid());

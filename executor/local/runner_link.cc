@@ -57,7 +57,7 @@ absl::Status StartRunner(const std::string& directory, const std::string& runner
 
 absl::StatusOr<std::unique_ptr<RunnerLink>> RunnerLink::Connect(const std::string& directory,
                                                                 const std::string& runner_path,
-                                                                absl::Duration idle_exit,
+                                                                const wire::Hello& hello,
                                                                 RunnerSnapshot* snapshot) {
   absl::Status last = absl::UnavailableError("The supervisor of local tasks ends as soon as it is started.");
   for (int round = 0; round < kConnectRounds; ++round) {
@@ -76,14 +76,14 @@ absl::StatusOr<std::unique_ptr<RunnerLink>> RunnerLink::Connect(const std::strin
           absl::StrCat("The socket in ", directory, " is served by another user: it is not our supervisor."));
     }
     std::unique_ptr<RunnerLink> link(new RunnerLink(std::move(fd)));
-    last = link->Handshake(idle_exit, snapshot);
+    last = link->Handshake(hello, snapshot);
     if (last.ok()) return link;
   }
   return last;
 }
 
-absl::Status RunnerLink::Handshake(absl::Duration idle_exit, RunnerSnapshot* snapshot) {
-  Send(wire::Hello{.idle_exit_ms = absl::ToInt64Milliseconds(idle_exit)});
+absl::Status RunnerLink::Handshake(const wire::Hello& hello, RunnerSnapshot* snapshot) {
+  Send(hello);
   *snapshot = {};
   std::vector<wire::Event> events;
   while (true) {

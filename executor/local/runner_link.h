@@ -28,7 +28,7 @@ class RunnerLink {
   // a sentence if there is no supervisor to be had.
   static absl::StatusOr<std::unique_ptr<RunnerLink>> Connect(const std::string& directory,
                                                              const std::string& runner_path,
-                                                             absl::Duration idle_exit,
+                                                             const wire::Hello& hello,
                                                              RunnerSnapshot* snapshot);
 
   // Never blocks: what the socket does not take stays buffered. An error shows as the end of Read.
@@ -49,7 +49,7 @@ class RunnerLink {
 
  private:
   explicit RunnerLink(UniqueFd fd) : fd_(std::move(fd)) {}
-  absl::Status Handshake(absl::Duration idle_exit, RunnerSnapshot* snapshot);
+  absl::Status Handshake(const wire::Hello& hello, RunnerSnapshot* snapshot);
 
   UniqueFd fd_;
   int64_t pid_ = 0;

@@ -31,6 +31,22 @@ void Set(TaskEnvironment::Variables& variables, absl::string_view name, absl::st
   }
 }
 
+void PrependPath(TaskEnvironment::Variables& variables, const std::vector<std::string>& directories) {
+  if (directories.empty()) return;
+  std::string* path = Find(variables, "PATH");
+  *path = absl::StrCat(absl::StrJoin(directories, ":"), ":", *path);
+}
+
+std::vector<std::string> Texts(const TaskEnvironment::Variables& variables) {
+  std::vector<std::string> out;
+  out.reserve(variables.size());
+  for (const auto& [name, value] : variables) out.push_back(absl::StrCat(name, "=", value));
+  return out;
+}
+
+// What it prints is in the log when it prints it, and before what it writes to standard error afterwards.
+void SetUnbuffered(TaskEnvironment::Variables& variables) { Set(variables, "PYTHONUNBUFFERED", "1"); }
+
 }  // namespace
 
 TaskEnvironment::TaskEnvironment(const Variables& base_env) {
@@ -48,8 +64,7 @@ std::vector<std::string> TaskEnvironment::For(const LaunchSpec& spec,
                                               const std::string& temporary_dir) const {
   Variables variables = base_;
   for (const char* name : {"TMPDIR", "TMP", "TEMP"}) Set(variables, name, temporary_dir);
-  // What it prints is in the log when it prints it, and before what it writes to standard error afterwards.
-  Set(variables, "PYTHONUNBUFFERED", "1");
+  SetUnbuffered(variables);
   Set(variables, "PENSTOCK_RUN_ID", spec.run_id);
   Set(variables, "PENSTOCK_TASK_ID", spec.task_id);
   Set(variables, "PENSTOCK_TASK_NAME", spec.task_name);
@@ -59,17 +74,20 @@ std::vector<std::string> TaskEnvironment::For(const LaunchSpec& spec,
   Set(variables, "KFP_RETRY_INDEX", absl::StrCat(spec.attempt_number - 1));
   for (const auto& [name, value] : spec.env) Set(variables, name, value);
   for (const auto& [name, value] : python.env) Set(variables, name, value);
-  if (!python.path_prefix.empty()) {
-    std::string* path = Find(variables, "PATH");
-    *path = absl::StrCat(absl::StrJoin(python.path_prefix, ":"), ":", *path);
-  }
+  PrependPath(variables, python.path_prefix);
   // Last, so that nothing takes the mark's place by which its processes are found.
   Set(variables, absl::string_view(wire::kAttemptVariable.data(), wire::kAttemptVariable.size()),
       spec.attempt_id);
-  std::vector<std::string> out;
-  out.reserve(variables.size());
-  for (const auto& [name, value] : variables) out.push_back(absl::StrCat(name, "=", value));
-  return out;
+  return Texts(variables);
+}
+
+std::vector<std::string> TaskEnvironment::ForWarm(const PythonEnvironments::WarmChoice& warm) const {
+  Variables variables = base_;
+  SetUnbuffered(variables);
+  Set(variables, "_KFP_RUNTIME", "true");  // as in the SDK's bootstrap
+  Set(variables, "VIRTUAL_ENV", warm.home + "/venv");
+  PrependPath(variables, warm.path_prefix);
+  return Texts(variables);
 }
 
 }  // namespace penstock

@@ -27,6 +27,9 @@ class TaskEnvironment {
   std::vector<std::string> For(const LaunchSpec& spec, const PythonEnvironments::Choice& python,
                                const std::string& temporary_dir) const;
 
+  // Of a warm Python, whose attempts are forks of it: what all of them have when the interpreter starts.
+  std::vector<std::string> ForWarm(const PythonEnvironments::WarmChoice& warm) const;
+
   // What every task has before its own.
   const Variables& base() const { return base_; }
   const std::string& search_path() const { return search_path_; }

@@ -287,6 +287,13 @@ bool BuildHere(const EnvRequest& request, const EnvStore& store, std::string* er
 
 }  // namespace
 
+std::string UseLine(const EnvRequest& request, const EnvRecord& record, bool was_built) {
+  return "penstock: Python environment " + NameOf(request) +
+         (was_built ? ", built in " + std::to_string(record.build_ms) + " ms" : "") + ": " +
+         (record.packages.empty() ? "all of it is in the base" : Summary(record.packages, kNamedBytes)) +
+         "\n";
+}
+
 UniqueFd EnterEnv(const EnvRequest& request, std::string* error) {
   const EnvStore store(request.envs_dir);
   const int64_t begun_us = WallMicros();
@@ -307,9 +314,7 @@ UniqueFd EnterEnv(const EnvRequest& request, std::string* error) {
       futimens(lock.get(), nullptr);
       EnvRecord record;
       store.ReadRecord(request.key, &record);
-      Say("Python environment " + NameOf(request) +
-          (built ? ", built in " + std::to_string(record.build_ms) + " ms" : "") + ": " +
-          (record.packages.empty() ? "all of it is in the base" : Summary(record.packages, kNamedBytes)));
+      std::fputs(UseLine(request, record, built).c_str(), stderr);
       if (built) store.PruneTo(request.limit_bytes);
       return lock;
     }

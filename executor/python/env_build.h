@@ -6,6 +6,7 @@
 
 #include "executor/posix/unique_fd.h"
 #include "executor/python/env_request.h"
+#include "executor/python/env_store.h"
 
 namespace penstock {
 
@@ -14,6 +15,9 @@ namespace penstock {
 // that failed while we waited for it is our failure too, and is not tried once more. Invalid, with a sentence
 // in `error` that has the last words of pip, if there is no environment.
 UniqueFd EnterEnv(const EnvRequest& request, std::string* error);
+
+// What the log of an attempt says of the complete environment that it uses, a line.
+std::string UseLine(const EnvRequest& request, const EnvRecord& record, bool was_built);
 
 // Makes the attempt's own environment, with the packages in it: for kOwnKey. False, with a sentence in `error`.
 bool InstallForThisAttempt(const EnvRequest& request, std::string* error);

@@ -1,11 +1,16 @@
 #include "executor/python/env_commands.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdint>
+#include <fstream>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "executor/python/env_store.h"
@@ -34,7 +39,41 @@ std::string Row(const EnvEntry& entry) {
                          State(entry), Summary(entry.record.requirements, kNamedBytes));
 }
 
+constexpr char kWarmRow[] = "%-8s  %9s  %8s  %-16s  %-8s  %-20s  %s\n";
+
+// A line of the report, its fields between tabs: process, state, bytes, attempts, start, what was imported, what
+// environment it is. Empty if it is not whole, or the process has gone.
+std::string WarmRow(absl::string_view line) {
+  const std::vector<std::string> fields = absl::StrSplit(line, '\t');
+  int64_t bytes = 0, started_at_us = 0;
+  if (fields.size() != 7 || !absl::SimpleAtoi(fields[2], &bytes) ||
+      !absl::SimpleAtoi(fields[4], &started_at_us) ||
+      access(absl::StrCat("/proc/", fields[0]).c_str(), F_OK) != 0) {
+    return "";
+  }
+  return absl::StrFormat(
+      kWarmRow, fields[0], bytes > 0 ? Size(bytes) : "-", fields[3],
+      absl::FormatTime("%Y-%m-%d %H:%M", absl::FromUnixMicros(started_at_us), absl::UTCTimeZone()), fields[1],
+      fields[5].empty() ? "-" : fields[5], fields[6]);
+}
+
 }  // namespace
+
+std::string WarmList(const std::string& report_path) {
+  std::ifstream file(report_path);
+  std::string rows;
+  int count = 0;
+  for (std::string line; std::getline(file, line);) {
+    const std::string row = WarmRow(line);
+    count += row.empty() ? 0 : 1;
+    rows += row;
+  }
+  if (count == 0) return "";
+  return absl::StrCat("\nWarm Pythons, of which Python components begin as forks:\n",
+                      absl::StrFormat(kWarmRow, "PROCESS", "MEMORY", "ATTEMPTS", "STARTED (UTC)", "STATE",
+                                      "IMPORTED", "ENVIRONMENT"),
+                      rows);
+}
 
 std::string EnvsList(const std::string& envs_dir) {
   std::string text = absl::StrFormat(kRow, "KEY", "SIZE", "LAST USED (UTC)", "STATE", "PACKAGES");

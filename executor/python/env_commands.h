@@ -10,6 +10,10 @@ namespace penstock {
 // there has none.
 std::string EnvsList(const std::string& envs_dir);
 
+// The warm Pythons (executor/local/runner/warm_python.h) as a table for people, by what the supervisor has written to
+// `report_path`; empty if there are none.
+std::string WarmList(const std::string& report_path);
+
 // Removes all that no task uses. Says what was removed, and what was not.
 std::string EnvsPrune(const std::string& envs_dir);
 

@@ -41,6 +41,8 @@ int Main(const std::vector<std::string>& arguments) {
   if (request.key == kOwnKey) {
     return InstallForThisAttempt(request, &error) ? BecomeCommand(request.command) : Fail(request, error);
   }
+  // Made by the server for an attempt that was to begin in another way.
+  RemoveAll(request.overlay);
   // Stays open across the command's start: the environment is in use as long as one of its processes is
   // there.
   const UniqueFd lock = EnterEnv(request, &error);

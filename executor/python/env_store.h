@@ -42,6 +42,8 @@ class EnvStore {
   explicit EnvStore(std::string directory) : directory_(std::move(directory)) {}
 
   std::string PathOf(const std::string& key) const { return directory_ + "/" + key; }
+  // Whoever has it open and locked uses the environment, see above.
+  std::string LockPathOf(const std::string& key) const { return PathOf(key) + ".lock"; }
   // All packages of an environment with exact versions, as `pip freeze` gives them.
   std::string PackagesPathOf(const std::string& key) const { return PathOf(key) + "/packages.txt"; }
   // Why the last build failed, if it did.
@@ -69,7 +71,6 @@ class EnvStore {
   std::vector<std::string> PruneTo(int64_t limit_bytes) const;
 
  private:
-  std::string LockPathOf(const std::string& key) const { return PathOf(key) + ".lock"; }
   std::string RecordPathOf(const std::string& key) const { return PathOf(key) + "/environment"; }
   bool IsInUse(const std::string& key) const;
 

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -152,6 +154,23 @@ TEST_F(EnvStoreTest, TheCommandsShowAndPrune) {
   EXPECT_THAT(list, testing::ContainsRegex("cccccccccccc +- +never +broken"));
   EXPECT_THAT(EnvsPrune(directory_), testing::StartsWith("removed 2, 0.1 MiB; 1 in use stay"));
   EXPECT_THAT(Keys(), ElementsAre(Key('a')));
+}
+
+TEST_F(EnvStoreTest, WarmPythonsAreListedWhileTheyAreThere) {
+  const std::string report = directory_ + "/warm";
+  EXPECT_EQ(WarmList(report), "") << "no report";
+  const std::string gone = "4194305";  // beyond the largest id of a process
+  std::ofstream(report) << gone << "\tready\t1048576\t1\t0\t\tpython3\n" << getpid() << "\tready\n";
+  EXPECT_EQ(WarmList(report), "") << "a process that has gone, and a line that is not whole";
+  std::ofstream(report) << gone << "\tready\t1048576\t1\t0\t\tpython3\n"
+                        << getpid() << "\tready\t12582912\t34\t1700000000000000\tnumpy pandas\tsix==1.17.0\n"
+                        << getpid() << "\tstarting\t0\t0\t1700000000000000\t\t/venv/bin/python3\n";
+  const std::string list = WarmList(report);
+  EXPECT_EQ(std::count(list.begin(), list.end(), '\n'), 5) << list;
+  EXPECT_THAT(
+      list, testing::ContainsRegex("\n[0-9]+ +12.0 MiB +34 +2023-11-14 22:13 +ready +numpy pandas +six==1"));
+  EXPECT_THAT(list,
+              testing::ContainsRegex("\n[0-9]+ +- +0 +2023-11-14 22:13 +starting +- +/venv/bin/python3\n"));
 }
 
 TEST(SummaryTest, SaysHowMuchIsLeftOut) {

@@ -23,6 +23,9 @@
 #include "common/sha256.h"
 #include "common/status_macros.h"
 #include "executor/posix/capture.h"
+#include "executor/posix/start_files.h"
+#include "executor/python/component_command.h"
+#include "executor/python/env_build.h"
 #include "executor/python/env_request.h"
 #include "executor/python/env_store.h"
 #include "nlohmann/json.hpp"
@@ -33,6 +36,7 @@ namespace {
 constexpr absl::Duration kProbePatience = absl::Seconds(30);
 constexpr size_t kPackagesNamedBytes = 200;
 constexpr size_t kSpares = 64;
+constexpr size_t kWarmKeyLetters = 32;
 
 // What the base interpreter says of itself. The fingerprint changes with what is installed there, as the
 // names of dist-info folders hold versions.
@@ -295,7 +299,8 @@ absl::StatusOr<PythonEnvironments::Choice> PythonEnvironments::Choose(const Laun
   choice.env.emplace_back("VIRTUAL_ENV", overlay);
   // Without a request pip is called by the command, with its words for all to see.
   if (bootstrap && !missing.empty() && (is_shareable || HoldPasswords(missing))) {
-    Request(spec, *bootstrap, *base, missing, is_shareable, &choice);
+    const EnvRequest request = Request(spec, *bootstrap, *base, missing, is_shareable, &choice);
+    if (is_shareable && choice.awaited_env.empty()) RETURN_IF_ERROR(UseBuilt(spec, request, &choice));
     return choice;
   }
   if (!UseSpare(*base, overlay)) RETURN_IF_ERROR(MakeOverlay(*base, overlay));
@@ -311,7 +316,66 @@ absl::StatusOr<PythonEnvironments::Choice> PythonEnvironments::Choose(const Laun
     choice.argv[0] = script;
     choice.argv.insert(choice.argv.begin(), overlay + "/bin/python3");
   }
+  OfferWarm(spec, *base, /*shared_key=*/"", choice.argv,
+            options_.python.empty() ? "python3" : options_.python, &choice);
   return choice;
+}
+
+absl::Status PythonEnvironments::UseBuilt(const LaunchSpec& spec, const EnvRequest& request, Choice* choice) {
+  OfferWarm(spec, request.base, request.key, request.command,
+            Summary(request.requirements, kPackagesNamedBytes), choice);
+  if (!choice->warm.has_value()) return absl::OkStatus();
+  // What penstock-env would do. If the attempt begins as that one after all, it does it anew.
+  const EnvStore store(options_.envs_dir);
+  std::string error;
+  if (!MakeVenv(request.base, store.PathOf(request.key), request.overlay, &error)) {
+    return absl::UnavailableError(error);
+  }
+  std::ofstream(absl::StrCat(spec.work_dir, "/", std::string(kEnvironmentFile))) << request.key;
+  choice->warm->lock = store.LockPathOf(request.key);
+  EnvRecord record;
+  store.ReadRecord(request.key, &record);
+  choice->warm->note = UseLine(request, record, /*was_built=*/false);
+  return absl::OkStatus();
+}
+
+void PythonEnvironments::OfferWarm(const LaunchSpec& spec, const BasePython& base,
+                                   const std::string& shared_key, const std::vector<std::string>& command,
+                                   absl::string_view words, Choice* choice) {
+  const std::optional<std::string> module = ComponentModule(command);
+  if (options_.warm_dir.empty() || !module.has_value() || ChangeTheStartOfPython(spec.env)) return;
+  std::string text;
+  for (const absl::string_view part :
+       {absl::string_view(base.executable), absl::string_view(base.fingerprint),
+        absl::string_view(shared_key), absl::string_view(*module)}) {
+    AddSized(part, &text);
+  }
+  for (const auto& [name, value] : options_.environment) {
+    AddSized(name, &text);
+    AddSized(value, &text);
+  }
+  WarmChoice warm{
+      .key = Sha256Hex(text).substr(0, kWarmKeyLetters), .words = std::string(words), .module = *module};
+  warm.home = absl::StrCat(options_.warm_dir, "/", warm.key);
+  const std::string venv = warm.home + "/venv";
+  {
+    // Held while it is made: attempts that come together make it once.
+    absl::MutexLock lock(&mutex_);
+    if (warm_homes_.count(warm.key) == 0) {
+      // One that an earlier server has made may be in use.
+      if (!shared_key.empty() || !IsUntouchedVenv(base, venv)) {
+        std::string error;
+        RemoveTree(warm.home).IgnoreError();
+        const std::string below = shared_key.empty() ? "" : EnvStore(options_.envs_dir).PathOf(shared_key);
+        if (!MakeVenv(base, below, venv, &error)) return;
+      }
+      warm_homes_.insert(warm.key);
+    }
+  }
+  warm.path_prefix = choice->path_prefix;
+  warm.path_prefix[0] = venv + "/bin";
+  warm.command = command;
+  choice->warm = std::move(warm);
 }
 
 bool PythonEnvironments::UseSpare(const BasePython& base, const std::string& overlay) {
@@ -369,10 +433,9 @@ std::vector<std::string> PythonEnvironments::PipSettings(const LaunchSpec& spec)
   return settings;
 }
 
-// The attempt begins as penstock-env.
-void PythonEnvironments::Request(const LaunchSpec& spec, const Bootstrap& bootstrap, const BasePython& base,
-                                 const std::vector<PipInstall>& missing, bool is_shared,
-                                 Choice* choice) const {
+EnvRequest PythonEnvironments::Request(const LaunchSpec& spec, const Bootstrap& bootstrap,
+                                       const BasePython& base, const std::vector<PipInstall>& missing,
+                                       bool is_shared, Choice* choice) const {
   EnvRequest request;
   request.envs_dir = options_.envs_dir;
   request.key = is_shared ? EnvKey(base, missing, spec.env, PipSettings(spec)) : kOwnKey;
@@ -408,6 +471,7 @@ void PythonEnvironments::Request(const LaunchSpec& spec, const Bootstrap& bootst
   choice->argv = ToArguments(request);
   choice->argv.insert(choice->argv.begin(), options_.env_program);
   if (bootstrap.makes_venv) AddVenvVariables(choice);
+  return request;
 }
 
 }  // namespace penstock

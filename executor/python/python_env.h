@@ -10,6 +10,8 @@
 //   it asks for packages
 //       penstock-env, which builds the shared environment of these packages if nobody has yet, then the command
 //       after the bootstrap, on an environment of the attempt's own over the shared one
+//   it asks for nothing else than what a shared environment has that is there
+//       the same; a warm Python of that environment may take its place (executor/local/runner/warm_python.h)
 //   it asks for what is not shareable, by a URL with a password
 //       penstock-env, which installs into an environment of the attempt's own, then the command after the bootstrap
 //   it asks for what is not shareable otherwise, or pip is used in a way that is not a bootstrap
@@ -18,6 +20,8 @@
 // The base interpreter (typically a virtual environment that has kfp) goes first on PATH in any case.
 #pragma once
 
+#include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,6 +33,7 @@
 #include "absl/types/span.h"
 #include "executor/executor.h"
 #include "executor/python/bootstrap.h"
+#include "executor/python/env_request.h"
 #include "executor/python/venv.h"
 
 namespace penstock {
@@ -52,12 +57,25 @@ class PythonEnvironments {
     std::string envs_dir;     // of shared environments, absolute
     std::string env_program;  // absolute path of penstock-env
     int64_t envs_bytes = 0;   // shared environments are kept up to this size
+    std::string warm_dir;     // absolute; of what warm Pythons run in; empty: there are none
     std::string spares_dir;   // absolute; of environments that can be used again; empty: none are
     // Of every task, before its own variables: what a build of a shared environment sees.
     std::vector<std::pair<std::string, std::string>> environment;
   };
 
   explicit PythonEnvironments(Options options);
+
+  // How the attempt may begin as a fork of a warm Python.
+  struct WarmChoice {
+    std::string key;                       // of the environment and what is imported
+    std::string words;                     // what the environment is, for people
+    std::string home;                      // of the warm process; its environment is in venv/
+    std::vector<std::string> path_prefix;  // for the front of its PATH
+    std::string module;                    // that the attempt runs
+    std::vector<std::string> command;      // of the attempt
+    std::string lock;                      // of the shared environment; empty: none
+    std::string note;                      // a line of the attempt's log about that
+  };
 
   struct Choice {
     std::vector<std::string> argv;                         // what the attempt starts as
@@ -68,6 +86,8 @@ class PythonEnvironments {
     // for the user; empty if it is there, or none is needed.
     std::string awaited_env;
     std::string awaited_packages;
+    // Instead of `argv`, with the same variables.
+    std::optional<WarmChoice> warm;
   };
 
   // Chooses for `spec`, whose work directory exists, and makes an environment there if one is needed now.
@@ -89,8 +109,14 @@ class PythonEnvironments {
   absl::StatusOr<BasePython> Base();
   bool UseSpare(const BasePython& base, const std::string& overlay);
   std::vector<std::string> PipSettings(const LaunchSpec& spec) const;
-  void Request(const LaunchSpec& spec, const Bootstrap& bootstrap, const BasePython& base,
-               const std::vector<PipInstall>& missing, bool is_shared, Choice* choice) const;
+  // The attempt begins as penstock-env.
+  EnvRequest Request(const LaunchSpec& spec, const Bootstrap& bootstrap, const BasePython& base,
+                     const std::vector<PipInstall>& missing, bool is_shared, Choice* choice) const;
+  // The environment that `request` asks for is there: the attempt may begin as a fork of a warm Python.
+  absl::Status UseBuilt(const LaunchSpec& spec, const EnvRequest& request, Choice* choice);
+  // Offers `command`, if it is one that a warm Python can run, on the base or on a shared environment over it.
+  void OfferWarm(const LaunchSpec& spec, const BasePython& base, const std::string& shared_key,
+                 const std::vector<std::string>& command, absl::string_view words, Choice* choice);
 
   const Options options_;
   absl::Mutex mutex_;
@@ -100,6 +126,7 @@ class PythonEnvironments {
   // Untouched environments over some base: who takes one looks whether it is still the same.
   std::vector<std::string> spares_ ABSL_GUARDED_BY(mutex_);
   int64_t next_spare_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::set<std::string> warm_homes_ ABSL_GUARDED_BY(mutex_);  // that have been made
 };
 
 }  // namespace penstock

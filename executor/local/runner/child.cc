@@ -17,6 +17,7 @@ namespace penstock {
 namespace {
 
 constexpr size_t kFailureSlots = 4096;
+constexpr int kFreeDescriptors = 64;
 constexpr std::string_view kDefaultPath = "/usr/local/bin:/usr/bin:/bin";
 
 std::string_view PathOf(const std::vector<std::string>& env) {
@@ -105,7 +106,7 @@ ChildStarter::Failure& ChildStarter::FailureOf(pid_t pid) const {
 }
 
 pid_t ChildStarter::Start(const wire::StartRequest& request, const std::string& program, int output_fd,
-                          size_t running) {
+                          size_t running, const std::vector<int>& descriptors) {
   const pid_t supervisor = getpid();
   const std::vector<char*> argv = Pointers(request.argv);
   const std::vector<char*> env = Pointers(request.env);
@@ -116,18 +117,23 @@ pid_t ChildStarter::Start(const wire::StartRequest& request, const std::string& 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     // It may have died before the line above: then nothing would end this process.
     if (getppid() != supervisor) _exit(kFailedExit);
-    Become(request.work_dir, program, argv.data(), env.data(), output_fd);
+    Become(request.work_dir, program, argv.data(), env.data(), output_fd, descriptors);
   }
   return pid;
 }
 
 void ChildStarter::Become(const std::string& work_dir, const std::string& program, char* const* argv,
-                          char* const* env, int output_fd) {
+                          char* const* env, int output_fd, const std::vector<int>& descriptors) {
   // The leader of a session leads a group as well, which signals go to.
   setsid();
   dup2(null_fd_, STDIN_FILENO);
   dup2(output_fd, STDOUT_FILENO);
   dup2(output_fd, STDERR_FILENO);
+  // By way of numbers that are none of those wanted.
+  int copies[kDescriptorsMax] = {};
+  const size_t count = std::min(descriptors.size(), kDescriptorsMax);
+  for (size_t i = 0; i < count; ++i) copies[i] = fcntl(descriptors[i], F_DUPFD_CLOEXEC, kFreeDescriptors);
+  for (size_t i = 0; i < count; ++i) dup2(copies[i], STDERR_FILENO + 1 + static_cast<int>(i));
   // The supervisor blocks the signals that it reads from a descriptor, and a mask survives exec.
   sigset_t none;
   sigemptyset(&none);

@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "executor/local/runner/wire.h"
 
@@ -30,15 +31,18 @@ class ChildStarter {
 
   // Starts `program` as `request.argv` in its own session and process group, in `request.work_dir`, with
   // exactly `request.env`, no standard input, standard output and error to `output_fd`, and an empty signal
-  // mask. Returns the process id, which is the group's too, or -1 with errno. Whether the program itself
-  // could be run shows when the process has ended. `running` is how many of those it started before run.
-  pid_t Start(const wire::StartRequest& request, const std::string& program, int output_fd, size_t running);
+  // mask; `descriptors`, at most kDescriptorsMax, become 3 and those behind it. Returns the process id, which is the
+  // group's too, or -1 with errno. Whether the program itself could be run shows when the process has ended. `running` is
+  // how many of those it started before run.
+  pid_t Start(const wire::StartRequest& request, const std::string& program, int output_fd, size_t running,
+              const std::vector<int>& descriptors = {});
 
   // For a process that has ended with exit code kFailedExit: the sentence that says why its program was never
   // run, if so.
   std::optional<std::string> TakeFailure(pid_t pid, const std::string& program);
 
   static constexpr int kFailedExit = 127;
+  static constexpr size_t kDescriptorsMax = 4;
 
  private:
   // What a child leaves in shared memory when it cannot become the program.
@@ -50,7 +54,7 @@ class ChildStarter {
 
   // The child of vfork has the caller's memory: nothing is allocated here.
   [[noreturn]] void Become(const std::string& work_dir, const std::string& program, char* const* argv,
-                           char* const* env, int output_fd);
+                           char* const* env, int output_fd, const std::vector<int>& descriptors);
   Failure& FailureOf(pid_t pid) const;
 
   const size_t processors_;

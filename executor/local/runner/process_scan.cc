@@ -65,7 +65,7 @@ int KillOnce(const std::vector<LostProcess>& lost, const std::unordered_set<std:
     if (!info.has_value() || info->state == 'Z' || info->state == 'X') continue;
     for (const LostProcess& attempt : lost) {
       if (IsMainProcess(attempt, pid, *info)) {
-        kill(-pid, SIGKILL);
+        kill(-getpgid(pid), SIGKILL);
         ++found;
       }
     }
@@ -94,19 +94,23 @@ int KillLost(const std::vector<LostProcess>& lost) {
 }
 
 // The supervisor is the subreaper of all that it starts, so what loses its parent becomes its child.
-void KillStrays(const std::function<bool(pid_t)>& is_ours,
+bool KillStrays(const std::function<bool(pid_t)>& is_ours,
                 const std::function<bool(const std::string&)>& runs) {
   static const std::string* const path =
       new std::string("/proc/self/task/" + std::to_string(getpid()) + "/children");
   const std::string children = ReadFileAt(AT_FDCWD, *path, size_t{1} << 20);
+  bool some_untold = false;
   const char* cursor = children.c_str();
   char* end = nullptr;
   for (pid_t pid = std::strtol(cursor, &end, 10); end != cursor; pid = std::strtol(cursor, &end, 10)) {
     cursor = end;
     if (is_ours(pid)) continue;
-    const std::string attempt = AttemptOfProcess(AT_FDCWD, "/proc/" + std::to_string(pid));
+    const std::string path_of_process = "/proc/" + std::to_string(pid);
+    const std::string attempt = AttemptOfProcess(AT_FDCWD, path_of_process);
     if (!attempt.empty() && !runs(attempt)) kill(pid, SIGKILL);
+    some_untold |= attempt.empty() && ReadFileAt(AT_FDCWD, path_of_process + "/environ", 1).empty();
   }
+  return some_untold;
 }
 
 }  // namespace penstock

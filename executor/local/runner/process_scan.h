@@ -18,8 +18,9 @@ namespace penstock {
 int KillLost(const std::vector<LostProcess>& lost);
 
 // Kills those children of this process for which `is_ours` is false and whose attempt `runs` denies: they
-// left their session and outlived their attempt. Children without the variable are left alone.
-void KillStrays(const std::function<bool(pid_t)>& is_ours,
+// left their session and outlived their attempt. Children without the variable are left alone. Whether one of them shows
+// no environment at all: it may be about to become a program, and tell then.
+bool KillStrays(const std::function<bool(pid_t)>& is_ours,
                 const std::function<bool(const std::string&)>& runs);
 
 }  // namespace penstock

@@ -21,6 +21,7 @@ namespace {
 
 constexpr uint64_t kListenerToken = 0;
 constexpr uint64_t kSignalToken = 1;
+constexpr uint64_t kWarmToken = 2;
 constexpr int kEventsPerTurn = 64;
 constexpr size_t kMaxClients = 16;
 constexpr size_t kReadBytes = size_t{64} << 10;  // of one source in one turn, so that none starves the others
@@ -39,7 +40,23 @@ void LogLine(const std::string& text) {
 }  // namespace
 
 Supervisor::Supervisor(UniqueFd listener, std::unique_ptr<Journal> journal, std::string directory)
-    : listener_(std::move(listener)), journal_(std::move(journal)), directory_(std::move(directory)) {}
+    : listener_(std::move(listener)),
+      journal_(std::move(journal)),
+      directory_(std::move(directory)),
+      warm_(starter_, directory_ + "/warm",
+            {.begun =
+                 [this](const std::string& id, pid_t pid, pid_t group) {
+                   const auto it = attempts_.find(id);
+                   if (it != attempts_.end()) Begun(*it->second, pid, group);
+                 },
+             .given_back =
+                 [this](const std::string& id) {
+                   const auto it = attempts_.find(id);
+                   if (it == attempts_.end()) return;
+                   it->second->request.warm.key.clear();
+                   LaunchOne(*it->second);
+                 },
+             .log = LogLine}) {}
 
 Supervisor::~Supervisor() = default;
 
@@ -60,6 +77,7 @@ bool Supervisor::SetUp() {
   }
   Watch(listener_.get(), EPOLLIN, kListenerToken);
   Watch(signals_.get(), EPOLLIN, kSignalToken);
+  Watch(warm_.fd(), EPOLLIN, kWarmToken);
   idle_since_ms_ = MonotonicMillis();
   return true;
 }
@@ -87,6 +105,7 @@ int Supervisor::Run() {
     for (int i = 0; i < count; ++i) Dispatch(events[i].data.u64, events[i].events);
     if (children_changed_) Reap();
     FireDeadlines();
+    warm_.FireDeadlines();
     FlushJournal();
     Deliver();
     Launch();
@@ -103,6 +122,8 @@ int Supervisor::Run() {
 int Supervisor::WaitMs() const {
   int64_t until = INT64_MAX;
   if (!deadlines_.empty()) until = deadlines_.begin()->first;
+  until = std::min(until, warm_.NextDeadlineMs());
+  if (stray_looks_ > 0) until = std::min(until, next_stray_look_ms_);
   if (IsIdle() && clients_.empty()) until = std::min(until, idle_since_ms_ + idle_exit_ms_);
   if (until == INT64_MAX) return -1;
   return static_cast<int>(std::clamp<int64_t>(until - MonotonicMillis(), 0, 3'600'000));
@@ -113,6 +134,8 @@ void Supervisor::Dispatch(Token token, uint32_t events) {
     Accept();
   } else if (token == kSignalToken) {
     HandleSignals();
+  } else if (token == kWarmToken) {
+    warm_.Handle();
   } else if (const auto it = by_token_.find(token); it != by_token_.end()) {
     if (ReadOutput(*it->second) == OutputRead::kEnd) CloseOutput(*it->second);
   } else if (clients_.count(token) > 0) {
@@ -223,6 +246,7 @@ bool Supervisor::Greet(Client& client, const wire::Hello& hello) {
   client.greeted = true;
   FlushJournal();  // the snapshot tells ends too
   idle_exit_ms_ = std::clamp<int64_t>(hello.idle_exit_ms, 0, 24 * 3'600'000);
+  warm_.SetBudget(hello.warm_bytes);
   SendSnapshot(client);
   return true;
 }

@@ -21,6 +21,7 @@
 #include "executor/local/runner/child.h"
 #include "executor/local/runner/journal.h"
 #include "executor/local/runner/log_sink.h"
+#include "executor/local/runner/warm_python.h"
 #include "executor/local/runner/wire.h"
 #include "executor/posix/unique_fd.h"
 
@@ -49,6 +50,10 @@ class Supervisor {
     wire::StartRequest request;  // argv and env are dropped after the start
     std::string program;         // what argv[0] was found to be
     pid_t pid = -1;
+    pid_t group = -1;       // of its processes
+    bool is_given = false;  // to a warm Python
+    bool stands_for_shell =
+        false;  // its process is a fork of a warm Python, where else one of a shell would be
     Token token = 0;
     UniqueFd output;  // read end of the pipe that is its standard output and error
     LogSink log;
@@ -95,6 +100,8 @@ class Supervisor {
   void Cancel(const std::string& id);
   void Launch();
   void LaunchOne(Attempt& attempt);
+  bool LaunchWarm(Attempt& attempt);
+  void Begun(Attempt& attempt, pid_t pid, pid_t group);
   bool OpenOutput(Attempt& attempt, UniqueFd* write_end, std::string* error);
   OutputRead ReadOutput(Attempt& attempt);
   void CloseOutput(Attempt& attempt);
@@ -117,6 +124,7 @@ class Supervisor {
   ChildStarter starter_;
   std::unique_ptr<Journal> journal_;
   const std::string directory_;
+  WarmPythons warm_;
 
   Token next_token_ = 16;
   std::unordered_map<std::string, std::unique_ptr<Attempt>> attempts_;
@@ -129,6 +137,8 @@ class Supervisor {
 
   bool children_changed_ = false;
   bool strays_due_ = false;
+  int stray_looks_ = 0;  // that are still to come
+  int64_t next_stray_look_ms_ = 0;
   bool stopping_ = false;
   bool exit_ = false;
   bool journal_failing_ = false;

@@ -10,8 +10,11 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <iterator>
+#include <sstream>
 #include <utility>
 
+#include "executor/local/runner/proc_files.h"
 #include "executor/local/runner/process_scan.h"
 #include "executor/local/runner/supervisor.h"
 #include "executor/posix/process_clock.h"
@@ -21,7 +24,9 @@ namespace {
 
 constexpr size_t kPipeBytes = size_t{64}
                               << 10;  // read at once from one attempt, so that none starves the others
-constexpr int kDrainRounds = 32;      // pipe-fulls read after the main process ended
+constexpr int kStrayLooks = 5;        // one after the other, while a process may still tell whose it is
+constexpr int64_t kStrayLookMs = 20;
+constexpr int kDrainRounds = 32;  // pipe-fulls read after the main process ended
 
 wire::Finished FinishedFrom(int status, const rusage& usage) {
   wire::Finished finished;
@@ -39,8 +44,24 @@ wire::Finished FinishedFrom(int status, const rusage& usage) {
 }
 
 // To the group of an attempt's process, or, before the process has made its group, to itself.
-void SignalAttempt(pid_t pid, int signal) {
-  if (kill(-pid, signal) != 0) kill(pid, signal);
+void SignalAttempt(pid_t pid, pid_t group, int signal) {
+  if (kill(-group, signal) != 0) kill(pid, signal);
+}
+
+// The end of a program as the shell that has started it would end, and what that would write.
+std::string AsShellsEnd(wire::Finished* finished, bool dumped_core) {
+  constexpr int kSignalExit = 128;
+  const int signal = static_cast<int>(finished->signal);
+  finished->ending = wire::Ending::kExited;
+  finished->exit_code = kSignalExit + signal;
+  finished->signal = 0;
+  if (signal == SIGINT || signal == SIGPIPE) return "";
+  return std::string(strsignal(signal)) + (dumped_core ? " (core dumped)\n" : "\n");
+}
+
+std::vector<std::string> WordsOf(const std::string& text) {
+  std::istringstream stream(text);
+  return {std::istream_iterator<std::string>(stream), std::istream_iterator<std::string>()};
 }
 
 wire::Finished NotStarted(std::string message) {
@@ -85,15 +106,34 @@ void Supervisor::LaunchOne(Attempt& attempt) {
     return Finish(attempt, NotStarted("Its start could not be recorded in " + directory_ +
                                       ": is the disk full? The program was not started."));
   }
+  if (LaunchWarm(attempt)) return;
   attempt.program = FindProgram(attempt.request, &error);
   if (attempt.program.empty() || !OpenOutput(attempt, &write_end, &error)) {
     return Finish(attempt, NotStarted(error));
   }
-  attempt.pid = starter_.Start(attempt.request, attempt.program, write_end.get(), by_pid_.size());
-  if (attempt.pid < 0) {
+  const pid_t pid = starter_.Start(attempt.request, attempt.program, write_end.get(), by_pid_.size());
+  if (pid < 0) {
     return Finish(attempt,
                   NotStarted(std::string("No process could be made: ") + std::strerror(errno) + "."));
   }
+  Begun(attempt, pid, pid);
+}
+
+// False if it has to start as a fresh process.
+bool Supervisor::LaunchWarm(Attempt& attempt) {
+  std::string error;
+  UniqueFd write_end;
+  attempt.is_given = attempt.stands_for_shell = false;
+  if (attempt.request.warm.key.empty() || !OpenOutput(attempt, &write_end, &error)) return false;
+  attempt.is_given = warm_.Begin(attempt.request, by_pid_.size(), write_end);
+  attempt.stands_for_shell = attempt.is_given && attempt.request.warm.command[0] == "sh";
+  return attempt.is_given;
+}
+
+// It has its process.
+void Supervisor::Begun(Attempt& attempt, pid_t pid, pid_t group) {
+  attempt.pid = pid;
+  attempt.group = group;
   attempt.started_at_us = WallMicros();
   // If this does not reach the records, the process is still found by the attempt's variable.
   journal_->Spawned(attempt.request.id, attempt.pid, BootNanos());
@@ -101,13 +141,17 @@ void Supervisor::LaunchOne(Attempt& attempt) {
   attempt.token = next_token_++;
   by_token_[attempt.token] = &attempt;
   Watch(attempt.output.get(), EPOLLIN, attempt.token);
+  if (attempt.is_given) attempt.log.Append(attempt.request.warm.note);
   // They may have megabytes, and are not needed any more.
   attempt.request.argv = {};
   attempt.request.env = {};
+  attempt.request.warm.command = {};
   if (attempt.request.timeout_ms != wire::kNoTimeout) {
     SetDeadline(attempt, MonotonicMillis() + std::max<int64_t>(attempt.request.timeout_ms, 0));
   }
   Publish(wire::Started{.id = attempt.request.id, .at_us = attempt.started_at_us});
+  // What was asked for while it was on its way.
+  if (attempt.cancelled || attempt.told_to_stop) EndPolitely(attempt);
 }
 
 bool Supervisor::OpenOutput(Attempt& attempt, UniqueFd* write_end, std::string* error) {
@@ -155,7 +199,7 @@ void Supervisor::FireDeadlines() {
     ClearDeadline(attempt);
     // The second deadline of an attempt is the end of its grace.
     if (attempt.polite_sent) {
-      SignalAttempt(attempt.pid, SIGKILL);
+      SignalAttempt(attempt.pid, attempt.group, SIGKILL);
     } else {
       attempt.timed_out = true;
       EndPolitely(attempt);
@@ -166,7 +210,7 @@ void Supervisor::FireDeadlines() {
 void Supervisor::EndPolitely(Attempt& attempt) {
   if (attempt.pid > 0 && !attempt.polite_sent) {
     attempt.polite_sent = true;
-    SignalAttempt(attempt.pid, SIGTERM);
+    SignalAttempt(attempt.pid, attempt.group, SIGTERM);
     // In place of that of its time-out.
     SetDeadline(attempt, MonotonicMillis() + std::max<int64_t>(attempt.request.grace_ms, 0));
   }
@@ -177,16 +221,22 @@ void Supervisor::Reap() {
   while (true) {
     siginfo_t info = {};
     if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return;
+    // Who begins as a fork of a warm Python has said so before it can end.
+    if (by_pid_.count(info.si_pid) == 0) warm_.Handle();
     const auto it = by_pid_.find(info.si_pid);
     if (it != by_pid_.end()) {
-      // Before it is reaped: until then its id cannot name another group.
-      kill(-info.si_pid, SIGKILL);
+      // Before it is reaped: until then its group's id cannot name another.
+      kill(-it->second->group, SIGKILL);
     }
     int status = 0;
     rusage usage = {};
     wait4(info.si_pid, &status, 0, &usage);
     strays_due_ = true;
-    if (it != by_pid_.end()) Ended(*it->second, status, usage);
+    if (it != by_pid_.end()) {
+      Ended(*it->second, status, usage);
+    } else {
+      warm_.Reaped(info.si_pid);
+    }
   }
 }
 
@@ -202,6 +252,10 @@ void Supervisor::Ended(Attempt& attempt, int status, const rusage& usage) {
       return Finish(attempt, NotStarted(*std::move(why)));
     }
   }
+  if (attempt.is_given) {
+    const std::string notes = attempt.request.work_dir + "/" + std::string(WarmPythons::kHeavyFile);
+    warm_.Ended(attempt.request.warm.key, WordsOf(ReadFileAt(AT_FDCWD, notes, 4096)));
+  }
   if (attempt.told_to_stop) {
     finished.ending = wire::Ending::kLost;
     finished.message = "The supervisor was told to stop while it ran.";
@@ -209,6 +263,8 @@ void Supervisor::Ended(Attempt& attempt, int status, const rusage& usage) {
     finished.ending = wire::Ending::kTimedOut;
   } else if (attempt.cancelled) {
     finished.ending = wire::Ending::kCancelled;
+  } else if (attempt.stands_for_shell && finished.ending == wire::Ending::kSignaled) {
+    attempt.log.Append(AsShellsEnd(&finished, WCOREDUMP(status)));
   }
   Finish(attempt, std::move(finished));
 }
@@ -244,9 +300,14 @@ void Supervisor::FlushJournal() {
 void Supervisor::KillStraysIfDue() {
   if (strays_due_) {
     strays_due_ = false;
-    KillStrays([this](pid_t pid) { return by_pid_.count(pid) > 0; },
-               [this](const std::string& id) { return attempts_.count(id) > 0; });
+    stray_looks_ = kStrayLooks;
+  } else if (stray_looks_ == 0 || MonotonicMillis() < next_stray_look_ms_) {
+    return;
   }
+  const bool some_untold = KillStrays([this](pid_t pid) { return by_pid_.count(pid) > 0; },
+                                      [this](const std::string& id) { return attempts_.count(id) > 0; });
+  stray_looks_ = some_untold ? stray_looks_ - 1 : 0;
+  next_stray_look_ms_ = MonotonicMillis() + kStrayLookMs;
 }
 
 }  // namespace penstock

@@ -109,11 +109,16 @@ template <typename Visitor>
 void Fields(Visitor& visit, auto& message) {
   using Message = std::remove_cvref_t<decltype(message)>;
   if constexpr (std::is_same_v<Message, Hello>) {
-    visit(message.version), visit(message.idle_exit_ms);
+    visit(message.version), visit(message.idle_exit_ms), visit(message.warm_bytes);
   } else if constexpr (std::is_same_v<Message, StartRequest>) {
     visit(message.id), visit(message.argv), visit(message.env), visit(message.work_dir),
         visit(message.log_path);
     visit(message.timeout_ms), visit(message.grace_ms), visit(message.log_limit_bytes);
+    Fields(visit, message.warm);
+  } else if constexpr (std::is_same_v<Message, WarmStart>) {
+    visit(message.key), visit(message.words), visit(message.python), visit(message.home), visit(message.env);
+    visit(message.module), visit(message.imports), visit(message.command), visit(message.lock);
+    visit(message.note);
   } else if constexpr (std::is_same_v<Message, CancelRequest>) {
     visit(message.id);
   } else if constexpr (std::is_same_v<Message, ForgetRequest>) {

@@ -15,7 +15,7 @@
 
 namespace penstock::wire {
 
-inline constexpr int64_t kVersion = 1;
+inline constexpr int64_t kVersion = 2;
 // One frame without its length. A start with the largest arguments (limits::kArgumentsBytes) fits.
 inline constexpr size_t kFrameBytes = size_t{4} << 20;
 // Time without a bound, as StartRequest::timeout_ms.
@@ -28,6 +28,21 @@ inline constexpr std::string_view kAttemptVariable = "PENSTOCK_ATTEMPT_ID";
 struct Hello {
   int64_t version = kVersion;
   int64_t idle_exit_ms = 0;  // how long it stays with no client and nothing running
+  int64_t warm_bytes = 0;    // memory that warm Pythons may take in all; 0: there are none
+};
+
+// What an attempt needs to begin as a fork of a warm Python (warm_python.h).
+struct WarmStart {
+  std::string key;     // of its Python environment; empty: it starts as a fresh process
+  std::string words;   // what the environment is, for people
+  std::string python;  // the interpreter in it, absolute
+  std::string home;    // working directory of the warm process, which has a virtual environment in venv/
+  std::vector<std::string> env;      // of the warm process
+  std::string module;                // that the attempt runs
+  std::vector<std::string> imports;  // packages to import beforehand in any case
+  std::vector<std::string> command;  // of the attempt: the SDK's bootstrap of a Python component, without pip
+  std::string lock;                  // of the shared environment that the attempt uses; empty: none
+  std::string note;                  // what the attempt's log begins with
 };
 
 struct StartRequest {
@@ -39,6 +54,7 @@ struct StartRequest {
   int64_t timeout_ms = kNoTimeout;
   int64_t grace_ms = 0;         // between the polite and the hard end
   int64_t log_limit_bytes = 0;  // what is written beyond is dropped
+  WarmStart warm;
 };
 
 struct CancelRequest {

@@ -43,6 +43,39 @@ TEST(WireTest, StartRequestSurvivesTheTrip) {
   EXPECT_EQ(got.log_limit_bytes, sent.log_limit_bytes);
 }
 
+TEST(WireTest, WhatAWarmPythonNeedsSurvivesTheTrip) {
+  const WarmStart sent{.key = "key",
+                       .words = "numpy, scipy",
+                       .python = "/venv/bin/python3",
+                       .home = "/home",
+                       .env = {"A=1", "B="},
+                       .module = "kfp.dsl.executor_main",
+                       .imports = {"torch"},
+                       .command = {"sh", "-ec", "script", ""},
+                       .lock = "/envs/key.lock",
+                       .note = "a line\n"};
+  std::string bytes;
+  Append(StartRequest{.id = "id", .argv = {"x"}, .warm = sent}, &bytes);
+  Request request;
+  ASSERT_TRUE(Parse(std::string_view(bytes).substr(4), &request));
+  const WarmStart& got = std::get<StartRequest>(request).warm;
+  EXPECT_EQ(got.key, sent.key);
+  EXPECT_EQ(got.words, sent.words);
+  EXPECT_EQ(got.python, sent.python);
+  EXPECT_EQ(got.home, sent.home);
+  EXPECT_EQ(got.env, sent.env);
+  EXPECT_EQ(got.module, sent.module);
+  EXPECT_EQ(got.imports, sent.imports);
+  EXPECT_EQ(got.command, sent.command);
+  EXPECT_EQ(got.lock, sent.lock);
+  EXPECT_EQ(got.note, sent.note);
+
+  bytes.clear();
+  Append(Hello{.idle_exit_ms = 3, .warm_bytes = int64_t{1} << 33}, &bytes);
+  ASSERT_TRUE(Parse(std::string_view(bytes).substr(4), &request));
+  EXPECT_EQ(std::get<Hello>(request).warm_bytes, int64_t{1} << 33);
+}
+
 TEST(WireTest, FinishedSurvivesTheTrip) {
   const Finished sent{.id = "id", .ending = Ending::kTimedOut, .signal = 9, .cpu_us = -1, .message = "why"};
   std::string bytes;
