@@ -17,6 +17,11 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
+void ExecutorContract::SetUp() {
+  harness_ = GetParam().make_harness();
+  if (harness_ == nullptr) GTEST_SKIP() << "this machine lacks what " << GetParam().name << " needs";
+}
+
 void ExecutorContract::TearDown() {
   executor_.reset();
   harness_.reset();

@@ -97,14 +97,14 @@ class ExecutorHarness {
 
 struct ExecutorContractParam {
   std::string name;
-  std::function<std::unique_ptr<ExecutorHarness>()> make_harness;
+  std::function<std::unique_ptr<ExecutorHarness>()> make_harness;  // null: this machine lacks what it needs
 };
 
 inline void PrintTo(const ExecutorContractParam& param, std::ostream* out) { *out << param.name; }
 
 class ExecutorContract : public testing::TestWithParam<ExecutorContractParam> {
  protected:
-  void SetUp() override { harness_ = GetParam().make_harness(); }
+  void SetUp() override;
   void TearDown() override;
 
   // Begins (or, called again, restarts) the server's executor. False, with a test failure, if it cannot be

@@ -386,6 +386,9 @@ TEST_F(LocalExecutorTest, WhatADeadSupervisorMayHaveStartedIsNotSentToOneWithout
   refused.directories = {"/proc/no/such/place"};
   ASSERT_TRUE(executor_->Start(refused).ok());
   EXPECT_EQ(events_.AwaitFinished(refused.attempt_id).outcome, AttemptOutcome::kFailed);
+  // Ids have milliseconds: what was made in the one in which records begin is not older than they.
+  const absl::Time later = absl::Now() + absl::Milliseconds(2);
+  ASSERT_TRUE(Eventually([&] { return absl::Now() > later; }));
   unlink(Journal().c_str());
   kill(runner, SIGKILL);
   EXPECT_EQ(events_.AwaitFinished(sent.attempt_id).outcome, AttemptOutcome::kLost);

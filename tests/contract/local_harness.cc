@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include <fstream>
-#include <iterator>
+#include <sstream>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -71,7 +71,9 @@ void LocalHarness::KillRunner(int signal) const {
 
 std::string ReadFileText(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  return std::string(std::istreambuf_iterator<char>(file), {});
+  std::ostringstream text;
+  text << file.rdbuf();  // a file of a process that ends meanwhile gives an error, and no text
+  return text.str();
 }
 
 bool ProcessRuns(pid_t pid) {
