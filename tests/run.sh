@@ -7,7 +7,8 @@
 #   unit        parts alone; with them the tests of the gateway
 #   contract    one suite for each implementation of a seam
 #   api         the server through its gRPC client
-#   e2e         real binaries driven by the real kfp SDK and CLI, on SQLite
+#   e2e         real binaries driven by the real kfp SDK and CLI, on SQLite; the pipelines of conformance/ also without
+#               warm Pythons
 #   e2e-postgres  the same on PostgreSQL, and what that can do to them
 #   sanitizers  unit and contract again, under address+undefined and under thread sanitizer; api under the former
 #   all         all of these; without an argument: all but the sanitizers
@@ -112,7 +113,11 @@ run_pytest() {
 
 run_e2e() {
   local side_by_side=("--numprocesses=$e2e_jobs" --dist=loadgroup)
-  if wanted e2e; then run_pytest e2e e2e "${side_by_side[@]}" --database=sqlite; fi
+  if wanted e2e; then
+    run_pytest e2e e2e "${side_by_side[@]}" --database=sqlite
+    # What Python components do is the same without warm Pythons.
+    run_pytest e2e-fresh e2e/conformance "${side_by_side[@]}" --database=sqlite --warm-python=off
+  fi
   if wanted e2e-postgres; then run_pytest e2e-postgres e2e "${side_by_side[@]}" --database=postgres; fi
 }
 

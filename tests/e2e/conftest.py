@@ -27,6 +27,8 @@ from web_files import Files  # noqa: E402
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption('--database', choices=databases.KINDS, default=os.environ.get('PENSTOCK_TEST_DATABASE', 'sqlite'),
                      help='what the servers store in; also PENSTOCK_TEST_DATABASE')
+    parser.addoption('--warm-python', choices=('on', 'off'), default='on',
+                     help='whether Python components begin as forks, on servers whose test does not say so itself')
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: List[pytest.Item]) -> None:
@@ -52,6 +54,12 @@ def database_kind(request: pytest.FixtureRequest) -> Iterator[str]:
         Server.databases = databases.Postgres()
     yield kind
     Server.databases.close()
+
+
+@pytest.fixture(scope='session', autouse=True)
+def warm_python(request: pytest.FixtureRequest) -> None:
+    """The flag of all servers of this session."""
+    Server.warm_python = request.config.getoption('--warm-python')
 
 
 @pytest.hookimpl(wrapper=True)

@@ -34,6 +34,7 @@ def environment(folder: pathlib.Path) -> Dict[str, str]:
 class Server:
     # What all servers use that do not name a database themselves; set by the option --database.
     databases: Any = Sqlite()
+    warm_python = 'on'  # likewise; set by the option --warm-python
 
     def __init__(self, folder: pathlib.Path, *flags: str) -> None:
         """`folder` holds the data directory and the server's log; `flags` come after the usual ones."""
@@ -50,6 +51,8 @@ class Server:
         if not any(flag.startswith('--database_url=') for flag in (*self.flags, *flags)):
             url = self.databases.url_of(self.folder)
             flags = (*flags, f'--database_url={url}') if url else flags
+        if not any(flag.startswith('--warm_python=') for flag in (*self.flags, *flags)):
+            flags = (*flags, f'--warm_python={self.warm_python}')
         return [str(SERVER), f'--data_dir={self.data_dir}', f'--http_listen=127.0.0.1:{self.http_port}',
                 f'--grpc_listen=127.0.0.1:{self.grpc_port}', f'--python={sys.executable}',
                 f'--ready_file={self.folder / "ready.json"}', *self.flags, *flags]
