@@ -84,7 +84,7 @@ std::vector<std::string> TaskEnvironment::For(const LaunchSpec& spec,
 std::vector<std::string> TaskEnvironment::ForWarm(const PythonEnvironments::WarmChoice& warm) const {
   Variables variables = base_;
   SetUnbuffered(variables);
-  Set(variables, "_KFP_RUNTIME", "true");  // as in the SDK's bootstrap
+  if (warm.is_script) Set(variables, "_KFP_RUNTIME", "true");  // by which kfp imports less of itself
   Set(variables, "VIRTUAL_ENV", warm.home + "/venv");
   PrependPath(variables, warm.path_prefix);
   return Texts(variables);

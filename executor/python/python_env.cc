@@ -354,8 +354,12 @@ void PythonEnvironments::OfferWarm(const LaunchSpec& spec, const BasePython& bas
     AddSized(name, &text);
     AddSized(value, &text);
   }
-  WarmChoice warm{
-      .key = Sha256Hex(text).substr(0, kWarmKeyLetters), .words = std::string(words), .module = *module};
+  const bool is_script = command[0] == "sh";
+  AddSized(is_script ? "script" : "module", &text);
+  WarmChoice warm{.key = Sha256Hex(text).substr(0, kWarmKeyLetters),
+                  .words = std::string(words),
+                  .module = *module,
+                  .is_script = is_script};
   warm.home = absl::StrCat(options_.warm_dir, "/", warm.key);
   const std::string venv = warm.home + "/venv";
   {

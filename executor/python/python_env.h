@@ -72,6 +72,7 @@ class PythonEnvironments {
     std::string home;                      // of the warm process; its environment is in venv/
     std::vector<std::string> path_prefix;  // for the front of its PATH
     std::string module;                    // that the attempt runs
+    bool is_script = false;                // by the script of a lightweight component, which sets a variable
     std::vector<std::string> command;      // of the attempt
     std::string lock;                      // of the shared environment; empty: none
     std::string note;                      // a line of the attempt's log about that

@@ -350,7 +350,6 @@ void WarmPythons::HandleReady(Process& process, std::string_view packages) {
   process.state = State::kReady;
   process.used_ms = MonotonicMillis();
   process.bytes = NumberIn("/proc/" + std::to_string(process.pid) + "/smaps_rollup", "\nPss:") * 1024;
-  environment.failures = 0;
   MakeSpares(process, kSpares);
   GiveNext(process);
   KeepBudget();
