@@ -17,7 +17,8 @@ constexpr size_t kEnvironBytes = size_t{4} << 20;
 }  // namespace
 
 std::string ReadFileAt(int directory, const std::string& path, size_t limit) {
-  const UniqueFd file(openat(directory, path.c_str(), O_RDONLY | O_CLOEXEC));
+  // A pipe that a task has put where a file is looked for must not hold anybody up.
+  const UniqueFd file(openat(directory, path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   std::string text;
   char chunk[4096];
   ssize_t n = 0;

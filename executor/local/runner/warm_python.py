@@ -41,6 +41,16 @@ def threads():
     return len(os.listdir('/proc/self/task'))
 
 
+def threads_that_stay():
+    """All but those that end before a fork, and begin again when they are needed, by themselves: OpenBLAS's do."""
+    if threads() > 1:
+        child = os.fork()
+        if child == 0:
+            os._exit(0)
+        os.waitpid(child, 0)
+    return threads()
+
+
 def load(module):
     """Imports what running `module` imports. The module itself is not among that: it is run as __main__."""
     _, spec, _ = runpy._get_module_details(module)
@@ -102,8 +112,7 @@ class HeavyPackage:
         try:
             # What it says belongs into the log of the attempt that imports it.
             self.failed = output_of(__import__, name) != b''
-            # Those of OpenBLAS are ended before a fork and begun again after it, by itself.
-            self.failed |= threads() > 1 and 'numpy' not in sys.modules
+            self.failed |= threads_that_stay() > 1
         except Exception:
             self.failed = True
         self.seconds = time.perf_counter() - began
