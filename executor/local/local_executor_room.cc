@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "executor/local/local_executor.h"
+#include "executor/local/runner/proc_files.h"
 #include "executor/posix/process_clock.h"
 
 namespace penstock {

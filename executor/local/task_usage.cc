@@ -9,7 +9,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
-#include <string_view>
 
 #include "executor/local/runner/proc_files.h"
 #include "executor/posix/process_clock.h"
@@ -107,19 +106,6 @@ std::unordered_map<std::string, int64_t> TaskUsage::Look() {
 void TaskUsage::Forget() {
   processes_.clear();
   wanted_.clear();
-}
-
-int MemoryLeftPercent() {
-  const std::string text = ReadFileAt(AT_FDCWD, "/proc/meminfo", 4096);
-  const auto value_of = [&](const char* name) {
-    const size_t at = text.find(name);
-    return at == std::string::npos
-               ? 0
-               : std::strtoll(text.c_str() + at + std::string_view(name).size(), nullptr, 10);
-  };
-  const long long all = value_of("MemTotal:");
-  const long long left = value_of("MemAvailable:");
-  return all <= 0 ? 100 : static_cast<int>(100 * left / all);
 }
 
 }  // namespace penstock

@@ -29,7 +29,4 @@ class TaskUsage {
   int64_t looked_at_ms_ = 0;
 };
 
-// Memory that programs could take without swapping, in parts of a hundred of all; 100 if the kernel does not say.
-int MemoryLeftPercent();
-
 }  // namespace penstock

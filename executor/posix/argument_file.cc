@@ -10,18 +10,21 @@
 
 namespace penstock {
 
-bool WriteArguments(const std::string& path, const std::vector<std::string>& arguments) {
-  std::string text;
-  for (const std::string& argument : arguments) text.append(argument).push_back('\0');
-  unlink(path.c_str());  // of a start that failed
-  const UniqueFd file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (!file.valid()) return false;
-  for (std::string_view rest = text; !rest.empty();) {
-    const ssize_t n = write(file.get(), rest.data(), rest.size());
+bool WriteTexts(int fd, const std::vector<std::string>& texts) {
+  std::string all;
+  for (const std::string& text : texts) all.append(text).push_back('\0');
+  for (std::string_view rest = all; !rest.empty();) {
+    const ssize_t n = write(fd, rest.data(), rest.size());
     if (n < 0) return false;
     rest.remove_prefix(static_cast<size_t>(n));
   }
   return true;
+}
+
+bool WriteArguments(const std::string& path, const std::vector<std::string>& arguments) {
+  unlink(path.c_str());  // of a start that failed
+  const UniqueFd file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  return file.valid() && WriteTexts(file.get(), arguments);
 }
 
 std::vector<std::string> TakeArguments(const std::vector<std::string>& given) {

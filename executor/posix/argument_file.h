@@ -13,6 +13,9 @@ inline constexpr std::string_view kArgumentsFlag = "--arguments=";
 // Writes them to the new file `path`, for this user alone. False with errno.
 bool WriteArguments(const std::string& path, const std::vector<std::string>& arguments);
 
+// Writes each of them with a NUL at its end. False with errno.
+bool WriteTexts(int fd, const std::vector<std::string>& texts);
+
 // The arguments that `given` stand for: those of the file that a single --arguments=FILE names, which is
 // removed, else they themselves. Empty if the file cannot be read.
 std::vector<std::string> TakeArguments(const std::vector<std::string>& given);

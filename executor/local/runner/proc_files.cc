@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <string_view>
+#include <cstdlib>
 
 #include "executor/local/runner/wire.h"
 #include "executor/posix/unique_fd.h"
@@ -38,6 +38,17 @@ std::string AttemptOfProcess(int directory, const std::string& path) {
     begin = end + 1;
   }
   return "";
+}
+
+int64_t NumberBehind(std::string_view name, const std::string& text) {
+  const size_t at = text.find(name);
+  return at == std::string::npos ? 0 : std::strtoll(text.c_str() + at + name.size(), nullptr, 10);
+}
+
+int MemoryLeftPercent() {
+  const std::string text = ReadFileAt(AT_FDCWD, "/proc/meminfo", 4096);
+  const int64_t all = NumberBehind("MemTotal:", text);
+  return all <= 0 ? 100 : static_cast<int>(100 * NumberBehind("MemAvailable:", text) / all);
 }
 
 }  // namespace penstock

@@ -10,11 +10,8 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <iterator>
-#include <sstream>
 #include <utility>
 
-#include "executor/local/runner/proc_files.h"
 #include "executor/local/runner/process_scan.h"
 #include "executor/local/runner/supervisor.h"
 #include "executor/posix/process_clock.h"
@@ -57,11 +54,6 @@ std::string AsShellsEnd(wire::Finished* finished, bool dumped_core) {
   finished->signal = 0;
   if (signal == SIGINT || signal == SIGPIPE) return "";
   return std::string(strsignal(signal)) + (dumped_core ? " (core dumped)\n" : "\n");
-}
-
-std::vector<std::string> WordsOf(const std::string& text) {
-  std::istringstream stream(text);
-  return {std::istream_iterator<std::string>(stream), std::istream_iterator<std::string>()};
 }
 
 wire::Finished NotStarted(std::string message) {
@@ -252,10 +244,7 @@ void Supervisor::Ended(Attempt& attempt, int status, const rusage& usage) {
       return Finish(attempt, NotStarted(*std::move(why)));
     }
   }
-  if (attempt.is_given) {
-    const std::string notes = attempt.request.work_dir + "/" + std::string(WarmPythons::kHeavyFile);
-    warm_.Ended(attempt.request.warm.key, WordsOf(ReadFileAt(AT_FDCWD, notes, 4096)));
-  }
+  if (attempt.is_given) warm_.Ended(attempt.request);
   if (attempt.told_to_stop) {
     finished.ending = wire::Ending::kLost;
     finished.message = "The supervisor was told to stop while it ran.";

@@ -17,6 +17,7 @@
 
 #include "executor/local/runner/proc_files.h"
 #include "executor/local/runner/warm_python_program.h"
+#include "executor/posix/argument_file.h"
 #include "executor/posix/process_clock.h"
 
 namespace penstock {
@@ -41,14 +42,16 @@ constexpr int64_t kLongestPauseMs = 5 * 60'000;
 constexpr int64_t kAttemptsOfOne = 1'000;
 constexpr int64_t kAgeMs = 60 * 60'000;
 // Of the machine's memory, in percent, that has to be left to start one, and for one to stay.
-constexpr int64_t kMemoryToStart = 10;
-constexpr int64_t kMemoryToStay = 5;
+constexpr int kMemoryToStart = 10;
+constexpr int kMemoryToStay = 5;
 // So that the kernel's record of the environment has room for an attempt's.
 constexpr size_t kEnvironBytes = size_t{32} << 10;
 constexpr size_t kPacketBytes = size_t{256} << 10;
 
 // Packages that take long to import and that may be imported before a fork, in the order of their import.
 constexpr char kKnownHeavy[] = "numpy pyarrow scipy pandas sklearn";
+// Where an attempt leaves the names of those that it has imported, in its work directory.
+constexpr char kHeavyFile[] = ".penstock-imports";
 constexpr size_t kAttemptsLookedAt = 8;
 constexpr int kUsesToImport = 3;  // of these
 constexpr int kUsesToKeep = 2;
@@ -74,34 +77,21 @@ bool Contains(const std::vector<std::string>& words, const std::string& word) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
-// The number behind `name` in a file of /proc; 0 if it is not there.
-int64_t NumberIn(const std::string& path, const char* name) {
-  const std::string text = ReadFileAt(AT_FDCWD, path, 4096);
-  const size_t at = text.find(name);
-  return at == std::string::npos ? 0 : std::strtoll(text.c_str() + at + std::strlen(name), nullptr, 10);
-}
-
-bool HasMemoryLeft(int64_t percent) {
-  const int64_t all = NumberIn("/proc/meminfo", "MemTotal:");
-  return all == 0 || NumberIn("/proc/meminfo", "MemAvailable:") * 100 >= all * percent;
+// The memory of a process, of what it shares with others its part.
+int64_t BytesOf(pid_t pid) {
+  const std::string path = "/proc/" + std::to_string(pid) + "/smaps_rollup";
+  return NumberBehind("\nPss:", ReadFileAt(AT_FDCWD, path, 4096)) * 1024;
 }
 
 // What a spare needs to become the attempt; see Request in warm_python.py.
 UniqueFd RequestFile(const wire::StartRequest& request) {
-  std::string text;
-  const auto add = [&](const std::string& field) { text.append(field).push_back('\0'); };
-  for (const std::string& field : {request.id, request.work_dir, request.warm.lock}) add(field);
-  add(std::to_string(request.env.size()));
-  add(std::to_string(request.warm.command.size()));
-  for (const std::string& variable : request.env) add(variable);
-  for (const std::string& word : request.warm.command) add(word);
+  const std::vector<std::string>& command = request.warm.command;
+  std::vector<std::string> fields = {request.id, request.work_dir, request.warm.lock,
+                                     std::to_string(request.env.size()), std::to_string(command.size())};
+  fields.insert(fields.end(), request.env.begin(), request.env.end());
+  fields.insert(fields.end(), command.begin(), command.end());
   UniqueFd file(memfd_create("penstock-attempt", MFD_CLOEXEC));
-  for (std::string_view rest = text; file.valid() && !rest.empty();) {
-    const ssize_t n = write(file.get(), rest.data(), rest.size());
-    if (n < 0) return UniqueFd();
-    rest.remove_prefix(static_cast<size_t>(n));
-  }
-  return file;
+  return file.valid() && WriteTexts(file.get(), fields) ? std::move(file) : UniqueFd();
 }
 
 bool Send(const UniqueFd& socket, std::string_view packet) {
@@ -196,7 +186,7 @@ void WarmPythons::MakeSpares(Process& process, size_t count) {
 void WarmPythons::StartFor(const std::string& key) {
   Environment& environment = environments_[key];
   if (Find(key, State::kStarting) != nullptr || MonotonicMillis() < environment.not_before_ms ||
-      processes_.size() >= kProcesses || !HasMemoryLeft(kMemoryToStart)) {
+      processes_.size() >= kProcesses || MemoryLeftPercent() < kMemoryToStart) {
     return;
   }
   const wire::WarmStart& start = environment.start;
@@ -223,7 +213,7 @@ void WarmPythons::StartFor(const std::string& key) {
                 start.module,
                 kKnownHeavy,
                 Joined(process->heavy),
-                std::string(kHeavyFile),
+                kHeavyFile,
                 std::to_string(process->started_at_us)};
   child.env = start.env;
   child.env.push_back("PENSTOCK_WARM_ROOM=" + std::string(kEnvironBytes, '-'));
@@ -260,16 +250,18 @@ std::vector<std::string> WarmPythons::WorthImporting(const Environment& environm
   return heavy;
 }
 
-void WarmPythons::Ended(const std::string& key, const std::vector<std::string>& heavy) {
-  const auto it = environments_.find(key);
-  const Process* const process = Find(key, State::kReady);
+void WarmPythons::Ended(const wire::StartRequest& request) {
+  const auto it = environments_.find(request.warm.key);
+  const Process* const process = Find(request.warm.key, State::kReady);
   if (it == environments_.end() || process == nullptr) return;
+  const std::string notes = request.work_dir + "/" + kHeavyFile;
+  const std::vector<std::string> heavy = Words(ReadFileAt(AT_FDCWD, notes, 4096), ' ');
   Environment& environment = it->second;
   environment.heavy.push_back(heavy);
   if (environment.heavy.size() > kAttemptsLookedAt) environment.heavy.pop_front();
   // Given up only when enough attempts have been looked at: the first ones may be of another kind.
   const bool enough = environment.heavy.size() == kAttemptsLookedAt || !heavy.empty();
-  if (enough && WorthImporting(environment, process) != process->heavy) StartFor(key);
+  if (enough && WorthImporting(environment, process) != process->heavy) StartFor(request.warm.key);
 }
 
 // --- What the processes say ---
@@ -284,14 +276,13 @@ void WarmPythons::Handle() {
     if (events[i].data.fd == process.output.get()) {
       ReadOutput(process);
     } else {
-      ReadSpares(process.name);
+      ReadSpares(process);
     }
   }
 }
 
-void WarmPythons::ReadSpares(const std::string& name) {
+void WarmPythons::ReadSpares(Process& process) {
   static char packet[kPacketBytes];
-  Process& process = *processes_.at(name);
   while (true) {
     const ssize_t n = recv(process.spares.get(), packet, sizeof(packet), MSG_DONTWAIT);
     // It is reset if the other ends were closed before they had read all. That is told before what they said last.
@@ -349,7 +340,7 @@ void WarmPythons::HandleReady(Process& process, std::string_view packages) {
   }
   process.state = State::kReady;
   process.used_ms = MonotonicMillis();
-  process.bytes = NumberIn("/proc/" + std::to_string(process.pid) + "/smaps_rollup", "\nPss:") * 1024;
+  process.bytes = BytesOf(process.pid);
   MakeSpares(process, kSpares);
   GiveNext(process);
   KeepBudget();
@@ -479,7 +470,7 @@ void WarmPythons::Drop(const std::string& name) {
 }
 
 void WarmPythons::KeepBudget() {
-  const bool short_of_memory = !processes_.empty() && !HasMemoryLeft(kMemoryToStay);
+  const bool short_of_memory = !processes_.empty() && MemoryLeftPercent() < kMemoryToStay;
   while (true) {
     int64_t bytes = 0;
     Process* least_used = nullptr;
@@ -537,7 +528,7 @@ void WarmPythons::FireDeadlines() {
 
 void WarmPythons::ReportSoon() { report_due_ms_ = std::min(report_due_ms_, MonotonicMillis() + kReportMs); }
 
-// A line a process, the fields between tabs; see WarmProcesses in env_commands.cc.
+// A line a process, the fields between tabs; see WarmRow in env_commands.cc.
 void WarmPythons::WriteReport() {
   report_due_ms_ = INT64_MAX;
   if (processes_.empty()) {

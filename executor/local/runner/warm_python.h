@@ -70,8 +70,8 @@ class WarmPythons {
   // there is no such process at this moment; one is started then, if it is worth it. `log` is taken only with true.
   // `running` is how many attempts run already.
   bool Begin(const wire::StartRequest& request, size_t running, UniqueFd& log);
-  // The attempt, which began here, has ended: `heavy` are the packages that it imported and might have found.
-  void Ended(const std::string& key, const std::vector<std::string>& heavy);
+  // The attempt, which began here, has ended. Its work directory is still there, and tells what it has imported.
+  void Ended(const wire::StartRequest& request);
 
   // Readable when there is something to Handle.
   int fd() const { return epoll_.get(); }
@@ -81,9 +81,6 @@ class WarmPythons {
   // When FireDeadlines has something to do, INT64_MAX: never.
   int64_t NextDeadlineMs() const;
   void FireDeadlines();
-
-  // Where an attempt leaves the names for Ended, in its work directory.
-  static constexpr std::string_view kHeavyFile = ".penstock-imports";
 
  private:
   enum class State { kStarting, kReady, kEnding };
@@ -131,7 +128,7 @@ class WarmPythons {
   // Starts a process for the environment, unless one is starting or something speaks against it.
   void StartFor(const std::string& key);
   std::vector<std::string> WorthImporting(const Environment& environment, const Process* now) const;
-  void ReadSpares(const std::string& name);
+  void ReadSpares(Process& process);
   void HandlePacket(Process& process, std::string_view packet);
   void WatchFolders(Process& process, std::string_view folders);
   void HandleReady(Process& process, std::string_view packages);

@@ -123,14 +123,14 @@ class HeavyFinder:
     """Shows the packages that were imported beforehand when the first of their modules is imported."""
 
     def __init__(self, packages):
-        self.packages = packages
+        names = {package.name for package in packages}
         self.hidden = {}
         for package in packages:
             self.hidden.update({name: module for name, module in package.modules.items()
-                                if name.partition('.')[0] in {p.name for p in packages}})
+                                if name.partition('.')[0] in names})
         for name in self.hidden:
             del sys.modules[name]
-        self.names = {p.name for p in packages if p.name in self.hidden}
+        self.names = names & set(self.hidden)
 
     def find_spec(self, name, path=None, target=None):
         if name not in self.names:
