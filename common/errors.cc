@@ -1,7 +1,9 @@
 #include "common/errors.h"
 
 #include "absl/strings/str_cat.h"
+#include "common/limits.h"
 #include "common/redacted.h"
+#include "common/text.h"
 
 namespace penstock::error {
 
@@ -17,6 +19,10 @@ absl::Status FieldRequired(absl::string_view field, absl::string_view what_to_do
 absl::Status FieldTooLong(absl::string_view field, int64_t bytes, int64_t limit_bytes) {
   return absl::InvalidArgumentError(
       StrCat(field, " is ", bytes, " bytes long; at most ", limit_bytes, " bytes are allowed"));
+}
+absl::Status ListTooLong(absl::string_view field, int64_t count, int64_t limit) {
+  return absl::InvalidArgumentError(
+      StrCat(field, " has ", count, " elements; at most ", limit, " are allowed"));
 }
 absl::Status FieldNotUtf8(absl::string_view field) {
   return absl::InvalidArgumentError(StrCat(field, " is not valid UTF-8 text without control characters"));
@@ -84,6 +90,15 @@ absl::Status RunNotRetryable(absl::string_view run_id, absl::string_view state) 
   return absl::AbortedError(
       StrCat("Run ", run_id, " is ", state, "; only a run that FAILED or was terminated can be retried"));
 }
+absl::Status RunDrivenByEngine(absl::string_view run_id) {
+  return absl::FailedPreconditionError(
+      StrCat("Run ", run_id, " is driven by Penstock itself: its state follows from its tasks"));
+}
+absl::Status RunRecordedByClient(absl::string_view run_id) {
+  return absl::FailedPreconditionError(
+      StrCat("Run ", run_id,
+             " was recorded by a client that ran it elsewhere: Penstock has no pipeline to run it again"));
+}
 absl::Status RunExperimentArchived(absl::string_view run_id, absl::string_view experiment_id) {
   return absl::FailedPreconditionError(StrCat("Run ", run_id, " belongs to experiment ", experiment_id,
                                               ", which is archived: unarchive the experiment first"));
@@ -115,6 +130,40 @@ absl::Status TaskAttemptEnded(absl::string_view attempt_id) {
 absl::Status ArtifactNotFound(absl::string_view run_id, absl::string_view task, absl::string_view artifact) {
   return absl::NotFoundError(
       absl::StrCat("Task '", task, "' of run ", run_id, " has no output artifact '", artifact, "'"));
+}
+
+absl::Status ArtifactIdNotFound(absl::string_view artifact_id) {
+  return absl::NotFoundError(absl::StrCat("No artifact has the id '", artifact_id, "'"));
+}
+
+absl::Status LoggedModelNotFound(absl::string_view model_id) {
+  return absl::NotFoundError(StrCat("Logged model ", model_id, " not found"));
+}
+absl::Status RunArchived(absl::string_view run_id) {
+  return absl::FailedPreconditionError(
+      StrCat("Run ", run_id, " is archived, so nothing is added to it; unarchive it first"));
+}
+absl::Status MetricNotFound(absl::string_view run_id, absl::string_view task, absl::string_view name) {
+  return absl::NotFoundError(
+      task.empty() ? StrCat("Run ", run_id, " itself has no metric ", QuoteForMessage(name),
+                            "; its tasks may have one")
+                   : StrCat("Task '", task, "' of run ", run_id, " has no metric ", QuoteForMessage(name)));
+}
+absl::Status RegisteredModelNotFound(absl::string_view name) {
+  return absl::NotFoundError(StrCat("Registered model ", QuoteForMessage(name), " not found"));
+}
+absl::Status RegisteredModelTaken(absl::string_view name) {
+  return absl::AlreadyExistsError(
+      StrCat("A registered model named ", QuoteForMessage(name), " exists already"));
+}
+absl::Status ModelVersionNotFound(absl::string_view name, absl::string_view version) {
+  return absl::NotFoundError(StrCat("Registered model ", QuoteForMessage(name), " has no version ", version));
+}
+absl::Status MetricSeriesTooMany(absl::string_view run_id) {
+  return absl::ResourceExhaustedError(
+      absl::StrCat("Run ", run_id, " would have more than ", limits::kRunMetricSeries,
+                   " series of metrics: a name for each value is not what they are for, "
+                   "use the step"));
 }
 
 absl::Status ArtifactGone(absl::string_view artifact, absl::string_view uri) {
@@ -172,6 +221,12 @@ absl::Status SortKeyUnknown(absl::string_view resource, absl::string_view key, a
 absl::Status SortByWrong(absl::string_view sort_by) {
   return absl::InvalidArgumentError(
       StrCat("sort_by: '", sort_by, "' must be a key, optionally followed by asc or desc"));
+}
+absl::Status SearchTooManyRows(int64_t limit) {
+  return absl::InvalidArgumentError(
+      StrCat("There are more than ", limit,
+             " runs to be sorted, in an order that no index has. Order by the start time "
+             "or by one metric, or let the filter leave fewer runs"));
 }
 absl::Status ListTooManyRows(int64_t rows, absl::string_view resource) {
   return absl::FailedPreconditionError(
@@ -341,6 +396,9 @@ absl::Status SpecDamaged(absl::string_view spec_sha256) {
   return absl::DataLossError(StrCat("the stored pipeline ", spec_sha256, " cannot be unpacked"));
 }
 absl::Status SpecSizeWrong() { return absl::DataLossError("a stored pipeline has a wrong size"); }
+absl::Status AttemptTextDamaged(absl::string_view sha256) {
+  return absl::DataLossError(StrCat("the stored record ", sha256, " of attempts cannot be read"));
+}
 absl::Status CacheDecisionDamaged() { return absl::DataLossError("a stored cache decision cannot be read"); }
 
 absl::Status NotServedAsInKfp(absl::string_view what) {

@@ -17,6 +17,7 @@ bool IsTransient(const absl::Status& status);
 absl::Status FieldRequired(absl::string_view field, absl::string_view what_to_do);
 absl::Status FieldTooLong(absl::string_view field, int64_t bytes, int64_t limit_bytes);
 absl::Status FieldNotUtf8(absl::string_view field);
+absl::Status ListTooLong(absl::string_view field, int64_t count, int64_t limit);
 
 // --- Experiments ---
 absl::Status ExperimentNotFound(absl::string_view experiment_id);
@@ -39,11 +40,14 @@ absl::Status RunIdTaken(absl::string_view run_id);
 absl::Status RunRequestIdTaken(absl::string_view request_id);
 absl::Status RunMoved(absl::string_view run_id);
 absl::Status RunNotRetryable(absl::string_view run_id, absl::string_view state);
+absl::Status RunRecordedByClient(absl::string_view run_id);
+absl::Status RunDrivenByEngine(absl::string_view run_id);
 absl::Status RunExperimentArchived(absl::string_view run_id, absl::string_view experiment_id);
 absl::Status RunWithoutPipeline();
 absl::Status TaskNotFound(absl::string_view run_id, absl::string_view task);
 absl::Status TaskMoved(absl::string_view task_id);
 absl::Status ArtifactNotFound(absl::string_view run_id, absl::string_view task, absl::string_view artifact);
+absl::Status ArtifactIdNotFound(absl::string_view artifact_id);
 absl::Status ArtifactGone(absl::string_view artifact, absl::string_view uri);
 absl::Status ArtifactElsewhere(absl::string_view artifact, absl::string_view uri);
 absl::Status ArtifactNoFile(absl::string_view artifact, absl::string_view uri);
@@ -53,6 +57,13 @@ absl::Status TaskNotStarted(absl::string_view task);
 absl::Status TaskDidNotRun(absl::string_view task);
 absl::Status TaskAttemptNotFound(absl::string_view task, int number);
 absl::Status TaskAttemptEnded(absl::string_view attempt_id);
+absl::Status LoggedModelNotFound(absl::string_view model_id);
+absl::Status RunArchived(absl::string_view run_id);
+absl::Status MetricNotFound(absl::string_view run_id, absl::string_view task, absl::string_view name);
+absl::Status RegisteredModelNotFound(absl::string_view name);
+absl::Status RegisteredModelTaken(absl::string_view name);
+absl::Status ModelVersionNotFound(absl::string_view name, absl::string_view version);
+absl::Status MetricSeriesTooMany(absl::string_view run_id);
 
 // --- Recurring runs ---
 absl::Status RecurringRunNotFound(absl::string_view recurring_run_id);
@@ -63,6 +74,7 @@ absl::Status PageSizeNegative(int64_t page_size);
 absl::Status PageTokenWrong();
 absl::Status SortKeyUnknown(absl::string_view resource, absl::string_view key, absl::string_view known_keys);
 absl::Status SortByWrong(absl::string_view sort_by);
+absl::Status SearchTooManyRows(int64_t limit);
 absl::Status ListTooManyRows(int64_t rows, absl::string_view resource);
 absl::Status FilterTooLong(int64_t bytes, int64_t limit_bytes);
 absl::Status FilterNotJson(absl::string_view reason);
@@ -119,6 +131,7 @@ absl::Status SpecNotFound(absl::string_view spec_sha256);
 absl::Status SpecDamaged(absl::string_view spec_sha256);
 absl::Status SpecSizeWrong();
 absl::Status CacheDecisionDamaged();
+absl::Status AttemptTextDamaged(absl::string_view sha256);
 
 // --- What is not served ---
 absl::Status NotServedAsInKfp(absl::string_view what);

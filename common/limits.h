@@ -88,6 +88,72 @@ inline constexpr int kApplyRuns = 10'000;  // runs that one ApplyToRuns looks at
 inline constexpr int kApplyNamed = 1000;   // of them named in the answer, and failures in it
 inline constexpr int kRunRequestDays = 7;  // how long the id of a request is remembered
 
+// --- Metadata and metrics ---
+inline constexpr int kRunMetricSeries = 20'000;  // series of a run with its tasks
+inline constexpr int kMetricNameBytes = 250;
+inline constexpr int kMetricPoints = 1000;           // of one batch
+inline constexpr int kMetricSample = 10'000;         // points of a downsampled series
+inline constexpr int kLineageNodes = 10'000;         // artifacts and tasks of one answer
+inline constexpr int64_t kMetadataBytes = 64 << 10;  // of one artifact, and of one tag's value
+inline constexpr int kMetadataDepth = 32;            // objects and lists within one another in it
+inline constexpr int kMetadataKeyBytes = 250;
+inline constexpr int kTypedTags = 500;        // of one run, task, artifact or experiment
+inline constexpr int kFullRunsPage = 100;     // runs of a page that brings their tasks
+inline constexpr int kBulkItems = 1000;       // artifacts, links or tasks of one request, and the like
+inline constexpr int kTaskPods = 1000;        // of one recorded task
+inline constexpr int kTaskParameters = 1000;  // of one recorded task
+inline constexpr int64_t kTaskRecordBytes = 8 << 20;  // of all that is recorded of one task
+inline constexpr size_t kTaskChildren = 1000;         // named in what is told of a task
+inline constexpr int kMlmdIds = 250'000;              // of one request to ML Metadata's door
+inline constexpr int kMlmdPageSize = 100;             // of its pages
+inline constexpr int kMlmdUnpaged = 10'000;  // newest artifacts or executions where no page is asked for
+inline constexpr int kMlmdTypes = 1000;      // of artifacts that it tells of
+inline constexpr int kMlmdLinks = 10'000;    // of one artifact: events, and runs
+
+// --- MLflow's API. Its own bounds, unless it has none ---
+inline constexpr int kMlflowExperimentNameRunes = 500;
+inline constexpr int kMlflowKeyRunes = 250;     // of a metric, a parameter and a tag
+inline constexpr int kMlflowParamRunes = 6000;  // of a value, as of the next one; longer ones are cut
+inline constexpr int kMlflowTagRunes = 8000;
+inline constexpr int kMlflowExperimentTagRunes = 20'000;
+inline constexpr int kMlflowBatchParams = 100;
+inline constexpr int kMlflowBatchTags = 100;
+inline constexpr int kMlflowBatchEntities = 1000;  // metrics, parameters and tags together
+inline constexpr int kMlflowParams = 10'000;       // of one run, task or model
+inline constexpr int kMlflowInputs = 1000;         // data sets or models of one request
+inline constexpr int kMlflowDatasetNameRunes = 500;
+inline constexpr int kMlflowDatasetDigestRunes = 36;
+inline constexpr int kMlflowDatasetSourceRunes = 65'535;
+inline constexpr int kMlflowDatasetSchemaRunes = 1'048'575;
+inline constexpr int kMlflowDatasetProfileRunes = 16'777'215;
+inline constexpr int kMlflowInputTagKeyRunes = 255;
+inline constexpr int kMlflowInputTagValueRunes = 500;
+inline constexpr int kMlflowDatasetSummaries = 1000;  // in one answer
+inline constexpr int kMlflowPage = 50'000;            // results of one search, at most
+inline constexpr int kMlflowPageDefault = 1000;
+inline constexpr int kMlflowModelPageDefault = 100;
+inline constexpr int kMlflowRegistryPage = 1000;
+inline constexpr int kMlflowVersionPage = 200'000;
+inline constexpr int kMlflowVersionPageDefault = 10'000;
+inline constexpr int kMlflowRegistryTagRunes = 100'000;
+inline constexpr int kMlflowAliasBytes = 255;
+inline constexpr int kMlflowHistoryPage = 25'000;
+inline constexpr int kMlflowHistorySorted =
+    100'000;                                 // points of a series that are given in the order of their times
+inline constexpr int kMlflowBulkRuns = 100;  // whose histories one request asks for
+inline constexpr int kMlflowBulkPoints = 2500;  // of each of them, unless it says how many
+inline constexpr int64_t kMlflowArtifactBytes = int64_t{64} << 30;  // of one file
+inline constexpr int kMlflowArtifactFiles = 100'000;                // files and folders of one list
+inline constexpr int kMlflowPathBytes = 2048;
+
+// --- Search ---
+inline constexpr int kSearchComparisons = 50;  // of one filter
+inline constexpr int kSearchOrders = 10;
+inline constexpr int kSearchExperiments = 10'000;  // of one search
+inline constexpr int kSearchCandidates = 5000;  // rows that are read and sorted rather than walked in order
+inline constexpr int kSearchSorted = 200'000;   // the same, of an order that no index has
+inline constexpr int kSearchWalked = 50'000;    // entries of an index that one page looks at
+
 // --- Recurring runs ---
 inline constexpr int kCronBytes = 1024;
 inline constexpr int kTimeZoneBytes = 64;
@@ -144,5 +210,27 @@ inline constexpr int kStatusTasks = 5000;           // tasks in one answer; the 
 inline constexpr int kStatusNames = 20;             // blocking tasks of one task
 inline constexpr int kTaskErrorBytes = 16 << 10;    // of one task or run, with the causes below it
 inline constexpr int kEnvPackagesBytes = 64 << 10;  // resolved versions kept of one attempt
+
+// --- What is recorded of attempts ---
+inline constexpr int64_t kAttemptTextBytes = int64_t{8} << 20;  // one setup or place as JSON
+inline constexpr int kInterpreterPackages = 5000;               // of the interpreter of a place
+inline constexpr int kAttemptRecordsPage = 50;                  // attempts with their records in one answer
+
+// --- Comparing runs ---
+inline constexpr int kComparedRuns = 20;
+inline constexpr int kComparedTasks = 10'000;  // of all runs that are compared; further ones are left out
+inline constexpr int kComparisonRows = 5'000;  // of one answer
+inline constexpr int64_t kComparisonBytes = int64_t{8} << 20;  // likewise
+inline constexpr int kComparisonValueBytes = 4 << 10;  // of a value that is shown; the rest is compared too
+inline constexpr int kComparisonKeyBytes = 1 << 10;
+inline constexpr int kRerunOutputs = 5'000;  // that the report of a rerun names
+
+// --- Runs as files (bundles) ---
+inline constexpr int64_t kBundleBytes = int64_t{16} << 30;      // of one, unpacked
+inline constexpr int64_t kBundleRowsBytes = int64_t{64} << 20;  // in it, of all but logs and contents
+inline constexpr int kBundleMembers = 100'000;
+inline constexpr int64_t kBundleMetricPoints = 500'000;           // of all series of the run
+inline constexpr int kBundleFolderDepth = 32;                     // folders within one another in an artifact
+inline constexpr int64_t kBundleMemoryBytes = int64_t{64} << 20;  // that reading one takes
 
 }  // namespace penstock::limits

@@ -1,6 +1,7 @@
-// URLs for people: logs, errors and lists show no passwords. Standard library only. Pure.
+// What is secret, for people: logs, errors, lists and records show no passwords. Standard library only. Pure.
 #pragma once
 
+#include <cctype>
 #include <string>
 #include <string_view>
 
@@ -32,6 +33,32 @@ inline std::string WithoutPasswords(std::string text) {
     text.replace(found.begin, found.end - found.begin, "***");
   }
   return text;
+}
+
+// What stands for a value that is not shown.
+inline constexpr std::string_view kRedacted = "***";
+
+// Whether a variable's name says that its value is secret: one of its words, as letters and digits make them, ends in
+// such a word. TOKENIZERS_PARALLELISM is none.
+inline bool IsSecretName(std::string_view name) {
+  constexpr std::string_view kSecret[] = {"key",      "keys",       "token",      "tokens",
+                                          "password", "passwords",  "passwd",     "secret",
+                                          "secrets",  "credential", "credentials"};
+  std::string word;
+  for (size_t i = 0; i <= name.size(); ++i) {
+    const unsigned char c = i < name.size() ? static_cast<unsigned char>(name[i]) : '_';
+    if (std::isalnum(c) != 0) {
+      word.push_back(static_cast<char>(std::tolower(c)));
+      continue;
+    }
+    for (const std::string_view end : kSecret) {
+      if (word.size() >= end.size() && std::string_view(word).substr(word.size() - end.size()) == end) {
+        return true;
+      }
+    }
+    word.clear();
+  }
+  return false;
 }
 
 }  // namespace penstock

@@ -82,6 +82,16 @@ std::string Shorten(absl::string_view text, size_t max_bytes) {
   return absl::StrCat(text.substr(0, end), "...");
 }
 
+absl::string_view FirstRunes(absl::string_view text, int runes) {
+  int begun = 0;
+  size_t size = 0;
+  for (; size < text.size(); ++size) {
+    const bool begins = (static_cast<unsigned char>(text[size]) & 0xC0) != 0x80;
+    if (begins && ++begun > runes) break;
+  }
+  return text.substr(0, size);
+}
+
 std::string QuoteForMessage(absl::string_view name) {
   std::string shown = ReplaceInvalidUtf8(Shorten(name, kQuotedBytes));
   for (char& c : shown) {

@@ -26,6 +26,9 @@ std::string ReplaceInvalidUtf8(absl::string_view text);
 // `text`, or its beginning and "..." if it is longer than `max_bytes`; never cuts a character.
 std::string Shorten(absl::string_view text, size_t max_bytes);
 
+// The first `runes` UTF-8 characters of `text`, or all of it.
+absl::string_view FirstRunes(absl::string_view text, int runes);
+
 // A name from a client, for use inside a message: in single quotes, shortened, on one line, valid UTF-8.
 std::string QuoteForMessage(absl::string_view name);
 

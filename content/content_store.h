@@ -43,6 +43,20 @@ class ContentReader {
   virtual absl::StatusOr<absl::string_view> Read(int64_t offset_bytes, absl::Span<char> buffer) = 0;
 };
 
+// One file that is being written, and that nobody sees before it is committed. Not thread-safe. One that is destroyed
+// without Commit leaves nothing, nor does one whose process dies.
+class ContentWriter {
+ public:
+  virtual ~ContentWriter() = default;
+
+  // UNAVAILABLE if it cannot be written now; the writer is of no use then.
+  virtual absl::Status Append(absl::string_view bytes) = 0;
+
+  // Puts the file there, in place of what may be there; OK only when it is kept whatever happens. Nothing may be called
+  // afterwards.
+  virtual absl::Status Commit() = 0;
+};
+
 // Thread-safe. All but Serves answer INVALID_ARGUMENT for a URI that the store does not serve, and UNAVAILABLE
 // where what holds the bytes does not answer or refuses.
 class ContentStore {
@@ -59,6 +73,9 @@ class ContentStore {
 
   // Puts a file there, in place of what may be there: whole, or not at all.
   virtual absl::Status Write(absl::string_view uri, absl::string_view bytes) = 0;
+
+  // The same for a file that comes in parts: see ContentWriter.
+  virtual absl::StatusOr<std::unique_ptr<ContentWriter>> Create(absl::string_view uri) = 0;
 
   // Removes a file, or a folder with all that is in it. What is not there is removed already.
   virtual absl::Status Remove(absl::string_view uri) = 0;

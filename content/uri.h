@@ -14,7 +14,9 @@
 namespace penstock {
 
 inline constexpr absl::string_view kUriScheme = "penstock://";
-inline constexpr absl::string_view kArtifactsUri = "penstock://artifacts";    // what tasks put out
+inline constexpr absl::string_view kArtifactsUri = "penstock://artifacts";  // what tasks put out
+// What clients of MLflow's API put there. No pipeline is called so: see PathComponent.
+inline constexpr absl::string_view kMlflowUri = "penstock://artifacts/@mlflow";
 inline constexpr absl::string_view kLogsUri = "penstock://logs";              // what attempts printed
 inline constexpr absl::string_view kWorkspacesUri = "penstock://workspaces";  // what tasks of a run share
 

@@ -136,6 +136,7 @@ Content ReadContent(const std::string& path, int64_t* bytes_left) {
   }
   if (S_ISREG(info.st_mode)) {
     content.stat = absl::StrCat("file:", StatText(info));
+    content.size_bytes = info.st_size;
     Sha256 hash;
     if (Take(info.st_size, bytes_left) && AddFile(path, info.st_size, hash)) {
       content.sha256 = hash.HexDigest();
@@ -148,6 +149,7 @@ Content ReadContent(const std::string& path, int64_t* bytes_left) {
     content.stat = FolderStat(*entries);
     int64_t size = 0;
     for (const Entry& entry : *entries) size += entry.kind == 'f' ? entry.size : 0;
+    content.size_bytes = size;
     if (Take(size, bytes_left)) content.sha256 = FolderSha256(*entries);
   }
   return content;

@@ -69,6 +69,72 @@ int WriteAll(int fd, absl::string_view bytes) {
   return 0;
 }
 
+// A file without a name, so that whoever lists the folder does not see it, and the system removes it if nobody gives it one.
+// Where the file system has no such files it has one that begins with kDraftPrefix.
+constexpr char kDraftPrefix[] = ".penstock-draft-";
+
+class FileWriter final : public ContentWriter {
+ public:
+  static absl::StatusOr<std::unique_ptr<ContentWriter>> Open(std::string path) {
+    const std::string folder(ParentOf(path));
+    int fd = open(folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+    std::string draft;
+    if (fd < 0) {
+      draft = absl::StrCat(folder, "/", kDraftPrefix, "XXXXXX");
+      fd = mkostemp(draft.data(), O_CLOEXEC);
+    }
+    if (fd < 0) return Unavailable("written", path, errno);
+    return std::unique_ptr<ContentWriter>(new FileWriter(std::move(path), std::move(draft), fd));
+  }
+  ~FileWriter() override {
+    close(fd_);
+    if (!draft_.empty()) unlink(draft_.c_str());
+  }
+  FileWriter(const FileWriter&) = delete;
+  FileWriter& operator=(const FileWriter&) = delete;
+
+  absl::Status Append(absl::string_view bytes) override {
+    const int error = WriteAll(fd_, bytes);
+    return error == 0 ? absl::OkStatus() : Unavailable("written", path_, error);
+  }
+
+  absl::Status Commit() override {
+    if (fsync(fd_) != 0) return Unavailable("written", path_, errno);
+    RETURN_IF_ERROR(NameDraft());
+    if (std::rename(draft_.c_str(), path_.c_str()) != 0) return Unavailable("written", path_, errno);
+    draft_.clear();
+    // The name is kept when its folder is.
+    const int folder = open(std::string(ParentOf(path_)).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const bool synced = folder >= 0 && fsync(folder) == 0;
+    const int error = errno;
+    if (folder >= 0) close(folder);
+    return synced ? absl::OkStatus() : Unavailable("written", path_, error);
+  }
+
+ private:
+  FileWriter(std::string path, std::string draft, int fd)
+      : path_(std::move(path)), draft_(std::move(draft)), fd_(fd) {}
+
+  // A link cannot take the place of a file, so there is a name in between. No two files have the same number.
+  absl::Status NameDraft() {
+    if (!draft_.empty()) return absl::OkStatus();
+    struct stat info = {};
+    if (fstat(fd_, &info) != 0) return Unavailable("written", path_, errno);
+    std::string draft = absl::StrCat(ParentOf(path_), "/", kDraftPrefix, info.st_ino);
+    unlink(draft.c_str());  // one that a crash left
+    const std::string own = absl::StrCat("/proc/self/fd/", fd_);
+    if (linkat(AT_FDCWD, own.c_str(), AT_FDCWD, draft.c_str(), AT_SYMLINK_FOLLOW) != 0) {
+      return Unavailable("written", path_, errno);
+    }
+    draft_ = std::move(draft);
+    return absl::OkStatus();
+  }
+
+  const std::string path_;
+  std::string draft_;  // its name until it is committed; empty: it has none
+  const int fd_;
+};
+
 // Opens a file below `directory`, to which links may lead, for reading. From there on none is followed, whoever
 // puts one there meanwhile: each step is taken from the directory of the one before. -1 with errno.
 int OpenWithoutLinks(const std::string& directory, absl::string_view path) {
@@ -165,6 +231,12 @@ absl::Status LocalContentStore::Write(absl::string_view uri, absl::string_view b
   return Unavailable("written", path, error);
 }
 
+absl::StatusOr<std::unique_ptr<ContentWriter>> LocalContentStore::Create(absl::string_view uri) {
+  ASSIGN_OR_RETURN(std::string path, ServedPath(uri));
+  RETURN_IF_ERROR(MakeDirectories(std::string(ParentOf(path))));
+  return FileWriter::Open(std::move(path));
+}
+
 absl::Status LocalContentStore::Remove(absl::string_view uri) {
   ASSIGN_OR_RETURN(const std::string path, ServedPath(uri));
   return RemoveTree(path);
@@ -179,6 +251,7 @@ absl::StatusOr<std::vector<ContentEntry>> LocalContentStore::List(absl::string_v
   const auto close_folder = absl::MakeCleanup([folder] { closedir(folder); });
   while (const dirent* found = readdir(folder)) {
     if (std::strcmp(found->d_name, ".") == 0 || std::strcmp(found->d_name, "..") == 0) continue;
+    if (absl::StartsWith(found->d_name, kDraftPrefix)) continue;
     struct stat info = {};
     if (fstatat(dirfd(folder), found->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) continue;  // gone meanwhile
     entries.push_back({found->d_name, KindOf(info.st_mode)});

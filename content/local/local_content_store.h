@@ -37,6 +37,7 @@ class LocalContentStore final : public ContentStore {
   // Symbolic links are not followed, also not on the way to the file: FAILED_PRECONDITION.
   absl::StatusOr<std::unique_ptr<ContentReader>> Open(absl::string_view uri) const override;
   absl::Status Write(absl::string_view uri, absl::string_view bytes) override;
+  absl::StatusOr<std::unique_ptr<ContentWriter>> Create(absl::string_view uri) override;
   absl::Status Remove(absl::string_view uri) override;
   absl::StatusOr<std::vector<ContentEntry>> List(absl::string_view uri) const override;
 

@@ -141,6 +141,35 @@ TEST(ParsePipelineTextTest, WhatIsNoPipeline) {
   EXPECT_THAT(ErrorOf(R"({"pipeline_spec": "x"})"), HasSubstr("pipeline_spec: expected a pipeline spec"));
 }
 
+TEST(ParsePipelineTextTest, SettingsOfNewerPlatformsAreKept) {
+  const std::string text = absl::StrCat(kTrainPipeline, R"yaml(---
+platforms:
+  kubernetes:
+    deploymentSpec:
+      executors:
+        exec-train:
+          initContainers: [{name: first, image: busybox, restartPolicy: Always, command: [sh]}]
+          ofTomorrow: {deep: [1, {a: b}]}
+)yaml");
+  const auto document = ParsePipelineText(text);
+  ASSERT_TRUE(document.ok()) << document.status();
+  ASSERT_TRUE(CheckSupported(**document).ok());
+  const auto json = ParseJson((*document)->canonical_json);
+  ASSERT_TRUE(json.ok());
+  const Json& executor =
+      json->at("platform_spec")["platforms"]["kubernetes"]["deploymentSpec"]["executors"]["exec-train"];
+  EXPECT_EQ(executor["initContainers"][0]["restartPolicy"], "Always");
+  EXPECT_EQ(executor["ofTomorrow"], Json::parse(R"({"deep": [1, {"a": "b"}]})"));
+  EXPECT_TRUE((*document)
+                  ->platform->platforms()
+                  .at("kubernetes")
+                  .deployment_spec()
+                  .executors()
+                  .at("exec-train")
+                  .fields()
+                  .contains("ofTomorrow"));
+}
+
 TEST(ParsePipelineJsonTest, BareAndWrapped) {
   EXPECT_FALSE(ParsePipelineJson(Json()).ok());
   EXPECT_FALSE(ParsePipelineJson(Json::object()).ok());
