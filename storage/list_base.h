@@ -30,6 +30,7 @@ struct ListSelection {
   std::vector<ListPredicate> predicates;
   bool nothing = false;  // a predicate that no row can satisfy
   const ListField* order = nullptr;
+  std::string metric;  // by which it is ordered, in place of `order`; empty: by none
   bool descending = false;
   ListBounds bounds;
 };

@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "common/errors.h"
 #include "common/status_macros.h"
+#include "common/text.h"
 
 namespace penstock {
 namespace {
@@ -77,17 +78,6 @@ void SetTimes(const std::vector<ListValue>& given, ListPredicate& predicate) {
     bound += kMicrosPerSecond;
   }
   predicate.values.emplace_back(bound);
-}
-
-// The first kListIndexedRunes characters.
-std::string Start(const std::string& text) {
-  int runes = 0;
-  size_t size = 0;
-  for (; size < text.size(); ++size) {
-    const bool begins = (static_cast<unsigned char>(text[size]) & 0xC0) != 0x80;
-    if (begins && ++runes > kListIndexedRunes) break;
-  }
-  return text.substr(0, size);
 }
 
 int Runes(const std::string& text) {
@@ -199,8 +189,11 @@ bool ListPredicate::Matches(absl::string_view text) const {
 std::string ListPredicate::LeadSql(absl::string_view id, ListSql& sql) const {
   if (kind != Kind::kTag) return Sql(id, sql);
   const std::string name = sql.Bind(values[0]);
-  return absl::StrCat(id, " IN (SELECT owner_id FROM tags WHERE name = ", name,
-                      " AND value = ", sql.Bind(values[1]), ")");
+  const std::string value = sql.Bind(values[1]);
+  // The index has the beginnings of values; || '' as in ComparisonSql.
+  return absl::StrCat(id, " IN (SELECT owner_id FROM tags WHERE name = ", name, " AND substr(value, 1, ",
+                      kListIndexedRunes, ") = substr(", value, ", 1, ", kListIndexedRunes,
+                      ") AND value || '' = ", value, ")");
 }
 
 std::string ListPredicate::Sql(absl::string_view id, ListSql& sql) const {
@@ -209,6 +202,13 @@ std::string ListPredicate::Sql(absl::string_view id, ListSql& sql) const {
     // A value, and not EXISTS, which PostgreSQL would turn into a join that loses the order of the rows.
     return absl::StrCat("(SELECT t.value FROM tags t WHERE t.owner_id = ", id, " AND t.name = ", name,
                         ") = ", sql.Bind(values[1]));
+  }
+  if (kind == Kind::kLacksMetric) {
+    // Other names for its columns: a bare run_id would be its own.
+    return absl::StrCat(
+        "COALESCE((SELECT owned_value FROM (SELECT run_id AS owner, name AS owned, value AS owned_value "
+        "FROM run_metrics) AS k WHERE owner = ",
+        id, " AND owned = ", sql.Bind(values[0]), "), ", INT64_MAX, ") = ", INT64_MAX);
   }
   const std::string comparison = ComparisonSql(sql);
   return negated ? absl::StrCat("NOT (", comparison, ")") : comparison;
@@ -318,7 +318,7 @@ absl::StatusOr<ListPredicate> MakeListPredicate(const ListResource& resource, co
   predicate.values = std::move(values);
   if (!field.is_long || predicate.kind == Kind::kSubstring) return predicate;
   for (const ListValue& value : predicate.values) {
-    predicate.starts.emplace_back(Start(std::get<std::string>(value)));
+    predicate.starts.emplace_back(std::string(FirstRunes(std::get<std::string>(value), kListIndexedRunes)));
     // One as long as what is indexed may have longer texts behind the same beginning.
     if (Runes(std::get<std::string>(value)) >= kListIndexedRunes) predicate.starts_suffice = false;
   }

@@ -25,13 +25,14 @@ class ListSql {
 };
 
 struct ListPredicate {
-  enum class Kind { kOneOf, kRange, kSubstring, kTag };
+  enum class Kind { kOneOf, kRange, kSubstring, kTag, kLacksMetric };
 
-  const ListField* field = nullptr;  // null for a tag
+  const ListField* field = nullptr;  // null for a tag and a metric
   Kind kind = Kind::kOneOf;
   bool negated = false;                                  // of kOneOf
   FilterOperation operation = FilterOperation::kEquals;  // of kRange
-  // The text or the bound; for kOneOf of times each two are a half-open interval; for kTag name and value.
+  // The text or the bound; for kOneOf of times each two are a half-open interval; for kTag name and value; for
+  // kLacksMetric the name of the metric, which a run does not have, or as NaN.
   std::vector<ListValue> values;
   // For a long text: the beginnings of `values`, and whether they are whole.
   std::vector<ListValue> starts;
@@ -45,7 +46,7 @@ struct ListPredicate {
   std::string LeadSql(absl::string_view id, ListSql& sql) const;
   std::string Sql(absl::string_view id, ListSql& sql) const;
   // Whether LeadSql is a range of an index.
-  bool IsIndexable() const { return !negated && kind != Kind::kSubstring; }
+  bool IsIndexable() const { return !negated && kind != Kind::kSubstring && kind != Kind::kLacksMetric; }
   // Whether it leaves an order of the column one range of it.
   bool IsOneRange() const;
   ListPredicate Inverted() const;

@@ -1,12 +1,9 @@
 #include "storage/list_query.h"
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
@@ -16,33 +13,32 @@
 #include "common/status_macros.h"
 #include "storage/list_filter.h"
 #include "storage/list_groups.h"
+#include "storage/list_metric_order.h"
 #include "storage/list_predicate.h"
+#include "storage/page_token.h"
 
 namespace penstock {
 namespace {
 
-constexpr size_t kSignatureBytes = 16;
 constexpr absl::string_view kMetricPrefix = "metric:";
-constexpr size_t kMetricNameMax = 128;
 
-// Cut: 16 bytes cannot be guessed, and a token has to fit into a URL.
-std::string Sign(absl::string_view key, absl::string_view text) {
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int size = 0;
-  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-       reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest, &size);
-  return std::string(reinterpret_cast<char*>(digest), kSignatureBytes);
+// In lower case, but for the name of a metric.
+std::string NormalSortBy(absl::string_view sort_by) {
+  sort_by = absl::StripAsciiWhitespace(sort_by);
+  std::string lower = absl::AsciiStrToLower(sort_by);
+  if (!absl::StartsWith(lower, kMetricPrefix)) return lower;
+  const size_t end = std::min(sort_by.find_first_of(" \t"), sort_by.size());
+  return absl::StrCat(kMetricPrefix, sort_by.substr(kMetricPrefix.size(), end - kMetricPrefix.size()),
+                      absl::string_view(lower).substr(end));
 }
 
-// `metric:<name>` of KFP's first API. No row has a metric of this kind, so all are equal.
-const ListField* MetricField(absl::string_view key) {
-  static constexpr ListField field = {"metric", "", FieldType::kText, true, {}, {}, false, "-"};
+// What rows without the metric are ordered by: nothing, so by their ids.
+constexpr ListField kMetricField = {"metric", "", FieldType::kText, true, {}, {}, false, "-"};
+
+// The name in `metric:<name>`, as in KFP's first API; empty if it is none.
+absl::string_view MetricOf(absl::string_view key) {
   const absl::string_view name = absl::StripPrefix(key, kMetricPrefix);
-  const bool known = name.size() < key.size() && !name.empty() && name.size() <= kMetricNameMax &&
-                     absl::ascii_isalpha(name[0]) && std::all_of(name.begin(), name.end(), [](char c) {
-                       return absl::ascii_isalnum(c) || c == '_' || c == '-';
-                     });
-  return known ? &field : nullptr;
+  return name.size() < key.size() && name.size() <= limits::kMetricNameBytes ? name : "";
 }
 
 }  // namespace
@@ -59,14 +55,15 @@ absl::StatusOr<ListQuery> ListQuery::Create(const ListResource& resource, const 
   // A page that is too large is cut and not refused, as in KFP.
   query.page_size_ =
       request.page_size == 0 ? limits::kPageSizeDefault : std::min(request.page_size, limits::kPageSizeMax);
-  query.sort_by_ = absl::AsciiStrToLower(absl::StripAsciiWhitespace(request.sort_by));
+  query.sort_by_ = NormalSortBy(request.sort_by);
   query.filter_ = request.filter;
   // Before order and filter, which it brings along where the request leaves them out.
   if (!request.page_token.empty()) RETURN_IF_ERROR(query.ReadToken(request.page_token, request));
   RETURN_IF_ERROR(query.SetOrder(query.sort_by_));
   RETURN_IF_ERROR(query.SetFilter(query.filter_));
-  if (query.after_.has_value() && std::holds_alternative<int64_t>(query.after_->value) !=
-                                      (query.selection_.order->type == FieldType::kTime)) {
+  if (query.selection_.metric.empty() && query.after_.has_value() &&
+      std::holds_alternative<int64_t>(query.after_->value) !=
+          (query.selection_.order->type == FieldType::kTime)) {
     return error::PageTokenWrong();
   }
   return query;
@@ -78,7 +75,10 @@ absl::Status ListQuery::SetOrder(absl::string_view sort_by) {
       absl::StrSplit(sort_by, absl::ByAnyChar(" \t"), absl::SkipEmpty());
   const absl::string_view key = words.empty() ? "created_at" : words[0];
   const ListField* field = FindListField(resource, key);
-  if (field == nullptr && resource.has_metrics) field = MetricField(key);
+  if (field == nullptr && resource.has_metrics && !MetricOf(key).empty()) {
+    selection_.metric = std::string(MetricOf(key));
+    field = &kMetricField;
+  }
   if (field == nullptr || !field->sortable) {
     return error::SortKeyUnknown(resource.name, key, KnownListKeys(resource, true));
   }
@@ -106,8 +106,8 @@ absl::Status ListQuery::SetFilter(absl::string_view filter) {
   return absl::OkStatus();
 }
 
-// The token: base64url(signature, JSON{r: resource, c: scope, s: sort_by, f: filter, v: last value, i: last
-// id, t: size if it was counted}).
+// The token: JSON{r: resource, c: scope, s: sort_by, f: filter, v: last value, i: last
+// id, t: size if it was counted}.
 std::string ListQuery::MakeToken(const ListPosition& last, std::optional<int64_t> counted) const {
   Json json = {
       {"r", std::string(selection_.resource->name)}, {"s", sort_by_}, {"f", filter_}, {"i", last.id}};
@@ -120,38 +120,28 @@ std::string ListQuery::MakeToken(const ListPosition& last, std::optional<int64_t
     json["v"] = std::get<std::string>(last.value);
   }
   if (counted.has_value()) json["t"] = *counted;
-  const std::string text = DumpJson(json);
-  return absl::WebSafeBase64Escape(absl::StrCat(Sign(token_key_, text), text));
+  return MakePageToken(token_key_, json);
 }
 
 absl::Status ListQuery::ReadToken(absl::string_view token, const ListRequest& request) {
-  std::string bytes;
-  if (token.size() > limits::kPageTokenBytes + 2 * limits::kFilterBytes ||
-      !absl::WebSafeBase64Unescape(token, &bytes) || bytes.size() < kSignatureBytes) {
-    return error::PageTokenWrong();
-  }
-  const absl::string_view text = absl::string_view(bytes).substr(kSignatureBytes);
-  if (Sign(token_key_, text) != bytes.substr(0, kSignatureBytes)) return error::PageTokenWrong();
-  // From here on it is known to be our own, so the kinds of its values are not looked at.
-  const auto json = ParseJson(text);
-  if (!json.ok()) return error::PageTokenWrong();
+  ASSIGN_OR_RETURN(Json json, ReadPageToken(token_key_, token));
   const std::optional<ListScope>& own = selection_.scope;
   const std::string scope = own.has_value() ? absl::StrCat(own->column, "=", own->value) : "";
-  if (json->value("r", "") != selection_.resource->name || json->value("c", "") != scope) {
+  if (json.value("r", "") != selection_.resource->name || json.value("c", "") != scope) {
     return error::PageTokenWrong();
   }
-  const std::string sort_by = json->value("s", "");
-  const std::string filter = json->value("f", "");
+  const std::string sort_by = json.value("s", "");
+  const std::string filter = json.value("f", "");
   // Both may be left out with a token; what is given must be what the token was made for.
   if ((!sort_by_.empty() && sort_by_ != sort_by) || (!request.filter.empty() && request.filter != filter)) {
     return error::PageTokenWrong();
   }
   sort_by_ = sort_by;
   filter_ = filter;
-  if (json->contains("t")) counted_ = json->value("t", kListSizeUnknown);
+  if (json.contains("t")) counted_ = json.value("t", kListSizeUnknown);
   after_.emplace();
-  after_->id = json->value("i", "");
-  const Json& value = (*json)["v"];
+  after_->id = json.value("i", "");
+  const Json& value = json["v"];
   if (value.is_number_integer()) {
     after_->value = value.get<int64_t>();
   } else {
@@ -184,6 +174,9 @@ absl::Status ListQuery::RunPage(db::Tx& tx, const ListColumns& columns, absl::st
     *next_page_token = MakeToken(last, total.is_kept() ? std::nullopt : std::optional<int64_t>(*total_size));
     return absl::OkStatus();
   };
+  if (!selection_.metric.empty()) {
+    return ListByMetric(tx, base, columns, page_size_ + 1, after_, on_row_of_page);
+  }
   if (ListGroups::AreOrderOf(base)) {
     return ListGroups(tx, total, columns).Rows(page_size_ + 1, after_, on_row_of_page);
   }

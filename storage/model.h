@@ -2,6 +2,7 @@
 // A time that is not set is absl::UnixEpoch(), as on KFP's wire.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -23,6 +24,8 @@ struct ExperimentRow {
   StorageState storage_state = StorageState::kAvailable;
   absl::Time created_at;
   absl::Time last_run_created_at;
+  std::string artifact_location = {};         // empty: by its id
+  absl::Time updated_at = absl::UnixEpoch();  // at least created_at where it is stored
 };
 
 using Tags = std::map<std::string, std::string>;
@@ -53,6 +56,9 @@ struct PipelineVersionRow {
 // Of runs that name none.
 inline constexpr char kDefaultServiceAccount[] = "pipeline-runner";
 
+// Who moves a run: the engine, or the client that records what it does elsewhere.
+enum class RunDriver { kEngine, kClient };
+
 struct RunRow {
   std::string run_id;
   std::string experiment_id;
@@ -68,6 +74,8 @@ struct RunRow {
   absl::Time created_at;
   absl::Time scheduled_at;
   absl::Time finished_at;
+  RunDriver driver = RunDriver::kEngine;
+  int64_t number = 0;  // that of its root among the numbers of tasks; given out when it is inserted
 };
 
 struct RunConfigRow {
@@ -77,6 +85,9 @@ struct RunConfigRow {
   std::string plugins_input;  // JSON object by name of the plugin; empty for none
   bool cache_enabled = true;
   absl::Duration cache_max_age = absl::ZeroDuration();  // zero: no bound of its own
+  // Those of the pipeline, as a JSON object: by these runs are searched, too. They are not stored with the rest, and a row
+  // that was read has none.
+  std::string parameter_defaults = {};
 };
 
 // A client's request to create a run at most once.
@@ -112,6 +123,17 @@ struct TaskRow {
   absl::Time wake_at = absl::UnixEpoch();  // when its next attempt may start
   int attempts_before = 0;                 // made before its run was retried last
   std::string cache_decision;              // JSON object; empty if the cache was not asked
+  bool recorded = false;                   // by a client: the engine leaves it alone
+  std::string description;                 // a user's note
+  int64_t number = 0;                      // unique; given out when it is inserted
+};
+
+// Names a task of any run; an empty task id, where that is allowed, names the run's root.
+struct TaskKey {
+  std::string run_id;
+  std::string task_id;
+
+  auto operator<=>(const TaskKey&) const = default;
 };
 
 struct TaskStateRow {
@@ -139,6 +161,9 @@ struct TaskAttemptRow {
   absl::Time finished_at;
   std::string environment;  // name of the shared Python environment it ran in; empty: none
   std::string packages;     // what was installed there, "name==version" a line
+  // Of the documents that say what was to be run and where it ran; empty: nothing is known. See attempt_record_store.h.
+  std::string setup_sha256;
+  std::string place_sha256;
 };
 
 enum class Direction { kInput, kOutput };
@@ -152,26 +177,149 @@ struct TaskParameterRow {
 
 struct ArtifactRow {
   int64_t artifact_id = 0;
-  std::string run_id;
+  std::string uuid;    // the same artifact for clients that know texts
+  std::string run_id;  // that made it, or has taken it over; empty: of no run
+  std::string namespace_;
   std::string name;
+  std::string description;  // a user's note
   std::string schema_title;
   std::string schema_version;
   std::string uri;          // logical
   std::string custom_path;  // where the content lies instead; empty: at the uri
   std::string metadata;     // JSON object
+  std::optional<int64_t> size_bytes;
+  std::string content_sha256;  // of what lies there; see content/content.h
+  std::string content_stat;
+  std::string import_key;  // of an imported artifact: equal for equal imports; else empty
   absl::Time created_at;
-  std::string import_key = {};      // of an imported artifact: equal for equal imports; else empty
-  std::string content_sha256 = {};  // of what lies there; see content/content.h
-  std::string content_stat = {};
 };
 
-// An artifact as an input or output of a task.
+// What a task has to do with an artifact that it is linked with.
+enum class LinkRole {
+  kOwn,    // it takes or has made it itself
+  kScope,  // it is a graph, a loop or the root: it hands on what tasks in it take or make
+  kCache,  // it was found in the cache: it would have taken it, or has it from another task
+};
+
+// Links that clients add to tasks and runs that the engine drives have positions from here on, so that they are never in
+// the way of the engine's own. They are no inputs and outputs of the pipeline.
+inline constexpr int kRecordedPosition = 1 << 24;
+
+// An artifact as an input or output of a task: a link.
 struct ArtifactTaskRow {
-  std::string task_id;
+  std::string run_id;
+  std::string task_id;  // empty: the root of the run
   Direction direction = Direction::kOutput;
   std::string name;
   int position = 0;
   int64_t artifact_id = 0;
+  std::string io_type;        // KFP's IOType: OUTPUT, COMPONENT_INPUT, TASK_OUTPUT_INPUT and so on
+  std::string producer_task;  // that the pipeline names as the source of an input; else empty
+  std::optional<int64_t> producer_iteration;
+  LinkRole role = LinkRole::kOwn;
+  int64_t link_id = 0;  // given out when it is inserted
+};
+
+// A value of a metric.
+struct MetricPoint {
+  int64_t step = 0;
+  absl::Time at;
+  double value = 0;  // may be NaN or infinite
+};
+
+// All values of one metric of a task, or of the run itself, in the order of step, time and value.
+struct MetricSeriesRow {
+  int64_t series_id = 0;
+  std::string run_id;
+  std::string task_id;  // empty: of the run itself
+  std::string name;
+  int64_t points = 0;
+  MetricPoint first;
+  MetricPoint latest;
+  MetricPoint least;     // by value; NaN counts as greater than everything
+  MetricPoint greatest;  // likewise
+};
+
+// The latest value of a metric of a run, whichever of its tasks has it.
+struct RunMetricRow {
+  std::string run_id;
+  std::string name;
+  MetricPoint latest;
+};
+
+// A data set that runs take: an artifact, which is the same in an experiment if name and digest are.
+struct DatasetRow {
+  int64_t artifact_id = 0;
+  std::string experiment_id;
+  std::string name;
+  std::string digest;
+  std::string source_type;
+  // JSON as the client wrote it.
+  std::string source;
+  std::string columns;
+  std::string profile;
+};
+
+// A data set as an input of a run or a task.
+struct DatasetInputRow {
+  std::string run_id;
+  std::string task_id;  // empty: the run itself
+  DatasetRow dataset;
+  Tags tags;  // what for
+};
+
+// A model that a run logs: an artifact, with what MLflow knows of it besides.
+struct LoggedModelRow {
+  std::string model_id;
+  std::string experiment_id;
+  std::string name;
+  std::string model_type;
+  std::string source_run_id;  // as MLflow names runs and tasks; empty: it comes from none
+  std::string status;         // PENDING, READY, UPLOAD_FAILED
+  int64_t artifact_id = 0;
+  absl::Time created_at;
+  absl::Time updated_at;
+};
+
+// The latest value of a metric of a model on one data set.
+struct LoggedModelMetricRow {
+  std::string model_id;
+  std::string name;
+  std::string dataset_name;  // both empty: of no data set
+  std::string dataset_digest;
+  std::string run_id;  // as MLflow names it
+  MetricPoint latest;
+};
+
+// A model that a run or a task takes or puts out.
+struct ModelLinkRow {
+  std::string run_id;
+  std::string task_id;  // empty: the run itself
+  Direction direction = Direction::kOutput;
+  std::string model_id;
+  int64_t step = 0;
+};
+
+// A name for models, with numbered versions.
+struct RegisteredModelRow {
+  std::string name;
+  std::string description;
+  int64_t versions = 0;  // the number that was given out last
+  absl::Time created_at;
+  absl::Time updated_at;
+};
+
+struct ModelVersionRow {
+  std::string name;
+  int64_t version = 0;
+  std::string description;
+  std::string source;    // as the client named it
+  std::string location;  // where the files are
+  std::string run_id;    // as MLflow names it; empty: of none
+  std::string run_link;
+  std::string model_id;  // empty: it is no logged model
+  absl::Time created_at;
+  absl::Time updated_at;
 };
 
 struct RecurringRunRow {

@@ -6,14 +6,14 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "absl/strings/str_replace.h"
 #include "common/errors.h"
 #include "common/status_macros.h"
 #include "storage/db/query.h"
 #include "storage/db/rows.h"
 #include "storage/recurring_run_store.h"
 #include "storage/run_counts.h"
+#include "storage/run_parameter_store.h"
+#include "storage/setting_store.h"
 #include "storage/spec_store.h"
 #include "storage/state_columns.h"
 #include "storage/tag_store.h"
@@ -21,7 +21,7 @@
 namespace penstock {
 namespace {
 
-constexpr auto kColumns = db::Columns(
+constexpr auto kGivenColumns = db::Columns(
     db::Key("run_id", &RunRow::run_id), db::Column("experiment_id", &RunRow::experiment_id),
     db::Column("namespace", &RunRow::namespace_), db::Column("display_name", &RunRow::display_name),
     db::Column("description", &RunRow::description), db::Column("storage_state", &RunRow::storage_state),
@@ -30,9 +30,14 @@ constexpr auto kColumns = db::Columns(
     db::Column("pipeline_version_id", &RunRow::pipeline_version_id),
     db::Column("recurring_run_id", &RunRow::recurring_run_id),
     db::Column("created_at_us", &RunRow::created_at), db::Column("scheduled_at_us", &RunRow::scheduled_at),
-    db::Column("finished_at_us", &RunRow::finished_at));
+    db::Column("finished_at_us", &RunRow::finished_at), db::Column("driver", &RunRow::driver));
+constexpr auto kColumns = db::Join(kGivenColumns, db::Columns(db::Column("number", &RunRow::number)));
+constexpr char kNumberCounter[] = "task_numbers";
 constexpr db::SqlText kInsert =
     kColumns.Sql("INSERT INTO runs ($columns) VALUES $rows ON CONFLICT (run_id) DO NOTHING RETURNING run_id");
+constexpr db::SqlText kFindByNumber = kColumns.Sql("SELECT $columns FROM runs WHERE number = $1");
+constexpr db::SqlText kSelectAfterNumber =
+    kColumns.Sql("SELECT $columns FROM runs WHERE number > $1 ORDER BY number LIMIT $2");
 constexpr db::SqlText kGet = kColumns.Sql("SELECT $columns FROM runs WHERE run_id = $1");
 
 // Behind run_id.
@@ -72,22 +77,18 @@ constexpr char kExperimentExists[] = "SELECT 1 FROM experiments WHERE experiment
 constexpr char kSetState[] =
     "UPDATE runs SET state = $3, finished_at_us = $4 WHERE run_id = $1 AND state = $2 "
     "RETURNING experiment_id, namespace, storage_state";
-// Of the two ranges of an index, in its order, no more is read than may be returned; see Tx::MergesUnions.
-constexpr char kSelectInState[] = R"sql(
-  SELECT run_id, created_at_us FROM (
-    SELECT run_id, created_at_us FROM runs WHERE storage_state = 'AVAILABLE' AND state = $1
-    ORDER BY created_at_us, run_id LIMIT $2) available
-  UNION ALL
-  SELECT run_id, created_at_us FROM (
-    SELECT run_id, created_at_us FROM runs WHERE storage_state = 'ARCHIVED' AND state = $1
-    ORDER BY created_at_us, run_id LIMIT $2) archived
-  ORDER BY created_at_us, run_id LIMIT $2)sql";
+constexpr char kSelectInState[] =
+    "SELECT run_id FROM runs WHERE driver = 'ENGINE' AND finished_at_us = 0 AND state = $1 "
+    "ORDER BY created_at_us, run_id LIMIT $2";
 constexpr char kSetStorageState[] =
     "UPDATE runs SET storage_state = $2 WHERE run_id = $1 AND storage_state <> $2 "
     "RETURNING experiment_id, namespace, state";
-constexpr char kArchiveExperiment[] =
-    "UPDATE runs SET storage_state = 'ARCHIVED' WHERE experiment_id = $1 AND storage_state = 'AVAILABLE' "
+constexpr char kMoveExperiment[] =
+    "UPDATE runs SET storage_state = $3 WHERE experiment_id = $1 AND storage_state = $2 "
     "RETURNING namespace, state";
+constexpr db::SqlText kSelectSome =
+    kColumns.Sql("SELECT $columns FROM (VALUES $ids) AS ids CROSS JOIN runs WHERE run_id = column1");
+constexpr char kSetDisplayName[] = "UPDATE runs SET display_name = $2 WHERE run_id = $1";
 constexpr char kSetDescription[] = "UPDATE runs SET description = $2 WHERE run_id = $1";
 // What other runs have imported again, or otherwise share, stays for them.
 constexpr char kGiveSharedArtifacts[] = R"sql(
@@ -96,6 +97,14 @@ constexpr char kGiveSharedArtifacts[] = R"sql(
                 WHERE t.artifact_id = artifacts.artifact_id AND t.run_id <> $1)
   WHERE run_id = $1 AND EXISTS (SELECT 1 FROM artifact_tasks t
                                 WHERE t.artifact_id = artifacts.artifact_id AND t.run_id <> $1))sql";
+// The run that has what another made is now where it comes from.
+constexpr char kOwnSharedArtifacts[] = R"sql(
+  UPDATE artifact_tasks SET role = 'OWN'
+  WHERE role = 'CACHE' AND direction = 'OUTPUT' AND EXISTS (
+    SELECT 1 FROM artifacts a
+    WHERE a.artifact_id = artifact_tasks.artifact_id AND a.run_id = artifact_tasks.run_id)
+    AND artifact_id IN (SELECT l.artifact_id FROM artifact_tasks l WHERE l.run_id = $1))sql";
+constexpr char kCountArtifacts[] = "SELECT COUNT(*) FROM artifacts WHERE run_id = $1";
 constexpr char kDelete[] = "DELETE FROM runs WHERE run_id = $1";
 
 constexpr ListField kFields[] = {
@@ -146,6 +155,20 @@ absl::Status MoveRun(db::Tx& tx, absl::string_view run_id, RunState from, RunSta
                        1);
 }
 
+// The storage state of all runs of an experiment, with the counts.
+absl::Status MoveRuns(db::Tx& tx, absl::string_view experiment_id, StorageState from, StorageState to) {
+  std::map<std::pair<std::string, RunState>, int64_t> moved;
+  RETURN_IF_ERROR(tx.Query(kMoveExperiment, {experiment_id, Name(from), Name(to)}, [&](const db::Row& row) {
+    ++moved[{row.String(0), db::Get<RunState>(row, 1)}];
+    return absl::OkStatus();
+  }));
+  for (const auto& [key, runs] : moved) {
+    const auto& [name_space, state] = key;
+    RETURN_IF_ERROR(RunCountsMove(tx, {experiment_id, name_space, from, state}, to, state, runs));
+  }
+  return absl::OkStatus();
+}
+
 // Moves the last-run times of the experiments of new runs, once for each experiment and version. Runs that
 // lack either are refused.
 absl::Status TouchExperiments(db::Tx& tx, absl::Span<const RunToInsert> runs,
@@ -191,11 +214,14 @@ absl::Status TouchExperiments(db::Tx& tx, absl::Span<const RunToInsert> runs,
 }
 
 // A taken id is no error of the database, so that the transaction may go on.
-absl::Status InsertRows(db::Tx& tx, absl::Span<const RunToInsert> runs, std::vector<absl::Status>* outcomes) {
+absl::Status InsertRows(db::Tx& tx, absl::Span<const RunToInsert> runs, int64_t first_number,
+                        std::vector<absl::Status>* outcomes) {
   static const db::RowsStatement insert(kInsert, kColumns.size());
   std::vector<db::Param> params;
   for (size_t i = 0; i < runs.size(); ++i) {
-    if ((*outcomes)[i].ok()) kColumns.AppendParams(runs[i].row, &params);
+    if (!(*outcomes)[i].ok()) continue;
+    kGivenColumns.AppendParams(runs[i].row, &params);
+    params.emplace_back(first_number + static_cast<int64_t>(i));
   }
   absl::flat_hash_set<std::string> inserted;
   RETURN_IF_ERROR(insert.Query(tx, params, [&](const db::Row& row) {
@@ -211,18 +237,6 @@ absl::Status InsertRows(db::Tx& tx, absl::Span<const RunToInsert> runs, std::vec
   return absl::OkStatus();
 }
 
-// Runs `sql`, in which $ids stands for the rows of ids: a table for IN would cost SQLite more than the
-// search.
-absl::Status QueryRunsLater(db::Tx& tx, absl::string_view sql, const std::vector<std::string>& run_ids,
-                            db::OwnedRowCallback on_row) {
-  if (run_ids.empty()) return absl::OkStatus();
-  std::vector<db::Param> params(run_ids.begin(), run_ids.end());
-  std::vector<std::string> numbers;
-  for (size_t i = 1; i <= run_ids.size(); ++i) numbers.push_back(absl::StrCat("($", i, ")"));
-  return tx.QueryLater(absl::StrReplaceAll(sql, {{"$ids", absl::StrJoin(numbers, ", ")}}), db::Params(params),
-                       std::move(on_row));
-}
-
 }  // namespace
 
 const ListResource& RunResource() {
@@ -233,8 +247,14 @@ const ListResource& RunResource() {
 
 absl::Status RunsInsert(db::Tx& tx, absl::Span<const RunToInsert> runs, std::vector<absl::Status>* outcomes) {
   outcomes->assign(runs.size(), absl::OkStatus());
+  // Writers come one after the other, so what is read back is what was added here. Numbers of runs that are refused
+  // stay unused.
+  const auto count = static_cast<int64_t>(runs.size());
+  int64_t last_number = 0;
+  RETURN_IF_ERROR(CounterAdd(tx, kNumberCounter, count));
+  RETURN_IF_ERROR(CounterGetLater(tx, kNumberCounter, &last_number));
   RETURN_IF_ERROR(TouchExperiments(tx, runs, outcomes));
-  RETURN_IF_ERROR(InsertRows(tx, runs, outcomes));
+  RETURN_IF_ERROR(InsertRows(tx, runs, last_number - count + 1, outcomes));
   static const db::RowsStatement insert_configs(kInsertConfigs, 1 + kConfigColumns.size());
   static const db::RowsStatement insert_states(kInsertFirstStates, 2 + kStateColumns.size());
   std::vector<db::Param> configs;
@@ -243,6 +263,7 @@ absl::Status RunsInsert(db::Tx& tx, absl::Span<const RunToInsert> runs, std::vec
   // Growing would move them.
   first_states.reserve(runs.size());
   RunCountsChange counts;
+  RunParametersBatch parameters;
   for (size_t i = 0; i < runs.size(); ++i) {
     if (!(*outcomes)[i].ok()) continue;
     const RunRow& row = runs[i].row;
@@ -252,7 +273,9 @@ absl::Status RunsInsert(db::Tx& tx, absl::Span<const RunToInsert> runs, std::vec
     kStateColumns.AppendParams(first_states.emplace_back(RunStateRow{row.state, row.created_at, 0, ""}),
                                &states);
     counts.Add({row.experiment_id, row.namespace_, row.storage_state, row.state}, 1);
+    RETURN_IF_ERROR(parameters.Add(row.run_id, runs[i].config.parameters, runs[i].config.parameter_defaults));
   }
+  RETURN_IF_ERROR(parameters.Write(tx));
   RETURN_IF_ERROR(insert_configs.ExecuteLater(tx, configs));
   RETURN_IF_ERROR(insert_states.ExecuteLater(tx, states));
   return counts.Write(tx);
@@ -270,6 +293,21 @@ absl::StatusOr<RunRow> RunGet(db::Tx& tx, absl::string_view run_id) {
   return *std::move(found);
 }
 
+absl::StatusOr<std::optional<RunRow>> RunFindByNumber(db::Tx& tx, int64_t number) {
+  return db::QueryRow(tx, kFindByNumber, {number}, kColumns);
+}
+
+absl::StatusOr<std::vector<RunRow>> RunsAfterNumber(db::Tx& tx, int64_t after, int limit) {
+  return db::QueryRows(tx, kSelectAfterNumber, {after, limit}, kColumns);
+}
+
+absl::Status RunsFindLater(db::Tx& tx, const std::vector<std::string>& run_ids, RunRows* rows) {
+  return db::QueryOfIdsLater(tx, kSelectSome, run_ids, [rows](const db::Row& row) {
+    kColumns.ReadInto(row, 0, &(*rows)[row.String(0)]);
+    return absl::OkStatus();
+  });
+}
+
 absl::StatusOr<RunConfigRow> RunConfigGet(db::Tx& tx, absl::string_view run_id) {
   ASSIGN_OR_RETURN(auto configs, RunConfigs(tx, {std::string(run_id)}));
   if (configs.empty()) return error::RunNotFound(run_id);
@@ -284,7 +322,7 @@ absl::StatusOr<RunConfigRows> RunConfigs(db::Tx& tx, const std::vector<std::stri
 }
 
 absl::Status RunConfigsLater(db::Tx& tx, const std::vector<std::string>& run_ids, RunConfigRows& configs) {
-  return QueryRunsLater(tx, kSelectConfigs, run_ids, [&configs](const db::Row& row) {
+  return db::QueryOfIdsLater(tx, kSelectConfigs, run_ids, [&configs](const db::Row& row) {
     kConfigColumns.ReadInto(row, 1, &configs[row.String(0)]);
     return absl::OkStatus();
   });
@@ -298,7 +336,7 @@ absl::StatusOr<std::vector<RunStateRow>> RunStates(db::Tx& tx, absl::string_view
 }
 
 absl::Status RunStatesLater(db::Tx& tx, const std::vector<std::string>& run_ids, RunStateRows& states) {
-  return QueryRunsLater(tx, kSelectStates, run_ids, [&states](const db::Row& row) {
+  return db::QueryOfIdsLater(tx, kSelectStates, run_ids, [&states](const db::Row& row) {
     std::vector<RunStateRow>& of_run = states[row.String(0)];
     RunStateRow state = kStateColumns.Read(row, 2);
     state.sequence = row.Int64(1);
@@ -342,6 +380,14 @@ absl::Status RunReopen(db::Tx& tx, absl::string_view run_id, absl::Time at) {
   return AppendState(tx, run_id, {RunState::kPending, at, 0, ""});
 }
 
+absl::Status RunSetClientState(db::Tx& tx, absl::string_view run_id, const RunStateRow& to,
+                               absl::Time finished_at) {
+  ASSIGN_OR_RETURN(const RunRow row, RunGet(tx, run_id));
+  if (row.driver != RunDriver::kClient) return error::RunDrivenByEngine(run_id);
+  RETURN_IF_ERROR(MoveRun(tx, run_id, row.state, to.state, finished_at));
+  return row.state == to.state ? absl::OkStatus() : AppendState(tx, run_id, to);
+}
+
 absl::Status RunSetStorageState(db::Tx& tx, absl::string_view run_id, StorageState to) {
   std::optional<RunRow> moved;
   RETURN_IF_ERROR(tx.Query(kSetStorageState, {run_id, Name(to)}, [&](const db::Row& row) {
@@ -359,17 +405,11 @@ absl::Status RunSetStorageState(db::Tx& tx, absl::string_view run_id, StorageSta
 }
 
 absl::Status RunsArchive(db::Tx& tx, absl::string_view experiment_id) {
-  std::map<std::pair<std::string, RunState>, int64_t> moved;
-  RETURN_IF_ERROR(tx.Query(kArchiveExperiment, {experiment_id}, [&](const db::Row& row) {
-    ++moved[{row.String(0), db::Get<RunState>(row, 1)}];
-    return absl::OkStatus();
-  }));
-  for (const auto& [key, runs] : moved) {
-    const auto& [name_space, state] = key;
-    RETURN_IF_ERROR(RunCountsMove(tx, {experiment_id, name_space, StorageState::kAvailable, state},
-                                  StorageState::kArchived, state, runs));
-  }
-  return absl::OkStatus();
+  return MoveRuns(tx, experiment_id, StorageState::kAvailable, StorageState::kArchived);
+}
+
+absl::Status RunsUnarchive(db::Tx& tx, absl::string_view experiment_id) {
+  return MoveRuns(tx, experiment_id, StorageState::kArchived, StorageState::kAvailable);
 }
 
 absl::Status RunSetDescription(db::Tx& tx, absl::string_view run_id, absl::string_view description) {
@@ -377,15 +417,24 @@ absl::Status RunSetDescription(db::Tx& tx, absl::string_view run_id, absl::strin
   return changed == 0 ? error::RunNotFound(run_id) : absl::OkStatus();
 }
 
+absl::Status RunSetDisplayName(db::Tx& tx, absl::string_view run_id, absl::string_view display_name) {
+  ASSIGN_OR_RETURN(const int64_t changed, tx.Execute(kSetDisplayName, {run_id, display_name}));
+  return changed == 0 ? error::RunNotFound(run_id) : absl::OkStatus();
+}
+
 absl::Status RunDelete(db::Tx& tx, absl::string_view run_id) {
   ASSIGN_OR_RETURN(const RunRow row, RunGet(tx, run_id));
   ASSIGN_OR_RETURN(const RunConfigRow config, RunConfigGet(tx, run_id));
   // Both look the run up, and the artifacts would go with it.
-  RETURN_IF_ERROR(tx.Execute(kGiveSharedArtifacts, {run_id}).status());
+  ASSIGN_OR_RETURN(const int64_t given, tx.Execute(kGiveSharedArtifacts, {run_id}));
+  if (given > 0) RETURN_IF_ERROR(tx.ExecuteLater(kOwnSharedArtifacts, {run_id}));
+  ASSIGN_OR_RETURN(const int64_t artifacts, db::QueryNumber(tx, kCountArtifacts, {run_id}));
+  if (artifacts > 0) RETURN_IF_ERROR(CounterAdd(tx, "artifacts", -artifacts));
   RETURN_IF_ERROR(RecurringRunRelease(tx, run_id));
   RETURN_IF_ERROR(tx.Execute(kDelete, {run_id}).status());
   // No foreign key takes these along: tags have owners of several kinds, and specs are shared.
   RETURN_IF_ERROR(TagsDelete(tx, run_id));
+  RETURN_IF_ERROR(TagsDeleteBelow(tx, TaskTagOwner(run_id, "")));
   RETURN_IF_ERROR(SpecDeleteUnused(tx, config.spec_sha256));
   return RunCountsAdd(tx, {row.experiment_id, row.namespace_, row.storage_state, row.state}, -1);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,13 @@ absl::Status RunInsert(db::Tx& tx, const RunRow& row, const RunConfigRow& config
 
 // NOT_FOUND.
 absl::StatusOr<RunRow> RunGet(db::Tx& tx, absl::string_view run_id);
+// Nothing if there is none.
+absl::StatusOr<std::optional<RunRow>> RunFindByNumber(db::Tx& tx, int64_t number);
+// The first `limit` behind `after`, by number.
+absl::StatusOr<std::vector<RunRow>> RunsAfterNumber(db::Tx& tx, int64_t after, int limit);
+// Those of the ids that are there, by id; put off like RunConfigsLater.
+using RunRows = std::map<std::string, RunRow>;
+absl::Status RunsFindLater(db::Tx& tx, const std::vector<std::string>& run_ids, RunRows* rows);
 absl::StatusOr<RunConfigRow> RunConfigGet(db::Tx& tx, absl::string_view run_id);
 // The same for the runs of a page, by id, in one statement; runs that do not exist are left out.
 using RunConfigRows = std::map<std::string, RunConfigRow>;
@@ -52,7 +60,7 @@ absl::Status RunStatesLater(db::Tx& tx, const std::vector<std::string>& run_ids,
 // `query` is unscoped, or scoped to an experiment or a namespace. See ListQuery::Run.
 absl::Status RunList(db::Tx& tx, const ListQuery& query, Page<RunRow>& page);
 
-// Ids of at most `limit` runs in `state`, oldest first.
+// Ids of at most `limit` runs in `state`, which is not final, that the engine drives; oldest first.
 absl::StatusOr<std::vector<std::string>> RunIdsInState(db::Tx& tx, RunState state, int limit);
 
 // Moves run `run_id` from `from` to `to` if it is still in `from` (compare-and-set), with its history; a
@@ -64,11 +72,20 @@ absl::Status RunSetState(db::Tx& tx, absl::string_view run_id, RunState from, co
 // ABORTED if it is in another state, NOT_FOUND if there is none.
 absl::Status RunReopen(db::Tx& tx, absl::string_view run_id, absl::Time at);
 
+// Moves a run that a client records from whatever state it is in to that of `to`, with its history if it is another
+// one: the table of common/state does not bind clients. `finished_at` is the epoch for a run that goes on.
+// FAILED_PRECONDITION for a run that the engine drives, NOT_FOUND if there is none.
+absl::Status RunSetClientState(db::Tx& tx, absl::string_view run_id, const RunStateRow& to,
+                               absl::Time finished_at);
+
 // NOT_FOUND. The counts stay true.
 absl::Status RunSetStorageState(db::Tx& tx, absl::string_view run_id, StorageState to);
 absl::Status RunSetDescription(db::Tx& tx, absl::string_view run_id, absl::string_view description);
+absl::Status RunSetDisplayName(db::Tx& tx, absl::string_view run_id, absl::string_view display_name);
 // RunSetStorageState for all runs of an experiment that are available.
 absl::Status RunsArchive(db::Tx& tx, absl::string_view experiment_id);
+// The reverse, for all that are archived.
+absl::Status RunsUnarchive(db::Tx& tx, absl::string_view experiment_id);
 
 // Deletes the run and everything that belongs to it. NOT_FOUND.
 absl::Status RunDelete(db::Tx& tx, absl::string_view run_id);

@@ -50,6 +50,15 @@ absl::StatusOr<int64_t> CounterGet(db::Tx& tx, absl::string_view name) {
   return value;
 }
 
+absl::Status CounterGetLater(db::Tx& tx, absl::string_view name, int64_t* value) {
+  *value = 0;
+  const db::Param params[] = {name};
+  return tx.QueryLater(kSelectCounter, params, [value](const db::Row& row) {
+    *value = row.Int64(0);
+    return absl::OkStatus();
+  });
+}
+
 absl::Status CounterDelete(db::Tx& tx, absl::string_view name) {
   return tx.Execute(kDeleteCounter, {name}).status();
 }

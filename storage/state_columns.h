@@ -3,6 +3,7 @@
 #pragma once
 
 #include "absl/strings/string_view.h"
+#include "common/ordered_double.h"
 #include "common/state.h"
 #include "common/tick.h"
 #include "common/trigger_spec.h"
@@ -17,6 +18,23 @@ inline absl::string_view Name(Direction direction) {
 inline std::optional<Direction> DirectionFromName(absl::string_view name) {
   if (name == "INPUT") return Direction::kInput;
   if (name == "OUTPUT") return Direction::kOutput;
+  return std::nullopt;
+}
+
+inline absl::string_view Name(RunDriver driver) { return driver == RunDriver::kEngine ? "ENGINE" : "CLIENT"; }
+inline std::optional<RunDriver> RunDriverFromName(absl::string_view name) {
+  if (name == "ENGINE") return RunDriver::kEngine;
+  if (name == "CLIENT") return RunDriver::kClient;
+  return std::nullopt;
+}
+
+inline absl::string_view Name(LinkRole role) {
+  return role == LinkRole::kOwn ? "OWN" : role == LinkRole::kScope ? "SCOPE" : "CACHE";
+}
+inline std::optional<LinkRole> LinkRoleFromName(absl::string_view name) {
+  for (const LinkRole role : {LinkRole::kOwn, LinkRole::kScope, LinkRole::kCache}) {
+    if (Name(role) == name) return role;
+  }
   return std::nullopt;
 }
 
@@ -45,7 +63,18 @@ struct Stored<TickReason> : StoredName<TickReason, TickReasonFromName, TickReaso
 template <>
 struct Stored<TriggerKind> : StoredName<TriggerKind, TriggerKindFromName, TriggerKind::kOnce> {};
 template <>
+struct Stored<RunDriver> : StoredName<RunDriver, RunDriverFromName, RunDriver::kClient> {};
+template <>
 struct Stored<Direction> : StoredName<Direction, DirectionFromName, Direction::kOutput> {};
+
+template <>
+struct Stored<LinkRole> : StoredName<LinkRole, LinkRoleFromName, LinkRole::kOwn> {};
+// In an order-preserving form, which has NaN and infinities.
+template <>
+struct Stored<double> {
+  static Param Write(double value) { return OrderOfDouble(value); }
+  static void Read(const Row& row, int column, double* value) { *value = DoubleOfOrder(row.Int64(column)); }
+};
 
 }  // namespace db
 }  // namespace penstock

@@ -6,6 +6,7 @@
 #include "common/errors.h"
 #include "common/status_macros.h"
 #include "storage/db/query.h"
+#include "storage/task_key.h"
 #include "storage/task_store.h"
 
 namespace penstock {
@@ -15,7 +16,8 @@ constexpr auto kInsertColumns = db::Columns(
     db::Key("run_id", &TaskAttemptRow::run_id), db::Key("task_id", &TaskAttemptRow::task_id),
     db::Key("number", &TaskAttemptRow::number), db::Column("attempt_id", &TaskAttemptRow::attempt_id),
     db::Column("log_path", &TaskAttemptRow::log_path),
-    db::Column("created_at_us", &TaskAttemptRow::created_at), db::Column("holder", &TaskAttemptRow::holder));
+    db::Column("created_at_us", &TaskAttemptRow::created_at), db::Column("holder", &TaskAttemptRow::holder),
+    db::Column("setup_sha256", &TaskAttemptRow::setup_sha256));
 constexpr auto kFinishColumns = db::Columns(
     db::Column("outcome", &TaskAttemptRow::outcome), db::Column("exit_code", &TaskAttemptRow::exit_code),
     db::Column("signal", &TaskAttemptRow::signal), db::Column("message", &TaskAttemptRow::message),
@@ -24,7 +26,8 @@ constexpr auto kFinishColumns = db::Columns(
     db::Column("started_at_us", &TaskAttemptRow::started_at),
     db::Column("finished_at_us", &TaskAttemptRow::finished_at),
     db::Column("environment", &TaskAttemptRow::environment),
-    db::Column("packages", &TaskAttemptRow::packages));
+    db::Column("packages", &TaskAttemptRow::packages),
+    db::Column("place_sha256", &TaskAttemptRow::place_sha256));
 constexpr auto kColumns = db::Join(kInsertColumns, kFinishColumns);
 constexpr db::SqlText kInsert = kInsertColumns.Sql(R"sql(
   INSERT INTO task_attempts
@@ -37,6 +40,11 @@ constexpr db::SqlText kFinish = kFinishColumns.SqlFrom(4, R"sql(
 constexpr char kExists[] = "SELECT 1 FROM task_attempts WHERE run_id = $1 AND task_id = $2 AND number = $3";
 constexpr db::SqlText kList =
     kColumns.Sql("SELECT $columns FROM task_attempts WHERE run_id = $1 ORDER BY task_id, number");
+constexpr db::SqlText kListAfter = kColumns.Sql(R"sql(
+  SELECT $columns FROM task_attempts WHERE run_id = $1 AND task_id = $2 AND number > $3 ORDER BY number LIMIT $4)sql");
+constexpr db::SqlText kSelectSome = kColumns.Sql(R"sql(
+  SELECT $columns FROM (VALUES $rows) AS keys CROSS JOIN task_attempts WHERE run_id = column1 AND task_id = column2
+  ORDER BY task_id, number)sql");
 // Number 0 stands for the newest.
 constexpr db::SqlText kFind = kColumns.Sql(R"sql(
   SELECT $columns FROM task_attempts
@@ -64,6 +72,17 @@ absl::Status TaskAttemptFinish(db::Tx& tx, const TaskAttemptRow& row) {
 
 absl::StatusOr<std::vector<TaskAttemptRow>> TaskAttemptList(db::Tx& tx, absl::string_view run_id) {
   return db::QueryRows(tx, kList, {run_id}, kColumns);
+}
+
+absl::StatusOr<std::vector<TaskAttemptRow>> TaskAttemptsAfter(db::Tx& tx, absl::string_view run_id,
+                                                              absl::string_view task, int after, int limit) {
+  ASSIGN_OR_RETURN(const std::string task_id, TaskIdFind(tx, run_id, task));
+  return db::QueryRows(tx, kListAfter, {run_id, task_id, after, limit}, kColumns);
+}
+
+absl::StatusOr<std::vector<TaskAttemptRow>> TaskAttemptsOf(db::Tx& tx, const std::vector<TaskKey>& keys) {
+  static const db::RowsStatement select(kSelectSome, 2);
+  return db::QueryRowsOf(tx, select, ParamsOf(keys), kColumns);
 }
 
 absl::StatusOr<TaskAttemptRow> TaskAttemptFind(db::Tx& tx, absl::string_view run_id, absl::string_view task,

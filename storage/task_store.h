@@ -1,6 +1,8 @@
 // Tasks of runs: their state and history, their parameters, and what they put out.
 #pragma once
 
+#include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -44,8 +46,60 @@ absl::Status TaskSetWaitReason(db::Tx& tx, absl::string_view run_id, absl::strin
 absl::StatusOr<std::vector<TaskRow>> TaskList(db::Tx& tx, absl::string_view run_id);
 absl::StatusOr<std::vector<TaskStateRow>> TaskStates(db::Tx& tx, absl::string_view run_id);
 
+// The same for some tasks of any runs: those that are there, in any order, and what belongs to each in its order.
+absl::StatusOr<std::vector<TaskRow>> TasksFind(db::Tx& tx, const std::vector<TaskKey>& keys);
+absl::StatusOr<std::vector<TaskStateRow>> TaskStatesOf(db::Tx& tx, const std::vector<TaskKey>& keys);
+absl::StatusOr<std::vector<TaskParameterRow>> TaskParametersOf(db::Tx& tx, const std::vector<TaskKey>& keys);
+
+// Which tasks of a run to list; iterations of loops are not listed, what is in them is.
+struct TaskScope {
+  std::string run_id;
+  std::optional<std::string> parent;  // only what is directly part of this task; empty: of the root
+  bool parent_is_loop = false;        // then what is directly part of its iterations
+};
+// The first `limit` behind task `after`, or before it, in the order of their ids, which is that of their creation.
+absl::StatusOr<std::vector<TaskRow>> TasksAfter(db::Tx& tx, const TaskScope& scope, absl::string_view after,
+                                                bool descending, int limit);
+absl::StatusOr<int64_t> TaskCount(db::Tx& tx, const TaskScope& scope);
+// Greater than the id of any task.
+inline constexpr char kBehindAllIds[] = "~";
+
+// Whether anything is part of the task.
+absl::StatusOr<bool> TaskHasParts(db::Tx& tx, const TaskKey& key);
+
+// Ids and names of what is directly part of tasks, or roots, that are no loops, by the task, or by the run for its root.
+using TaskChildren = std::map<std::string, std::vector<std::pair<std::string, std::string>>>;
+absl::Status TaskChildrenRead(db::Tx& tx, const std::vector<TaskKey>& keys, TaskChildren* children);
+// The first of them, of one task or root.
+absl::StatusOr<std::vector<std::pair<std::string, std::string>>> TaskChildrenFirst(db::Tx& tx,
+                                                                                   const TaskScope& scope,
+                                                                                   int limit);
+absl::StatusOr<bool> TaskHasIterations(db::Tx& tx, const TaskKey& key);
+
+// How many iterations each of these tasks has, by task; those without are left out.
+absl::StatusOr<std::map<std::string, int64_t>> TaskIterationCounts(db::Tx& tx,
+                                                                   const std::vector<TaskKey>& keys);
+
 // NOT_FOUND if the run has no such task.
 absl::StatusOr<TaskRow> TaskGet(db::Tx& tx, absl::string_view run_id, absl::string_view task_id);
+
+// Nothing if there is none.
+absl::StatusOr<std::optional<TaskRow>> TaskFindByNumber(db::Tx& tx, int64_t number);
+// Of all runs, the first `limit` behind `after`, by number.
+absl::StatusOr<std::vector<TaskRow>> TasksAfterNumber(db::Tx& tx, int64_t after, int limit);
+
+// NOT_FOUND.
+absl::Status TaskSetDisplayName(db::Tx& tx, absl::string_view run_id, absl::string_view task_id,
+                                absl::string_view display_name);
+// Of a recorded task whose state stays: its error message, end and cache decision. No history.
+absl::Status TaskSetRecorded(db::Tx& tx, const TaskRow& row);
+// All parameters of the task are these now.
+absl::Status TaskParametersReplace(db::Tx& tx, absl::string_view run_id, absl::string_view task_id,
+                                   const std::vector<TaskParameterRow>& rows);
+
+// NOT_FOUND.
+absl::Status TaskSetDescription(db::Tx& tx, absl::string_view run_id, absl::string_view task_id,
+                                absl::string_view description);
 
 // The id of a task, which is named by its id, its name or the id of one of its attempts. NOT_FOUND if the run
 // has no such task.

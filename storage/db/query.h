@@ -9,6 +9,7 @@
 #include "common/status_macros.h"
 #include "storage/db/columns.h"
 #include "storage/db/database.h"
+#include "storage/db/rows.h"
 
 namespace penstock::db {
 
@@ -30,6 +31,19 @@ absl::StatusOr<std::vector<T>> QueryRows(Tx& tx, absl::string_view sql, Params p
                                          const ColumnList<T, Fields...>& columns) {
   std::vector<T> rows;
   RETURN_IF_ERROR(tx.Query(sql, params, [&](const Row& row) {
+    columns.ReadInto(row, 0, &rows.emplace_back());
+    return absl::OkStatus();
+  }));
+  return rows;
+}
+
+// The same of a statement that takes many rows of parameters.
+template <typename T, typename... Fields>
+absl::StatusOr<std::vector<T>> QueryRowsOf(Tx& tx, const RowsStatement& statement,
+                                           const std::vector<Param>& params,
+                                           const ColumnList<T, Fields...>& columns) {
+  std::vector<T> rows;
+  RETURN_IF_ERROR(statement.Query(tx, params, [&](const Row& row) {
     columns.ReadInto(row, 0, &rows.emplace_back());
     return absl::OkStatus();
   }));

@@ -3,6 +3,7 @@
 #include <iterator>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "common/status_macros.h"
 
@@ -11,7 +12,7 @@ namespace {
 
 // How many rows a statement may have. Few numbers, since each text is prepared; every small one, since that
 // is the usual.
-constexpr size_t kCounts[] = {1, 2, 3, 4, 5, 6, 7, 8, 16, 32, 64};
+constexpr size_t kCounts[] = {1, 2, 3, 4, 5, 6, 7, 8, 16, 32, 64, 256};
 constexpr size_t kBytesMax = size_t{256} << 10;  // of the rows after the first
 
 size_t BytesOf(const Param& param) {
@@ -58,9 +59,20 @@ absl::Status RowsStatement::Query(Tx& tx, const std::vector<Param>& params, RowC
                      [&](const std::string& sql, Params part) { return tx.Query(sql, part, callback); });
 }
 
-absl::Status RowsStatement::ExecuteLater(Tx& tx, const std::vector<Param>& params) const {
-  return ForEachPart(
-      params, [&](const std::string& sql, Params part) { return tx.ExecuteLater(sql, part, nullptr); });
+absl::Status RowsStatement::ExecuteLater(Tx& tx, const std::vector<Param>& params,
+                                         const ChangedCheck& check) const {
+  return ForEachPart(params,
+                     [&](const std::string& sql, Params part) { return tx.ExecuteLater(sql, part, check); });
+}
+
+absl::Status QueryOfIdsLater(Tx& tx, absl::string_view sql, const std::vector<std::string>& ids,
+                             OwnedRowCallback on_row) {
+  if (ids.empty()) return absl::OkStatus();
+  const std::vector<Param> params(ids.begin(), ids.end());
+  std::vector<std::string> places;
+  for (size_t i = 1; i <= ids.size(); ++i) places.push_back(absl::StrCat("($", i, ")"));
+  return tx.QueryLater(absl::StrReplaceAll(sql, {{"$ids", absl::StrJoin(places, ", ")}}), Params(params),
+                       std::move(on_row));
 }
 
 }  // namespace penstock::db

@@ -18,9 +18,11 @@ class RowsStatement {
   // Rows have `columns` parameters each.
   RowsStatement(absl::string_view sql, size_t columns);
 
-  // `params` are those of all rows, one row after the other. See Tx::Query and Tx::ExecuteLater.
+  // `params` are those of all rows, one row after the other. See Tx::Query and Tx::ExecuteLater; `check` hears of each
+  // of the statements.
   absl::Status Query(Tx& tx, const std::vector<Param>& params, RowCallback callback) const;
-  absl::Status ExecuteLater(Tx& tx, const std::vector<Param>& params) const;
+  absl::Status ExecuteLater(Tx& tx, const std::vector<Param>& params,
+                            const ChangedCheck& check = nullptr) const;
 
  private:
   using Run = absl::FunctionRef<absl::Status(const std::string& sql, Params params)>;
@@ -29,5 +31,10 @@ class RowsStatement {
   const size_t columns_;
   std::vector<std::string> texts_;  // by number of rows
 };
+
+// Runs `sql`, in which $ids stands for the rows of ids, "(VALUES $ids) AS ids", whose one column is called column1: a
+// table for IN would cost SQLite more than the search. Put off; see Tx::QueryLater. Nothing without ids.
+absl::Status QueryOfIdsLater(Tx& tx, absl::string_view sql, const std::vector<std::string>& ids,
+                             OwnedRowCallback on_row);
 
 }  // namespace penstock::db

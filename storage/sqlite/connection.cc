@@ -13,10 +13,11 @@ namespace {
 constexpr size_t kStatementsMax = 512;
 constexpr int kBusyTimeoutMs = 10'000;  // only another program that opened the file can hold its lock
 // FULL, since NORMAL in WAL mode syncs with checkpoints only, and a commit is answered when it is on disk.
-// Each connection has 8 MiB of pages. When the WAL is written back, WalRoom decides.
+// LIKE is as in PostgreSQL. Each connection has 8 MiB of pages. When the WAL is written back, WalRoom decides.
 constexpr char kPragmas[] =
     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; "
-    "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192; PRAGMA journal_size_limit = 67108864;";
+    "PRAGMA case_sensitive_like = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192; PRAGMA "
+    "journal_size_limit = 67108864;";
 
 class StatementRow final : public db::Row {
  public:

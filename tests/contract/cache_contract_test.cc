@@ -121,11 +121,18 @@ TEST_P(CacheContract, AnArtifactStaysAsLongAsARunHasIt) {
   ASSERT_TRUE(store_
                   ->Write([&](db::Tx& tx) -> absl::Status {
                     ASSIGN_OR_RETURN(id, ArtifactIdReserve(tx, 1));
-                    ArtifactRow artifact{id, "a",  "m",          "", "",    "uri",
-                                         "", "{}", clock_.Now(), "", "sha", "stat"};
+                    ArtifactRow artifact;
+                    artifact.artifact_id = id;
+                    artifact.uuid = "u";
+                    artifact.run_id = "a";
+                    artifact.name = "m";
+                    artifact.uri = "uri";
+                    artifact.metadata = "{}";
+                    artifact.content_sha256 = "sha";
+                    artifact.content_stat = "stat";
                     RETURN_IF_ERROR(ArtifactInsert(tx, artifact));
                     for (const char* run : {"a", "b"}) {
-                      RETURN_IF_ERROR(ArtifactTaskInsert(tx, run, {"t", Direction::kOutput, "m", 0, id}));
+                      RETURN_IF_ERROR(ArtifactTaskInsert(tx, {run, "t", Direction::kOutput, "m", 0, id}));
                     }
                     return RunDelete(tx, "a");
                   })

@@ -103,6 +103,39 @@ TEST_P(ContentContract, WhatWasWrittenIsRead) {
   EXPECT_EQ(Text("run/a/b.txt").value_or("x"), "");
 }
 
+TEST_P(ContentContract, AFileInPartsIsThereWholeOrNotAtAll) {
+  {
+    const auto writer = store().Create(Uri("run/parts"));
+    ASSERT_TRUE(writer.ok()) << writer.status();
+    ASSERT_TRUE((*writer)->Append("012").ok());
+    ASSERT_TRUE((*writer)->Append("").ok());
+    ASSERT_TRUE((*writer)->Append("3456").ok());
+    EXPECT_TRUE(absl::IsNotFound(store().Open(Uri("run/parts")).status()));
+    EXPECT_THAT(store().List(Uri("run")).value(), IsEmpty());
+    ASSERT_TRUE((*writer)->Commit().ok());
+    EXPECT_EQ(Text("run/parts").value_or(""), "0123456");
+  }
+  EXPECT_THAT(store().List(Uri("run")).value(), ElementsAre(ContentEntry{"parts", ContentKind::kFile}));
+  {
+    const auto abandoned = store().Create(Uri("run/parts"));
+    ASSERT_TRUE(abandoned.ok());
+    ASSERT_TRUE((*abandoned)->Append("other").ok());
+  }
+  EXPECT_EQ(Text("run/parts").value_or(""), "0123456");
+  const auto again = store().Create(Uri("run/parts"));
+  ASSERT_TRUE(again.ok());
+  ASSERT_TRUE((*again)->Commit().ok());
+  EXPECT_EQ(Text("run/parts").value_or("x"), "");
+  EXPECT_THAT(store().List(Uri("run")).value(), ElementsAre(ContentEntry{"parts", ContentKind::kFile}));
+}
+
+TEST_P(ContentContract, AFolderIsNotReplacedByAFileInParts) {
+  ASSERT_TRUE(store().Write(Uri("run/folder/x"), "1").ok());
+  const auto writer = store().Create(Uri("run/folder"));
+  EXPECT_TRUE(!writer.ok() || !(*writer)->Commit().ok());
+  EXPECT_EQ(Text("run/folder/x").value_or(""), "1");
+}
+
 TEST_P(ContentContract, StatTellsKindSizeAndChange) {
   ASSERT_TRUE(store().Write(Uri("run/a"), "12345").ok());
   const auto file = store().Stat(Uri("run/a"));

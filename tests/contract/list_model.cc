@@ -1,11 +1,15 @@
 #include "tests/contract/list_model.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "common/ordered_double.h"
+#include "gtest/gtest.h"
+#include "storage/metric_store.h"
 
 namespace penstock {
 namespace {
@@ -52,9 +56,18 @@ bool Matches(const ModelRow& row, const ModelPredicate& predicate) {
   return left <= right;
 }
 
+constexpr absl::string_view kMetric = "metric:";
+
+// NaN is as none.
+bool LacksMetric(const ModelRow& row, const std::string& key) {
+  if (!absl::StartsWith(key, kMetric)) return false;
+  const auto found = row.metrics.find(key.substr(kMetric.size()));
+  return found == row.metrics.end() || std::isnan(found->second);
+}
+
 // Descriptions are ordered by their first 128 characters.
 ListValue SortValue(const ModelRow& row, const std::string& key) {
-  if (absl::StartsWith(key, "metric:")) return "";
+  if (absl::StartsWith(key, kMetric)) return OrderOfDouble(row.metrics.at(key.substr(kMetric.size())));
   const ListValue& value = row.values.at(key);
   if (key != "description") return value;
   const std::string& text = std::get<std::string>(value);
@@ -79,15 +92,27 @@ std::vector<std::string> ModelList(const std::vector<ModelRow>& rows,
                                    const std::vector<ModelPredicate>& predicates, const std::string& sort_key,
                                    bool descending) {
   std::vector<std::pair<ListValue, std::string>> found;
+  std::vector<std::string> without_metric;
   for (const ModelRow& row : rows) {
     const bool wanted = std::all_of(predicates.begin(), predicates.end(),
                                     [&](const ModelPredicate& one) { return Matches(row, one); });
-    if (wanted) found.emplace_back(SortValue(row, sort_key), row.id);
+    if (!wanted) continue;
+    if (LacksMetric(row, sort_key)) {
+      without_metric.push_back(row.id);
+    } else {
+      found.emplace_back(SortValue(row, sort_key), row.id);
+    }
   }
   std::sort(found.begin(), found.end());
-  if (descending) std::reverse(found.begin(), found.end());
+  std::sort(without_metric.begin(), without_metric.end());
+  if (descending) {
+    std::reverse(found.begin(), found.end());
+    std::reverse(without_metric.begin(), without_metric.end());
+  }
   std::vector<std::string> ids;
   for (const auto& [value, id] : found) ids.push_back(id);
+  // Last in both directions.
+  ids.insert(ids.end(), without_metric.begin(), without_metric.end());
   return ids;
 }
 
@@ -183,6 +208,16 @@ Json ModelRandom::ToJson(const ModelPredicate& predicate, const ListField* field
   }
   json[Pick(2) == 0 ? "string_value" : "stringValue"] = std::get<std::string>(predicate.values[0]);
   return json;
+}
+
+std::optional<double> AddModelMetric(Store& store, ModelRandom& random, const std::string& run_id) {
+  if (random.Pick(4) == 0) return std::nullopt;
+  const double value = random.Pick(9) == 0 ? std::nan("") : random.Pick(9) - 4.5;
+  const absl::Status logged = store.Write([&](db::Tx& tx) {
+    return MetricsLog(tx, {run_id, ""}, {NamedMetricPoint{"Acc/1", {1, random.Time(), value}}});
+  });
+  EXPECT_EQ(logged, absl::OkStatus());
+  return value;
 }
 
 }  // namespace penstock

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "common/json.h"
 #include "storage/list_query.h"
+#include "storage/store.h"
 
 namespace penstock {
 
@@ -16,6 +18,7 @@ struct ModelRow {
   std::string id;
   std::map<std::string, ListValue> values;  // by key
   std::map<std::string, std::string> tags;
+  std::map<std::string, double> metrics = {};
 };
 
 struct ModelPredicate {
@@ -63,5 +66,9 @@ class ModelRandom {
 };
 
 extern const std::vector<std::string> kModelOperations;
+
+// Logs the metric Acc/1 to the run and returns its value, which may be NaN, or does neither. Of few values, so that runs
+// have the same.
+std::optional<double> AddModelMetric(Store& store, ModelRandom& random, const std::string& run_id);
 
 }  // namespace penstock

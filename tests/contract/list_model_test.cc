@@ -138,6 +138,9 @@ class ListModel : public StoreTest {
       row.scheduled_at = random_.Pick(2) == 0 ? row.created_at : random_.Time();
       row.finished_at = absl::UnixEpoch();
       Write([&](db::Tx& tx) { return RunInsert(tx, row, {"spec", "{}", ""}); });
+      if (const auto value = AddModelMetric(*store_, random_, row.run_id)) {
+        metrics_[row.run_id]["Acc/1"] = *value;
+      }
       const int way = random_.Pick(6);
       if (way >= 1) MoveRun(row.run_id, RunState::kPending, RunState::kRunning);
       if (way == 2) MoveRun(row.run_id, RunState::kRunning, RunState::kFailed);
@@ -208,7 +211,8 @@ class ListModel : public StoreTest {
                               {"pipeline_version_id", row.pipeline_version_id},
                               {"pipeline_version_reference.pipeline_id", row.pipeline_id},
                               {"pipeline_version_reference.pipeline_version_id", row.pipeline_version_id}},
-                             {}});
+                             {},
+                             metrics_[id]});
       }
       return absl::OkStatus();
     });
@@ -403,6 +407,7 @@ class ListModel : public StoreTest {
     return random_.Predicate(list, field, operation);
   }
   std::string RandomKey(const ModelResource& list) {
+    if (list.resource->has_metrics && random_.Pick(6) == 0) return "metric:Acc/1";
     return std::string(
         list.resource->fields[random_.Pick(static_cast<int>(list.resource->fields.size()))].key);
   }
@@ -462,6 +467,7 @@ class ListModel : public StoreTest {
   const std::vector<std::string> kNamespaces = {"", "ns1", "ns2"};
   int64_t seed_ = 0;
   ModelRandom random_{0};
+  std::map<std::string, std::map<std::string, double>> metrics_;  // by run
   std::vector<std::string> experiments_;
   std::vector<std::string> pipelines_;
   std::vector<std::pair<std::string, std::string>> versions_;
@@ -479,7 +485,10 @@ TEST_P(ListModel, EveryKeyOrdersBothWays) {
       }
     }
   }
-  Compare(Runs(std::nullopt), {}, "metric:accuracy", true, {}, false);
+  for (const bool descending : {false, true}) {
+    Compare(Runs(std::nullopt), {}, "metric:Acc/1", descending, {}, false);
+    Compare(Runs(std::nullopt), {}, "metric:none", descending, {}, false);
+  }
 }
 
 TEST_P(ListModel, EveryKeyFiltersByEveryOperation) {

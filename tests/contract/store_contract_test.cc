@@ -5,6 +5,7 @@
 
 #include "common/status_macros.h"
 #include "storage/artifact_store.h"
+#include "storage/attempt_record_store.h"
 #include "storage/experiment_archive.h"
 #include "storage/lease_store.h"
 #include "storage/pipeline_store.h"
@@ -223,9 +224,15 @@ TEST_P(StoreContract, DeletingARunTakesEverythingOfItAndTheUnusedSpec) {
                     RETURN_IF_ERROR(TaskAttemptInsert(tx, {"a", "t", 1, "attempt"}));
                     RETURN_IF_ERROR(TaskParameterInsert(tx, "a", {"t", Direction::kInput, "p", "1"}));
                     ASSIGN_OR_RETURN(const int64_t id, ArtifactIdReserve(tx, 10));
-                    RETURN_IF_ERROR(
-                        ArtifactInsert(tx, {id, "a", "m", "system.Model", "", "", "", "{}", clock_.Now()}));
-                    return ArtifactTaskInsert(tx, "a", {"t", Direction::kOutput, "m", 0, id});
+                    ArtifactRow artifact;
+                    artifact.artifact_id = id;
+                    artifact.uuid = "u";
+                    artifact.run_id = "a";
+                    artifact.name = "m";
+                    artifact.schema_title = "system.Model";
+                    artifact.metadata = "{}";
+                    RETURN_IF_ERROR(ArtifactInsert(tx, artifact));
+                    return ArtifactTaskInsert(tx, {"a", "t", Direction::kOutput, "m", 0, id});
                   })
                   .ok());
   EXPECT_TRUE(store_
@@ -284,6 +291,71 @@ TEST_P(StoreContract, AnAttemptEndsOnce) {
                     }
                     EXPECT_TRUE(absl::IsNotFound(TaskAttemptFind(tx, "a", "train", 3).status()));
                     EXPECT_TRUE(absl::IsNotFound(TaskAttemptFind(tx, "a", "nobody", 0).status()));
+                    return absl::OkStatus();
+                  })
+                  .ok());
+}
+
+TEST_P(StoreContract, DocumentsOfAttemptsAreKeptOnceAndForAsLongAsTheyAreInUse) {
+  AddBasics();
+  ASSERT_TRUE(AddRun(NewRun("a")).ok());
+  const absl::Time long_ago = clock_.Now() - absl::Hours(2);
+  const std::string text(10'000, 'x');
+  ASSERT_TRUE(store_
+                  ->Write([&](db::Tx& tx) -> absl::Status {
+                    for (const char* setup : {"s1", "s1", "s2", "s3"}) {
+                      RETURN_IF_ERROR(AttemptTextPut(tx, AttemptText::kSetup, setup, text, long_ago));
+                    }
+                    RETURN_IF_ERROR(AttemptTextPut(tx, AttemptText::kSetup, "s3", text, clock_.Now()));
+                    RETURN_IF_ERROR(AttemptTextPut(tx, AttemptText::kPlace, "p1", "place", long_ago));
+                    TaskRow task;
+                    task.run_id = "a";
+                    task.task_id = "t";
+                    task.name = "train";
+                    RETURN_IF_ERROR(TaskInsert(tx, task));
+                    TaskAttemptRow attempt{"a", "t", 1, "attempt"};
+                    attempt.setup_sha256 = "s2";
+                    return TaskAttemptInsert(tx, attempt);
+                  })
+                  .ok());
+  const auto sweep = [&] {
+    std::string last;
+    EXPECT_TRUE(store_
+                    ->Write([&](db::Tx& tx) -> absl::Status {
+                      ASSIGN_OR_RETURN(last, AttemptSetupsSweep(tx, last, 2, clock_.Now() - absl::Hours(1)));
+                      return absl::OkStatus();
+                    })
+                    .ok());
+    return last;
+  };
+  const auto setups = [&] {
+    std::vector<std::string> left;
+    EXPECT_TRUE(store_
+                    ->Read([&](db::Tx& tx) -> absl::Status {
+                      left.clear();
+                      ASSIGN_OR_RETURN(
+                          const AttemptTexts texts,
+                          AttemptTextsGet(tx, AttemptText::kSetup, {"s1", "s2", "s3", "", "none"}));
+                      for (const auto& [sha256, one] : texts) {
+                        EXPECT_EQ(one, text);
+                        left.push_back(sha256);
+                      }
+                      return absl::OkStatus();
+                    })
+                    .ok());
+    return left;
+  };
+  EXPECT_THAT(setups(), ElementsAre("s1", "s2", "s3"));
+  EXPECT_EQ(sweep(), "s2");
+  EXPECT_THAT(setups(), ElementsAre("s2", "s3"));
+  ASSERT_TRUE(store_->Write([](db::Tx& tx) { return RunDelete(tx, "a"); }).ok());
+  EXPECT_EQ(sweep(), "s3");
+  EXPECT_THAT(setups(), ElementsAre("s3"));
+  ASSERT_TRUE(store_
+                  ->Read([](db::Tx& tx) -> absl::Status {
+                    ASSIGN_OR_RETURN(const AttemptTexts places,
+                                     AttemptTextsGet(tx, AttemptText::kPlace, {"p1"}));
+                    EXPECT_EQ(places.at("p1"), "place");
                     return absl::OkStatus();
                   })
                   .ok());

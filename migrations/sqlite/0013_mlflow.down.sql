@@ -1,0 +1,15 @@
+DROP TABLE model_tags;
+DROP TABLE model_aliases;
+DROP TABLE model_versions;
+DROP TABLE registered_models;
+DROP TABLE model_links;
+DROP TABLE logged_model_metrics;
+DROP TABLE logged_model_parameters;
+DROP TABLE logged_models;
+DROP TABLE input_tags;
+DROP TABLE datasets;
+DROP TABLE logged_parameters;
+DROP INDEX runs_by_experiment_start;
+DROP INDEX experiments_by_updated_at;
+ALTER TABLE experiments DROP COLUMN updated_at_us;
+ALTER TABLE experiments DROP COLUMN artifact_location;
