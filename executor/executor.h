@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -27,6 +28,7 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "content/content.h"
+#include "executor/attempt_place.h"
 #include "executor/task_world.h"
 
 namespace penstock {
@@ -94,7 +96,7 @@ struct LaunchSpec {
   std::vector<OutputFile> parameter_files;
   std::vector<InputContent> inputs;
   std::string workspace;                  // that attempts of the run share, made by the executor; empty: none
-  std::vector<OutputArtifact> artifacts;  // whose content is to be told apart; none if nobody asks
+  std::vector<OutputArtifact> artifacts;  // whose content is to be told apart
   ResourceRequest resources;
   absl::Duration timeout = absl::InfiniteDuration();  // of the attempt, from its start
   // What follows has an effect only where the executor heeds it; see TaskWorld::heeds_platforms.
@@ -164,6 +166,8 @@ struct AttemptFinished {
   std::string log_tail;     // last lines of the log when it did not succeed, bounded
   std::string environment;  // name of the shared environment it ran in; empty: none
   std::string packages;     // what is installed there, "name==version" a line, bounded
+  std::shared_ptr<const AttemptPlace>
+      place;  // where it ran, the same object for attempts of one place; null: unknown
   AttemptOutputs outputs;
 };
 

@@ -27,12 +27,17 @@ absl::Status RunTerminate(db::Tx& tx, absl::string_view run_id, absl::Time now, 
   ASSIGN_OR_RETURN(const RunRow row, RunGet(tx, run_id));
   if (!IsTerminable(row.state)) return absl::OkStatus();
   RETURN_IF_ERROR(RunSetState(tx, row.run_id, row.state, {RunState::kCanceling, now, 0, ""}));
+  if (row.driver == RunDriver::kClient) {  // nothing of it runs here
+    return RunSetState(tx, row.run_id, RunState::kCanceling, {RunState::kCanceled, now, 0, ""});
+  }
   hints.ForEngine(row.run_id);
   return absl::OkStatus();
 }
 
 // Only the run is moved: what of it runs again the engine finds out from its tasks.
 absl::Status RunRetry(db::Tx& tx, absl::string_view run_id, absl::Time now, RunHints& hints) {
+  ASSIGN_OR_RETURN(const RunRow row, RunGet(tx, run_id));
+  if (row.driver == RunDriver::kClient) return error::RunRecordedByClient(run_id);
   RETURN_IF_ERROR(RunReopen(tx, run_id, now));
   hints.ForEngine(run_id);
   return absl::OkStatus();

@@ -95,7 +95,9 @@ absl::StatusOr<Engine::PassResult> Engine::RunOnce() {
     return status;
   }
   news_ = {};
+  records_.Committed();
   Command(result);
+  records_.Sweep(parts_.store, now);
   TellRoom(now);
   parts_.metrics.runs_active.Set(static_cast<double>(runs_.size()));
   parts_.metrics.attempts_running.Set(static_cast<double>(attempts_.size()));
@@ -179,10 +181,12 @@ absl::Status Engine::Commit(absl::Time now) {
     current.clear();
     // In this transaction, so that nobody takes the runs over between the check and what is written.
     RETURN_IF_ERROR(parts_.lease.Check(tx, *fence_));
+    RETURN_IF_ERROR(records_.WriteNew(tx, now));
     for (ActiveRun* run : touched) {
       if (run->commit().empty()) continue;
       current = run->run_id();
-      RETURN_IF_ERROR(WriteRunCommit(tx, run->snapshot(), run->commit(), now));
+      RETURN_IF_ERROR(
+          WriteRunCommit(tx, run->snapshot(), run->commit(), {run->namespace_id(), parts_.ids}, now));
     }
     // What fails from here on is the commit itself, which is no one run's fault.
     current.clear();

@@ -34,6 +34,7 @@
 #include "content/content_store.h"
 #include "scheduler/active_run.h"
 #include "scheduler/artifact_ids.h"
+#include "scheduler/attempt_records.h"
 #include "scheduler/dispatcher.h"
 #include "scheduler/executor_set.h"
 #include "scheduler/importer.h"
@@ -41,6 +42,7 @@
 #include "scheduler/lease.h"
 #include "scheduler/room_keeper.h"
 #include "scheduler/task_cache.h"
+#include "scheduler/task_tracking.h"
 #include "storage/room_store.h"
 
 namespace penstock {
@@ -62,6 +64,7 @@ struct EngineOptions {
   int active_runs_max = 500;                        // runs driven at once; the others wait in PENDING
   absl::Duration poll_interval = absl::Seconds(1);  // without hints
   CacheSettings cache;
+  TaskTracking tracking = {};
 };
 
 class Engine {
@@ -164,6 +167,7 @@ class Engine {
   TaskCache cache_;
   ArtifactIds artifact_ids_;
   Importer importer_;
+  AttemptRecords records_;
   TaskDurations durations_;
   std::vector<std::unique_ptr<Dispatcher>> dispatchers_;  // by place of the executor
   std::optional<int64_t> fence_;                          // of the lease under which the runs were read

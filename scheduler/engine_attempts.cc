@@ -150,6 +150,7 @@ absl::Status Engine::OnEnd(AttemptEnd& end, absl::Time now) {
   row.run_id = run->run_id();
   row.task_id = run->snapshot().tasks[task].task_id;
   row.number = attempt->number;
+  row.place_sha256 = records_.PlaceOf(event.place, now);
   run->commit().attempts_ended.push_back(std::move(row));
   if (event.outcome == AttemptOutcome::kSucceeded || event.outcome == AttemptOutcome::kFailed) {
     durations_.Ended(attempt->component, now - attempt->begun_at);
@@ -180,7 +181,7 @@ bool Engine::StartNext(ActiveRun& run, int place, RoomKeeper* keeper, absl::Time
       return true;
     }
     queue.next = *std::move(plan);
-    if (!run.cache().in_use()) queue.next->spec.artifacts.clear();
+    AddTaskTracking(options_.tracking, run.snapshot(), task, queue.next->spec);
   }
   const std::string attempt_id = queue.next->spec.attempt_id;
   const ResourceRequest charge = parts_.executors[place].ChargeOf(queue.next->spec.resources);
@@ -195,7 +196,9 @@ bool Engine::StartNext(ActiveRun& run, int place, RoomKeeper* keeper, absl::Time
   queue.tasks.pop_front();
   queue.refused_since = absl::InfiniteFuture();
   run.StoreCacheDecision(task);
-  run.commit().attempts_begun.push_back(BegunAttempt(plan.spec, parts_.executors.name(place), now));
+  TaskAttemptRow row = BegunAttempt(plan.spec, parts_.executors.name(place), now);
+  row.setup_sha256 = records_.SetupOf(plan, now);
+  run.commit().attempts_begun.push_back(std::move(row));
   const bool first = plan.spec.attempt_number == run.snapshot().tasks[task].attempts_before + 1;
   // The inputs are the same for every attempt, and stored once.
   if (first) run.commit().inputs.emplace_back(task, std::move(plan.inputs));

@@ -137,7 +137,7 @@ void Engine::AddRunning(const ActiveRun& run, const LoadedRun::Running& running,
   Launch launch{*place, {}};
   if (plan.ok()) {
     launch.spec = std::move(plan->spec);
-    if (!run.cache().in_use()) launch.spec.artifacts.clear();
+    AddTaskTracking(options_.tracking, snapshot, running.task, launch.spec);
     known.charge = parts_.executors[*place].ChargeOf(launch.spec.resources);
   } else {  // it started once, so this is a bug; the executor still has to tell how it ended
     launch.spec.attempt_id = attempt.attempt_id;
@@ -217,6 +217,7 @@ absl::Status Engine::TakeRun(const std::string& run_id, absl::Time now, PassResu
     const std::string note = heeded ? "" : PlatformNote(run.snapshot().plan->document());
     if (!note.empty()) spdlog::info("run has a note run={} note={}", run_id, LogValue(note));
     RETURN_IF_ERROR(importer_.ImportRoot(run));
+    run.commit().root_taken = run.snapshot().tasks.empty();
     run.Decide(RunTaken{}, now);
   }
   ++result.runs_taken;
@@ -238,6 +239,7 @@ void Engine::ForgetRun(const std::string& run_id) {
 
 // Nothing of this pass was committed: forget what it decided, and decide again from what storage says.
 void Engine::AbandonPass() {
+  records_.Abandoned();
   for (const Launch& launch : std::exchange(starting_, {})) {
     parts_.executors[launch.place].Unreserve(launch.spec.attempt_id);
     attempts_.erase(launch.spec.attempt_id);

@@ -1,23 +1,29 @@
 #include "scheduler/run_commit.h"
 
 #include <iterator>
+#include <set>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/json.h"
+#include "common/limits.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"
+#include "pipeline/spec/task_io.h"
 #include "scheduler/attempt_rows.h"
 #include "scheduler/plan/run_tree.h"
 #include "scheduler/plan/values/import_artifact.h"
 #include "storage/artifact_store.h"
 #include "storage/cache_store.h"
+#include "storage/metric_store.h"
 #include "storage/run_store.h"
 #include "storage/task_attempt_store.h"
 #include "storage/task_store.h"
 
 namespace penstock {
 namespace {
+
+constexpr char kMetricsSchema[] = "system.Metrics";
 
 // All moves of one task in a commit, oldest first.
 using Moves = std::vector<const TaskChange*>;
@@ -80,14 +86,65 @@ int64_t NumericId(const ArtifactRecord& artifact) {
   return absl::SimpleAtoi(artifact.artifact_id, &id) ? id : 0;
 }
 
-absl::Status WriteLinks(db::Tx& tx, const RunSnapshot& run, int task, Direction direction,
-                        const ArtifactMap& artifacts) {
+// What is known of all that one commit writes.
+struct Writing {
+  db::Tx& tx;
+  const RunSnapshot& run;
+  const RunOwner& owner;
+  absl::Time now;
+};
+
+// The graph that a task stands in.
+const ml_pipelines::DagSpec& GraphOf(const RunSnapshot& run, int task) {
+  return run.plan->dags()[run.scopes[run.tasks[task].scope].dag].component->dag();
+}
+
+// The link of a task with an artifact, but for the artifact.
+ArtifactTaskRow LinkOf(const RunSnapshot& run, int task, Direction direction, const std::string& name,
+                       LinkRole role) {
+  ArtifactTaskRow link;
+  link.run_id = run.run_id;
+  link.task_id = run.tasks[task].task_id;
+  link.direction = direction;
+  link.name = name;
+  link.role = HasAttempts(run, task) ? role : LinkRole::kScope;
+  const PlannedTask& planned = PlannedOf(run, task);
+  if (direction == Direction::kOutput) {
+    link.io_type = std::string(OutputIoType(*planned.spec, *planned.component, name));
+  } else {
+    TaskInputSource source = ArtifactSource(GraphOf(run, task), *planned.spec, name);
+    link.io_type = std::string(source.io_type);
+    link.producer_task = std::move(source.producer_task);
+  }
+  return link;
+}
+
+absl::Status WriteLinks(const Writing& writing, int task, Direction direction, const ArtifactMap& artifacts,
+                        LinkRole role) {
   for (const auto& [name, list] : artifacts) {
-    for (int position = 0; position < static_cast<int>(list.size()); ++position) {
-      const int64_t id = NumericId(list[position]);
-      if (id == 0) continue;
-      RETURN_IF_ERROR(
-          ArtifactTaskInsert(tx, run.run_id, {run.tasks[task].task_id, direction, name, position, id}));
+    ArtifactTaskRow link = LinkOf(writing.run, task, direction, name, role);
+    for (const ArtifactRecord& artifact : list) {
+      link.artifact_id = NumericId(artifact);
+      if (link.artifact_id != 0) RETURN_IF_ERROR(ArtifactTaskInsert(writing.tx, link));
+      ++link.position;
+    }
+  }
+  return absl::OkStatus();
+}
+
+// What the run itself was given.
+absl::Status WriteRootLinks(const Writing& writing) {
+  for (const auto& [name, list] : writing.run.root_inputs->artifacts) {
+    ArtifactTaskRow link;
+    link.run_id = writing.run.run_id;
+    link.direction = Direction::kInput;
+    link.name = name;
+    link.io_type = "RUNTIME_VALUE_INPUT";
+    link.role = LinkRole::kScope;
+    for (const ArtifactRecord& artifact : list) {
+      link.artifact_id = NumericId(artifact);
+      if (link.artifact_id != 0) RETURN_IF_ERROR(ArtifactTaskInsert(writing.tx, link));
+      ++link.position;
     }
   }
   return absl::OkStatus();
@@ -102,28 +159,58 @@ absl::Status WriteParameters(db::Tx& tx, const RunSnapshot& run, int task, Direc
   return absl::OkStatus();
 }
 
-absl::Status WriteOutputs(db::Tx& tx, const RunSnapshot& run, int task, const TaskOutputs& outputs) {
-  RETURN_IF_ERROR(WriteParameters(tx, run, task, Direction::kOutput, outputs.parameters));
-  return WriteLinks(tx, run, task, Direction::kOutput, outputs.artifacts);
+absl::Status WriteOutputs(const Writing& writing, int task, const TaskOutputs& outputs, LinkRole role) {
+  RETURN_IF_ERROR(WriteParameters(writing.tx, writing.run, task, Direction::kOutput, outputs.parameters));
+  return WriteLinks(writing, task, Direction::kOutput, outputs.artifacts, role);
 }
 
-absl::Status WriteArtifact(db::Tx& tx, const RunSnapshot& run, const ArtifactRecord& artifact,
-                           absl::Time now) {
-  return ArtifactInsert(
-      tx, {NumericId(artifact), run.run_id, artifact.name, artifact.schema_title, artifact.schema_version,
-           artifact.uri, artifact.custom_path.value_or(""), DumpJson(artifact.metadata), now,
-           artifact.imported ? ImportKey(artifact) : "", artifact.content_sha256, artifact.content_stat});
+absl::Status WriteArtifact(const Writing& writing, const ArtifactRecord& artifact) {
+  ArtifactRow row;
+  row.artifact_id = NumericId(artifact);
+  row.uuid = writing.owner.ids.NewId();
+  row.run_id = writing.run.run_id;
+  row.namespace_ = writing.owner.namespace_;
+  row.name = artifact.name;
+  row.schema_title = artifact.schema_title;
+  row.schema_version = artifact.schema_version;
+  row.uri = artifact.uri;
+  row.custom_path = artifact.custom_path.value_or("");
+  row.metadata = DumpJson(artifact.metadata);
+  row.size_bytes = artifact.size_bytes;
+  row.content_sha256 = artifact.content_sha256;
+  row.content_stat = artifact.content_stat;
+  if (artifact.imported) row.import_key = ImportKey(artifact);
+  row.created_at = writing.now;
+  return ArtifactInsert(writing.tx, row);
 }
 
-absl::Status WriteArtifacts(db::Tx& tx, const RunSnapshot& run, int task, const ArtifactMap& artifacts,
-                            absl::Time now) {
-  if (!HasAttempts(run, task)) {
+absl::Status WriteArtifacts(const Writing& writing, int task, const ArtifactMap& artifacts) {
+  if (!HasAttempts(writing.run, task)) {
     return absl::OkStatus();  // a graph or loop puts out what tasks in it have made
   }
   for (const auto& [name, list] : artifacts) {
-    for (const ArtifactRecord& artifact : list) RETURN_IF_ERROR(WriteArtifact(tx, run, artifact, now));
+    for (const ArtifactRecord& artifact : list) RETURN_IF_ERROR(WriteArtifact(writing, artifact));
   }
   return absl::OkStatus();
+}
+
+// The numbers in the metadata of a task's Metrics, each as the first point of a series.
+absl::Status WriteMetrics(const Writing& writing, int task, const ArtifactMap& artifacts) {
+  if (!HasAttempts(writing.run, task)) return absl::OkStatus();
+  std::vector<NamedMetricPoint> points;
+  for (const auto& [output, list] : artifacts) {
+    for (const ArtifactRecord& artifact : list) {
+      if (artifact.schema_title != kMetricsSchema) continue;
+      for (const auto& [name, value] : artifact.metadata.items()) {
+        if (!value.is_number() || name.size() > limits::kMetricNameBytes) continue;
+        points.push_back({name, {0, writing.now, value.get<double>()}});
+      }
+    }
+  }
+  const absl::Status logged =
+      MetricsLog(writing.tx, {writing.run.run_id, writing.run.tasks[task].task_id}, points);
+  // A run with too many series has lost nothing: the artifact has the values.
+  return absl::IsResourceExhausted(logged) ? absl::OkStatus() : logged;
 }
 
 // The run that they came from may have been deleted since they were found.
@@ -151,30 +238,38 @@ void RunCommit::Add(Decision& decision) {
   std::move(decision.outputs.begin(), decision.outputs.end(), std::back_inserter(outputs));
 }
 
-absl::Status WriteRunCommit(db::Tx& tx, const RunSnapshot& run, const RunCommit& commit, absl::Time now) {
+absl::Status WriteRunCommit(db::Tx& tx, const RunSnapshot& run, const RunCommit& commit,
+                            const RunOwner& owner, absl::Time now) {
+  const Writing writing{tx, run, owner, now};
   for (const std::string& task_id : commit.removed) RETURN_IF_ERROR(TaskDelete(tx, run.run_id, task_id));
   RETURN_IF_ERROR(WriteTasks(tx, run, commit));
   for (const auto& [task, reason] : commit.waiting) {
     RETURN_IF_ERROR(TaskSetWaitReason(tx, run.run_id, run.tasks[task].task_id, reason));
   }
   for (const ArtifactRecord& artifact : commit.root_artifacts) {
-    RETURN_IF_ERROR(WriteArtifact(tx, run, artifact, now));
+    RETURN_IF_ERROR(WriteArtifact(writing, artifact));
   }
+  if (commit.root_taken) RETURN_IF_ERROR(WriteRootLinks(writing));
   // Before the inputs of the tasks that this pass starts: these may be the same artifacts.
   for (const auto& [task, outputs] : commit.outputs) {
-    RETURN_IF_ERROR(WriteArtifacts(tx, run, task, outputs->artifacts, now));
-    RETURN_IF_ERROR(WriteOutputs(tx, run, task, *outputs));
+    RETURN_IF_ERROR(WriteArtifacts(writing, task, outputs->artifacts));
+    RETURN_IF_ERROR(WriteOutputs(writing, task, *outputs, LinkRole::kOwn));
+    RETURN_IF_ERROR(WriteMetrics(writing, task, outputs->artifacts));
   }
+  std::set<int> from_cache;
   for (const auto& [task, outputs] : commit.reused) {
+    from_cache.insert(task);
     RETURN_IF_ERROR(CheckReused(tx, outputs->artifacts));
-    RETURN_IF_ERROR(WriteOutputs(tx, run, task, *outputs));
+    RETURN_IF_ERROR(WriteOutputs(writing, task, *outputs, LinkRole::kCache));
+    RETURN_IF_ERROR(WriteMetrics(writing, task, outputs->artifacts));
   }
   for (const CacheEntryRow& entry : commit.cache_entries) RETURN_IF_ERROR(CacheEntryPut(tx, entry));
   for (const TaskAttemptRow& attempt : commit.attempts_begun) RETURN_IF_ERROR(TaskAttemptInsert(tx, attempt));
   for (const TaskAttemptRow& attempt : commit.attempts_ended) RETURN_IF_ERROR(TaskAttemptFinish(tx, attempt));
   for (const auto& [task, inputs] : commit.inputs) {
     RETURN_IF_ERROR(WriteParameters(tx, run, task, Direction::kInput, inputs->parameters));
-    RETURN_IF_ERROR(WriteLinks(tx, run, task, Direction::kInput, inputs->artifacts));
+    const LinkRole role = from_cache.count(task) > 0 ? LinkRole::kCache : LinkRole::kOwn;
+    RETURN_IF_ERROR(WriteLinks(writing, task, Direction::kInput, inputs->artifacts, role));
   }
   for (const RunChange& change : commit.run) {
     RETURN_IF_ERROR(RunSetState(tx, run.run_id, change.from,

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "common/ids.h"
 #include "scheduler/plan/types.h"
 #include "storage/db/database.h"
 #include "storage/model.h"
@@ -16,6 +17,7 @@ namespace penstock {
 
 struct RunCommit {
   std::vector<ArtifactRecord> root_artifacts;  // that the run was given by their URIs
+  bool root_taken = false;                     // the run begins: what it was given itself is to be written
   std::vector<TaskChange> tasks;
   std::vector<RunChange> run;
   std::vector<std::string> removed;  // ids of tasks
@@ -35,6 +37,12 @@ struct RunCommit {
   void Add(Decision& decision);
 };
 
+// To whom new artifacts belong, and from where their ids come.
+struct RunOwner {
+  std::string namespace_;
+  IdGenerator& ids;
+};
+
 // ArtifactRow::import_key of an imported artifact.
 std::string ImportKey(const ArtifactRecord& artifact);
 
@@ -42,7 +50,8 @@ std::string ImportKey(const ArtifactRecord& artifact);
 // once, with its history. ABORTED if somebody else changed the run or a task meanwhile (a termination), or
 // deleted an artifact that was to be taken from the cache, NOT_FOUND if the run was deleted: reload it and
 // decide again.
-absl::Status WriteRunCommit(db::Tx& tx, const RunSnapshot& run, const RunCommit& commit, absl::Time now);
+absl::Status WriteRunCommit(db::Tx& tx, const RunSnapshot& run, const RunCommit& commit,
+                            const RunOwner& owner, absl::Time now);
 
 // Ends a run that cannot be driven any further: its open tasks are CANCELED, its open attempts LOST, and it FAILED
 // with `why`. NOT_FOUND if it was deleted.

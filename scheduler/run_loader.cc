@@ -42,6 +42,7 @@ struct StoredRun {
 
 absl::Status ReadStored(db::Tx& tx, DocumentCache& documents, absl::string_view run_id, StoredRun& stored) {
   ASSIGN_OR_RETURN(stored.row, RunGet(tx, run_id));
+  if (stored.row.driver == RunDriver::kClient) return absl::NotFoundError("a client records this run");
   ASSIGN_OR_RETURN(stored.config, RunConfigGet(tx, run_id));
   stored.spec_text.clear();
   stored.document = documents.Find(stored.config.spec_sha256);
@@ -49,6 +50,7 @@ absl::Status ReadStored(db::Tx& tx, DocumentCache& documents, absl::string_view 
     ASSIGN_OR_RETURN(stored.spec_text, SpecGet(tx, stored.config.spec_sha256));
   }
   ASSIGN_OR_RETURN(stored.tasks, TaskList(tx, run_id));
+  std::erase_if(stored.tasks, [](const TaskRow& task) { return task.recorded; });
   if (stored.tasks.empty()) return absl::OkStatus();  // it was not taken yet
   ASSIGN_OR_RETURN(stored.attempts, TaskAttemptList(tx, run_id));
   ASSIGN_OR_RETURN(stored.outputs, TaskParameterList(tx, run_id, Direction::kOutput));
@@ -114,6 +116,7 @@ absl::Status FillOutputs(const StoredRun& stored, const TasksById& by_id, RunSna
   absl::flat_hash_map<int64_t, const ArtifactRow*> artifacts;
   for (const ArtifactRow& row : stored.artifacts) artifacts[row.artifact_id] = &row;
   for (const ArtifactTaskRow& link : stored.links) {
+    if (link.position >= kRecordedPosition) continue;
     TaskOutputs* of = link.direction == Direction::kOutput ? outputs_of(link.task_id) : nullptr;
     const auto artifact = artifacts.find(link.artifact_id);
     if (of == nullptr || artifact == artifacts.end()) continue;
@@ -290,6 +293,7 @@ absl::StatusOr<ArtifactRecord> RecordOf(const ArtifactRow& row) {
   record.imported = !row.import_key.empty();
   record.content_sha256 = row.content_sha256;
   record.content_stat = row.content_stat;
+  record.size_bytes = row.size_bytes;
   ASSIGN_OR_RETURN(record.metadata, ParseJson(row.metadata));
   return record;
 }
@@ -350,6 +354,7 @@ absl::StatusOr<LoadedRun> LoadRun(Store& store, DocumentCache& documents, const 
   loaded.namespace_ = stored.row.namespace_;
   loaded.cache_enabled = stored.config.cache_enabled;
   loaded.cache_max_age = stored.config.cache_max_age;
+  run.experiment_id = stored.row.experiment_id;
   run.state = stored.row.state;
   run.facts = Facts(stored, *run.plan, world);
   loaded.recurring_run_id = stored.row.recurring_run_id;

@@ -249,7 +249,6 @@ std::vector<std::string> TaskCache::UnknownAtEnd(ActiveRun& run, int task, const
 
 void TaskCache::NoteContents(const ActiveRun& run, const TaskWorld& world, const AttemptOutputs& left,
                              const ContentVersions& versions, TaskOutputs& outputs) const {
-  if (!run.cache().in_use()) return;
   for (auto& [name, list] : outputs.artifacts) {
     for (ArtifactRecord& artifact : list) {
       const std::string uri = ContentUriOf(content_, artifact);
@@ -260,6 +259,7 @@ void TaskCache::NoteContents(const ActiveRun& run, const TaskWorld& world, const
       } else {
         artifact.content_stat = seen->second.stat;
         artifact.content_sha256 = seen->second.sha256;
+        artifact.size_bytes = seen->second.size_bytes;
       }
     }
   }

@@ -177,7 +177,9 @@ absl::StatusOr<TaskLaunchPlan> PlanTaskLaunch(const TaskWorld& world, const RunS
   LaunchSpec& spec = plan.spec = SpecOf(world, run, task, attempt_number, attempt_id);
   spec.image = std::move(launch.image);
   spec.argv = std::move(launch.argv);
+  plan.marks = std::move(launch.marks);
   spec.env = std::move(launch.env);
+  plan.variables = spec.env.size();
   if (RetryPolicyOf(run, task) != nullptr) {
     spec.env.emplace_back(kRetryIndex, absl::StrCat(attempt_number - 1 - run.tasks[task].attempts_before));
   }

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "executor/executor.h"
 #include "scheduler/plan/types.h"
+#include "scheduler/plan/values/launch.h"
 
 namespace penstock {
 
@@ -16,6 +17,8 @@ namespace penstock {
 struct TaskLaunchPlan {
   std::shared_ptr<const TaskInputs> inputs;
   LaunchSpec spec;
+  ArgumentMarks marks;   // of spec.argv
+  size_t variables = 0;  // of spec.env that the pipeline sets; they come first
 };
 
 // The directories of an attempt follow from its run, task, number and id alone, so that the same call gives

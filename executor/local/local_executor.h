@@ -239,6 +239,7 @@ class LocalExecutor final : public Executor {
   // Nothing if nobody waits for its end, or it was told.
   std::optional<Ended> TakeEnded(wire::Finished& finished) ABSL_LOCKS_EXCLUDED(mutex_);
   void NameEnvironment(const std::string& work_dir, AttemptFinished* event) const;
+  std::shared_ptr<const AttemptPlace> Place();
   void SendForgets(std::vector<std::string> attempt_ids) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Tracked at once, also ended ones until they are forgotten.
@@ -277,6 +278,8 @@ class LocalExecutor final : public Executor {
 
   // The I/O thread's.
   TaskUsage usage_;
+  std::shared_ptr<const AttemptPlace> place_;  // with the interpreter as it was then
+  std::shared_ptr<const Interpreter> place_interpreter_;
   int64_t measured_at_ms_ = 0;
 
   std::unique_ptr<WorkDirs> work_dirs_;  // constant after Open

@@ -11,6 +11,7 @@
 
 #include "executor/local/launch.h"
 #include "executor/local/local_executor.h"
+#include "executor/local/machine.h"
 #include "executor/posix/start_files.h"
 #include "executor/python/env_store.h"
 #include "spdlog/spdlog.h"
@@ -225,7 +226,20 @@ void LocalExecutor::HandleFinished(wire::Finished finished) {
     FailParked(ended->awaited_env, event.message);
   }
   if (ended->may_begin_as_env) NameEnvironment(ended->work_dir, &event);
+  if (finished.ending != wire::Ending::kNotStarted) event.place = Place();
   sink_(std::move(event));
+}
+
+// This machine, read once, with the interpreter that tasks find first.
+std::shared_ptr<const AttemptPlace> LocalExecutor::Place() {
+  std::shared_ptr<const Interpreter> interpreter = python_.KnownInterpreter();
+  if (place_ != nullptr && place_interpreter_ == interpreter) return place_;
+  auto place = std::make_shared<AttemptPlace>();
+  place->machine = place_ != nullptr ? place_->machine : ReadMachine();
+  if (interpreter != nullptr) place->interpreter = *interpreter;
+  place_interpreter_ = std::move(interpreter);
+  place_ = std::move(place);
+  return place_;
 }
 
 void LocalExecutor::ExplainFailure(const wire::Finished& finished, const Ended& ended,

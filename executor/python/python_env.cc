@@ -41,7 +41,7 @@ constexpr size_t kWarmKeyLetters = 32;
 // What the base interpreter says of itself. The fingerprint changes with what is installed there, as the
 // names of dist-info folders hold versions.
 constexpr char kProbe[] = R"(
-import hashlib, importlib.util, json, os, site, sys, sysconfig
+import hashlib, importlib.util, json, os, platform, site, sys, sysconfig
 try:
     from importlib.metadata import version
     kfp = version('kfp')
@@ -52,6 +52,11 @@ own = [site.getusersitepackages()] if site.ENABLE_USER_SITE else []
 sites = [p for p in own + site.getsitepackages() if os.path.isdir(p)]
 kept = ('.dist-info', '.egg-info', '.egg-link', '.pth')
 names = sorted(n for p in sites for n in os.listdir(p) if n.endswith(kept))
+packages = {}
+for name in (n for p in sites for n in sorted(os.listdir(p)) if n.endswith(('.dist-info', '.egg-info'))):
+    parts = name.rsplit('.', 1)[0].split('-')
+    if len(parts) > 1:
+        packages.setdefault(parts[0].replace('_', '-').lower(), parts[1])
 identity = json.dumps([sys.version, sysconfig.get_platform(), base, sites, names])
 print(json.dumps({
     'version': '%d.%d' % sys.version_info[:2],
@@ -61,6 +66,9 @@ print(json.dumps({
     'fingerprint': hashlib.sha256(identity.encode('utf-8', 'surrogateescape')).hexdigest(),
     'kfp_version': kfp,
     'has_pip': importlib.util.find_spec('pip') is not None,
+    'path': sys.executable,
+    'full_version': platform.python_implementation() + ' ' + platform.python_version(),
+    'packages': [name + '==' + packages[name] for name in sorted(packages)],
 }))
 )";
 
@@ -114,7 +122,13 @@ std::string FindOnPath(absl::string_view name, absl::string_view search_path) {
   return "";
 }
 
-absl::StatusOr<BasePython> Probe(const std::string& python, const std::string& search_path) {
+// What an interpreter says of itself: what is made use of, and what is only recorded.
+struct Probed {
+  BasePython base;
+  Interpreter interpreter;
+};
+
+absl::StatusOr<Probed> Probe(const std::string& python, const std::string& search_path) {
   const char* home = getenv("HOME");
   const std::vector<std::string> env = {absl::StrCat("PATH=", search_path),
                                         absl::StrCat("HOME=", home != nullptr ? home : "/")};
@@ -124,7 +138,8 @@ absl::StatusOr<BasePython> Probe(const std::string& python, const std::string& s
   if (run->exit_code != 0 || !answer.is_object()) {
     return absl::UnavailableError(absl::StrCat("the Python interpreter ", python, " does not work"));
   }
-  BasePython base;
+  Probed probed;
+  BasePython& base = probed.base;
   base.version = answer.value("version", "");
   base.executable = answer.value("executable", "");
   base.bin_dir = answer.value("bin_dir", "");
@@ -132,7 +147,10 @@ absl::StatusOr<BasePython> Probe(const std::string& python, const std::string& s
   base.kfp_version = answer.value("kfp_version", "");
   base.fingerprint = answer.value("fingerprint", "");
   base.has_pip = answer.value("has_pip", false);
-  return base;
+  probed.interpreter.path = answer.value("path", "");
+  probed.interpreter.version = answer.value("full_version", "");
+  probed.interpreter.packages = answer.value("packages", std::vector<std::string>());
+  return probed;
 }
 
 // Whether a marker says that the requirement is not for this interpreter; only the one that KFP writes is understood.
@@ -263,10 +281,17 @@ absl::StatusOr<BasePython> PythonEnvironments::Base() {
   // Held while the interpreter is asked: attempts that come together ask once.
   absl::MutexLock lock(&mutex_);
   if (seen_.empty() || seen_ != Changes(python, base_.site_dirs)) {
-    ASSIGN_OR_RETURN(base_, Probe(python, options_.search_path));
+    ASSIGN_OR_RETURN(Probed probed, Probe(python, options_.search_path));
+    base_ = std::move(probed.base);
+    interpreter_ = std::make_shared<const Interpreter>(std::move(probed.interpreter));
     seen_ = Changes(python, base_.site_dirs);
   }
   return base_;
+}
+
+std::shared_ptr<const Interpreter> PythonEnvironments::KnownInterpreter() const {
+  absl::MutexLock lock(&mutex_);
+  return interpreter_;
 }
 
 void PythonEnvironments::Warm() {

@@ -20,6 +20,7 @@
 // The base interpreter (typically a virtual environment that has kfp) goes first on PATH in any case.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -31,6 +32,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
+#include "executor/attempt_place.h"
 #include "executor/executor.h"
 #include "executor/python/bootstrap.h"
 #include "executor/python/env_request.h"
@@ -103,6 +105,10 @@ class PythonEnvironments {
   // Whether a shared environment is there.
   bool IsBuilt(const std::string& key) const;
 
+  // The base interpreter as it described itself last, the same object until it has changed; null if it was not asked
+  // yet.
+  std::shared_ptr<const Interpreter> KnownInterpreter() const;
+
   // Asks the base interpreter now, if one was named, so that the first attempt need not wait for its answer.
   void Warm();
 
@@ -120,10 +126,11 @@ class PythonEnvironments {
                  const std::vector<std::string>& command, absl::string_view words, Choice* choice);
 
   const Options options_;
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
   // What Changes said of the base when it was asked; empty: never asked.
   std::string seen_ ABSL_GUARDED_BY(mutex_);
   BasePython base_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<const Interpreter> interpreter_ ABSL_GUARDED_BY(mutex_);  // the same, for people
   // Untouched environments over some base: who takes one looks whether it is still the same.
   std::vector<std::string> spares_ ABSL_GUARDED_BY(mutex_);
   int64_t next_spare_ ABSL_GUARDED_BY(mutex_) = 0;

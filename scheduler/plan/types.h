@@ -79,6 +79,7 @@ struct LoopSnapshot {
 struct RunSnapshot {
   std::shared_ptr<const RunPlan> plan;
   std::string run_id;
+  std::string experiment_id;
   RunState state = RunState::kPending;
   RunFacts facts;  // without the task's own fields
   std::shared_ptr<const TaskInputs> root_inputs;

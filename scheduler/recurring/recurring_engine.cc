@@ -15,6 +15,7 @@
 #include "common/status_macros.h"
 #include "pipeline/schedule/macros.h"
 #include "pipeline/schedule/run_name.h"
+#include "pipeline/spec/parameter_defaults.h"
 #include "runs/run_verbs.h"
 #include "storage/pipeline_store.h"
 #include "storage/run_store.h"
@@ -327,6 +328,9 @@ absl::StatusOr<RecurringEngine::RunToMake> RecurringEngine::RunOf(const Planned&
     ASSIGN_OR_RETURN(Json parameters, ParseJson(schedule.parameters));
     ReplaceMacros({tick.run_id, tick.decided_at, tick.due_at, tick.run_index}, &parameters);
     run.config.parameters = DumpJson(parameters);
+  }
+  if (plan.source.document != nullptr) {
+    run.config.parameter_defaults = ParameterDefaults(*plan.source.document);
   }
   // A version that it is pinned to may have been deleted; its spec is kept for as long as somebody names it.
   run.version_must_exist = schedule.spec_sha256.empty();

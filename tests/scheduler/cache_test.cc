@@ -351,8 +351,9 @@ TEST_P(EngineCache, AnArtifactDeletedBeforeTheCommitIsDecidedAgain) {
   RunSnapshot snapshot;
   snapshot.run_id = run;
   snapshot.tasks.emplace_back().task_id = TasksOf(run)["make"].task_id;
-  EXPECT_TRUE(absl::IsAborted(
-      store_->Write([&](db::Tx& tx) { return WriteRunCommit(tx, snapshot, commit, clock_.Now()); })));
+  EXPECT_TRUE(absl::IsAborted(store_->Write([&](db::Tx& tx) {
+    return WriteRunCommit(tx, snapshot, commit, {"", ids_}, clock_.Now());
+  })));
 }
 
 TEST_P(EngineCache, ANamespaceSeesItsOwn) {

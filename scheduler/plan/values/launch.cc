@@ -121,13 +121,15 @@ absl::Status CheckExecutorInput(absl::string_view text) {
 
 absl::Status AppendArguments(const google::protobuf::RepeatedPtrField<std::string>& texts,
                              absl::string_view field, int python_source, const PlaceholderSources& sources,
-                             ArgumentBudget* budget, std::vector<std::string>* argv) {
+                             ArgumentBudget* budget, TaskLaunch* launch) {
+  std::vector<std::string>& argv = launch->argv;
   for (int i = 0; i < texts.size(); ++i) {
     const std::string place = absl::StrCat(field, "[", i, "]");
     absl::StatusOr<std::vector<std::string>> resolved = std::vector<std::string>{texts[i]};
     if (IsExecutorInput(texts, i)) {
       RETURN_IF_ERROR(CheckExecutorInput(sources.executor_input));
-      argv->emplace_back(sources.executor_input);
+      launch->marks.executor_inputs.push_back(static_cast<int>(argv.size()));
+      argv.emplace_back(sources.executor_input);
       continue;
     }
     if (i != python_source) resolved = ResolveArgument(texts[i], sources);
@@ -135,7 +137,13 @@ absl::Status AppendArguments(const google::protobuf::RepeatedPtrField<std::strin
     for (std::string& text : *resolved) {
       const absl::Status status = budget->Add(text);
       if (!status.ok()) return At(place, NamingLargeInput(status, texts[i], sources));
-      argv->push_back(std::move(text));
+      const int position = static_cast<int>(argv.size());
+      if (texts[i] == "{{$}}") {
+        launch->marks.executor_inputs.push_back(position);
+      } else if (text != texts[i]) {
+        launch->marks.filled.push_back(position);
+      }
+      argv.push_back(std::move(text));
     }
   }
   return absl::OkStatus();
@@ -269,10 +277,10 @@ absl::StatusOr<TaskLaunch> Build(const ContainerSpec& container, TaskInputs& inp
   if (!image.ok()) return At("image", image.status());
   launch.image = *std::move(image);
   const std::vector<absl::string_view> command(container.command().begin(), container.command().end());
-  RETURN_IF_ERROR(AppendArguments(container.command(), "command", PythonSourceIndex(command), sources,
-                                  &budget, &launch.argv));
+  RETURN_IF_ERROR(
+      AppendArguments(container.command(), "command", PythonSourceIndex(command), sources, &budget, &launch));
   launch.command_size = launch.argv.size();
-  RETURN_IF_ERROR(AppendArguments(container.args(), "args", -1, sources, &budget, &launch.argv));
+  RETURN_IF_ERROR(AppendArguments(container.args(), "args", -1, sources, &budget, &launch));
   return launch;
 }
 

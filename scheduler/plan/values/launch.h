@@ -28,9 +28,16 @@ struct TaskResources {
   Json pod = Json::object();  // {limits, requests} as given, for dsl.TaskConfig
 };
 
+// Which arguments are of one attempt alone: by position.
+struct ArgumentMarks {
+  std::vector<int> executor_inputs;  // those that are {{$}} and nothing else
+  std::vector<int> filled;           // others in which placeholders were replaced
+};
+
 struct TaskLaunch {
   std::string image;
   std::vector<std::string> argv;  // the command, then the arguments
+  ArgumentMarks marks;            // of argv
   size_t command_size =
       0;  // how much of argv is the command; 0: the image's own entry point takes the arguments
   std::vector<std::pair<std::string, std::string>> env;  // each name once

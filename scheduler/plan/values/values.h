@@ -27,6 +27,7 @@ struct ArtifactRecord {
   // As it was when it was made; see content/content.h. Empty if nobody looked or nobody can.
   std::string content_sha256;
   std::string content_stat;
+  std::optional<int64_t> size_bytes;
 
   bool operator==(const ArtifactRecord&) const = default;
 };
