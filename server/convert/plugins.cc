@@ -2,7 +2,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
-#include "common/json.h"
 #include "common/limits.h"
 #include "common/status_macros.h"
 #include "common/text.h"
@@ -10,9 +9,6 @@
 #include "server/validate.h"
 
 namespace penstock {
-namespace {
-
-// Whether `json` nests more than `levels` objects and lists. Recursion ends with the levels.
 bool NestsDeeperThan(const Json& json, int levels) {
   if (!json.is_structured()) return false;
   if (levels == 0) return true;
@@ -21,8 +17,6 @@ bool NestsDeeperThan(const Json& json, int levels) {
   }
   return false;
 }
-
-}  // namespace
 
 absl::StatusOr<std::string> PluginsFromApi(absl::string_view field, const PluginInputs& plugins) {
   if (plugins.empty()) return std::string();

@@ -5,13 +5,10 @@
 #include "server/convert/run.h"
 #include "server/convert/timestamp.h"
 #include "server/errors.h"
+#include "server/validate.h"
 
 namespace penstock {
 namespace {
-
-// What a Timestamp may hold: the years 1 to 9999.
-constexpr int64_t kFirstSecond = -62'135'596'800;
-constexpr int64_t kLastSecond = 253'402'300'799;
 
 template <typename Schedule>
 absl::Status BoundsFrom(const Schedule& given, TriggerSpec& spec) {
@@ -89,14 +86,6 @@ absl::Status ToApi(const RecurringRunRow& row, api::RecurringRun* out) {
     *out->mutable_runtime_config() = std::move(config);
   }
   return PluginsToApi(row.plugins_input, out->mutable_plugins_input());
-}
-
-absl::StatusOr<absl::Time> CheckedTime(absl::string_view field, const google::protobuf::Timestamp& time) {
-  if (time.seconds() < kFirstSecond || time.seconds() > kLastSecond || time.nanos() < 0 ||
-      time.nanos() >= 1'000'000'000) {
-    return error::TimeOutOfRange(field);
-  }
-  return TimeFrom(time);
 }
 
 absl::StatusOr<TriggerSpec> TriggerFrom(const api::Trigger& given, const std::string& time_zone) {

@@ -16,9 +16,6 @@ absl::Status ToApi(const RecurringRunRow& row, api::RecurringRun* out);
 // is out of range; what the trigger means is not checked here.
 absl::StatusOr<TriggerSpec> TriggerFrom(const api::Trigger& given, const std::string& time_zone);
 
-// INVALID_ARGUMENT unless it is of the years 1 to 9999, as a Timestamp has to be.
-absl::StatusOr<absl::Time> CheckedTime(absl::string_view field, const google::protobuf::Timestamp& time);
-
 void ToApi(const ScheduleTickRow& row, penstock::v1::ScheduleTick* out);
 
 }  // namespace penstock

@@ -77,6 +77,7 @@ void ToApi(const RunRow& row, api::Run* out) {
   if (!row.pipeline_version_id.empty()) {
     out->mutable_pipeline_version_reference()->set_pipeline_id(row.pipeline_id);
     out->mutable_pipeline_version_reference()->set_pipeline_version_id(row.pipeline_version_id);
+    *out->mutable_pipeline_reference() = out->pipeline_version_reference();
   }
   SetTimestamp(row.created_at, out->mutable_created_at());
   SetTimestamp(row.scheduled_at, out->mutable_scheduled_at());
@@ -99,6 +100,14 @@ absl::Status ConfigToApi(const RunConfigRow& row, api::Run* out) {
     *out->mutable_runtime_config() = std::move(config);
   }
   return PluginsToApi(row.plugins_input, out->mutable_plugins_input());
+}
+
+void ParametersToApi(const std::map<std::string, std::string>& parameters, api::Run* out) {
+  for (const auto& [name, value] : parameters) {
+    auto& known = *out->mutable_runtime_config()->mutable_parameters();
+    // Those that it was made with, as one that was imported, have types.
+    if (!known.contains(name)) known[name].set_string_value(value);
+  }
 }
 
 void StatesToApi(const std::vector<RunStateRow>& states, api::Run* out) {
@@ -138,6 +147,7 @@ void TasksToApi(const RunTasks& rows, api::Run* out) {
     task->set_pod_name(row.attempt_id);
   }
   for (const ArtifactTaskRow& row : rows.artifacts) {
+    if (row.task_id.empty()) continue;  // the root has no entry
     api::PipelineTaskDetail* task = by_id[row.task_id];
     auto& lists = row.direction == Direction::kInput ? *task->mutable_inputs() : *task->mutable_outputs();
     lists[row.name].add_artifact_ids(row.artifact_id);

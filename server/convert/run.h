@@ -1,6 +1,8 @@
 // Runs and their tasks between storage and the wire.
 #pragma once
 
+#include <map>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -20,6 +22,9 @@ absl::StatusOr<api::RuntimeConfig> RuntimeConfigFrom(const std::string& paramete
 
 // The same of a run, and what plugins are given; nothing if there are none.
 absl::Status ConfigToApi(const RunConfigRow& row, api::Run* out);
+
+// Parameters that a client logged, which are texts.
+void ParametersToApi(const std::map<std::string, std::string>& parameters, api::Run* out);
 
 // The history, and the error that the last state carries.
 void StatesToApi(const std::vector<RunStateRow>& states, api::Run* out);

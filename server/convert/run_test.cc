@@ -56,7 +56,8 @@ TEST(TasksToApi, AttemptsAndArtifactsGoToTheirTask) {
   rows.tasks = {task};
   rows.states = {{"t", TaskState::kPending, absl::UnixEpoch()}};
   rows.attempts = {{"r", "t", 1, "first"}, {"r", "t", 2, "second"}};
-  rows.artifacts = {{"t", Direction::kOutput, "model", 0, 7}, {"t", Direction::kInput, "data", 0, 3}};
+  rows.artifacts = {{"r", "t", Direction::kOutput, "model", 0, 7},
+                    {"r", "t", Direction::kInput, "data", 0, 3}};
   api::Run run;
   TasksToApi(rows, &run);
   const api::PipelineTaskDetail& detail = run.run_details().task_details(0);

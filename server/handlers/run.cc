@@ -1,5 +1,6 @@
 #include "server/handlers/run.h"
 
+#include <algorithm>
 #include <functional>
 #include <map>
 
@@ -7,6 +8,7 @@
 #include "common/json.h"
 #include "common/limits.h"
 #include "common/status_macros.h"
+#include "pipeline/spec/parameter_defaults.h"
 #include "pipeline/spec/run_artifacts.h"
 #include "runs/run_verbs.h"
 #include "server/convert/cache.h"
@@ -17,10 +19,13 @@
 #include "server/errors.h"
 #include "server/handlers/list.h"
 #include "server/handlers/pipeline_source.h"
+#include "server/handlers/task.h"
+#include "server/memory.h"
 #include "server/validate.h"
 #include "storage/artifact_store.h"
 #include "storage/experiment_store.h"
 #include "storage/recurring_run_store.h"
+#include "storage/run_parameter_store.h"
 #include "storage/run_request_store.h"
 #include "storage/run_store.h"
 #include "storage/spec_store.h"
@@ -48,13 +53,17 @@ absl::Status CheckNewRun(const api::Run& given) {
 absl::Status ReadRuns(db::Tx& tx, const std::vector<RunRow>& rows, bool last,
                       const std::function<api::Run*()>& add) {
   std::vector<std::string> ids;
+  std::vector<std::string> recorded;
   for (const RunRow& row : rows) {
     ids.push_back(row.run_id);
+    if (row.driver == RunDriver::kClient) recorded.push_back(row.run_id);
     last = last && !row.pipeline_version_id.empty();
   }
   RunConfigRows configs;
   RunStateRows states;
+  RunParameterRows parameters;
   RETURN_IF_ERROR(RunConfigsLater(tx, ids, configs));
+  RETURN_IF_ERROR(RunParametersLater(tx, recorded, &parameters));
   RETURN_IF_ERROR(RunStatesLater(tx, ids, states));
   RETURN_IF_ERROR(last ? tx.Finish() : tx.Flush());
   std::map<std::string, google::protobuf::Struct> specs;
@@ -63,6 +72,8 @@ absl::Status ReadRuns(db::Tx& tx, const std::vector<RunRow>& rows, bool last,
     ToApi(row, out);
     const RunConfigRow& config = configs[row.run_id];
     RETURN_IF_ERROR(ConfigToApi(config, out));
+    // A client that records a run gives it parameters as it goes on.
+    if (row.driver == RunDriver::kClient) ParametersToApi(parameters[row.run_id], out);
     StatesToApi(states[row.run_id], out);
     if (!row.pipeline_version_id.empty()) continue;
     const auto [spec, fresh] = specs.try_emplace(config.spec_sha256);
@@ -123,6 +134,25 @@ absl::StatusOr<std::string> CreatedBefore(db::Tx& tx, const RunCreateOptions& op
   return known->run_id;
 }
 
+// What a client of KFP 3.0 wants of a list besides, which costs more than the list.
+absl::Status AddTasks(RequestContext& context, api::GetRunRequest::ViewMode view,
+                      api::ListRunsResponse* reply) {
+  RETURN_IF_ERROR(context.deps.store.Read([&](db::Tx& tx) -> absl::Status {
+    for (api::Run& run : *reply->mutable_runs()) {
+      ASSIGN_OR_RETURN(const int64_t count, TaskCount(tx, {run.run_id()}));
+      if (count > 0) run.set_task_count(static_cast<int32_t>(count + 1));
+    }
+    return absl::OkStatus();
+  }));
+  if (view != api::GetRunRequest::FULL) return absl::OkStatus();
+  for (api::Run& run : *reply->mutable_runs()) {
+    RETURN_IF_ERROR(TakeMemoryForRun(context, run.run_id()));
+    const absl::Status read = RunTasksRead(context, run.run_id(), run.mutable_tasks());
+    if (!absl::IsNotFound(read)) RETURN_IF_ERROR(read);  // deleted since
+  }
+  return absl::OkStatus();
+}
+
 // Answers with a run that is there already.
 absl::Status ReplyWith(RequestContext& context, const std::string& run_id, api::Run* reply) {
   api::GetRunRequest get;
@@ -169,6 +199,7 @@ absl::Status RunCreate(RequestContext& context, const api::Run& given, const Run
   config.spec_sha256 = source.document->sha256_hex;
   config.pipeline_root = given.runtime_config().pipeline_root();
   ASSIGN_OR_RETURN(config.parameters, ParametersText(given.runtime_config(), *source.document));
+  config.parameter_defaults = ParameterDefaults(*source.document);
   ASSIGN_OR_RETURN(config.plugins_input, PluginsFromApi("run.plugins_input", given.plugins_input()));
   const RunRow row = NewRow(context, given, source);
   const absl::Status inserted =
@@ -217,17 +248,25 @@ absl::Status RunGet(RequestContext& context, const api::GetRunRequest& request, 
     ASSIGN_OR_RETURN(tasks.attempts, TaskAttemptList(tx, row.run_id));
     ASSIGN_OR_RETURN(tasks.artifacts, ArtifactTaskList(tx, row.run_id));
     TasksToApi(tasks, reply);
+    const auto iterations = std::count_if(tasks.tasks.begin(), tasks.tasks.end(),
+                                          [](const TaskRow& task) { return task.iteration >= 0; });
+    reply->set_task_count(static_cast<int32_t>(tasks.tasks.size() - iterations + 1));
     CacheDecisionsToApi(tasks.tasks, reply);
     return absl::OkStatus();
   });
 }
 
-absl::Status RunList(RequestContext& context, const api::ListRunsRequest& request,
+absl::Status RunList(RequestContext& context, const api::ListRunsRequest& given,
                      api::ListRunsResponse* reply) {
+  api::ListRunsRequest request = given;
+  if (given.view() == api::GetRunRequest::FULL && given.page_size() > limits::kFullRunsPage) {
+    request.set_page_size(limits::kFullRunsPage);
+  }
   std::optional<ListScope> scope;
   if (!request.experiment_id().empty()) scope = ListScope{"experiment_id", request.experiment_id()};
   ASSIGN_OR_RETURN(const ListQuery query, MakeListQuery(context, RunResource(), request, std::move(scope)));
-  return context.deps.store.Read([&](db::Tx& tx) -> absl::Status {
+  RETURN_IF_ERROR(context.deps.store.Read([&](db::Tx& tx) -> absl::Status {
+    reply->Clear();
     if (!request.experiment_id().empty()) RETURN_IF_ERROR(ExperimentCheckLater(tx, request.experiment_id()));
     Page<RunRow> page;
     RETURN_IF_ERROR(RunList(tx, query, page));
@@ -235,7 +274,8 @@ absl::Status RunList(RequestContext& context, const api::ListRunsRequest& reques
     reply->set_total_size(static_cast<int32_t>(page.total_size));
     reply->set_next_page_token(page.next_page_token);
     return absl::OkStatus();
-  });
+  }));
+  return request.has_view() ? AddTasks(context, request.view(), reply) : absl::OkStatus();
 }
 
 absl::Status RunArchive(RequestContext& context, const api::ArchiveRunRequest& request,

@@ -20,6 +20,7 @@
 #include "server/handlers/list.h"
 #include "server/handlers/pipeline_source.h"
 #include "server/handlers/recurring_run.h"
+#include "server/validate.h"
 #include "storage/recurring_run_store.h"
 #include "storage/schedule_tick_store.h"
 #include "storage/spec_store.h"
