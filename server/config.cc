@@ -57,6 +57,9 @@ constexpr Setting kSettings[] = {
     {"cache", "on", "on|off", "whether a task is taken from an equal one that succeeded before"},
     {"cache_max_age_s", "0", "SECONDS", "for how long it may be taken; 0: for ever"},
     {"active_runs_max", "500", "N", "runs driven at once; the others wait"},
+    {"mlflow_in_tasks", "on", "on|off",
+     "whether MLflow's client in tasks logs to this server, to the task's own run"},
+    {"mlflow_tracking_uri", "", "URL", "where tasks reach this server's HTTP; default: by http_listen"},
     {"package_url_hosts", "storage.googleapis.com,s3.amazonaws.com,github.com,raw.githubusercontent.com",
      "HOST,...", "hosts that a package_url may name (*.example.com: any below it; *: any; none: no URL)"},
     {"package_url_allow_http", "off", "on|off", "whether a package_url may be http, not only https"},
@@ -86,6 +89,8 @@ constexpr Command kCommands[] = {
      "copies a whole store into an empty database; goes on where it stopped"},
     {"envs", CommandLine::Action::kEnvs, "list|prune", 1, 1,
      "shows the shared Python environments of tasks, or removes those that no task uses"},
+    {"runs", CommandLine::Action::kRuns, "compare ID ID ...|rerun ID|report ID|export ID FILE|import FILE", 2,
+     21, "asks the server at --grpc_listen how runs differ, to do one again, or for one as a file"},
 };
 
 using Values = std::map<std::string, std::string>;
@@ -262,8 +267,12 @@ class Checker {
   }
 
   bool Choice(const std::string& name, absl::string_view yes, absl::string_view no) {
-    if (Text(name) != yes && Text(name) != no) Wrong(name, absl::StrCat("'", yes, "' or '", no, "'"));
-    return Text(name) == yes;
+    absl::string_view text = Text(name);
+    // As other programs have it.
+    if (yes == "on" && text == "true") text = yes;
+    if (no == "off" && text == "false") text = no;
+    if (text != yes && text != no) Wrong(name, absl::StrCat("'", yes, "' or '", no, "'"));
+    return text == yes;
   }
 
   // HOST:PORT, or unix:PATH, of which the path is made absolute.
@@ -365,6 +374,8 @@ absl::StatusOr<Config> Check(const Values& values) {
   config.cache = check.Choice("cache", "on", "off");
   const int64_t max_age_s = check.Number("cache_max_age_s", 0, limits::kCacheAgeSeconds);
   config.cache_max_age = max_age_s == 0 ? absl::InfiniteDuration() : absl::Seconds(max_age_s);
+  config.mlflow_in_tasks = check.Choice("mlflow_in_tasks", "on", "off");
+  config.mlflow_tracking_uri = check.Text("mlflow_tracking_uri");
   config.active_runs_max = check.Number("active_runs_max", 1, 100'000);
   config.package_url_hosts = check.Hosts("package_url_hosts");
   config.package_url_allow_http = check.Choice("package_url_allow_http", "on", "off");

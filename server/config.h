@@ -34,6 +34,8 @@ struct Config {
   bool cache = true;             // whether tasks are taken from the cache and kept in it
   absl::Duration cache_max_age;  // older entries are not used; infinite: any age
   int64_t active_runs_max = 0;
+  bool mlflow_in_tasks = true;                 // whether tasks are told where MLflow's client is to log to
+  std::string mlflow_tracking_uri;             // as tasks reach the HTTP front door; empty: by its address
   std::vector<std::string> package_url_hosts;  // from where pipelines are fetched; lower case
   bool package_url_allow_http = false;
   bool package_url_allow_private = false;
@@ -46,7 +48,7 @@ struct Config {
 
 // What the command line asks for.
 struct CommandLine {
-  enum class Action { kServe, kHelp, kVersion, kMigrate, kCopy, kEnvs };
+  enum class Action { kServe, kHelp, kVersion, kMigrate, kCopy, kEnvs, kRuns };
   Action action = Action::kServe;
   std::vector<std::string> arguments;  // words behind the command, as many as it takes
   bool yes = false;                    // of `migrate revert`: --yes, nobody is to be asked

@@ -29,7 +29,7 @@ struct Deps {
   const Clock& clock;
   IdGenerator& ids;
   Metrics& metrics;
-  const ContentStore& content;        // logs and artifacts
+  ContentStore& content;              // logs and artifacts
   std::string default_experiment_id;  // takes the runs that name none
   PackageUrlOptions package_urls;     // from where packages are fetched
   MemoryBudget memory{limits::kMemoryBytes};

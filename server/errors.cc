@@ -80,6 +80,27 @@ absl::Status RunArtifactUnknown(absl::string_view name, int64_t artifact_id) {
       absl::StrCat("the artifact ", QuoteForMessage(name), ": there is no artifact ", artifact_id,
                    "; a run's task_details name the ids of those that it put out"));
 }
+absl::Status AttemptNumberNegative() {
+  return absl::InvalidArgumentError(
+      "number must not be negative: attempts are counted from 1, and 0 is the latest");
+}
+absl::Status ComparedRunsWrong(int64_t given, int64_t limit) {
+  return absl::InvalidArgumentError(StrCat("run_ids has ", given, " runs: give 2 to ", limit,
+                                           " (kComparedRuns), as run_ids=ONE&run_ids=OTHER"));
+}
+absl::Status ComparedRunTwice(absl::string_view run_id) {
+  return absl::InvalidArgumentError(StrCat("run_ids names run ", run_id, " twice"));
+}
+absl::Status PinPackagesNotServed() {
+  return absl::UnimplementedError(
+      "pin_packages is not served yet: name the versions in the pipeline; those that a run had are in the "
+      "records of its "
+      "attempts");
+}
+absl::Status RunIsNoRerun(absl::string_view run_id, absl::string_view tag) {
+  return absl::FailedPreconditionError(StrCat("Run ", run_id, " has no tag ", tag,
+                                              ": give original_run_id to say which run it is compared with"));
+}
 absl::Status LogOffsetNegative() {
   return absl::InvalidArgumentError("attempt and offset_bytes must not be negative");
 }
@@ -107,6 +128,76 @@ absl::Status ApplyPageTokenWrong() {
   return absl::InvalidArgumentError(
       "page_token is not one that this server gave for this request: repeat the request that gave it, with "
       "all its other fields as they were");
+}
+
+absl::Status SearchExperimentsTooMany(int64_t limit) {
+  return absl::InvalidArgumentError(
+      StrCat("there are more than ", limit, " experiments: name those to search with experiment_ids"));
+}
+
+absl::Status MetadataOwnerWrong() {
+  return absl::InvalidArgumentError(
+      "owner: give one of experiment_id, run_id and artifact_id, and task_id only with run_id");
+}
+absl::Status MetadataComparisonWrong() {
+  return absl::InvalidArgumentError(
+      "comparison: LESS and GREATER are for numbers; a value of another type EQUALS or not");
+}
+absl::Status MetadataSetAndRemoved(absl::string_view name) {
+  return absl::InvalidArgumentError(StrCat(QuoteForMessage(name), " is in set and in remove; give it once"));
+}
+absl::Status MetadataTooMany(int64_t limit) {
+  return absl::ResourceExhaustedError(
+      StrCat("there would be more than ", limit, " values; remove some first"));
+}
+absl::Status MetadataTooDeep(absl::string_view field, int64_t limit_levels) {
+  return absl::InvalidArgumentError(
+      StrCat(field, " has lists and objects more than ", limit_levels, " levels within one another"));
+}
+
+absl::Status ExportOfUnfinishedRun(absl::string_view run_id, absl::string_view state) {
+  return absl::FailedPreconditionError(
+      StrCat("Run ", run_id, " is ", state, "; only a run that has ended can be exported"));
+}
+absl::Status ImportedRunExists(absl::string_view run_id) {
+  return absl::AlreadyExistsError(
+      StrCat("There is a run ", run_id, " already; with new_id the bundle becomes a run of another id"));
+}
+absl::Status BundleNotWhole(absl::string_view why) {
+  return absl::InvalidArgumentError(StrCat("This is no whole bundle of a run: ", why));
+}
+absl::Status BundleFormatUnknown() {
+  return absl::InvalidArgumentError(
+      "The bundle has a format that this server does not know: it reads format 1");
+}
+absl::Status BundleTooLarge(absl::string_view limit_name, int64_t limit) {
+  return absl::InvalidArgumentError(
+      StrCat("The bundle is larger than a bundle may be: the bound is ", limit, " (", limit_name, ")"));
+}
+absl::Status BundleTooManyMembers(int64_t limit) {
+  return absl::InvalidArgumentError(
+      StrCat("The bundle has more files than a bundle may have: the bound is ", limit, " (kBundleMembers)"));
+}
+absl::Status BundleMemberMissing(absl::string_view name) {
+  return absl::InvalidArgumentError(
+      StrCat("This is no whole bundle of a run: it has no ", QuoteForMessage(name)));
+}
+absl::Status BundleMemberUnknown(absl::string_view name) {
+  return absl::InvalidArgumentError(
+      StrCat("The bundle has ", QuoteForMessage(name), ", which does not belong into a bundle of a run"));
+}
+absl::Status BundleMemberTwice(absl::string_view name) {
+  return absl::InvalidArgumentError(StrCat("The bundle has ", QuoteForMessage(name), " twice"));
+}
+absl::Status BundleMemberChanged(absl::string_view name) {
+  return absl::InvalidArgumentError(
+      StrCat("The bundle was changed: ", QuoteForMessage(name), " is not what manifest.json says of it"));
+}
+absl::Status BundleRowWrong(absl::string_view where, absl::string_view why) {
+  return absl::InvalidArgumentError(StrCat("The bundle cannot be read: ", where, ": ", why));
+}
+absl::Status BundleSourceChanged(absl::string_view member) {
+  return absl::AbortedError(StrCat("The file behind ", member, " changed while it was read; try again"));
 }
 
 absl::Status MaxConcurrencyOutOfRange(int64_t given, int64_t limit) {
@@ -152,6 +243,68 @@ absl::Status PreviewOfTwo() {
 }
 absl::Status PreviewCountOutOfRange(int64_t given, int64_t limit) {
   return absl::InvalidArgumentError(StrCat("count is ", given, "; it has to be from 0 to ", limit));
+}
+
+absl::Status ArtifactTypeMissing() {
+  return absl::InvalidArgumentError(
+      "artifact.type is missing: give Artifact, Model, Dataset, HTML, Markdown, Metric, ClassificationMetric "
+      "or SlicedClassificationMetric");
+}
+absl::Status MetricIncomplete() {
+  return absl::InvalidArgumentError(
+      "A Metric needs its key as artifact.name, and a finite artifact.number_value");
+}
+absl::Status NumberOfNoMetric() {
+  return absl::InvalidArgumentError("artifact.number_value is only for artifacts of type Metric");
+}
+
+absl::Status BulkTooMany(int64_t count, int64_t limit) {
+  return absl::InvalidArgumentError(StrCat("The request has ", count, " of what may be at most ", limit));
+}
+absl::Status ArtifactRunWithoutTask() {
+  return absl::InvalidArgumentError(
+      "run_id and task_id belong together: give both to make the artifact an output of the task, or neither");
+}
+absl::Status LinkFilterOperation() {
+  return absl::InvalidArgumentError("artifact_tasks are filtered by EQUALS and IN only");
+}
+absl::Status TaskIdGiven() {
+  return absl::InvalidArgumentError("task.task_id is made by the server; leave it out");
+}
+absl::Status RootExists(absl::string_view run_id) {
+  return absl::AlreadyExistsError(
+      StrCat("A run has one root, from its beginning on; its task id is the run's, ", run_id));
+}
+absl::Status TaskFieldFixed(absl::string_view field, absl::string_view task_id) {
+  return absl::FailedPreconditionError(
+      StrCat(field, " of task ", task_id, " stays as it was when it was created"));
+}
+absl::Status TaskOfEngineFixed(absl::string_view field, absl::string_view task_id) {
+  return absl::FailedPreconditionError(StrCat("Task ", task_id, " is executed by the server, which sets its ",
+                                              field,
+                                              "; only status_metadata.custom_properties may be changed"));
+}
+absl::Status TaskStateFixed(absl::string_view task_id, absl::string_view from, absl::string_view to) {
+  return absl::FailedPreconditionError(StrCat("Task ", task_id, " is ", from, " and cannot become ", to));
+}
+absl::Status TaskRecordDamaged(absl::string_view task_id) {
+  return absl::DataLossError(StrCat("what was recorded of task ", task_id, " cannot be read"));
+}
+
+absl::Status MetadataIdsTooMany(int64_t count, int64_t limit) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("The request names ", count, " ids; at most ", limit, " are looked up at once"));
+}
+absl::Status MetadataPageSizeWrong(int64_t given) {
+  return absl::InvalidArgumentError(absl::StrCat("max_result_size is ", given, "; it has to be at least 1"));
+}
+absl::Status MetadataOptionNotServed(absl::string_view option) {
+  return absl::UnimplementedError(absl::StrCat("Lists of metadata are not served with ", option,
+                                               "; they are in the order of ids, in pages or whole"));
+}
+absl::Status MetadataTypeNotFound(absl::string_view name) {
+  return absl::NotFoundError(absl::StrCat("There is no type of context ", QuoteForMessage(name),
+                                          "; there are 'system.Pipeline' and 'system.PipelineRun'"));
 }
 
 absl::Status ReportNotJson(absl::string_view field, absl::string_view reason) {

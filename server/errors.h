@@ -38,6 +38,11 @@ absl::Status RunPluginsOutputGiven();
 absl::Status RunOfRequestDeleted(absl::string_view request_id, absl::string_view run_id);
 absl::Status RunArtifactGivenTwice(absl::string_view name);
 absl::Status RunArtifactUnknown(absl::string_view name, int64_t artifact_id);
+absl::Status PinPackagesNotServed();
+absl::Status RunIsNoRerun(absl::string_view run_id, absl::string_view tag);
+absl::Status AttemptNumberNegative();
+absl::Status ComparedRunsWrong(int64_t given, int64_t limit);
+absl::Status ComparedRunTwice(absl::string_view run_id);
 absl::Status LogOffsetNegative();
 absl::Status LogFollowersTooMany(int64_t limit);
 absl::Status WatchesTooMany(int64_t limit);
@@ -45,6 +50,28 @@ absl::Status ApplyRunsNotSaid();
 absl::Status ApplyTagTwice(absl::string_view name);
 absl::Status ApplyTagsWithoutAction();
 absl::Status ApplyPageTokenWrong();
+absl::Status SearchExperimentsTooMany(int64_t limit);
+
+// --- Metadata of users ---
+absl::Status MetadataOwnerWrong();
+absl::Status MetadataComparisonWrong();
+absl::Status MetadataSetAndRemoved(absl::string_view name);
+absl::Status MetadataTooMany(int64_t limit);
+absl::Status MetadataTooDeep(absl::string_view field, int64_t limit_levels);
+
+// --- Runs as files ---
+absl::Status ExportOfUnfinishedRun(absl::string_view run_id, absl::string_view state);
+absl::Status ImportedRunExists(absl::string_view run_id);
+absl::Status BundleNotWhole(absl::string_view why);
+absl::Status BundleFormatUnknown();
+absl::Status BundleTooLarge(absl::string_view limit_name, int64_t limit);
+absl::Status BundleTooManyMembers(int64_t limit);
+absl::Status BundleMemberMissing(absl::string_view name);
+absl::Status BundleMemberUnknown(absl::string_view name);
+absl::Status BundleMemberTwice(absl::string_view name);
+absl::Status BundleMemberChanged(absl::string_view name);
+absl::Status BundleRowWrong(absl::string_view where, absl::string_view why);
+absl::Status BundleSourceChanged(absl::string_view member);
 
 // --- Recurring runs ---
 absl::Status MaxConcurrencyOutOfRange(int64_t given, int64_t limit);
@@ -57,6 +84,26 @@ absl::Status UpdateMaskUnknown(absl::string_view path);
 absl::Status PreviewWithoutSlots();
 absl::Status PreviewOfTwo();
 absl::Status PreviewCountOutOfRange(int64_t given, int64_t limit);
+
+// --- Artifacts and tasks of KFP 3.0 ---
+absl::Status ArtifactTypeMissing();
+absl::Status MetricIncomplete();
+absl::Status NumberOfNoMetric();
+absl::Status BulkTooMany(int64_t count, int64_t limit);
+absl::Status ArtifactRunWithoutTask();
+absl::Status LinkFilterOperation();
+absl::Status TaskIdGiven();
+absl::Status RootExists(absl::string_view run_id);
+absl::Status TaskFieldFixed(absl::string_view field, absl::string_view task_id);
+absl::Status TaskOfEngineFixed(absl::string_view field, absl::string_view task_id);
+absl::Status TaskStateFixed(absl::string_view task_id, absl::string_view from, absl::string_view to);
+absl::Status TaskRecordDamaged(absl::string_view task_id);
+
+// --- ML Metadata ---
+absl::Status MetadataIdsTooMany(int64_t count, int64_t limit);
+absl::Status MetadataPageSizeWrong(int64_t given);
+absl::Status MetadataOptionNotServed(absl::string_view option);
+absl::Status MetadataTypeNotFound(absl::string_view name);
 
 // --- Reports of objects of Kubernetes. `field` is the field of the request ---
 absl::Status ReportNotJson(absl::string_view field, absl::string_view reason);

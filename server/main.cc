@@ -23,6 +23,7 @@
 #include "scheduler/recurring/recurring_engine.h"
 #include "server/commands/copy.h"
 #include "server/commands/migrate.h"
+#include "server/commands/runs.h"
 #include "server/config.h"
 #include "server/data_dir.h"
 #include "server/gateway_process.h"
@@ -114,8 +115,22 @@ PackageUrlOptions PackageUrls(const Config& config) {
           config.package_url_timeout};
 }
 
-EngineOptions EngineOptionsOf(const Config& config) {
+// Where tasks reach the HTTP front door; empty if they cannot, or are not to be told.
+std::string TrackingUri(const Config& config, const GatewayProcess* gateway) {
+  if (!config.mlflow_in_tasks || !config.mlflow_tracking_uri.empty()) {
+    return config.mlflow_in_tasks ? config.mlflow_tracking_uri : "";
+  }
+  if (gateway == nullptr || gateway->port() == 0) return "";
+  std::string host = gateway->address().substr(0, gateway->address().rfind(':'));
+  // What stands for all addresses of the machine is none that one connects to.
+  if (host.empty() || host == "0.0.0.0") host = "127.0.0.1";
+  if (host == "[::]") host = "[::1]";
+  return absl::StrCat("http://", host, ":", gateway->port());
+}
+
+EngineOptions EngineOptionsOf(const Config& config, TaskTracking tracking) {
   EngineOptions options;
+  options.tracking = std::move(tracking);
   options.active_runs_max = static_cast<int>(config.active_runs_max);
   options.cache = {config.cache, config.cache_max_age};
   return options;
@@ -125,12 +140,13 @@ EngineOptions EngineOptionsOf(const Config& config) {
 class Scheduler {
  public:
   Scheduler(const Config& config, const DataDir& data_dir, Store& store, const ContentStore& content,
-            DocumentCache& documents, const Clock& clock, IdGenerator& ids, Metrics& metrics)
+            DocumentCache& documents, const Clock& clock, IdGenerator& ids, Metrics& metrics,
+            TaskTracking tracking)
       : executor_(std::make_unique<LocalExecutor>(ExecutorOptions(config, data_dir.path()), clock)),
         lease_(store, absl::StrCat("local:", data_dir.id())),
         engine_({store, ExecutorSet({{lease_.holder(), executor_.get()}}), content, worker_, lease_,
                  documents, clock, ids, metrics},
-                EngineOptionsOf(config)),
+                EngineOptionsOf(config, std::move(tracking))),
         recurring_(store, lease_, documents, clock, metrics, {}) {}
   ~Scheduler() {
     recurring_.Stop();
@@ -167,7 +183,7 @@ absl::Status Serve(const Config& config) {
   spdlog::info("database is open migrations_applied={} database={}", store->migrations_applied(),
                LogValue(store->description()));
   DocumentCache documents(kCachedDocuments);
-  const LocalContentStore content(data_dir->path());
+  LocalContentStore content(data_dir->path());
   ASSIGN_OR_RETURN(const std::string default_experiment_id, EnsureDefaultExperiment(*store, clock, ids));
   Deps deps{*store,
             documents,
@@ -181,11 +197,6 @@ absl::Status Serve(const Config& config) {
   const MemoryKeeper memory_keeper(deps.memory, documents);
 
   std::unique_ptr<Scheduler> scheduler;
-  if (config.run_scheduler) {
-    scheduler =
-        std::make_unique<Scheduler>(config, *data_dir, *store, content, documents, clock, ids, metrics);
-    RETURN_IF_ERROR(scheduler->Start());
-  }
   std::unique_ptr<Server> server;
   std::unique_ptr<GatewayProcess> gateway;
   if (config.serve_api) {
@@ -198,6 +209,13 @@ absl::Status Serve(const Config& config) {
                                             config.log_level == "trace" ? "debug" : config.log_level,
                                             config.log_format == LogFormat::kJson ? "json" : "text"},
                                            clock));
+  }
+  // After the gateway, which knows its port.
+  if (config.run_scheduler) {
+    scheduler =
+        std::make_unique<Scheduler>(config, *data_dir, *store, content, documents, clock, ids, metrics,
+                                    TaskTracking{TrackingUri(config, gateway.get()), default_experiment_id});
+    RETURN_IF_ERROR(scheduler->Start());
   }
   if (gateway != nullptr) RETURN_IF_ERROR(gateway->AwaitServing());
   RETURN_IF_ERROR(WriteReadyFile(config, server.get(), gateway.get()));
@@ -242,6 +260,8 @@ absl::Status Run(const CommandLine& line) {
       return RunCopyCommand(words[0], words[1], line.config);
     case CommandLine::Action::kEnvs:
       return RunEnvsCommand(words[0], line.config.data_dir);
+    case CommandLine::Action::kRuns:
+      return RunRunsCommand(words, line.config);
     default:
       return Serve(line.config);
   }

@@ -28,6 +28,16 @@ constexpr absl::string_view kLargeAnswers[] = {
     "PipelineService/ListPipelineVersions",
     "PackageUploadService/UploadPipelineVersion",
     "RunStatusService/GetRunStatus",
+    "RunService/GetTask",
+    "RunService/ListTasks",
+    "ArtifactService/ListArtifacts",
+    "MetadataStoreService/GetArtifacts",
+    "MetadataStoreService/GetArtifactsByContext",
+    "MetadataStoreService/GetArtifactsByID",
+    "MetadataStoreService/GetEventsByExecutionIDs",
+    "MetadataStoreService/GetExecutions",
+    "MetadataStoreService/GetExecutionsByContext",
+    "MetadataStoreService/GetExecutionsByID",
 };
 
 bool MayBeLarge(absl::string_view method) {

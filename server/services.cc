@@ -2,6 +2,7 @@
 
 #include "common/errors.h"
 #include "common/status_macros.h"
+#include "kubeflow/pipelines/v2beta1/artifact.grpc.pb.h"
 #include "kubeflow/pipelines/v2beta1/auth.grpc.pb.h"
 #include "kubeflow/pipelines/v2beta1/experiment.grpc.pb.h"
 #include "kubeflow/pipelines/v2beta1/filter.grpc.pb.h"
@@ -11,25 +12,48 @@
 #include "kubeflow/pipelines/v2beta1/report.grpc.pb.h"
 #include "kubeflow/pipelines/v2beta1/run.grpc.pb.h"
 #include "kubeflow/pipelines/v2beta1/visualization.grpc.pb.h"
+#include "ml_metadata/metadata_store.grpc.pb.h"
 #include "penstock/v1/artifact_content.grpc.pb.h"
+#include "penstock/v1/attempt_record.grpc.pb.h"
+#include "penstock/v1/lineage.grpc.pb.h"
+#include "penstock/v1/metric.grpc.pb.h"
 #include "penstock/v1/metrics_exposition.grpc.pb.h"
 #include "penstock/v1/package_upload.grpc.pb.h"
+#include "penstock/v1/rerun.grpc.pb.h"
+#include "penstock/v1/run_bundle.grpc.pb.h"
+#include "penstock/v1/run_comparison.grpc.pb.h"
 #include "penstock/v1/run_log.grpc.pb.h"
 #include "penstock/v1/run_operations.grpc.pb.h"
+#include "penstock/v1/run_search.grpc.pb.h"
 #include "penstock/v1/run_status.grpc.pb.h"
 #include "penstock/v1/schedule.grpc.pb.h"
+#include "penstock/v1/user_metadata.grpc.pb.h"
+#include "server/bind.h"
+#include "server/handlers/artifact.h"
+#include "server/handlers/attempt_record.h"
 #include "server/handlers/content.h"
 #include "server/handlers/experiment.h"
+#include "server/handlers/lineage.h"
+#include "server/handlers/metric.h"
+#include "server/handlers/ml_metadata.h"
 #include "server/handlers/pipeline.h"
 #include "server/handlers/pipeline_package.h"
 #include "server/handlers/recurring_run.h"
 #include "server/handlers/report.h"
+#include "server/handlers/rerun.h"
 #include "server/handlers/run.h"
+#include "server/handlers/run_bundle.h"
+#include "server/handlers/run_comparison.h"
 #include "server/handlers/run_operations.h"
+#include "server/handlers/run_search.h"
 #include "server/handlers/run_status.h"
 #include "server/handlers/schedule.h"
+#include "server/handlers/task.h"
+#include "server/handlers/task_write.h"
+#include "server/handlers/user_metadata.h"
 #include "server/health.h"
 #include "server/memory.h"
+#include "server/mlflow_services.h"
 #include "server/rpc.h"
 
 namespace penstock {
@@ -37,23 +61,6 @@ namespace {
 
 using google::protobuf::Empty;
 using grpc::ServerContext;
-
-// Overrides RPC `Method` of `Service` with `handler`, an expression of `context`, `request` and `reply`.
-#define PENSTOCK_RPC(Service, Method, Request, Reply, handler)                              \
-  grpc::Status Method(ServerContext* call, const Request* request, Reply* reply) override { \
-    RequestContext context = ContextOf(deps_, *call);                                       \
-    return HandleUnary(*call, context, #Service "/" #Method, *request, *reply,              \
-                       [&]() -> absl::Status { return handler; });                          \
-  }
-
-template <typename Base>
-class Bound : public Base {
- public:
-  explicit Bound(Deps& deps) : deps_(deps) {}
-
- protected:
-  Deps& deps_;
-};
 
 // The gateway says by this header that a PATCH carried an empty map of tags.
 bool ClearTags(const ServerContext& context) {
@@ -64,6 +71,10 @@ bool ClearTags(const ServerContext& context) {
 absl::Status RunRead(RequestContext& context, const api::GetRunRequest& request, api::Run* reply) {
   RETURN_IF_ERROR(TakeMemoryForRun(context, request.run_id()));
   RETURN_IF_ERROR(RunGet(context, request, reply));
+  if (request.view() == api::GetRunRequest::FULL) {
+    RETURN_IF_ERROR(TakeMemoryForRun(context, request.run_id()));
+    RETURN_IF_ERROR(RunTasksRead(context, request.run_id(), reply->mutable_tasks()));
+  }
   NoteRunTasks(context, request.run_id(), reply->run_details().task_details_size());
   return absl::OkStatus();
 }
@@ -128,6 +139,36 @@ class Runs final : public Bound<api::RunService::Service> {
   PENSTOCK_RPC(RunService, TerminateRun, api::TerminateRunRequest, Empty,
                RunTerminate(context, *request, reply))
   PENSTOCK_RPC(RunService, RetryRun, api::RetryRunRequest, Empty, RunRetry(context, *request, reply))
+  PENSTOCK_RPC(RunService, CreateTask, api::CreateTaskRequest, api::PipelineTask,
+               TaskCreate(context, *request, reply))
+  PENSTOCK_RPC(RunService, UpdateTask, api::UpdateTaskRequest, api::PipelineTask,
+               TaskUpdate(context, *request, reply))
+  PENSTOCK_RPC(RunService, UpdateTasksBulk, api::UpdateTasksBulkRequest, api::UpdateTasksBulkResponse,
+               TasksUpdate(context, *request, reply))
+  PENSTOCK_RPC(RunService, GetTask, api::GetTaskRequest, api::PipelineTask, TaskGet(context, *request, reply))
+  PENSTOCK_RPC(RunService, ListTasks, api::ListTasksRequest, api::ListTasksResponse,
+               TaskList(context, *request, reply))
+  PENSTOCK_RPC(RunService, FindCachedTask, api::FindCachedTaskRequest, api::PipelineTask,
+               TaskFindCached(context, *request, reply))
+};
+
+class Artifacts final : public Bound<api::ArtifactService::Service> {
+ public:
+  using Bound::Bound;
+  PENSTOCK_RPC(ArtifactService, ListArtifacts, api::ListArtifactsRequest, api::ListArtifactsResponse,
+               ArtifactList(context, *request, reply))
+  PENSTOCK_RPC(ArtifactService, GetArtifact, api::GetArtifactRequest, api::Artifact,
+               ArtifactGet(context, *request, reply))
+  PENSTOCK_RPC(ArtifactService, CreateArtifact, api::CreateArtifactRequest, api::Artifact,
+               ArtifactCreate(context, *request, reply))
+  PENSTOCK_RPC(ArtifactService, CreateArtifactsBulk, api::CreateArtifactsBulkRequest,
+               api::CreateArtifactsBulkResponse, ArtifactsCreate(context, *request, reply))
+  PENSTOCK_RPC(ArtifactService, ListArtifactTasks, api::ListArtifactTasksRequest,
+               api::ListArtifactTasksResponse, ArtifactTaskList(context, *request, reply))
+  PENSTOCK_RPC(ArtifactService, CreateArtifactTask, api::CreateArtifactTaskRequest, api::ArtifactTask,
+               ArtifactTaskCreate(context, *request, reply))
+  PENSTOCK_RPC(ArtifactService, CreateArtifactTasksBulk, api::CreateArtifactTasksBulkRequest,
+               api::CreateArtifactTasksBulkResponse, ArtifactTasksCreate(context, *request, reply))
 };
 
 class RecurringRuns final : public Bound<api::RecurringRunService::Service> {
@@ -273,6 +314,139 @@ class RunStatuses final : public Bound<penstock::v1::RunStatusService::Service> 
                RunStatusGet(context, *request, reply))
 };
 
+class MetricsOfRuns final : public Bound<penstock::v1::MetricService::Service> {
+ public:
+  using Bound::Bound;
+  PENSTOCK_RPC(MetricService, LogMetrics, penstock::v1::LogMetricsRequest, penstock::v1::LogMetricsResponse,
+               MetricsLog(context, *request, reply))
+  PENSTOCK_RPC(MetricService, ListMetrics, penstock::v1::ListMetricsRequest,
+               penstock::v1::ListMetricsResponse, MetricList(context, *request, reply))
+  PENSTOCK_RPC(MetricService, ReadMetric, penstock::v1::ReadMetricRequest, penstock::v1::ReadMetricResponse,
+               MetricRead(context, *request, reply))
+  PENSTOCK_RPC(MetricService, ListClassificationMetrics, penstock::v1::ListClassificationMetricsRequest,
+               penstock::v1::ListClassificationMetricsResponse,
+               ClassificationMetricList(context, *request, reply))
+};
+
+class RunSearches final : public Bound<penstock::v1::RunSearchService::Service> {
+ public:
+  using Bound::Bound;
+  PENSTOCK_RPC(RunSearchService, SearchRuns, penstock::v1::SearchRunsRequest,
+               penstock::v1::SearchRunsResponse, RunsSearch(context, *request, reply))
+};
+
+class Lineages final : public Bound<penstock::v1::LineageService::Service> {
+ public:
+  using Bound::Bound;
+  PENSTOCK_RPC(LineageService, GetLineage, penstock::v1::GetLineageRequest, penstock::v1::Lineage,
+               LineageGet(context, *request, reply))
+  PENSTOCK_RPC(LineageService, ListArtifactRuns, penstock::v1::ListArtifactRunsRequest,
+               penstock::v1::ListArtifactRunsResponse, ArtifactRunList(context, *request, reply))
+  PENSTOCK_RPC(LineageService, ListRunArtifacts, penstock::v1::ListRunArtifactsRequest,
+               penstock::v1::ListRunArtifactsResponse, RunArtifactList(context, *request, reply))
+};
+
+class MetadataOfUsers final : public Bound<penstock::v1::UserMetadataService::Service> {
+ public:
+  using Bound::Bound;
+  PENSTOCK_RPC(UserMetadataService, GetUserMetadata, penstock::v1::GetUserMetadataRequest,
+               penstock::v1::UserMetadata, UserMetadataGet(context, *request, reply))
+  PENSTOCK_RPC(UserMetadataService, UpdateUserMetadata, penstock::v1::UpdateUserMetadataRequest,
+               penstock::v1::UserMetadata, UserMetadataUpdate(context, *request, reply))
+  PENSTOCK_RPC(UserMetadataService, FindByUserMetadata, penstock::v1::FindByUserMetadataRequest,
+               penstock::v1::FindByUserMetadataResponse, UserMetadataFind(context, *request, reply))
+};
+
+class AttemptRecords final : public Bound<penstock::v1::AttemptRecordService::Service> {
+ public:
+  using Bound::Bound;
+  PENSTOCK_RPC(AttemptRecordService, ListAttemptRecords, penstock::v1::ListAttemptRecordsRequest,
+               penstock::v1::ListAttemptRecordsResponse, AttemptRecordList(context, *request, reply))
+  PENSTOCK_RPC(AttemptRecordService, GetAttemptRecord, penstock::v1::GetAttemptRecordRequest,
+               penstock::v1::AttemptRecord, AttemptRecordGet(context, *request, reply))
+};
+
+class RunComparisons final : public Bound<penstock::v1::RunComparisonService::Service> {
+ public:
+  using Bound::Bound;
+  PENSTOCK_RPC(RunComparisonService, CompareRuns, penstock::v1::CompareRunsRequest,
+               penstock::v1::RunComparison, RunsCompare(context, *request, reply))
+};
+
+class Reruns final : public Bound<penstock::v1::RerunService::Service> {
+ public:
+  using Bound::Bound;
+  PENSTOCK_RPC(RerunService, RerunRun, penstock::v1::RerunRunRequest, api::Run,
+               RunRerun(context, *request, reply))
+  PENSTOCK_RPC(RerunService, GetRerunReport, penstock::v1::GetRerunReportRequest, penstock::v1::RerunReport,
+               RerunReportGet(context, *request, reply))
+};
+
+class RunBundles final : public Bound<penstock::v1::RunBundleService::Service> {
+ public:
+  using Bound::Bound;
+  grpc::Status ExportRun(ServerContext* call, const penstock::v1::ExportRunRequest* request,
+                         grpc::ServerWriter<penstock::v1::BundleChunk>* writer) override {
+    RequestContext context = ContextOf(deps_, *call);
+    return HandleRpc(context, "RunBundleService/ExportRun",
+                     [&] { return RunExport(context, *request, SinkOf(writer)); });
+  }
+  grpc::Status ImportRun(ServerContext* call, grpc::ServerReader<penstock::v1::ImportRunRequest>* reader,
+                         penstock::v1::ImportRunResponse* reply) override {
+    RequestContext context = ContextOf(deps_, *call);
+    penstock::v1::ImportRunRequest part;
+    const bool begun = reader->Read(&part);
+    const penstock::v1::ImportRunOptions options = part.options();
+    const ByteSource source = [&, first = begun]() mutable -> absl::StatusOr<std::string> {
+      std::string data = first ? std::move(*part.mutable_data()) : std::string();
+      first = false;
+      while (data.empty() && reader->Read(&part)) data = std::move(*part.mutable_data());
+      return data;
+    };
+    return HandleRpc(context, "RunBundleService/ImportRun",
+                     [&] { return RunImport(context, options, source, reply); });
+  }
+};
+
+class MlMetadata final : public Bound<mlmd::MetadataStoreService::Service> {
+ public:
+  using Bound::Bound;
+  PENSTOCK_RPC(MetadataStoreService, GetArtifactTypes, mlmd::GetArtifactTypesRequest,
+               mlmd::GetArtifactTypesResponse, MlmdArtifactTypes(context, *request, reply))
+  PENSTOCK_RPC(MetadataStoreService, GetArtifactTypesByID, mlmd::GetArtifactTypesByIDRequest,
+               mlmd::GetArtifactTypesByIDResponse, MlmdArtifactTypesById(context, *request, reply))
+  PENSTOCK_RPC(MetadataStoreService, GetExecutionTypes, mlmd::GetExecutionTypesRequest,
+               mlmd::GetExecutionTypesResponse, MlmdExecutionTypes(context, *request, reply))
+  PENSTOCK_RPC(MetadataStoreService, GetExecutionTypesByID, mlmd::GetExecutionTypesByIDRequest,
+               mlmd::GetExecutionTypesByIDResponse, MlmdExecutionTypesById(context, *request, reply))
+  PENSTOCK_RPC(MetadataStoreService, GetContextType, mlmd::GetContextTypeRequest,
+               mlmd::GetContextTypeResponse, MlmdContextType(context, *request, reply))
+  PENSTOCK_RPC(MetadataStoreService, GetArtifacts, mlmd::GetArtifactsRequest, mlmd::GetArtifactsResponse,
+               MlmdArtifacts(context, *request, reply))
+  PENSTOCK_RPC(MetadataStoreService, GetArtifactsByID, mlmd::GetArtifactsByIDRequest,
+               mlmd::GetArtifactsByIDResponse, MlmdArtifactsById(context, *request, reply))
+  PENSTOCK_RPC(MetadataStoreService, GetArtifactsByURI, mlmd::GetArtifactsByURIRequest,
+               mlmd::GetArtifactsByURIResponse, MlmdArtifactsByUri(context, *request, reply))
+  PENSTOCK_RPC(MetadataStoreService, GetArtifactsByContext, mlmd::GetArtifactsByContextRequest,
+               mlmd::GetArtifactsByContextResponse, MlmdArtifactsByContext(context, *request, reply))
+  PENSTOCK_RPC(MetadataStoreService, GetExecutions, mlmd::GetExecutionsRequest, mlmd::GetExecutionsResponse,
+               MlmdExecutions(context, *request, reply))
+  PENSTOCK_RPC(MetadataStoreService, GetExecutionsByID, mlmd::GetExecutionsByIDRequest,
+               mlmd::GetExecutionsByIDResponse, MlmdExecutionsById(context, *request, reply))
+  PENSTOCK_RPC(MetadataStoreService, GetExecutionsByContext, mlmd::GetExecutionsByContextRequest,
+               mlmd::GetExecutionsByContextResponse, MlmdExecutionsByContext(context, *request, reply))
+  PENSTOCK_RPC(MetadataStoreService, GetContextByTypeAndName, mlmd::GetContextByTypeAndNameRequest,
+               mlmd::GetContextByTypeAndNameResponse, MlmdContextByName(context, *request, reply))
+  PENSTOCK_RPC(MetadataStoreService, GetContextsByArtifact, mlmd::GetContextsByArtifactRequest,
+               mlmd::GetContextsByArtifactResponse, MlmdContextsOfArtifact(context, *request, reply))
+  PENSTOCK_RPC(MetadataStoreService, GetContextsByExecution, mlmd::GetContextsByExecutionRequest,
+               mlmd::GetContextsByExecutionResponse, MlmdContextsOfExecution(context, *request, reply))
+  PENSTOCK_RPC(MetadataStoreService, GetEventsByArtifactIDs, mlmd::GetEventsByArtifactIDsRequest,
+               mlmd::GetEventsByArtifactIDsResponse, MlmdEventsOfArtifacts(context, *request, reply))
+  PENSTOCK_RPC(MetadataStoreService, GetEventsByExecutionIDs, mlmd::GetEventsByExecutionIDsRequest,
+               mlmd::GetEventsByExecutionIDsResponse, MlmdEventsOfExecutions(context, *request, reply))
+};
+
 absl::Status Exposition(Deps& deps, penstock::v1::GetMetricsResponse* reply) {
   reply->set_text(deps.metrics.Text());
   return absl::OkStatus();
@@ -296,6 +470,8 @@ class Maker {
     names_.insert(Declared::service_full_name());
   }
 
+  void AddMlflow() { AddMlflowServices(deps_, &services_, &names_); }
+
   Services Done() {
     services_.push_back(MakeHealth(std::move(names_)));
     return std::move(services_);
@@ -314,6 +490,7 @@ Services MakeServices(Deps& deps) {
   maker.Add<Experiments, api::ExperimentService>();
   maker.Add<Pipelines, api::PipelineService>();
   maker.Add<Runs, api::RunService>();
+  maker.Add<Artifacts, api::ArtifactService>();
   maker.Add<RecurringRuns, api::RecurringRunService>();
   maker.Add<Schedules, penstock::v1::ScheduleService>();
   maker.Add<Reports, api::ReportService>();
@@ -324,8 +501,18 @@ Services MakeServices(Deps& deps) {
   maker.Add<RunLogs, penstock::v1::RunLogService>();
   maker.Add<RunOperations, penstock::v1::RunOperationsService>();
   maker.Add<RunStatuses, penstock::v1::RunStatusService>();
+  maker.Add<AttemptRecords, penstock::v1::AttemptRecordService>();
+  maker.Add<RunComparisons, penstock::v1::RunComparisonService>();
+  maker.Add<Reruns, penstock::v1::RerunService>();
+  maker.Add<RunBundles, penstock::v1::RunBundleService>();
   maker.Add<ArtifactContents, penstock::v1::ArtifactContentService>();
+  maker.Add<MetricsOfRuns, penstock::v1::MetricService>();
+  maker.Add<RunSearches, penstock::v1::RunSearchService>();
+  maker.Add<Lineages, penstock::v1::LineageService>();
+  maker.Add<MetadataOfUsers, penstock::v1::UserMetadataService>();
+  maker.Add<MlMetadata, mlmd::MetadataStoreService>();
   maker.Add<MetricsExposition, penstock::v1::MetricsExpositionService>();
+  maker.AddMlflow();
   return maker.Done();
 }
 

@@ -7,16 +7,23 @@
 #include "common/limits.h"
 #include "common/status_macros.h"
 #include "common/text.h"
+#include "server/convert/timestamp.h"
 #include "server/errors.h"
 
 namespace penstock {
 namespace {
+
+constexpr char kOwnTags[] = "penstock.";
 
 int64_t RuneCount(absl::string_view text) {
   int64_t runes = 0;
   for (const char c : text) runes += (static_cast<unsigned char>(c) & 0xc0) != 0x80;
   return runes;
 }
+
+// What a Timestamp may hold: the years 1 to 9999.
+constexpr int64_t kFirstSecond = -62'135'596'800;
+constexpr int64_t kLastSecond = 253'402'300'799;
 
 }  // namespace
 
@@ -31,6 +38,14 @@ absl::Status CheckText(absl::string_view field, absl::string_view text, int64_t 
     if (absl::ascii_iscntrl(c) && !(multi_line && line_character)) return error::FieldNotUtf8(field);
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<absl::Time> CheckedTime(absl::string_view field, const google::protobuf::Timestamp& time) {
+  if (time.seconds() < kFirstSecond || time.seconds() > kLastSecond || time.nanos() < 0 ||
+      time.nanos() >= 1'000'000'000) {
+    return error::TimeOutOfRange(field);
+  }
+  return TimeFrom(time);
 }
 
 absl::Status CheckName(absl::string_view field, absl::string_view text, int64_t limit_bytes) {
@@ -56,7 +71,8 @@ absl::Status CheckTags(const Tags& tags) {
   for (const auto& [key, value] : tags) {
     const std::string field = absl::StrCat("tag ", QuoteForMessage(key));
     if (key.empty()) return error::TagKeyEmpty();
-    if (absl::StrContains(key, '.')) return error::TagKeyHasDot(field);
+    // Those of Penstock's own are given back by clients that read all tags and set them again.
+    if (absl::StrContains(key, '.') && !absl::StartsWith(key, kOwnTags)) return error::TagKeyHasDot(field);
     if (RuneCount(key) > limits::kTagRunes || RuneCount(value) > limits::kTagRunes) {
       return error::TagTooLong(field, limits::kTagRunes);
     }

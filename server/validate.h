@@ -4,10 +4,12 @@
 
 #include <string>
 
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "google/protobuf/generated_enum_reflection.h"
 #include "google/protobuf/map.h"
+#include "google/protobuf/timestamp.pb.h"
 #include "server/errors.h"
 #include "storage/model.h"
 
@@ -19,6 +21,9 @@ absl::Status CheckText(absl::string_view field, absl::string_view text, int64_t 
 
 // The same, and not empty or only white space.
 absl::Status CheckName(absl::string_view field, absl::string_view text, int64_t limit_bytes);
+
+// A time that a client gives. INVALID_ARGUMENT for one that RFC 3339 cannot write.
+absl::StatusOr<absl::Time> CheckedTime(absl::string_view field, const google::protobuf::Timestamp& time);
 
 absl::Status CheckDescription(absl::string_view text);
 
