@@ -13,12 +13,15 @@ import (
 	"testing"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/penstock/penstock/gateway/config"
 	"github.com/penstock/penstock/gateway/gen/kfp"
+	"github.com/penstock/penstock/gateway/gen/mlflow"
 	"github.com/penstock/penstock/gateway/gen/penstock"
 	"github.com/penstock/penstock/gateway/limits"
 	"github.com/penstock/penstock/gateway/upstream"
@@ -27,6 +30,7 @@ import (
 // fakeServer stands for the Penstock server. It keeps each request with its metadata, and answers with what a test puts
 // into answer, or else with an empty message. The stream hooks must be set by tests that use them.
 type fakeServer struct {
+	kfp.UnimplementedArtifactServiceServer
 	kfp.UnimplementedExperimentServiceServer
 	kfp.UnimplementedPipelineServiceServer
 	kfp.UnimplementedRunServiceServer
@@ -39,10 +43,22 @@ type fakeServer struct {
 	penstock.UnimplementedMetricsExpositionServiceServer
 	penstock.UnimplementedScheduleServiceServer
 	penstock.UnimplementedRunStatusServiceServer
+	penstock.UnimplementedMetricServiceServer
+	penstock.UnimplementedRunSearchServiceServer
+	penstock.UnimplementedLineageServiceServer
+	penstock.UnimplementedUserMetadataServiceServer
+	penstock.UnimplementedAttemptRecordServiceServer
+	penstock.UnimplementedRunComparisonServiceServer
+	penstock.UnimplementedRerunServiceServer
+	penstock.UnimplementedRunBundleServiceServer
 
 	answer       func(method string, request proto.Message) (proto.Message, error)
 	readLog      func(*penstock.ReadTaskLogRequest, grpc.ServerStreamingServer[penstock.LogChunk]) error
 	readArtifact func(*penstock.ReadArtifactRequest, grpc.ServerStreamingServer[penstock.ArtifactChunk]) error
+	files        fakeFiles
+	exportRun    func(*penstock.ExportRunRequest, grpc.ServerStreamingServer[penstock.BundleChunk]) error
+	importRun    func(grpc.ClientStreamingServer[penstock.ImportRunRequest, penstock.ImportRunResponse]) error
+	other        func(method string, message []byte) ([]byte, error) // calls of services that are not known here
 
 	mu       sync.Mutex
 	method   string
@@ -62,6 +78,52 @@ func (fakeOperations) WatchRun(_ *penstock.WatchRunRequest, s grpc.ServerStreami
 func (fakeOperations) WatchRuns(_ *penstock.WatchRunsRequest,
 	s grpc.ServerStreamingServer[penstock.RunListChange]) error {
 	return s.Send(&penstock.RunListChange{RemovedRunIds: []string{"r"}})
+}
+
+// fakeTracking has methods of the same names, too.
+type fakeTracking struct {
+	mlflow.UnimplementedTrackingServiceServer
+	mlflow.UnimplementedModelRegistryServiceServer
+}
+
+// fakeFiles has hooks for the streams.
+type fakeFiles struct {
+	mlflow.UnimplementedArtifactServiceServer
+
+	read  func(*mlflow.ReadArtifactRequest, grpc.ServerStreamingServer[mlflow.ReadArtifactChunk]) error
+	write func(grpc.ClientStreamingServer[mlflow.WriteArtifactRequest, mlflow.WriteArtifactResponse]) error
+}
+
+func (f *fakeFiles) ReadArtifact(r *mlflow.ReadArtifactRequest, s grpc.ServerStreamingServer[mlflow.ReadArtifactChunk]) error {
+	return f.read(r, s)
+}
+
+func (f *fakeFiles) WriteArtifact(
+	s grpc.ClientStreamingServer[mlflow.WriteArtifactRequest, mlflow.WriteArtifactResponse]) error {
+	return f.write(s)
+}
+
+// serveOther answers a call with the bytes of its message.
+func (f *fakeServer) serveOther(_ any, stream grpc.ServerStream) error {
+	method, _ := grpc.MethodFromServerStream(stream)
+	message := &emptypb.Empty{} // keeps the fields of any message
+	if err := stream.RecvMsg(message); err != nil {
+		return err
+	}
+	md, _ := metadata.FromIncomingContext(stream.Context())
+	f.mu.Lock()
+	f.method, f.metadata = method, md
+	f.mu.Unlock()
+	if f.other == nil {
+		return status.Error(codes.Unimplemented, "no such method")
+	}
+	answer, err := f.other(method, message.ProtoReflect().GetUnknown())
+	if err != nil {
+		return err
+	}
+	reply := &emptypb.Empty{}
+	reply.ProtoReflect().SetUnknown(answer)
+	return stream.SendMsg(reply)
 }
 
 // intercept answers all unary calls, so that no method needs code of its own.
@@ -93,6 +155,15 @@ func (f *fakeServer) ReadArtifact(r *penstock.ReadArtifactRequest,
 	return f.readArtifact(r, s)
 }
 
+func (f *fakeServer) ExportRun(r *penstock.ExportRunRequest, s grpc.ServerStreamingServer[penstock.BundleChunk]) error {
+	return f.exportRun(r, s)
+}
+
+func (f *fakeServer) ImportRun(
+	s grpc.ClientStreamingServer[penstock.ImportRunRequest, penstock.ImportRunResponse]) error {
+	return f.importRun(s)
+}
+
 // start serves on a socket and returns its address.
 func (f *fakeServer) start(t *testing.T) string {
 	t.Helper()
@@ -105,7 +176,9 @@ func (f *fakeServer) startAt(t *testing.T, path string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := grpc.NewServer(grpc.UnaryInterceptor(f.intercept), grpc.MaxRecvMsgSize(limits.MaxRPCMessageBytes))
+	server := grpc.NewServer(grpc.UnaryInterceptor(f.intercept), grpc.MaxRecvMsgSize(limits.MaxRPCMessageBytes),
+		grpc.UnknownServiceHandler(f.serveOther))
+	kfp.RegisterArtifactServiceServer(server, f)
 	kfp.RegisterExperimentServiceServer(server, f)
 	kfp.RegisterPipelineServiceServer(server, f)
 	kfp.RegisterRunServiceServer(server, f)
@@ -119,6 +192,17 @@ func (f *fakeServer) startAt(t *testing.T, path string) string {
 	penstock.RegisterScheduleServiceServer(server, f)
 	penstock.RegisterRunOperationsServiceServer(server, &fakeOperations{})
 	penstock.RegisterRunStatusServiceServer(server, f)
+	penstock.RegisterMetricServiceServer(server, f)
+	penstock.RegisterRunSearchServiceServer(server, f)
+	penstock.RegisterLineageServiceServer(server, f)
+	penstock.RegisterUserMetadataServiceServer(server, f)
+	mlflow.RegisterTrackingServiceServer(server, &fakeTracking{})
+	mlflow.RegisterModelRegistryServiceServer(server, &fakeTracking{})
+	mlflow.RegisterArtifactServiceServer(server, &f.files)
+	penstock.RegisterAttemptRecordServiceServer(server, f)
+	penstock.RegisterRunComparisonServiceServer(server, f)
+	penstock.RegisterRerunServiceServer(server, f)
+	penstock.RegisterRunBundleServiceServer(server, f)
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(server.Stop)
 	return "unix:" + path

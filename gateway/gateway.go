@@ -11,6 +11,7 @@ import (
 
 	"github.com/penstock/penstock/gateway/admission"
 	"github.com/penstock/penstock/gateway/config"
+	"github.com/penstock/penstock/gateway/grpcweb"
 	"github.com/penstock/penstock/gateway/guard"
 	"github.com/penstock/penstock/gateway/health"
 	"github.com/penstock/penstock/gateway/httpserver"
@@ -18,6 +19,7 @@ import (
 	"github.com/penstock/penstock/gateway/memory"
 	"github.com/penstock/penstock/gateway/metadata"
 	"github.com/penstock/penstock/gateway/metrics"
+	"github.com/penstock/penstock/gateway/mlflow"
 	"github.com/penstock/penstock/gateway/observe"
 	"github.com/penstock/penstock/gateway/openapi"
 	"github.com/penstock/penstock/gateway/passthrough"
@@ -51,18 +53,25 @@ func newGateway(stopping context.Context, cfg *config.Config, log *slog.Logger, 
 	if err != nil {
 		return nil, err
 	}
+	tracking, err := mlflow.New(stopping, conn, headers, log)
+	if err != nil {
+		return nil, err
+	}
 	counted := metrics.New()
 	table := routes.New(routes.Parts{
-		RPCs:     rpcs,
-		GRPC:     passthrough.Handler(cfg.Server, log),
-		Legacy:   legacy.New(conn, headers),
-		Uploads:  upload.New(conn, headers, cfg.MaxUploadBytes, log),
-		Streams:  streams.New(stopping, conn, headers, log),
-		Health:   health.Handler(conn, headers, cfg.CommitSHA, cfg.TagName),
-		Metrics:  counted.Handler(conn),
-		OpenAPI:  openapi.Handler(document),
-		TagName:  cfg.TagName,
-		Stopping: stopping,
+		RPCs:       rpcs,
+		GRPC:       passthrough.Handler(cfg.Server, log),
+		GRPCWeb:    grpcweb.Handler(conn, headers),
+		MLflow:     tracking,
+		Legacy:     legacy.New(conn, headers),
+		Uploads:    upload.New(conn, headers, cfg.MaxUploadBytes, log),
+		Streams:    streams.New(stopping, conn, headers, log),
+		Health:     health.Handler(conn, headers, cfg.CommitSHA, cfg.TagName),
+		HealthText: health.TextHandler(conn, headers),
+		Metrics:    counted.Handler(conn),
+		OpenAPI:    openapi.Handler(document),
+		TagName:    cfg.TagName,
+		Stopping:   stopping,
 	})
 	browsers := &guard.Browsers{LoopbackOnly: isLoopback(address), AllowedHosts: cfg.AllowedHosts,
 		TrustedOrigins: cfg.TrustedOrigins}

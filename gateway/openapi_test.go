@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/penstock/penstock/gateway/gen/kfp"
+	"github.com/penstock/penstock/gateway/gen/mlflow"
 	"github.com/penstock/penstock/gateway/gen/penstock"
 )
 
@@ -26,6 +27,7 @@ type apiOperation struct {
 	Consumes    []string
 	Parameters  []struct {
 		Name, In, Type, Format string
+		Enum                   []string
 		Schema                 map[string]any
 	}
 	Responses map[string]any
@@ -55,6 +57,12 @@ func TestEachPathOfTheDocumentAnswers(t *testing.T) {
 	fake.readArtifact = func(_ *penstock.ReadArtifactRequest, s grpc.ServerStreamingServer[penstock.ArtifactChunk]) error {
 		return s.Send(&penstock.ArtifactChunk{Data: []byte("x")})
 	}
+	fake.files.read = func(_ *mlflow.ReadArtifactRequest, s grpc.ServerStreamingServer[mlflow.ReadArtifactChunk]) error {
+		return s.Send(&mlflow.ReadArtifactChunk{Data: []byte("x")})
+	}
+	fake.files.write = func(s fileStream) error { return s.SendAndClose(&mlflow.WriteArtifactResponse{}) }
+	fake.exportRun = func(*penstock.ExportRunRequest, exportStream) error { return nil }
+	fake.importRun = func(s importStream) error { return s.SendAndClose(&penstock.ImportRunResponse{}) }
 	fake.answer = func(method string, request proto.Message) (proto.Message, error) {
 		if method == "ListPipelineVersions" {
 			return &kfp.ListPipelineVersionsResponse{PipelineVersions: []*kfp.PipelineVersion{{}}}, nil
@@ -69,7 +77,7 @@ func TestEachPathOfTheDocumentAnswers(t *testing.T) {
 			}
 			operations[operation.OperationID] = method + " " + path
 			query, body, headers := exampleOf(operation)
-			reply := g.do(strings.ToUpper(method), pathVariable.ReplaceAllString(path, "x")+query, body, headers...)
+			reply := g.do(strings.ToUpper(method), pathVariable.ReplaceAllString(strings.Replace(path, "{number}", "1", 1), "x")+query, body, headers...)
 			want := 200
 			if operation.Responses["200"] == nil {
 				want = 501
@@ -86,10 +94,13 @@ func exampleOf(operation apiOperation) (query, body string, headers []string) {
 	for _, parameter := range operation.Parameters {
 		switch {
 		case parameter.In == "query" && parameter.Type == "string" && parameter.Name != "tags" &&
-			!strings.HasPrefix(parameter.Name, "propagation") && !strings.Contains(parameter.Name, "periodic_schedule"):
+			!strings.Contains(parameter.Name, "periodic_schedule"):
 			value := "x"
-			if parameter.Name == "resource_key.type" {
-				value = "PIPELINE"
+			if len(parameter.Enum) > 0 {
+				value = parameter.Enum[len(parameter.Enum)-1]
+			}
+			if parameter.Format == "int64" {
+				value = "7"
 			}
 			if parameter.Format == "date-time" {
 				value = "2030-01-02T03:04:05Z"
@@ -126,16 +137,43 @@ func TestEachRouteIsInTheDocument(t *testing.T) {
 		expect(method, path)
 	}
 	for _, file := range []protoreflect.FileDescriptor{kfp.File_kubeflow_pipelines_v2beta1_experiment_proto,
-		kfp.File_kubeflow_pipelines_v2beta1_pipeline_proto, kfp.File_kubeflow_pipelines_v2beta1_recurring_run_proto,
-		kfp.File_kubeflow_pipelines_v2beta1_report_proto, kfp.File_kubeflow_pipelines_v2beta1_run_proto} {
+		kfp.File_kubeflow_pipelines_v2beta1_artifact_proto, kfp.File_kubeflow_pipelines_v2beta1_pipeline_proto,
+		kfp.File_kubeflow_pipelines_v2beta1_recurring_run_proto, kfp.File_kubeflow_pipelines_v2beta1_report_proto,
+		kfp.File_kubeflow_pipelines_v2beta1_run_proto, mlflow.File_mlflow_model_registry_proto,
+		mlflow.File_mlflow_tracking_proto} {
 		methods := file.Services().Get(0).Methods()
 		for i := range methods.Len() {
 			rule := proto.GetExtension(methods.Get(i).Options(), annotations.E_Http).(*annotations.HttpRule)
-			for method, path := range map[string]string{"GET": rule.GetGet(), "POST": rule.GetPost(),
-				"PATCH": rule.GetPatch(), "DELETE": rule.GetDelete(), "PUT": rule.GetPut()} {
-				if path != "" {
-					expect(method, fieldPath.ReplaceAllString(path, "{$1}"))
+			for _, one := range append([]*annotations.HttpRule{rule}, rule.GetAdditionalBindings()...) {
+				for method, path := range map[string]string{"GET": one.GetGet(), "POST": one.GetPost(),
+					"PATCH": one.GetPatch(), "DELETE": one.GetDelete(), "PUT": one.GetPut()} {
+					if path != "" {
+						expect(method, fieldPath.ReplaceAllString(path, "{$1}"))
+					}
 				}
+			}
+		}
+	}
+}
+
+func TestTheDocumentSaysHowMLflowsAPIDiffers(t *testing.T) {
+	g, _ := startBoth(t)
+	document := documentOf(t, g)
+	typeOf := func(definition, field string) any {
+		fields := document.Definitions[definition].(map[string]any)["properties"].(map[string]any)
+		return fields[field].(map[string]any)["type"]
+	}
+	if got := typeOf("mlflowMetric", "step"); got != "integer" {
+		t.Errorf("a step is %v", got)
+	}
+	if got := typeOf("v2beta1RecurringRun", "max_concurrency"); got != "string" {
+		t.Errorf("max_concurrency is %v", got)
+	}
+	for path, methods := range document.Paths {
+		for method, operation := range methods {
+			text, _ := json.Marshal(operation.Responses["default"])
+			if strings.HasPrefix(path, "/api/") != strings.Contains(string(text), "mlflowError") {
+				t.Errorf("%s %s fails with %s", method, path, text)
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"math"
 	"net/http/httptest"
 	"net/url"
 	"reflect"
@@ -16,6 +17,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
+	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/penstock/penstock/gateway/gen/kfp"
@@ -89,12 +91,106 @@ func TestPathsReachTheirRPC(t *testing.T) {
 			&kfp.ReportWorkflowRequest{Workflow: `{"kind":"Workflow"}`}},
 		{"GET", "/apis/penstock/v1/runs/r/status?task=train&unfinished_only=true", "", "GetRunStatus",
 			&penstock.GetRunStatusRequest{RunId: "r", Task: "train", UnfinishedOnly: true}},
+		{"GET", "/apis/penstock/v1/runs/r/tasks/t/attempts?page_size=5", "", "ListAttemptRecords",
+			&penstock.ListAttemptRecordsRequest{RunId: "r", TaskId: "t", PageSize: 5}},
+		{"GET", "/apis/penstock/v1/runs/r/tasks/t/attempts/2", "", "GetAttemptRecord",
+			&penstock.GetAttemptRecordRequest{RunId: "r", TaskId: "t", Number: 2}},
+		{"GET", "/apis/penstock/v1/runs:compare?run_ids=a&run_ids=b&all=true", "", "CompareRuns",
+			&penstock.CompareRunsRequest{RunIds: []string{"a", "b"}, All: true}},
+		{"POST", "/apis/penstock/v1/runs/r:rerun", `{"display_name":"d"}`, "RerunRun",
+			&penstock.RerunRunRequest{RunId: "r", DisplayName: "d"}},
+		{"GET", "/apis/penstock/v1/runs/r/rerun_report?original_run_id=o", "", "GetRerunReport",
+			&penstock.GetRerunReportRequest{RunId: "r", OriginalRunId: "o"}},
 	} {
 		path := api + c.path
 		if strings.HasPrefix(c.path, "/apis/") {
 			path = c.path
 		}
 		g.do(c.method, path, c.body).expect(t, 200)
+		rpc, request, _ := fake.last()
+		if rpc != c.rpc || !proto.Equal(request, c.request) {
+			t.Errorf("%s %s reached %s with %v", c.method, c.path, rpc, request)
+		}
+	}
+}
+
+func TestPathsOfTasksAndArtifactsReachTheirRPC(t *testing.T) {
+	g, fake := startBoth(t)
+	view := kfp.GetRunRequest_FULL
+	task := &kfp.PipelineTask{Name: "n", State: kfp.PipelineTask_RUNNING}
+	artifact := &kfp.CreateArtifactRequest{Artifact: &kfp.Artifact{Name: "n", Type: kfp.ArtifactTypes_Model}, RunId: "r"}
+	link := &kfp.ArtifactTask{ArtifactId: "a", Type: kfp.IOType_OUTPUT}
+	for _, c := range []struct {
+		method, path, body, rpc string
+		request                 proto.Message
+	}{
+		{"GET", "/runs/r?view=FULL", "", "GetRun", &kfp.GetRunRequest{RunId: "r", View: &view}},
+		{"GET", "/runs?view=1", "", "ListRuns", &kfp.ListRunsRequest{View: &view}},
+		{"POST", "/runs/r/tasks", `{"name":"n","state":"RUNNING"}`, "CreateTask", &kfp.CreateTaskRequest{RunId: "r", Task: task}},
+		{"PATCH", "/runs/r/tasks/t", `{"name":"n","state":1}`, "UpdateTask",
+			&kfp.UpdateTaskRequest{RunId: "r", TaskId: "t", Task: task}},
+		{"POST", "/runs/r/tasks:batchUpdate", `{"tasks":{"t":{"name":"n","state":"RUNNING"}}}`, "UpdateTasksBulk",
+			&kfp.UpdateTasksBulkRequest{RunId: "r", Tasks: map[string]*kfp.PipelineTask{"t": task}}},
+		{"GET", "/runs/r/tasks/t", "", "GetTask", &kfp.GetTaskRequest{RunId: "r", TaskId: "t"}},
+		{"GET", "/runs/r/tasks?parent_id=p&page_size=200&page_token=&filter=&order_by=create_time%20asc", "", "ListTasks",
+			&kfp.ListTasksRequest{RunId: "r", ParentFilter: &kfp.ListTasksRequest_ParentId{ParentId: "p"}, PageSize: 200,
+				OrderBy: "create_time asc"}},
+		{"POST", "/tasks:findCached", `{"cache_fingerprint":"f"}`, "FindCachedTask",
+			&kfp.FindCachedTaskRequest{CacheFingerprint: "f"}},
+		{"GET", "/artifacts?page_size=3&sort_by=created_at%20desc", "", "ListArtifacts",
+			&kfp.ListArtifactsRequest{PageSize: 3, SortBy: "created_at desc"}},
+		{"GET", "/artifacts/a:b", "", "GetArtifact", &kfp.GetArtifactRequest{ArtifactId: "a:b"}},
+		{"POST", "/artifacts", `{"artifact":{"name":"n","type":"Model"},"run_id":"r"}`, "CreateArtifact", artifact},
+		{"POST", "/artifacts:batchCreate", `{"artifacts":[{"artifact":{"name":"n","type":"Model"},"run_id":"r"}]}`,
+			"CreateArtifactsBulk", &kfp.CreateArtifactsBulkRequest{Artifacts: []*kfp.CreateArtifactRequest{artifact}}},
+		{"GET", "/artifact_tasks?artifact_ids=a&artifact_ids=b&type=OUTPUT", "", "ListArtifactTasks",
+			&kfp.ListArtifactTasksRequest{ArtifactIds: []string{"a", "b"}, Type: kfp.IOType_OUTPUT}},
+		{"POST", "/artifact_tasks", `{"artifact_id":"a","type":"OUTPUT"}`, "CreateArtifactTask",
+			&kfp.CreateArtifactTaskRequest{ArtifactTask: link}},
+		{"POST", "/artifact_tasks:batchCreate", `{"artifact_tasks":[{"artifact_id":"a","type":"OUTPUT"}]}`,
+			"CreateArtifactTasksBulk", &kfp.CreateArtifactTasksBulkRequest{ArtifactTasks: []*kfp.ArtifactTask{link}}},
+	} {
+		g.do(c.method, api+c.path, c.body).expect(t, 200)
+		rpc, request, _ := fake.last()
+		if rpc != c.rpc || !proto.Equal(request, c.request) {
+			t.Errorf("%s %s reached %s with %v", c.method, c.path, rpc, request)
+		}
+	}
+}
+
+func TestPathsOfMetadataReachTheirRPC(t *testing.T) {
+	g, fake := startBoth(t)
+	owner := &penstock.MetadataOwner{RunId: "r", TaskId: "t"}
+	first := int64(-3)
+	note := "n"
+	for _, c := range []struct {
+		method, path, body, rpc string
+		request                 proto.Message
+	}{
+		{"POST", "/runs/r/metrics", `{"task_id":"t","points":[{"name":"loss","value":"NaN","step":"7"}]}`, "LogMetrics",
+			&penstock.LogMetricsRequest{RunId: "r", TaskId: "t",
+				Points: []*penstock.LogMetricsRequest_Point{{Name: "loss", Value: math.NaN(), Step: 7}}}},
+		{"GET", "/runs/r/metrics?name=loss", "", "ListMetrics", &penstock.ListMetricsRequest{RunId: "r", Name: "loss"}},
+		{"GET", "/runs/r/metrics:read?name=a/b&from_step=-3&sample=10", "", "ReadMetric",
+			&penstock.ReadMetricRequest{RunId: "r", Name: "a/b", FromStep: &first, Sample: 10}},
+		{"GET", "/runs/r/classification_metrics", "", "ListClassificationMetrics",
+			&penstock.ListClassificationMetricsRequest{RunId: "r"}},
+		{"POST", "/runs:search", `{"filter":"metrics.m > 1","order_by":["metrics.m DESC"]}`, "SearchRuns",
+			&penstock.SearchRunsRequest{Filter: "metrics.m > 1", OrderBy: []string{"metrics.m DESC"}}},
+		{"GET", "/artifacts/a/lineage?direction=UP", "", "GetLineage",
+			&penstock.GetLineageRequest{ArtifactId: "a", Direction: penstock.GetLineageRequest_UP}},
+		{"GET", "/artifacts/a/runs", "", "ListArtifactRuns", &penstock.ListArtifactRunsRequest{ArtifactId: "a"}},
+		{"GET", "/runs/r/artifacts?type=system.Model", "", "ListRunArtifacts",
+			&penstock.ListRunArtifactsRequest{RunId: "r", Type: "system.Model"}},
+		{"GET", "/user_metadata?owner.run_id=r&owner.task_id=t", "", "GetUserMetadata",
+			&penstock.GetUserMetadataRequest{Owner: owner}},
+		{"PATCH", "/user_metadata", `{"owner":{"run_id":"r","task_id":"t"},"set":{"k":1},"note":"n"}`, "UpdateUserMetadata",
+			&penstock.UpdateUserMetadataRequest{Owner: owner, Note: &note,
+				Set: map[string]*structpb.Value{"k": structpb.NewNumberValue(1)}}},
+		{"POST", "/user_metadata:find", `{"kind":"TASK","key":"k"}`, "FindByUserMetadata",
+			&penstock.FindByUserMetadataRequest{Kind: penstock.FindByUserMetadataRequest_TASK, Key: "k"}},
+	} {
+		g.do(c.method, "/apis/penstock/v1"+c.path, c.body).expect(t, 200)
 		rpc, request, _ := fake.last()
 		if rpc != c.rpc || !proto.Equal(request, c.request) {
 			t.Errorf("%s %s reached %s with %v", c.method, c.path, rpc, request)

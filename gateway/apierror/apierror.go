@@ -24,7 +24,15 @@ import (
 // WriteRPC answers a failed RPC, and a request that could not be made one: with the status of err, or that of the bound
 // that the body of r passed.
 func WriteRPC(w http.ResponseWriter, r *http.Request, err error) {
-	httpCode := 0
+	httpCode, st := StatusOf(r, err)
+	if httpCode == 0 {
+		httpCode = runtime.HTTPStatusFromCode(st.Code())
+	}
+	WriteStatus(w, r, httpCode, st)
+}
+
+// StatusOf finds what WriteRPC answers with. The code of HTTP is 0 where that of the status decides.
+func StatusOf(r *http.Request, err error) (httpCode int, st *status.Status) {
 	var withCode *runtime.HTTPStatusError
 	if errors.As(err, &withCode) {
 		httpCode, err = withCode.HTTPStatus, withCode.Err
@@ -36,11 +44,7 @@ func WriteRPC(w http.ResponseWriter, r *http.Request, err error) {
 	if bodyErr := request.InfoOf(r.Context()).BodyError(); bodyErr != nil {
 		httpCode, err = bodyErr.HTTPCode, bodyErr.Status()
 	}
-	st := status.Convert(err)
-	if httpCode == 0 {
-		httpCode = runtime.HTTPStatusFromCode(st.Code())
-	}
-	WriteStatus(w, r, httpCode, st)
+	return httpCode, status.Convert(err)
 }
 
 // WriteStatus answers with st as {"code", "message", "details"}. Details of types that are not linked in are left out.
@@ -49,8 +53,7 @@ func WriteStatus(w http.ResponseWriter, r *http.Request, httpCode int, st *statu
 	if err != nil {
 		body = []byte(`{"code":13,"message":"The error could not be written as JSON."}`)
 	}
-	writeErrorHeader(w, r, httpCode, st.Message())
-	_, _ = w.Write(body)
+	WriteBody(w, r, httpCode, st.Message(), body)
 }
 
 // presentable drops details of types that are not linked in: one would make the whole error unreadable. It also takes
@@ -76,8 +79,7 @@ type httpError struct {
 // WriteHTTP answers with {"error_message", "error_details"}; without details the message stands for them.
 func WriteHTTP(w http.ResponseWriter, r *http.Request, httpCode int, message, details string) {
 	body, _ := json.Marshal(httpError{Message: message, Details: cmp.Or(details, message)})
-	writeErrorHeader(w, r, httpCode, details)
-	_, _ = w.Write(body)
+	WriteBody(w, r, httpCode, details, body)
 }
 
 // WriteHTTPFrom does it for a failed RPC, with the text that the server means for users as the message.
@@ -93,7 +95,8 @@ func WriteHTTPFrom(w http.ResponseWriter, r *http.Request, err error) {
 	WriteHTTP(w, r, runtime.HTTPStatusFromCode(st.Code()), message, st.Message())
 }
 
-func writeErrorHeader(w http.ResponseWriter, r *http.Request, httpCode int, cause string) {
+// WriteBody answers with an error whose JSON is that of another API. The cause is for the log.
+func WriteBody(w http.ResponseWriter, r *http.Request, httpCode int, cause string, body []byte) {
 	info := request.InfoOf(r.Context())
 	info.Failure = cause
 	info.DrainBody()
@@ -111,6 +114,7 @@ func writeErrorHeader(w http.ResponseWriter, r *http.Request, httpCode int, caus
 		header.Set("Connection", "close")
 	}
 	w.WriteHeader(httpCode)
+	_, _ = w.Write(body)
 }
 
 // WriteNotFound answers a path that leads nowhere.

@@ -11,7 +11,13 @@ const (
 	MaxJSONBodyBytes       = 64 << 20 // a package of the largest size as JSON fits
 	DefaultMaxUploadBytes  = 32 << 20 // Kubeflow Pipelines' own bound
 	LargestMaxUploadBytes  = 60 << 20 // leaves room for the other fields of the message
-	UploadEnvelopeBytes    = 1 << 20  // boundaries, part headers and small fields around the uploaded file
+	MaxFileBytes           = 1 << 40  // of MLflow, which pass through
+	FileChunkBytes         = 256 << 10
+	MaxFilePathBytes       = 4096
+	MaxBundleBytes         = 16 << 30 // of a run as a file, compressed
+	BundleChunkBytes       = 256 << 10
+	MaxWebMessageBytes     = 4 << 20 // of a call of gRPC-web, which names things and brings no content
+	UploadEnvelopeBytes    = 1 << 20 // boundaries, part headers and small fields around the uploaded file
 	MaxHeaderBytes         = 256 << 10
 	MaxJSONDepth           = 100       // values nested in a JSON body
 	MaxJSONValues          = 1_000_000 // in a JSON body; the server takes no larger pipeline
@@ -39,6 +45,8 @@ const (
 	MaxConcurrentStreams   = 100 // requests on one connection of HTTP/2
 	MaxReads               = 128 // logs and artifacts being read
 	MaxFollowers           = 128 // logs and runs being followed, for as long as they change
+	MaxFileReads           = 128 // files of MLflow being read
+	MaxFileWrites          = 64  // and written
 	AddressShare           = 4   // one address may have all of these but one in so many
 	ReadHeaderTimeout      = 10 * time.Second
 	BodyProgressTimeout    = 30 * time.Second // between two reads of a body

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/penstock/penstock/gateway/limits"
 	"github.com/penstock/penstock/gateway/wirejson"
@@ -40,17 +41,31 @@ var JSON runtime.Marshaler = &marshaler{runtime.JSONPb{
 
 // Marshal writes the answers of UnparsedAnswers as they came.
 func (m *marshaler) Marshal(value any) ([]byte, error) {
+	if message, wire := unparsed(value); message != nil {
+		text, err := wirejson.Append(roomFor(wire), message.Type(), wire)
+		return text, unwritable(err)
+	}
+	return m.JSONPb.Marshal(value)
+}
+
+// unparsed gives an answer that is still in the wire format, or nil.
+func unparsed(value any) (protoreflect.Message, []byte) {
 	if message, ok := value.(proto.Message); ok {
 		reflected := message.ProtoReflect()
 		if wire := reflected.GetUnknown(); len(wire) > 0 && len(wire) == proto.Size(message) {
-			text, err := wirejson.Append(make([]byte, 0, 2*len(wire)+64), reflected.Type(), wire)
-			if err != nil {
-				return nil, status.Errorf(codes.Internal, "The server's answer cannot be written as JSON: %v.", err)
-			}
-			return text, nil
+			return reflected, wire
 		}
 	}
-	return m.JSONPb.Marshal(value)
+	return nil, nil
+}
+
+func roomFor(wire []byte) []byte { return make([]byte, 0, 2*len(wire)+64) }
+
+func unwritable(err error) error {
+	if err == nil {
+		return nil
+	}
+	return status.Errorf(codes.Internal, "The server's answer cannot be written as JSON: %v.", err)
 }
 
 // NewDecoder tells a client that it is the body that is wrong, and how. An empty body is io.EOF, which callers know.
@@ -68,12 +83,16 @@ func (m *marshaler) NewDecoder(body io.Reader) runtime.Decoder {
 			}
 			err = errors.New("something follows its end")
 		}
-		reason := strings.TrimPrefix(strings.ReplaceAll(err.Error(), "\u00a0", " "), "proto: ")
-		if errors.Is(err, io.ErrUnexpectedEOF) {
-			reason = "it ends too early"
-		}
-		return fmt.Errorf("The request body is not the JSON of this call: %s", reason)
+		return unreadable(err)
 	})
+}
+
+func unreadable(err error) error {
+	reason := strings.TrimPrefix(strings.ReplaceAll(err.Error(), "\u00a0", " "), "proto: ")
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		reason = "it ends too early"
+	}
+	return fmt.Errorf("The request body is not the JSON of this call: %s", reason)
 }
 
 // UnparsedAnswers is a connection that leaves the answers of unary calls in the wire format, as unknown fields of their

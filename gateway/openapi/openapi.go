@@ -31,7 +31,8 @@ func Document(rpcDocument []byte, version string) ([]byte, error) {
 	if err := json.Unmarshal(httpDocument, &only); err != nil {
 		return nil, fmt.Errorf("openapi_http.json: %w", err)
 	}
-	document["info"] = map[string]any{"title": "Penstock: the API of Kubeflow Pipelines", "version": version}
+	document["info"] = map[string]any{"title": "Penstock: the APIs of Kubeflow Pipelines and MLflow", "version": version}
+	describeMLflow(document)
 	paths := map[string]any{}
 	for _, from := range []map[string]any{document, only} {
 		for path, item := range from["paths"].(map[string]any) {
@@ -44,6 +45,42 @@ func Document(rpcDocument []byte, version string) ([]byte, error) {
 	// protobuf's null is JSON's, which OpenAPI 2 has no type for.
 	delete(definitions, "protobufNullValue")
 	return json.MarshalIndent(document, "", " ")
+}
+
+// describeMLflow says of MLflow's API in what it differs: its errors, and that integers of 64 bits are numbers.
+func describeMLflow(document map[string]any) {
+	for name, definition := range document["definitions"].(map[string]any) {
+		if strings.HasPrefix(name, "mlflow") || strings.HasPrefix(name, "TrackingService") {
+			describeNumbers(definition)
+		}
+	}
+	for path, item := range document["paths"].(map[string]any) {
+		if !strings.HasPrefix(path, "/api/") {
+			continue
+		}
+		describeNumbers(item)
+		for _, operation := range item.(map[string]any) {
+			responses := operation.(map[string]any)["responses"].(map[string]any)
+			responses["default"] = map[string]any{"description": "An unexpected error response.",
+				"schema": map[string]any{"$ref": "#/definitions/mlflowError"}}
+		}
+	}
+}
+
+func describeNumbers(value any) {
+	switch value := value.(type) {
+	case map[string]any:
+		if value["format"] == "int64" {
+			value["type"] = "integer"
+		}
+		for _, one := range value {
+			describeNumbers(one)
+		}
+	case []any:
+		for _, one := range value {
+			describeNumbers(one)
+		}
+	}
 }
 
 // addPath takes the fields out of the names of path variables: paths that differ only in those are one path.

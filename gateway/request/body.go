@@ -45,7 +45,7 @@ func tooManyValues() *BodyError {
 
 func bodyTooSlow() *BodyError {
 	return &BodyError{http.StatusRequestTimeout, fmt.Sprintf("The request body did not arrive in time: it has to bring "+
-		"at least %d bytes a second, and to be whole within %v.", limits.MinBodyRate, limits.BodyTimeout)}
+		"at least %d bytes a second, and one that is not a file to be whole within %v.", limits.MinBodyRate, limits.BodyTimeout)}
 }
 
 func noMemory() *BodyError {
@@ -61,10 +61,11 @@ type boundedBody struct {
 	limit     int64
 	received  int64
 	memory    *memory.Draw
-	counted   int64       // bytes of the body for which memory was taken
-	values    *jsonValues // nil: not JSON
-	begun     time.Time   // the first read; later by the time that was spent waiting for memory
-	hurry     time.Time   // zero, or when the others have waited long enough
+	counted   int64         // bytes of the body for which memory was taken
+	values    *jsonValues   // nil: not JSON
+	timeout   time.Duration // for all of it; 0: only the rate counts
+	begun     time.Time     // the first read; later by the time that was spent waiting for memory
+	hurry     time.Time     // zero, or when the others have waited long enough
 	failed    *BodyError
 	done      bool
 	asksFirst bool // the client sends nothing until the body is read
@@ -74,13 +75,23 @@ type boundedBody struct {
 // limits.MinBodyRate or takes longer than limits.BodyTimeout, and where its memory is not to be had. It fails at once if
 // the declared size is over the limit. Needs an Info in the context of r.
 func BoundBody(w http.ResponseWriter, r *http.Request, limit int64) *BodyError {
+	return bound(w, r, limit, InfoOf(r.Context()).Memory, limits.BodyTimeout)
+}
+
+// BoundStream does it for a body that is passed on as it comes: it takes no memory, and as long as it brings
+// limits.MinBodyRate.
+func BoundStream(w http.ResponseWriter, r *http.Request, limit int64) *BodyError {
+	return bound(w, r, limit, nil, 0)
+}
+
+func bound(w http.ResponseWriter, r *http.Request, limit int64, draw *memory.Draw, timeout time.Duration) *BodyError {
 	info := InfoOf(r.Context())
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil
 	}
 	info.body = &boundedBody{
-		ReadCloser: r.Body, ctx: r.Context(), control: http.NewResponseController(w), limit: limit, memory: info.Memory,
-		asksFirst: r.Header.Get("Expect") != "",
+		ReadCloser: r.Body, ctx: r.Context(), control: http.NewResponseController(w), limit: limit, memory: draw,
+		timeout: timeout, asksFirst: r.Header.Get("Expect") != "",
 	}
 	r.Body = info.body
 	if r.ContentLength > limit {
@@ -172,7 +183,11 @@ func (b *boundedBody) deadline() time.Time {
 		b.hurry = now.Add(limits.MemoryHurry)
 	}
 	rate := b.begun.Add(limits.RateGrace + time.Duration(b.received/limits.MinBodyRate)*time.Second)
-	for _, other := range []time.Time{now.Add(limits.BodyProgressTimeout), b.begun.Add(limits.BodyTimeout), b.hurry} {
+	var whole time.Time
+	if b.timeout > 0 {
+		whole = b.begun.Add(b.timeout)
+	}
+	for _, other := range []time.Time{now.Add(limits.BodyProgressTimeout), whole, b.hurry} {
 		if !other.IsZero() && other.Before(rate) {
 			rate = other
 		}

@@ -98,6 +98,28 @@ func TestMemoryIsTakenBeforeTheBytes(t *testing.T) {
 	full.Release()
 }
 
+func TestStreamsTakeNoMemoryAndAnyTime(t *testing.T) {
+	budget := memory.NewBudget(1)
+	info := &Info{Memory: budget.Begin("a")}
+	r := httptest.NewRequest("PUT", "/", strings.NewReader(strings.Repeat("x", 5*limits.BodyStepBytesMax)))
+	r = r.WithContext(WithInfo(r.Context(), info))
+	if failed := BoundStream(httptest.NewRecorder(), r, 5*limits.BodyStepBytesMax); failed != nil {
+		t.Fatal(failed)
+	}
+	info.body.begun = time.Now().Add(-2 * limits.BodyTimeout)
+	info.body.received = 1 << 40
+	if left := time.Until(info.body.deadline()); left < limits.BodyProgressTimeout/2 {
+		t.Errorf("%v left", left)
+	}
+	info.body.received = 0
+	if got, err := io.ReadAll(r.Body); len(got) != 5*limits.BodyStepBytesMax || err != nil || budget.TakeQuiet() {
+		t.Errorf("%d bytes, %v", len(got), err)
+	}
+	if r.ContentLength++; BoundStream(httptest.NewRecorder(), r, 5*limits.BodyStepBytesMax) == nil {
+		t.Error("larger than the limit")
+	}
+}
+
 func TestJSONValues(t *testing.T) {
 	for text, want := range map[string]int{
 		`{}`: 1, `{"a":[1,2,{}]}`: 5, `"a,b\\",["`: 2, `"\\\",["`: 0, `"[{,"`: 0,

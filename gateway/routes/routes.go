@@ -3,6 +3,7 @@ package routes
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -14,10 +15,13 @@ import (
 
 	"github.com/penstock/penstock/gateway/admission"
 	"github.com/penstock/penstock/gateway/apierror"
+	"github.com/penstock/penstock/gateway/grpcweb"
 	"github.com/penstock/penstock/gateway/legacy"
 	"github.com/penstock/penstock/gateway/limits"
+	"github.com/penstock/penstock/gateway/mlflow"
 	"github.com/penstock/penstock/gateway/passthrough"
 	"github.com/penstock/penstock/gateway/request"
+	"github.com/penstock/penstock/gateway/rpcmux"
 	"github.com/penstock/penstock/gateway/streams"
 	"github.com/penstock/penstock/gateway/upload"
 )
@@ -26,10 +30,13 @@ import (
 type Parts struct {
 	RPCs                     http.Handler // see RPCs
 	GRPC                     http.Handler // calls of gRPC, as passthrough.Accepts tells them
+	GRPCWeb                  http.Handler // and of gRPC-web, as grpcweb.Accepts does
+	MLflow                   *mlflow.MLflow
 	Legacy                   *legacy.Legacy
 	Uploads                  *upload.Uploads
 	Streams                  *streams.Streams
 	Health, Metrics, OpenAPI http.HandlerFunc
+	HealthText               http.HandlerFunc
 	TagName                  string          // the version that the index page names
 	Stopping                 context.Context // watches end when it does
 }
@@ -60,7 +67,7 @@ func New(parts Parts) *Table {
 // Calls lists what exists only over HTTP, as "GET /apis/v1beta1/runs/{run_id}", in no order. The OpenAPI document has
 // each of them.
 func (t *Table) Calls() []string {
-	calls := t.parts.Legacy.Calls()
+	calls := append(t.parts.Legacy.Calls(), t.parts.MLflow.Calls()...)
 	for path, route := range t.fixed {
 		calls = append(calls, route.method+" "+path)
 	}
@@ -70,17 +77,28 @@ func (t *Table) Calls() []string {
 	for _, version := range artifactVersions {
 		calls = append(calls, "GET "+artifactRoute(version))
 	}
+	calls = append(calls, "GET "+exportRoute)
 	return calls
 }
 
 // ServeHTTP finds the handler by the path.
 func (t *Table) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if passthrough.Accepts(r) {
+	switch {
+	case grpcweb.Accepts(r): // before gRPC, whose content type is the beginning of its own
+		t.parts.GRPCWeb.ServeHTTP(w, r)
+	case passthrough.Accepts(r):
 		t.parts.GRPC.ServeHTTP(w, r)
-		return
+	case mlflow.Accepts(r):
+		t.parts.MLflow.ServeHTTP(w, r)
+	default:
+		t.serveOwn(w, r)
 	}
+}
+
+// serveOwn answers the API of Kubeflow Pipelines, and what is ours.
+func (t *Table) serveOwn(w http.ResponseWriter, r *http.Request) {
 	stream, isStream := t.streamFor(r)
-	if !isUTF8(r.URL) {
+	if !rpcmux.IsUTF8(r.URL) {
 		refuseURL(w, r, isStream)
 		return
 	}
@@ -110,7 +128,13 @@ func refuseURL(w http.ResponseWriter, r *http.Request, isStream bool) {
 
 // IsHealth tells requests that are answered whatever else is in work.
 func IsHealth(r *http.Request) bool {
-	return r.URL.Path == "/metrics" || strings.HasSuffix(r.URL.Path, "/healthz")
+	return r.URL.Path == "/metrics" || r.URL.Path == "/health" || strings.HasSuffix(r.URL.Path, "/healthz")
+}
+
+// serveVersion says in plain text which version this is, as MLflow does. Its clients export spans only to newer ones.
+func (t *Table) serveVersion(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = io.WriteString(w, t.parts.TagName)
 }
 
 // serveWatch ends when the gateway stops.
@@ -151,7 +175,10 @@ func (t *Table) fixedPaths() map[string]fixedRoute {
 		"/apis/v2beta1/pipelines/upload_version": {post, uploads.Handler(uploads.PipelineVersion)},
 		"/apis/v1beta1/pipelines/upload":         {post, uploads.Handler(legacy.Upload(uploads.Pipeline))},
 		"/apis/v1beta1/pipelines/upload_version": {post, uploads.Handler(legacy.Upload(uploads.PipelineVersion))},
+		"/apis/penstock/v1/runs:import":          {post, t.serveImport},
 		"/openapi.json":                          {get, t.parts.OpenAPI},
+		"/health":                                {get, t.parts.HealthText},
+		"/version":                               {get, t.serveVersion},
 	}
 }
 
@@ -159,6 +186,7 @@ func (t *Table) fixedPaths() map[string]fixedRoute {
 //
 //	/apis/{version}/runs/{run_id}/nodes/{node_id}/log
 //	/apis/{version}/runs/{run_id}/nodes/{node_id}/artifacts/{artifact_name}:read
+//	/apis/penstock/v1/runs/{run_id}:export
 //
 // with percent-encoded slashes inside the names.
 func (t *Table) streamFor(r *http.Request) (http.Handler, bool) {
@@ -167,6 +195,10 @@ func (t *Table) streamFor(r *http.Request) (http.Handler, bool) {
 		return nil, false
 	}
 	parts := strings.Split(escaped, "/")
+	if runID, isExport := exportedRun(parts); isExport {
+		request.InfoOf(r.Context()).Route = exportRoute
+		return getOnly(t.parts.Streams.ExportRun(runID)), true
+	}
 	if len(parts) < 6 || parts[1] != "runs" || parts[3] != "nodes" {
 		return nil, false
 	}
@@ -197,6 +229,23 @@ var (
 	logVersions      = []string{"v1alpha1", "v1beta1", "v2beta1"}
 	artifactVersions = []string{"v1beta1", "v2beta1"}
 )
+
+const exportRoute = "/apis/penstock/v1/runs/{run_id}:export"
+
+// exportedRun is the id of the run that a path below /apis/ asks to export.
+func exportedRun(parts []string) (string, bool) {
+	if len(parts) != 4 || parts[0] != "penstock" || parts[1] != "v1" || parts[2] != "runs" {
+		return "", false
+	}
+	last, err := url.PathUnescape(parts[3])
+	runID, isExport := strings.CutSuffix(last, ":export")
+	return runID, isExport && err == nil
+}
+
+// serveImport takes runs in as it gives them out: in bounded number.
+func (t *Table) serveImport(w http.ResponseWriter, r *http.Request) {
+	admission.Limited(t.reads, http.HandlerFunc(t.parts.Streams.ImportRun)).ServeHTTP(w, r)
+}
 
 func logRoute(version string) string {
 	return "/apis/" + version + "/runs/{run_id}/nodes/{node_id}/log"

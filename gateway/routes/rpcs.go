@@ -4,92 +4,42 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
-	"strings"
 
-	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
 
 	"github.com/penstock/penstock/gateway/apierror"
 	"github.com/penstock/penstock/gateway/gen/kfp"
 	"github.com/penstock/penstock/gateway/gen/penstock"
-	"github.com/penstock/penstock/gateway/guard"
-	"github.com/penstock/penstock/gateway/limits"
 	"github.com/penstock/penstock/gateway/marshal"
 	"github.com/penstock/penstock/gateway/metadata"
-	"github.com/penstock/penstock/gateway/request"
+	"github.com/penstock/penstock/gateway/rpcmux"
 )
 
-// RPCs serves what the protos bind to HTTP. Bodies are bounded by limits.MaxJSONBodyBytes and limits.MaxJSONValues. Fails
-// if two bindings clash.
+// RPCs serves what the protos of Kubeflow Pipelines, and our own, bind to HTTP. Fails if two bindings clash.
 func RPCs(conn *grpc.ClientConn, headers *metadata.Headers) (http.Handler, error) {
-	mux, err := newRPCMux(conn, headers)
-	if err != nil {
-		return nil, err
-	}
-	return withRoutingPath(bounded(metadata.WithClearTags(mux))), nil
-}
-
-// newRPCMux serves the RPCs that have HTTP bindings in their protos.
-func newRPCMux(conn *grpc.ClientConn, headers *metadata.Headers) (*runtime.ServeMux, error) {
-	mux := runtime.NewServeMux(
-		runtime.WithMarshalerOption(runtime.MIMEWildcard, marshal.JSON),
-		runtime.WithIncomingHeaderMatcher(headers.Key),
-		runtime.WithOutgoingHeaderMatcher(func(string) (string, bool) { return "", false }),
-		runtime.WithOutgoingTrailerMatcher(func(string) (string, bool) { return "", false }),
-		runtime.WithErrorHandler(writeError),
-		runtime.WithDisablePathLengthFallback(),
-		runtime.WithDisableHTTPMethodOverride(),
-		runtime.WithWriteContentLength(), // rather than in chunks, which is one more write
-		runtime.WithMiddlewares(noteRoute),
-		runtime.SetQueryParameterParser(&guard.StrictQuery{}),
-	)
+	dialect := rpcmux.Dialect{Marshaler: marshal.JSON, WriteError: apierror.WriteRPC}
+	mux := rpcmux.New(dialect, headers)
 	unparsed := marshal.UnparsedAnswers{ClientConn: conn}
 	ctx := context.Background()
-	return mux, errors.Join(
+	err := errors.Join(
+		kfp.RegisterArtifactServiceHandlerClient(ctx, mux, kfp.NewArtifactServiceClient(unparsed)),
 		kfp.RegisterExperimentServiceHandlerClient(ctx, mux, kfp.NewExperimentServiceClient(unparsed)),
 		kfp.RegisterPipelineServiceHandlerClient(ctx, mux, kfp.NewPipelineServiceClient(unparsed)),
 		kfp.RegisterRecurringRunServiceHandlerClient(ctx, mux, kfp.NewRecurringRunServiceClient(unparsed)),
 		kfp.RegisterReportServiceHandlerClient(ctx, mux, kfp.NewReportServiceClient(unparsed)),
 		kfp.RegisterRunServiceHandlerClient(ctx, mux, kfp.NewRunServiceClient(unparsed)),
+		penstock.RegisterAttemptRecordServiceHandlerClient(ctx, mux, penstock.NewAttemptRecordServiceClient(unparsed)),
+		penstock.RegisterLineageServiceHandlerClient(ctx, mux, penstock.NewLineageServiceClient(unparsed)),
+		penstock.RegisterMetricServiceHandlerClient(ctx, mux, penstock.NewMetricServiceClient(unparsed)),
+		penstock.RegisterRerunServiceHandlerClient(ctx, mux, penstock.NewRerunServiceClient(unparsed)),
+		penstock.RegisterRunComparisonServiceHandlerClient(ctx, mux, penstock.NewRunComparisonServiceClient(unparsed)),
 		penstock.RegisterRunOperationsServiceHandlerClient(ctx, mux, penstock.NewRunOperationsServiceClient(unparsed)),
+		penstock.RegisterRunSearchServiceHandlerClient(ctx, mux, penstock.NewRunSearchServiceClient(unparsed)),
 		penstock.RegisterRunStatusServiceHandlerClient(ctx, mux, penstock.NewRunStatusServiceClient(unparsed)),
-		penstock.RegisterScheduleServiceHandlerClient(ctx, mux, penstock.NewScheduleServiceClient(unparsed)))
-}
-
-func writeError(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request,
-	err error) {
-	apierror.WriteRPC(w, r, err)
-}
-
-func noteRoute(next runtime.HandlerFunc) runtime.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request, params map[string]string) {
-		if pattern, ok := runtime.HTTPPattern(r.Context()); ok {
-			request.InfoOf(r.Context()).Route = strings.ReplaceAll(pattern.String(), "=*}", "}")
-		}
-		if err := guard.CheckNoQuery(r, request.InfoOf(r.Context()).Route); err != nil {
-			apierror.WriteRPC(w, r, err)
-			return
-		}
-		for name, value := range params {
-			// Never fails: withRoutingPath has left nothing else that is encoded.
-			params[name], _ = url.PathUnescape(value)
-		}
-		next(w, r, params)
+		penstock.RegisterScheduleServiceHandlerClient(ctx, mux, penstock.NewScheduleServiceClient(unparsed)),
+		penstock.RegisterUserMetadataServiceHandlerClient(ctx, mux, penstock.NewUserMetadataServiceClient(unparsed)))
+	if err != nil {
+		return nil, err
 	}
-}
-
-// bounded limits the body of an RPC.
-func bounded(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if failed := request.BoundBody(w, r, limits.MaxJSONBodyBytes); failed != nil {
-			apierror.WriteRPC(w, r, failed.Status())
-			return
-		}
-		request.InfoOf(r.Context()).BoundJSONValues()
-		// Else grpc-gateway tells them the server, which has no use for them.
-		r = r.WithContext(r.Context())
-		r.RemoteAddr, r.Host = "", ""
-		next.ServeHTTP(w, r)
-	})
+	return dialect.Bounded(metadata.WithClearTags(mux)), nil
 }

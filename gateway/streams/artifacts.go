@@ -11,13 +11,13 @@ import (
 // Artifact streams {"data":"<base64>"} without ever holding the whole artifact.
 func (s *Streams) Artifact(node Node) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := s.streamContext(r)
+		ctx, cancel := s.pipe.Context(s.headers.Outgoing(r))
 		defer cancel()
 		stream, err := s.artifacts.ReadArtifact(ctx, &penstock.ReadArtifactRequest{
 			RunId: node.RunID, TaskId: node.NodeID, ArtifactName: node.Artifact,
 		})
 		if err != nil {
-			s.failStream(w, r, err, false)
+			s.pipe.Fail(w, r, err, false)
 			return
 		}
 		var encoder io.WriteCloser
@@ -32,7 +32,7 @@ func (s *Streams) Artifact(node Node) http.HandlerFunc {
 			encoder = base64.NewEncoder(base64.StdEncoding, w)
 			return encoder
 		}
-		s.copyStream(w, r, next, begin, false)
+		s.pipe.Copy(w, r, next, begin, false)
 		if encoder != nil { // the stream ended well
 			_ = encoder.Close()
 			_, _ = io.WriteString(w, `"}`)

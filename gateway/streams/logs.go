@@ -20,18 +20,18 @@ func (s *Streams) Log(node Node) http.HandlerFunc {
 			apierror.WriteHTTP(w, r, refused.HTTPCode, refused.Message, "")
 			return
 		}
-		ctx, cancel := s.streamContext(r)
+		ctx, cancel := s.pipe.Context(s.headers.Outgoing(r))
 		defer cancel()
 		stream, err := s.logs.ReadTaskLog(ctx, request)
 		if err != nil {
-			s.failStream(w, r, err, false)
+			s.pipe.Fail(w, r, err, false)
 			return
 		}
 		next := func() ([]byte, error) {
 			chunk, err := stream.Recv()
 			return chunk.GetData(), err
 		}
-		s.copyStream(w, r, next, func() io.Writer { return beginLog(w) }, true)
+		s.pipe.Copy(w, r, next, func() io.Writer { return beginLog(w) }, true)
 	}
 }
 

@@ -61,16 +61,25 @@ func (w *writer) number(f *field, bits uint64) {
 		w.float(float64(math.Float32frombits(uint32(bits))), 32)
 	case protoreflect.DoubleKind:
 		w.float(math.Float64frombits(bits), 64)
-	default: // 64 bits do not fit the numbers of JavaScript
+	default:
+		w.integer64(f.kind, bits)
+	}
+}
+
+// integer64 writes a text, as 64 bits do not fit the numbers of JavaScript, unless numbers are asked for.
+func (w *writer) integer64(kind protoreflect.Kind, bits uint64) {
+	if !w.numbers {
 		w.out = append(w.out, '"')
-		switch f.kind {
-		case protoreflect.Sint64Kind:
-			w.out = strconv.AppendInt(w.out, protowire.DecodeZigZag(bits), 10)
-		case protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
-			w.out = strconv.AppendUint(w.out, bits, 10)
-		default:
-			w.out = strconv.AppendInt(w.out, int64(bits), 10)
-		}
+	}
+	switch kind {
+	case protoreflect.Sint64Kind:
+		w.out = strconv.AppendInt(w.out, protowire.DecodeZigZag(bits), 10)
+	case protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
+		w.out = strconv.AppendUint(w.out, bits, 10)
+	default:
+		w.out = strconv.AppendInt(w.out, int64(bits), 10)
+	}
+	if !w.numbers {
 		w.out = append(w.out, '"')
 	}
 }

@@ -23,8 +23,18 @@ var general = protojson.MarshalOptions{UseProtoNames: true}
 // or no valid message at all, is given to protojson, so that the answer or the error is the same as there. Safe for
 // concurrent use.
 func Append(dst []byte, of protoreflect.MessageType, wire []byte) ([]byte, error) {
+	return appendMessage(dst, of, wire, false)
+}
+
+// AppendWithNumbers differs from Append in that integers of 64 bits are numbers, as in MLflow's API. In what is left to
+// protojson they are texts.
+func AppendWithNumbers(dst []byte, of protoreflect.MessageType, wire []byte) ([]byte, error) {
+	return appendMessage(dst, of, wire, true)
+}
+
+func appendMessage(dst []byte, of protoreflect.MessageType, wire []byte, numbers bool) ([]byte, error) {
 	w := writers.Get().(*writer)
-	w.out = dst
+	w.out, w.numbers = dst, numbers
 	done := w.message(planOf(of.Descriptor()), wire)
 	out := w.out
 	w.out, w.spans, w.depth = nil, w.spans[:0], 0
@@ -43,9 +53,10 @@ var writers = sync.Pool{New: func() any { return new(writer) }}
 
 // writer appends JSON to out. Its methods return false where the message has to be left to protojson.
 type writer struct {
-	out   []byte
-	spans []span // of the messages that are being written, the innermost last
-	depth int
+	out     []byte
+	spans   []span // of the messages that are being written, the innermost last
+	depth   int
+	numbers bool // integers of 64 bits are not texts
 }
 
 // span is where a field is in its message: its value without the tag or, repeated, all its elements with their tags.

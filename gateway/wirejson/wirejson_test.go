@@ -28,6 +28,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/penstock/penstock/gateway/gen/kfp"
+	_ "github.com/penstock/penstock/gateway/gen/mlflow"
 	_ "github.com/penstock/penstock/gateway/gen/penstock"
 )
 
@@ -88,7 +89,7 @@ func everything(t testing.TB) protoreflect.MessageType {
 func ourTypes() (types []protoreflect.MessageType) {
 	protoregistry.GlobalTypes.RangeMessages(func(of protoreflect.MessageType) bool {
 		name := string(of.Descriptor().FullName())
-		if strings.HasPrefix(name, "kubeflow.") || strings.HasPrefix(name, "penstock.") ||
+		if strings.HasPrefix(name, "kubeflow.") || strings.HasPrefix(name, "penstock.") || strings.HasPrefix(name, "mlflow.") ||
 			strings.HasPrefix(name, "google.rpc.Status") {
 			types = append(types, of)
 		}

@@ -1,4 +1,4 @@
-package routes
+package rpcmux
 
 import (
 	"net/http"
@@ -21,8 +21,8 @@ func withRoutingPath(next http.Handler) http.Handler {
 	})
 }
 
-// isUTF8: no field of a message could hold another URL.
-func isUTF8(u *url.URL) bool {
+// IsUTF8: no field of a message could hold another URL.
+func IsUTF8(u *url.URL) bool {
 	// A query that cannot be read is refused by whoever reads it.
 	query, err := url.QueryUnescape(u.RawQuery)
 	return utf8.ValidString(u.Path) && (err != nil || utf8.ValidString(query))
