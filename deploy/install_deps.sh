@@ -118,7 +118,7 @@ find_python() {
 make_venv() {
   local stamp=$venv/.installed wanted python log
   local files=("$root/deploy/requirements.txt")
-  [[ $1 == with_tests ]] && files+=("$root/tests/requirements.txt")
+  [[ $1 == with_tests ]] && files+=("$root/tests/requirements.txt" "$root/tests/requirements-mlflow.txt")
   wanted=$(cat "${files[@]}")
   if [[ -x $venv/bin/python && -f $stamp ]] && "$venv/bin/python" -c '' 2>/dev/null; then
     # An environment with the tests' packages also serves without them.

@@ -38,6 +38,7 @@ from kfp.dsl import ClassificationMetrics, Dataset, Input, Markdown, Metrics, Mo
 API = '/apis/v2beta1'
 FINISHED = ('SUCCEEDED', 'FAILED', 'SKIPPED', 'CANCELED')
 POLL_SECONDS = 0.5
+VALUE_WIDTH = 32  # of a value in a table
 
 
 @dsl.component
@@ -290,6 +291,33 @@ def print_places(host: str, run: Any, data_dir: Optional[str]) -> None:
         print(f'  {folder:<10} {found}')
 
 
+def run_before(kfp_client: client.Client, run: Any) -> Optional[str]:
+    """The id of the run of this experiment that succeeded before this one; None if there is none."""
+    earlier = kfp_client.list_runs(experiment_id=run.experiment_id, sort_by='created_at desc', page_size=20).runs or []
+    return next((one.run_id for one in earlier if one.run_id != run.run_id and one.state == 'SUCCEEDED'
+                 and one.created_at <= run.created_at), None)
+
+
+def print_comparison(host: str, before: str, run_id: str) -> None:
+    """What differs from the run before. Only Penstock compares runs."""
+    query = urllib.parse.urlencode({'run_ids': [before, run_id]}, doseq=True)
+    try:
+        with urllib.request.urlopen(f'{host}/apis/penstock/v1/runs:compare?{query}', timeout=30) as answer:
+            comparison = json.load(answer)
+    except urllib.error.HTTPError:
+        return
+    rows = []
+    for section in comparison.get('sections', []):
+        for row in section.get('rows', []):
+            values = [str(value.get('value', '-'))[:VALUE_WIDTH] for value in row['values']]
+            rows.append([section['name'], ': '.join(filter(None, (row.get('task'), row['key']))), *values])
+    print(f'\nCompared with the run before, {before}')
+    if rows:
+        print_table(['what', 'of', 'before', 'now'], rows)
+    else:
+        print('  Nothing differs.')
+
+
 def run_example(options: argparse.Namespace) -> int:
     host = options.host.rstrip('/')
     kfp_client = client.Client(host=host)
@@ -309,6 +337,9 @@ def run_example(options: argparse.Namespace) -> int:
         if task.error and task.error.message:
             print(f'\n{task.display_name}: {task.error.message}')
     print_results(host, run)
+    before = run_before(kfp_client, run)
+    if before:
+        print_comparison(host, before, run.run_id)
     print_places(host, run, options.data_dir)
     return 0 if run.state == 'SUCCEEDED' else 1
 

@@ -19,7 +19,7 @@ FILL = """
       FROM numbers;
     INSERT INTO runs (run_id, experiment_id, namespace, display_name, description, storage_state, state,
         service_account, pipeline_id, pipeline_version_id, recurring_run_id, created_at_us, scheduled_at_us,
-        finished_at_us)
+        finished_at_us, number)
       {numbers_to_runs}
       SELECT '01890000-0000-7000-8000-0000' || (10000000 + n), 'experiment-' || (n % {experiments}),
         'namespace-' || (n % {experiments} % {namespaces}), 'training run ' || ((n * 7919) % {runs}), '',
@@ -27,7 +27,7 @@ FILL = """
         CASE WHEN n / 50 % 10 < 8 THEN 'SUCCEEDED' WHEN n / 50 % 10 = 8 THEN 'FAILED' ELSE 'CANCELED' END,
         'pipeline-runner', 'pipeline-' || (n % {pipelines}), 'version-' || (n % {pipelines}),
         CASE WHEN n % 5 = 0 THEN 'recurring-' || (n % {recurring}) ELSE '' END, n * 1000000 + 1, n * 1000000 + 1,
-        n * 1000000 + 500001
+        n * 1000000 + 500001, n + 1
       FROM numbers;
     INSERT INTO run_configs (run_id, spec_sha256, parameters, pipeline_root)
       SELECT run_id, (SELECT spec_sha256 FROM specs LIMIT 1), '{{}}', '' FROM runs;
@@ -67,7 +67,7 @@ def numbers_to(count: int) -> str:
 
 
 def fill_sql(runs: int) -> str:
-    added = ', '.join(f"('{name}', {count})" for name, count in COUNTERS)
+    added = ', '.join(f"('{name}', {count})" for name, count in (*COUNTERS, ('task_numbers', runs)))
     sizes = {'runs': runs, 'experiments': EXPERIMENTS, 'pipelines': PIPELINES, 'recurring': RECURRING_RUNS}
     numbers = {f'numbers_to_{name}': numbers_to(count) for name, count in sizes.items()}
     return FILL.format(**sizes, **numbers, namespaces=NAMESPACES) + f"""

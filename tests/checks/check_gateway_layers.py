@@ -19,8 +19,8 @@ LAYERS: Tuple[Tuple[str, ...], ...] = (
     ('request',),
     ('apierror',),
     ('admission', 'guard', 'metrics'),
-    ('health', 'observe', 'openapi', 'passthrough', 'streams', 'upload', 'upstream'),
-    ('legacy',),
+    ('grpcweb', 'health', 'observe', 'openapi', 'passthrough', 'rpcmux', 'streams', 'upload', 'upstream'),
+    ('legacy', 'mlflow'),
     ('config', 'httpserver', 'routes'),
     (MAIN,),
 )

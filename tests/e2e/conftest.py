@@ -19,6 +19,8 @@ for variable in list(os.environ):
         del os.environ[variable]
 
 import databases  # noqa: E402
+import mlflow_peer as mlflow_peers  # noqa: E402
+from mlflow_peer import mlflow_peer, registry, tracking, tracking_url  # noqa: E402, F401
 from penstock import SERVER, Server  # noqa: E402
 from specs import Journal  # noqa: E402
 from web_files import Files  # noqa: E402
@@ -29,10 +31,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
                      help='what the servers store in; also PENSTOCK_TEST_DATABASE')
     parser.addoption('--warm-python', choices=('on', 'off'), default='on',
                      help='whether Python components begin as forks, on servers whose test does not say so itself')
+    parser.addoption('--mlflow-peer', choices=mlflow_peers.PEERS, default='penstock',
+                     help='what the tests of MLflow\'s tracking talk to; mlflow shows that they say what MLflow does')
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: List[pytest.Item]) -> None:
-    if not SERVER.exists():
+    if not SERVER.exists() and config.getoption('--mlflow-peer') == 'penstock':
         raise pytest.UsageError(f'{SERVER} is not built: run tests/run.sh e2e, which builds it.')
     kind = config.getoption('--database')
     if kind not in databases.KINDS:

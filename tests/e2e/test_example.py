@@ -46,6 +46,11 @@ def test_weak_model_is_not_deployed(server, tmp_path):
     result = run_example(server, tmp_path, '--threshold', '0.999')
     assert result.returncode == 0, result.stdout + result.stderr
     assert 'Not deployed: accuracy' in result.stdout
+    again = run_example(server, tmp_path, '--threshold', '0.5')
+    assert again.returncode == 0 and not again.stderr, again.stdout + again.stderr
+    assert 'Compared with the run before' in again.stdout
+    assert re.search(r'^  parameters +threshold +0\.999 +0\.5$', again.stdout, re.MULTILINE), again.stdout
+    assert re.search(r'^  outputs +deploy: ', again.stdout, re.MULTILINE) and ' train: ' not in again.stdout
 
 
 def test_no_server(tmp_path):

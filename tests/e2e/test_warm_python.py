@@ -27,6 +27,7 @@ DIFFERS = (
     (r'tmp\.[A-Za-z0-9]{10}', 'tmp.X'),
     (r'penstock-\d+/[0-9a-f]{12}', 'penstock/SHORT'),
     (r'0x[0-9a-f]{6,}', 'ADDRESS'),
+    (r'http://127\.0\.0\.1:\d+', 'http://127.0.0.1:PORT'),
     (r'Previous line repeated \d+ more times', 'Previous line repeated'),
     (r'  File "<string>", line \d+,? in <module>\n', ''),
 )
