@@ -25,6 +25,8 @@
 #   python                a chain and a fan-out of Python components, the time to a component's first line and what is
 #                         kept in memory for it, against Prefect, Dagster and kfp.local, and against fork and python3;
 #                         pip installs the peers below build/bench when they are not there
+#   mlflow                log_metric, log_batch of 1,000, and search_runs of 50,000 runs (or as many as
+#                         PENSTOCK_BENCH_MLFLOW_RUNS says), with MLflow's client and without, against `mlflow server`
 #
 # Without a name: all. --json FILE also writes one JSON object a line: bench, metric, value, unit, versus, ratio.
 # The figures mean something on a machine that does nothing else; the load is printed with them. It fails only if

@@ -29,6 +29,10 @@ Json Spawns(const std::string& program, int count);
 // CreateRun with `callers` calls in flight over a few connections: {"per_second": ..., "latency_ms": ...}.
 Json Create(const std::string& target, const std::string& version_id, int callers, double seconds);
 
+// LogMetrics with `callers` callers, each with a run of its own of the version and batches of 1,000 points of ten
+// metrics: {"per_second": points, "latency_ms": ...}.
+Json LogPoints(const std::string& target, const std::string& version_id, int callers, double seconds);
+
 // Reads of a large and a small database, each served by a server of its own, and empty calls of the first, in
 // turn, `rounds` times each, by one caller. Milliseconds: {"large": {"empty": ..., "get_run": ..., ...},
 // "small": {...}}.

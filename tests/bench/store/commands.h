@@ -15,6 +15,10 @@ Json Fill(const std::string& path, const std::string& version_id, int count);
 // thread, `batch` runs a commit: {"per_second": ...}.
 Json RawInserts(const std::string& path, int batch, double seconds);
 
+// SQLite's own rate at points of metrics, in a new file at `path`: ten series, `batch` points a commit, in the order in
+// which they are stored: {"per_second": ...}.
+Json RawPoints(const std::string& path, int batch, double seconds);
+
 // The store's rate at the same rows, in a new database: its own Write from `callers` threads, without gRPC.
 Json StoreInserts(const std::string& url, int callers, double seconds);
 

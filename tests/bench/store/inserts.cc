@@ -39,10 +39,11 @@ constexpr char kPragmas[] =
     "PRAGMA cache_size = -4096; PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 4000;";
 // The rows of RunInsert, in its order. ?1 is the run, ?2 the time.
 constexpr const char* kInserts[] = {
+    "UPDATE counters SET value = value + 1 WHERE name = 'task_numbers'",
     "INSERT INTO runs VALUES (?1, '00000000-0000-7000-8000-000000000001', '', 'one of many', '', "
     "'AVAILABLE', 'PENDING', "
     "'pipeline-runner', '00000000-0000-7000-8000-000000000002', '00000000-0000-7000-8000-000000000003', '', "
-    "?2, ?2, 0)",
+    "?2, ?2, 0, (SELECT value FROM counters WHERE name = 'task_numbers'), 'ENGINE')",
     "INSERT INTO run_configs (run_id, spec_sha256, parameters, pipeline_root) VALUES (?1, "
     "'0000000000000000000000000000000000000000000000000000000000000000', "
     "'{}', '')",

@@ -22,7 +22,8 @@ constexpr char kUsage[] =
     "penstock_bench_store raw PATH BATCH SECONDS\n"
     "penstock_bench_store store URL CALLERS SECONDS\n"
     "penstock_bench_store raw_postgres URL CALLERS SECONDS\n"
-    "penstock_bench_store read_postgres URL RUNS ROUNDS\n";
+    "penstock_bench_store read_postgres URL RUNS ROUNDS\n"
+    "penstock_bench_store raw_points PATH BATCH SECONDS\n";
 
 int Main(const std::vector<std::string>& arguments) {
   const std::string command = arguments.size() == 4 ? arguments[0] : "";
@@ -37,6 +38,8 @@ int Main(const std::vector<std::string>& arguments) {
     result = RawPostgresInserts(arguments[1], std::stoi(arguments[2]), std::stod(arguments[3]));
   } else if (command == "read_postgres") {
     result = PostgresReads(arguments[1], std::stoll(arguments[2]), std::stoi(arguments[3]));
+  } else if (command == "raw_points") {
+    result = RawPoints(arguments[1], std::stoi(arguments[2]), std::stod(arguments[3]));
   } else {
     std::fputs(kUsage, stderr);
     return 2;

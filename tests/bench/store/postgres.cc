@@ -34,15 +34,18 @@ double SecondsSince(SteadyClock::time_point begun) {
 
 // Everything of a run that RunInsert writes, in as many statements as it takes.
 constexpr std::pair<const char*, const char*> kInserts[] = {
+    {"number",
+     "INSERT INTO counters (name, value) VALUES ('task_numbers', 1) "
+     "ON CONFLICT (name) DO UPDATE SET value = counters.value + 1"},
     {"touch",
      "UPDATE experiments SET last_run_created_at_us = $2 WHERE experiment_id = $1 AND last_run_created_at_us "
      "< $2"},
     {"run",
      "INSERT INTO runs (run_id, experiment_id, namespace, display_name, description, storage_state, state, "
      "service_account, pipeline_id, pipeline_version_id, recurring_run_id, created_at_us, scheduled_at_us, "
-     "finished_at_us) VALUES ($1, $2, '', 'one of many', '', 'AVAILABLE', 'PENDING', 'pipeline-runner', 'p', "
-     "'v', "
-     "'', $3, $3, 0)"},
+     "finished_at_us, number) VALUES ($1, $2, '', 'one of many', '', 'AVAILABLE', 'PENDING', "
+     "'pipeline-runner', "
+     "'p', 'v', '', $3, $3, 0, (SELECT value FROM counters WHERE name = 'task_numbers'))"},
     {"config",
      "INSERT INTO run_configs (run_id, spec_sha256, parameters, pipeline_root) VALUES ($1, $2, '{}', '')"},
     {"state",
@@ -63,6 +66,7 @@ class RawInserter {
   void Insert(const std::string& id) {
     const int64_t now_us = absl::ToUnixMicros(RealClock::Instance().Now());
     pqxx::work work(connection_);
+    work.exec_prepared("number");
     work.exec_prepared("touch", kExperiment, now_us);
     work.exec_prepared("run", id, kExperiment, now_us);
     work.exec_prepared("config", id, kSpec);
