@@ -2,7 +2,8 @@
 # Installs what a build needs and is missing: Debian packages (as root or with sudo) and the virtual environment
 # .venv with the kfp SDK. Changes nothing and asks no network when everything is there.
 #
-#   deploy/install_deps.sh [--tests]     --tests adds what tests/run.sh needs
+#   deploy/install_deps.sh [--tests]     --tests adds what tests/run.sh needs, also build/kfp-newest, a virtual
+#                                        environment with the newest kfp
 #
 # Environment: PENSTOCK_VENV_PYTHON names the interpreter to make .venv with (default: the first python3 found that is
 # new enough).
@@ -113,38 +114,65 @@ find_python() {
     "or set PENSTOCK_VENV_PYTHON."
 }
 
+# new_venv FOLDER LOG: an empty virtual environment in place of what is there.
+new_venv() {
+  local folder=$1 log=$2 python
+  python=$(find_python)
+  say "Making the Python environment ${folder#"$root"/} ($("$python" -V 2>&1))"
+  rm -rf "$folder"
+  "$python" -m venv "$folder" >"$log" 2>&1 || {
+    tail -n 20 "$log" >&2
+    fail "$python could not make the virtual environment $folder; its output is above."
+  }
+}
+
+# install_into FOLDER WANTED LOG ARGUMENT...: gives the arguments to pip, and keeps the description WANTED of that.
+install_into() {
+  local folder=$1 wanted=$2 log=$3
+  shift 3
+  rm -f "$folder/.installed"
+  "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "$@" >"$log" 2>&1 </dev/null || {
+    tail -n 20 "$log" >&2
+    fail "pip could not install ${*//"$root"\//}; the end of its output is above, all of it in $log." \
+      "Check the network and run this again."
+  }
+  printf '%s\n' "$wanted" >"$folder/.installed"
+  rm -f "$log"
+}
+
+works() { [[ -x $1/bin/python && -f $1/.installed ]] && "$1/bin/python" -c '' 2>/dev/null; }
+
 # The environment is described by its requirement files; the description of the last successful install is kept in
 # it, so an unchanged one costs nothing and an interrupted install is made again.
 make_venv() {
-  local stamp=$venv/.installed wanted python log
+  local wanted log
   local files=("$root/deploy/requirements.txt")
   [[ $1 == with_tests ]] && files+=("$root/tests/requirements.txt" "$root/tests/requirements-mlflow.txt")
   wanted=$(cat "${files[@]}")
-  if [[ -x $venv/bin/python && -f $stamp ]] && "$venv/bin/python" -c '' 2>/dev/null; then
+  if works "$venv"; then
     # An environment with the tests' packages also serves without them.
-    [[ $(<"$stamp") == "$wanted" ]] && return 0
-    [[ $1 == without_tests && $(<"$stamp") == "$wanted"* ]] && return 0
+    [[ $(<"$venv/.installed") == "$wanted" ]] && return 0
+    [[ $1 == without_tests && $(<"$venv/.installed") == "$wanted"* ]] && return 0
   fi
   log=$(mktemp)
   # A change of deploy/requirements.txt makes the environment anew; the tests' packages are only added to it.
-  if ! [[ -f $stamp && $1 == with_tests && $(<"$stamp") == "$(cat "$root/deploy/requirements.txt")" ]]; then
-    python=$(find_python)
-    say "Making the Python environment .venv ($("$python" -V 2>&1))"
-    rm -rf "$venv"
-    "$python" -m venv "$venv" >"$log" 2>&1 || {
-      tail -n 20 "$log" >&2
-      fail "$python could not make the virtual environment $venv; its output is above."
-    }
-  fi
-  rm -f "$stamp"
-  if ! "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "${files[@]/#/--requirement=}" \
-    >"$log" 2>&1 </dev/null; then
-    tail -n 20 "$log" >&2
-    fail "pip could not install ${files[*]#"$root"/}; the end of its output is above, all of it in $log." \
-      "Check the network and run this again."
-  fi
-  printf '%s\n' "$wanted" >"$stamp"
-  rm -f "$log"
+  [[ -f $venv/.installed && $1 == with_tests && $(<"$venv/.installed") == "$(cat "$root/deploy/requirements.txt")" ]] ||
+    new_venv "$venv" "$log"
+  install_into "$venv" "$wanted" "$log" "${files[@]/#/--requirement=}"
+}
+
+# The newest kfp, with everything that its requirements do not name as it is in .venv.
+make_newest_venv() {
+  local folder=$root/build/kfp-newest requirements=$root/tests/requirements-kfp-newest.txt wanted log constraints
+  wanted=$(cat "$root/deploy/requirements.txt" "$root/tests/requirements.txt" "$requirements")
+  if works "$folder" && [[ $(<"$folder/.installed") == "$wanted" ]]; then return 0; fi
+  log=$(mktemp)
+  constraints=$(mktemp)
+  sed -n 's/^\([A-Za-z0-9_-]*\)==.*/^\1==/p' "$requirements" |
+    grep -v -f - "$root/deploy/requirements.txt" >"$constraints"
+  new_venv "$folder" "$log"
+  install_into "$folder" "$wanted" "$log" --requirement="$requirements" --constraint="$constraints"
+  rm -f "$constraints"
 }
 
 main() {
@@ -165,6 +193,7 @@ main() {
   fi
   check_go
   make_venv "$tests"
+  if [[ $tests == with_tests ]]; then make_newest_venv; fi
 }
 
 main "$@"

@@ -8,7 +8,7 @@
 #   contract    one suite for each implementation of a seam
 #   api         the server through its gRPC client
 #   e2e         real binaries driven by the real kfp SDK and CLI, on SQLite; the pipelines of conformance/ also without
-#               warm Pythons
+#               warm Pythons, and what the SDK does with the newest kfp
 #   e2e-postgres  the same on PostgreSQL, and what that can do to them
 #   sanitizers  unit and contract again, under address+undefined and under thread sanitizer; api under the former
 #   all         all of these; without an argument: all but the sanitizers
@@ -22,6 +22,8 @@ readonly logs=$root/build/test-logs
 readonly python=$root/.venv/bin/python
 jobs=$(nproc)
 readonly jobs
+# What the e2e tests with the newest kfp are.
+readonly newest_kfp_tests=(test_{pipelines,pipelines_client,recurring_runs,runs,loops,conditions,nesting,packages}.py)
 # More of these tests than processors: half the time each waits for processes and clocks.
 readonly e2e_jobs=$((jobs * 2))
 
@@ -102,11 +104,11 @@ run_ctest() {
   "$python" "$root/tests/summary.py" ctest "$name" "$folder/ctest.xml" "$folder/cases" "$folder.log" "$logs/$name.json"
 }
 
-# run_pytest NAME FOLDER PYTEST-ARGUMENTS...
+# run_pytest NAME FOLDER PYTEST-ARGUMENTS...; the variable `interpreter` names another Python.
 run_pytest() {
   local name=$1 folder=$2
   shift 2
-  timed "$name" "$python" -m pytest "$root/tests/$folder" --junit-xml="$logs/$name.xml" -ra "$@" \
+  timed "$name" "${interpreter:-$python}" -m pytest "$root/tests/$folder" --junit-xml="$logs/$name.xml" -ra "$@" \
     >"$logs/$name.log" 2>&1 </dev/null || true
   "$python" "$root/tests/summary.py" pytest "$name" "$logs/$name.xml" "$logs/$name.log" "$logs/$name.json"
 }
@@ -117,6 +119,8 @@ run_e2e() {
     run_pytest e2e e2e "${side_by_side[@]}" --database=sqlite
     # What Python components do is the same without warm Pythons.
     run_pytest e2e-fresh e2e/conformance "${side_by_side[@]}" --database=sqlite --warm-python=off
+    interpreter=$root/build/kfp-newest/bin/python run_pytest e2e-newest-kfp e2e/test_every_method.py \
+      "${newest_kfp_tests[@]/#/$root/tests/e2e/}" "${side_by_side[@]}" --database=sqlite
   fi
   if wanted e2e-postgres; then run_pytest e2e-postgres e2e "${side_by_side[@]}" --database=postgres; fi
 }
