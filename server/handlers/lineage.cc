@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <limits>
-#include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
 #include "common/json.h"
@@ -49,40 +50,43 @@ absl::StatusOr<ArtifactRow> ArtifactNamed(db::Tx& tx, const std::string& id) {
   return *std::move(row);
 }
 
-// Names of runs and tasks, each read once.
+// Names of the runs and tasks of links, read together.
 class Names {
  public:
-  explicit Names(db::Tx& tx) : tx_(tx) {}
-
-  absl::StatusOr<std::string> OfRun(const std::string& run_id) {
-    const auto [found, fresh] = runs_.try_emplace(run_id);
-    if (fresh) {
-      ASSIGN_OR_RETURN(RunRow run, RunGet(tx_, run_id));
-      found->second = std::move(run.display_name);
+  static absl::StatusOr<Names> Of(db::Tx& tx, const std::vector<ArtifactTaskRow>& links) {
+    Names names;
+    std::set<std::pair<std::string, std::string>> tasks;
+    std::set<std::string> runs;
+    for (const ArtifactTaskRow& link : links) {
+      runs.insert(link.run_id);
+      if (!link.task_id.empty()) tasks.emplace(link.run_id, link.task_id);
     }
-    return found->second;
+    RETURN_IF_ERROR(RunsFindLater(tx, {runs.begin(), runs.end()}, &names.runs_));
+    std::vector<TaskKey> keys;
+    for (const auto& [run_id, task_id] : tasks) keys.push_back({run_id, task_id});
+    ASSIGN_OR_RETURN(std::vector<TaskRow> rows, TasksFind(tx, keys));
+    for (TaskRow& row : rows) names.tasks_[{row.run_id, row.task_id}] = std::move(row.name);
+    RETURN_IF_ERROR(tx.Flush());
+    return names;
   }
 
-  absl::StatusOr<std::string> OfTask(const std::string& run_id, const std::string& task_id) {
-    if (task_id.empty()) return "";
-    ASSIGN_OR_RETURN(TaskRow task, TaskGet(tx_, run_id, task_id));
-    return std::move(task.name);
-  }
+  const std::string& OfRun(const ArtifactTaskRow& link) { return runs_[link.run_id].display_name; }
+  // Empty for a link of the run itself.
+  const std::string& OfTask(const ArtifactTaskRow& link) { return tasks_[{link.run_id, link.task_id}]; }
 
  private:
-  db::Tx& tx_;
-  absl::flat_hash_map<std::string, std::string> runs_;
+  RunRows runs_;
+  absl::flat_hash_map<std::pair<std::string, std::string>, std::string> tasks_;
 };
 
-absl::Status FillUse(const ArtifactTaskRow& link, Names& names, ArtifactUse* out) {
+void FillUse(const ArtifactTaskRow& link, Names& names, ArtifactUse* out) {
   out->set_run_id(link.run_id);
-  ASSIGN_OR_RETURN(*out->mutable_run_display_name(), names.OfRun(link.run_id));
+  out->set_run_display_name(names.OfRun(link));
   out->set_task_id(link.task_id);
-  ASSIGN_OR_RETURN(*out->mutable_task_name(), names.OfTask(link.run_id, link.task_id));
+  out->set_task_name(names.OfTask(link));
   out->set_name(link.name);
   out->set_is_output(link.direction == Direction::kOutput);
   out->set_from_cache(link.role == LinkRole::kCache);
-  return absl::OkStatus();
 }
 
 // Adds what `lineage` names, by its text ids.
@@ -94,8 +98,8 @@ absl::Status FillLineage(db::Tx& tx, const Lineage& lineage, penstock::v1::Linea
     const auto found = by_id.find(id);
     if (found != by_id.end()) ToApi(*found->second, reply->add_artifacts());
   }
-  Names names(tx);
-  std::map<std::pair<std::string, std::string>, bool> tasks;
+  ASSIGN_OR_RETURN(Names names, Names::Of(tx, lineage.links));
+  absl::flat_hash_set<std::pair<absl::string_view, absl::string_view>> tasks;
   for (const ArtifactTaskRow& link : lineage.links) {
     const auto artifact = by_id.find(link.artifact_id);
     if (artifact == by_id.end()) continue;
@@ -105,12 +109,12 @@ absl::Status FillLineage(db::Tx& tx, const Lineage& lineage, penstock::v1::Linea
     edge->set_task_id(link.task_id);
     edge->set_name(link.name);
     edge->set_is_output(link.direction == Direction::kOutput);
-    if (!tasks.try_emplace({link.run_id, link.task_id}, true).second) continue;
+    if (!tasks.emplace(link.run_id, link.task_id).second) continue;
     auto* task = reply->add_tasks();
     task->set_run_id(link.run_id);
     task->set_task_id(link.task_id);
-    ASSIGN_OR_RETURN(*task->mutable_name(), names.OfTask(link.run_id, link.task_id));
-    ASSIGN_OR_RETURN(*task->mutable_run_display_name(), names.OfRun(link.run_id));
+    task->set_name(names.OfTask(link));
+    task->set_run_display_name(names.OfRun(link));
   }
   for (const auto& [imported, original] : lineage.imports) {
     const auto from = by_id.find(original);
@@ -167,10 +171,10 @@ absl::Status ArtifactRunList(RequestContext& context, const penstock::v1::ListAr
     filter.artifact_ids = {artifact.artifact_id};
     ASSIGN_OR_RETURN(const auto links,
                      ArtifactTasksAfter(tx, filter, after, /*descending=*/true, page_size + 1));
-    Names names(tx);
+    ASSIGN_OR_RETURN(Names names, Names::Of(tx, links));
     for (int i = 0; i < std::min<int>(page_size, links.size()); ++i) {
       if (links[i].role == LinkRole::kScope) continue;  // one of its tasks says the same
-      RETURN_IF_ERROR(FillUse(links[i], names, reply->add_uses()));
+      FillUse(links[i], names, reply->add_uses());
     }
     if (static_cast<int>(links.size()) > page_size) {
       reply->set_next_page_token(MakePageToken(context, query, links[page_size - 1].link_id));
@@ -190,7 +194,6 @@ absl::Status RunArtifactList(RequestContext& context, const penstock::v1::ListRu
     RETURN_IF_ERROR(RunGet(tx, request.run_id()).status());
     ArtifactTaskFilter filter;
     filter.run_ids = {request.run_id()};
-    Names names(tx);
     // Until the page is full: links of other kinds are passed over.
     for (bool more = true; more && reply->artifacts_size() < page_size;) {
       ASSIGN_OR_RETURN(const auto links,
@@ -199,6 +202,7 @@ absl::Status RunArtifactList(RequestContext& context, const penstock::v1::ListRu
       std::vector<int64_t> ids;
       for (const ArtifactTaskRow& link : links) ids.push_back(link.artifact_id);
       ASSIGN_OR_RETURN(const auto rows, ArtifactsFind(tx, ids));
+      ASSIGN_OR_RETURN(Names names, Names::Of(tx, links));
       absl::flat_hash_map<int64_t, const ArtifactRow*> by_id;
       for (const ArtifactRow& row : rows) by_id[row.artifact_id] = &row;
       for (const ArtifactTaskRow& link : links) {
@@ -214,7 +218,7 @@ absl::Status RunArtifactList(RequestContext& context, const penstock::v1::ListRu
         if (!wanted) continue;
         auto* one = reply->add_artifacts();
         ToApi(*row->second, one->mutable_artifact());
-        RETURN_IF_ERROR(FillUse(link, names, one->mutable_use()));
+        FillUse(link, names, one->mutable_use());
       }
       if (more && reply->artifacts_size() == page_size) {
         reply->set_next_page_token(MakePageToken(context, query, after));
