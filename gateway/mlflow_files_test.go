@@ -138,7 +138,7 @@ func TestMLflowFilesAreRead(t *testing.T) {
 			t.Errorf("%d, %d bytes of %v", reply.code, len(reply.body), got)
 		}
 		header := reply.header
-		if header.Get("Content-Type") != "application/octet-stream" || header.Get("Content-Disposition") != "attachment" ||
+		if header.Get("Content-Type") != "application/octet-stream" || header.Get("Content-Disposition") != `attachment; filename="a b.html"` ||
 			header.Get("X-Content-Type-Options") != "nosniff" || (header.Get("Content-Length") != "") != (size != nil) {
 			t.Errorf("%v", header)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"mime"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -149,7 +150,7 @@ func (f *files) read(w http.ResponseWriter, r *http.Request, path string) {
 	begin := func() io.Writer {
 		header := w.Header()
 		header.Set("Content-Type", "application/octet-stream")
-		header.Set("Content-Disposition", "attachment")
+		header.Set("Content-Disposition", attachment(path))
 		header.Set("X-Content-Type-Options", "nosniff")
 		header.Set("Cache-Control", "no-cache, private")
 		if size != nil {
@@ -158,6 +159,15 @@ func (f *files) read(w http.ResponseWriter, r *http.Request, path string) {
 		return w
 	}
 	f.pipe.Copy(w, r, next, begin, false)
+}
+
+// attachment names the file as the last part of its path, so that a browser saves it under that name.
+func attachment(path string) string {
+	name := path[strings.LastIndexByte(path, '/')+1:]
+	if value := mime.FormatMediaType("attachment", map[string]string{"filename": name}); value != "" {
+		return value
+	}
+	return "attachment"
 }
 
 // write answers with 200 and nothing, once the server has the whole file.

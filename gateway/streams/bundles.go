@@ -3,6 +3,7 @@ package streams
 import (
 	"errors"
 	"io"
+	"mime"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -40,7 +41,8 @@ func (s *Streams) ExportRun(runID string) http.HandlerFunc {
 		begin := func() io.Writer {
 			header := w.Header()
 			header.Set("Content-Type", "application/zstd")
-			header.Set("Content-Disposition", `attachment; filename="run.tar.zst"`)
+			header.Set("Content-Disposition", mime.FormatMediaType("attachment",
+				map[string]string{"filename": "run-" + query.RunId + ".tar.zst"}))
 			header.Set("X-Content-Type-Options", "nosniff")
 			header.Set("Cache-Control", "no-cache, private")
 			return w
