@@ -10,31 +10,28 @@
 #include "server/convert/mlflow.h"
 #include "server/handlers/mlflow_log.h"
 #include "server/handlers/mlflow_target.h"
+#include "server/handlers/page_token.h"
 #include "server/mlflow_errors.h"
 #include "storage/metric_history.h"
 #include "storage/metric_store.h"
-#include "storage/page_token.h"
 
 namespace penstock {
 namespace {
 
-// The token: whose history, in which order, and the last point.
-std::string HistoryToken(RequestContext& context, const MetricHistoryQuery& query, const std::string& run_id,
-                         const MetricPoint& last) {
-  return MakePageToken(context.deps.store.page_token_key(), {{"r", run_id},
-                                                             {"k", query.name},
-                                                             {"b", query.by_time},
-                                                             {"s", last.step},
-                                                             {"t", absl::ToUnixMicros(last.at)},
-                                                             {"v", OrderOfDouble(last.value)}});
+// The token: in which order, and the last point.
+std::string HistoryToken(RequestContext& context, const mlflow::GetMetricHistoryRequest& request,
+                         const MetricHistoryQuery& query, const MetricPoint& last) {
+  return MakePageToken(context, QueryTextOf(request),
+                       {{"b", query.by_time},
+                        {"s", last.step},
+                        {"t", absl::ToUnixMicros(last.at)},
+                        {"v", OrderOfDouble(last.value)}});
 }
 
-absl::Status TakeHistoryToken(RequestContext& context, const std::string& token, const std::string& run_id,
+absl::Status TakeHistoryToken(RequestContext& context, const mlflow::GetMetricHistoryRequest& request,
                               MetricHistoryQuery& query) {
-  ASSIGN_OR_RETURN(const Json json, ReadPageToken(context.deps.store.page_token_key(), token));
-  if (json.value("r", "") != run_id || json.value("k", "") != query.name || !json.contains("v")) {
-    return error::PageTokenWrong();
-  }
+  ASSIGN_OR_RETURN(const Json json, ReadPageToken(context, QueryTextOf(request), request.page_token()));
+  if (!json.is_object() || !json.contains("v")) return error::PageTokenWrong();
   query.by_time = json.value("b", true);
   query.after = {json.value("s", int64_t{0}), absl::FromUnixMicros(json.value("t", int64_t{0})),
                  DoubleOfOrder(json.value("v", int64_t{0}))};
@@ -97,12 +94,12 @@ absl::Status MlflowHistoryGet(RequestContext& context, const mlflow::GetMetricHi
       if (points == 0) return absl::OkStatus();
       query.by_time = points <= limits::kMlflowHistorySorted;
     } else {
-      RETURN_IF_ERROR(TakeHistoryToken(context, request.page_token(), run_id, query));
+      RETURN_IF_ERROR(TakeHistoryToken(context, request, query));
     }
     ASSIGN_OR_RETURN(std::vector<MetricPoint> points, MetricHistoryRead(tx, query));
     if (static_cast<int>(points.size()) > limit) {
       points.resize(limit);
-      reply->set_next_page_token(HistoryToken(context, query, run_id, points.back()));
+      reply->set_next_page_token(HistoryToken(context, request, query, points.back()));
     }
     for (const MetricPoint& point : points) MetricToMlflow(query.name, point, reply->add_metrics());
     return absl::OkStatus();

@@ -10,12 +10,12 @@
 #include "common/errors.h"
 #include "common/json.h"
 #include "common/limits.h"
-#include "common/sha256.h"
 #include "common/status_macros.h"
 #include "content/uri.h"
 #include "server/convert/mlflow.h"
 #include "server/errors.h"
 #include "server/handlers/mlflow_target.h"
+#include "server/handlers/page_token.h"
 #include "server/mlflow_errors.h"
 #include "server/random_name.h"
 #include "server/search/run_filter.h"
@@ -23,7 +23,6 @@
 #include "storage/experiment_store.h"
 #include "storage/logged_model_search.h"
 #include "storage/logged_model_store.h"
-#include "storage/page_token.h"
 
 namespace penstock {
 namespace {
@@ -190,8 +189,7 @@ absl::StatusOr<ModelOrder> ModelOrderFrom(const mlflow::SearchLoggedModelsReques
 }
 
 absl::StatusOr<ModelSearchQuery> ModelQueryOf(RequestContext& context,
-                                              const mlflow::SearchLoggedModelsRequest& request,
-                                              std::string* hash) {
+                                              const mlflow::SearchLoggedModelsRequest& request) {
   ModelSearchQuery query;
   if (request.experiment_ids_size() > limits::kSearchExperiments) {
     return error::MlflowTooMany("experiment_ids", request.experiment_ids_size(), limits::kSearchExperiments);
@@ -224,16 +222,8 @@ absl::StatusOr<ModelSearchQuery> ModelQueryOf(RequestContext& context,
   std::optional<int64_t> wanted;
   if (request.has_max_results()) wanted = request.max_results();
   ASSIGN_OR_RETURN(query.limit, MlflowPageSize(wanted, limits::kMlflowModelPageDefault, limits::kMlflowPage));
-  mlflow::SearchLoggedModelsRequest same = request;
-  same.clear_page_token();
-  same.clear_max_results();
-  Sha256 hashed;
-  hashed.Add(same.SerializeAsString());
-  *hash = hashed.HexDigest();
-  if (request.page_token().empty()) return query;
-  ASSIGN_OR_RETURN(const Json json, ReadPageToken(context.deps.store.page_token_key(), request.page_token()));
-  if (json.value("m", "") != *hash || !json.contains("p")) return error::PageTokenWrong();
-  ASSIGN_OR_RETURN(query.after, PositionFromJson(ModelSearchKeys(query.orders), json.at("p")));
+  ASSIGN_OR_RETURN(query.after,
+                   ReadSearchToken(context, request, request.page_token(), ModelSearchKeys(query.orders)));
   return query;
 }
 
@@ -327,15 +317,11 @@ absl::Status LoggedModelParamsLog(RequestContext& context,
 
 absl::Status LoggedModelSearch(RequestContext& context, const mlflow::SearchLoggedModelsRequest& request,
                                mlflow::SearchLoggedModelsResponse* reply) {
-  std::string hash;
-  ASSIGN_OR_RETURN(const ModelSearchQuery query, ModelQueryOf(context, request, &hash));
+  ASSIGN_OR_RETURN(const ModelSearchQuery query, ModelQueryOf(context, request));
   return context.deps.store.Read([&](db::Tx& tx) -> absl::Status {
     reply->Clear();
     ASSIGN_OR_RETURN(const ModelSearchPage page, ModelSearch(tx, query));
-    if (page.next.has_value()) {
-      reply->set_next_page_token(MakePageToken(context.deps.store.page_token_key(),
-                                               {{"m", hash}, {"p", PositionToJson(*page.next)}}));
-    }
+    if (page.next.has_value()) reply->set_next_page_token(MakeSearchToken(context, request, *page.next));
     return ReadModels(context, tx, page.model_ids, [reply] { return reply->add_models(); });
   });
 }

@@ -7,14 +7,13 @@
 #include "common/errors.h"
 #include "common/json.h"
 #include "common/limits.h"
-#include "common/sha256.h"
 #include "common/status_macros.h"
 #include "server/handlers/mlflow_registry.h"
 #include "server/handlers/mlflow_target.h"
+#include "server/handlers/page_token.h"
 #include "server/mlflow_errors.h"
 #include "server/search/run_filter.h"
 #include "storage/model_registry_store.h"
-#include "storage/page_token.h"
 
 namespace penstock {
 namespace {
@@ -50,10 +49,10 @@ absl::StatusOr<RegistryOrder> RegistryOrderFrom(bool versions, const std::string
   return RegistryOrder{key->first, parsed.descending};
 }
 
-// Both messages have the same fields. `hash` is what the token has to be made for.
+// Both messages have the same fields.
 template <typename Request>
 absl::StatusOr<RegistryQuery> RegistryQueryOf(RequestContext& context, const Request& request, bool versions,
-                                              int fallback, int limit, std::string* hash) {
+                                              int fallback, int limit) {
   RegistryQuery query;
   query.versions = versions;
   ASSIGN_OR_RETURN(const std::vector<SearchComparison> comparisons, ParseSearchFilter(request.filter()));
@@ -75,21 +74,9 @@ absl::StatusOr<RegistryQuery> RegistryQueryOf(RequestContext& context, const Req
   std::optional<int64_t> wanted;
   if (request.has_max_results()) wanted = request.max_results();
   ASSIGN_OR_RETURN(query.limit, MlflowPageSize(wanted, fallback, limit));
-  Request same = request;
-  same.clear_page_token();
-  same.clear_max_results();
-  Sha256 hashed;
-  hashed.Add(same.SerializeAsString());
-  *hash = absl::StrCat(versions ? "v" : "m", hashed.HexDigest());
-  if (request.page_token().empty()) return query;
-  ASSIGN_OR_RETURN(const Json json, ReadPageToken(context.deps.store.page_token_key(), request.page_token()));
-  if (json.value("r", "") != *hash || !json.contains("p")) return error::PageTokenWrong();
-  ASSIGN_OR_RETURN(query.after, PositionFromJson(RegistryKeys(query.orders), json.at("p")));
+  ASSIGN_OR_RETURN(query.after,
+                   ReadSearchToken(context, request, request.page_token(), RegistryKeys(query.orders)));
   return query;
-}
-
-std::string RegistryToken(RequestContext& context, const std::string& hash, const SearchPosition& next) {
-  return MakePageToken(context.deps.store.page_token_key(), {{"r", hash}, {"p", PositionToJson(next)}});
 }
 
 }  // namespace
@@ -97,16 +84,15 @@ std::string RegistryToken(RequestContext& context, const std::string& hash, cons
 absl::Status RegisteredModelSearch(RequestContext& context,
                                    const mlflow::SearchRegisteredModelsRequest& request,
                                    mlflow::SearchRegisteredModelsResponse* reply) {
-  std::string hash;
   ASSIGN_OR_RETURN(const RegistryQuery query,
                    RegistryQueryOf(context, request, /*versions=*/false, limits::kMlflowModelPageDefault,
-                                   limits::kMlflowRegistryPage, &hash));
+                                   limits::kMlflowRegistryPage));
   RegistryPage page;
   RETURN_IF_ERROR(context.deps.store.Read([&](db::Tx& tx) -> absl::Status {
     ASSIGN_OR_RETURN(page, RegistrySearch(tx, query));
     return absl::OkStatus();
   }));
-  if (page.next.has_value()) reply->set_next_page_token(RegistryToken(context, hash, *page.next));
+  if (page.next.has_value()) reply->set_next_page_token(MakeSearchToken(context, request, *page.next));
   for (const auto& [name, version] : page.names) {
     mlflow::GetRegisteredModelRequest get;
     get.set_name(name);
@@ -121,16 +107,15 @@ absl::Status RegisteredModelSearch(RequestContext& context,
 
 absl::Status ModelVersionSearch(RequestContext& context, const mlflow::SearchModelVersionsRequest& request,
                                 mlflow::SearchModelVersionsResponse* reply) {
-  std::string hash;
   ASSIGN_OR_RETURN(const RegistryQuery query,
                    RegistryQueryOf(context, request, /*versions=*/true, limits::kMlflowVersionPageDefault,
-                                   limits::kMlflowVersionPage, &hash));
+                                   limits::kMlflowVersionPage));
   RegistryPage page;
   RETURN_IF_ERROR(context.deps.store.Read([&](db::Tx& tx) -> absl::Status {
     ASSIGN_OR_RETURN(page, RegistrySearch(tx, query));
     return absl::OkStatus();
   }));
-  if (page.next.has_value()) reply->set_next_page_token(RegistryToken(context, hash, *page.next));
+  if (page.next.has_value()) reply->set_next_page_token(MakeSearchToken(context, request, *page.next));
   for (const auto& [name, version] : page.names) {
     mlflow::GetModelVersionRequest get;
     get.set_name(name);

@@ -7,20 +7,18 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
-#include "common/json.h"
 #include "common/limits.h"
-#include "common/sha256.h"
 #include "common/status_macros.h"
 #include "common/text.h"
 #include "server/convert/mlflow.h"
 #include "server/handlers/mlflow_run.h"
 #include "server/handlers/mlflow_target.h"
+#include "server/handlers/page_token.h"
 #include "server/mlflow_errors.h"
 #include "server/search/run_filter.h"
 #include "server/search/run_match.h"
 #include "storage/experiment_search.h"
 #include "storage/experiment_store.h"
-#include "storage/page_token.h"
 #include "storage/run_search.h"
 #include "storage/run_store.h"
 #include "storage/task_store.h"
@@ -41,32 +39,6 @@ std::vector<StorageState> StatesOfView(mlflow::ViewType view) {
     default:
       return {StorageState::kAvailable};
   }
-}
-
-// What a token belongs to.
-class QueryHash {
- public:
-  void Add(absl::string_view text) { hash_.AddField(text); }
-  std::string Text() { return hash_.HexDigest(); }
-
- private:
-  Sha256 hash_;
-};
-
-std::string SearchToken(RequestContext& context, const std::string& hash, const SearchPosition& next) {
-  return MakePageToken(context.deps.store.page_token_key(), {{"q", hash}, {"p", PositionToJson(next)}});
-}
-
-absl::StatusOr<std::optional<SearchPosition>> SearchPositionOf(RequestContext& context,
-                                                               const std::string& token,
-                                                               const std::string& hash,
-                                                               const std::vector<SearchKey>& keys) {
-  if (token.empty()) return std::nullopt;
-  // A key may be a parameter, whose value is long.
-  ASSIGN_OR_RETURN(const Json json, ReadPageToken(context.deps.store.page_token_key(), token));
-  if (json.value("q", "") != hash || !json.contains("p")) return error::PageTokenWrong();
-  ASSIGN_OR_RETURN(SearchPosition position, PositionFromJson(keys, json.at("p")));
-  return std::optional<SearchPosition>(std::move(position));
 }
 
 // --- Experiments ---
@@ -139,8 +111,7 @@ absl::Status ReadExperiments(RequestContext& context, db::Tx& tx, const std::vec
 
 // --- Runs ---
 
-absl::StatusOr<RunSearchQuery> RunQueryOf(RequestContext& context, const mlflow::SearchRunsRequest& request,
-                                          std::string* hash) {
+absl::StatusOr<RunSearchQuery> RunQueryOf(RequestContext& context, const mlflow::SearchRunsRequest& request) {
   RunSearchQuery query;
   query.default_experiment_id = context.deps.default_experiment_id;
   for (const RunState state : {RunState::kPending, RunState::kRunning, RunState::kSucceeded,
@@ -154,26 +125,20 @@ absl::StatusOr<RunSearchQuery> RunQueryOf(RequestContext& context, const mlflow:
   if (request.order_by_size() > limits::kSearchOrders) {
     return error::MlflowTooMany("order_by clauses", request.order_by_size(), limits::kSearchOrders);
   }
-  QueryHash hashed;
   std::set<std::string> ids;
   for (const std::string& id : request.experiment_ids()) {
     ids.insert(ExperimentIdFromMlflow(context.deps.default_experiment_id, id));
   }
   query.experiment_ids.assign(ids.begin(), ids.end());
-  for (const std::string& id : query.experiment_ids) hashed.Add(id);
-  hashed.Add(absl::StrCat(request.run_view_type(), " ", request.experiment_ids_size()));
-  hashed.Add(request.filter());
   ASSIGN_OR_RETURN(query.conditions, RunConditionsFrom(request.filter()));
   for (const std::string& order : request.order_by()) {
-    hashed.Add(order);
     ASSIGN_OR_RETURN(query.orders.emplace_back(), RunOrderFrom(order));
   }
-  *hash = hashed.Text();
   std::optional<int64_t> wanted;
   if (request.has_max_results()) wanted = request.max_results();
   ASSIGN_OR_RETURN(query.limit, MlflowPageSize(wanted, limits::kMlflowPageDefault, limits::kMlflowPage));
   ASSIGN_OR_RETURN(query.after,
-                   SearchPositionOf(context, request.page_token(), *hash, RunSearchKeys(query.orders)));
+                   ReadSearchToken(context, request, request.page_token(), RunSearchKeys(query.orders)));
   return query;
 }
 
@@ -264,36 +229,30 @@ absl::Status MlflowExperimentSearch(RequestContext& context, const mlflow::Searc
                                     mlflow::SearchExperimentsResponse* reply) {
   ExperimentSearchQuery query;
   query.storage_states = StatesOfView(request.view_type());
-  QueryHash hashed;
-  hashed.Add(absl::StrCat(request.view_type()));
-  hashed.Add(request.filter());
   ASSIGN_OR_RETURN(query.conditions,
                    ExperimentConditionsFrom(context.deps.default_experiment_id, request.filter()));
   if (request.order_by_size() > limits::kSearchOrders) {
     return error::MlflowTooMany("order_by clauses", request.order_by_size(), limits::kSearchOrders);
   }
   for (const std::string& order : request.order_by()) {
-    hashed.Add(order);
     ASSIGN_OR_RETURN(query.orders.emplace_back(), ExperimentOrderFrom(order));
   }
   std::optional<int64_t> wanted;
   if (request.has_max_results()) wanted = request.max_results();
   ASSIGN_OR_RETURN(query.limit, MlflowPageSize(wanted, limits::kMlflowPageDefault, limits::kMlflowPage));
-  const std::string hash = hashed.Text();
-  ASSIGN_OR_RETURN(query.after,
-                   SearchPositionOf(context, request.page_token(), hash, ExperimentSearchKeys(query.orders)));
+  ASSIGN_OR_RETURN(query.after, ReadSearchToken(context, request, request.page_token(),
+                                                ExperimentSearchKeys(query.orders)));
   return context.deps.store.Read([&](db::Tx& tx) -> absl::Status {
     reply->Clear();
     ASSIGN_OR_RETURN(const ExperimentSearchPage page, ExperimentSearch(tx, query));
-    if (page.next.has_value()) reply->set_next_page_token(SearchToken(context, hash, *page.next));
+    if (page.next.has_value()) reply->set_next_page_token(MakeSearchToken(context, request, *page.next));
     return ReadExperiments(context, tx, page.experiment_ids, reply);
   });
 }
 
 absl::Status MlflowRunSearch(RequestContext& context, const mlflow::SearchRunsRequest& request,
                              mlflow::SearchRunsResponse* reply) {
-  std::string hash;
-  ASSIGN_OR_RETURN(const RunSearchQuery query, RunQueryOf(context, request, &hash));
+  ASSIGN_OR_RETURN(const RunSearchQuery query, RunQueryOf(context, request));
   return context.deps.store.Read([&](db::Tx& tx) -> absl::Status {
     reply->Clear();
     ASSIGN_OR_RETURN(RunSearchPage page, RunSearch(tx, query));
@@ -301,7 +260,7 @@ absl::Status MlflowRunSearch(RequestContext& context, const mlflow::SearchRunsRe
     ASSIGN_OR_RETURN(const auto parent, ParentOfTasks(tx, query));
     if (parent.has_value()) RETURN_IF_ERROR(AddTasks(context, tx, query, *parent, page, &tasks));
     RETURN_IF_ERROR(ReadFoundRuns(context, tx, std::move(tasks), page, reply));
-    if (page.next.has_value()) reply->set_next_page_token(SearchToken(context, hash, *page.next));
+    if (page.next.has_value()) reply->set_next_page_token(MakeSearchToken(context, request, *page.next));
     return absl::OkStatus();
   });
 }

@@ -1,7 +1,10 @@
 #include "server/handlers/page_token.h"
 
 #include <algorithm>
+#include <memory>
+#include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "common/errors.h"
 #include "common/limits.h"
 #include "common/sha256.h"
@@ -20,6 +23,31 @@ absl::StatusOr<Json> ReadPageToken(const RequestContext& context, absl::string_v
   ASSIGN_OR_RETURN(Json content, ReadPageToken(context.deps.store.page_token_key(), token));
   if (content.value("q", "") != Sha256Hex(query) || !content.contains("p")) return error::PageTokenWrong();
   return std::move(content["p"]);
+}
+
+std::string QueryTextOf(const google::protobuf::Message& request) {
+  const std::unique_ptr<google::protobuf::Message> query(request.New());
+  query->CopyFrom(request);
+  for (const char* name : {"page_token", "page_size", "max_results"}) {
+    const google::protobuf::FieldDescriptor* field = query->GetDescriptor()->FindFieldByName(name);
+    if (field != nullptr) query->GetReflection()->ClearField(query.get(), field);
+  }
+  return absl::StrCat(query->GetTypeName(), "\n", query->SerializeAsString());
+}
+
+std::string MakeSearchToken(const RequestContext& context, const google::protobuf::Message& request,
+                            const SearchPosition& last) {
+  return MakePageToken(context, QueryTextOf(request), PositionToJson(last));
+}
+
+absl::StatusOr<std::optional<SearchPosition>> ReadSearchToken(const RequestContext& context,
+                                                              const google::protobuf::Message& request,
+                                                              absl::string_view token,
+                                                              const std::vector<SearchKey>& keys) {
+  if (token.empty()) return std::nullopt;
+  ASSIGN_OR_RETURN(const Json json, ReadPageToken(context, QueryTextOf(request), token));
+  ASSIGN_OR_RETURN(SearchPosition position, PositionFromJson(keys, json));
+  return std::optional<SearchPosition>(std::move(position));
 }
 
 absl::StatusOr<int> PageSizeOf(int given) {

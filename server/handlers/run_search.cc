@@ -26,13 +26,6 @@
 namespace penstock {
 namespace {
 
-// All that has to be the same for the next page.
-std::string QueryText(const penstock::v1::SearchRunsRequest& request) {
-  return absl::StrCat("search\n", absl::StrJoin(request.experiment_ids(), ","), "\n",
-                      request.include_archived(), "\n", absl::StrJoin(request.order_by(), "\n"), "\n\n",
-                      request.filter());
-}
-
 absl::StatusOr<RunSearchQuery> QueryOf(RequestContext& context,
                                        const penstock::v1::SearchRunsRequest& request) {
   RunSearchQuery query;
@@ -52,10 +45,8 @@ absl::StatusOr<RunSearchQuery> QueryOf(RequestContext& context,
     ASSIGN_OR_RETURN(query.orders.emplace_back(), RunOrderFrom(order));
   }
   ASSIGN_OR_RETURN(query.limit, PageSizeOf(request.page_size()));
-  ASSIGN_OR_RETURN(const Json token, ReadPageToken(context, QueryText(request), request.page_token()));
-  if (!token.is_null()) {
-    ASSIGN_OR_RETURN(query.after, PositionFromJson(RunSearchKeys(query.orders), token));
-  }
+  ASSIGN_OR_RETURN(query.after,
+                   ReadSearchToken(context, request, request.page_token(), RunSearchKeys(query.orders)));
   return query;
 }
 
@@ -116,9 +107,7 @@ absl::Status RunsSearch(RequestContext& context, const penstock::v1::SearchRunsR
     ASSIGN_OR_RETURN(const RunSearchPage page, RunSearch(tx, query));
     std::vector<std::string> ids;
     for (const SearchPosition& row : page.rows) ids.push_back(row.id);
-    if (page.next.has_value()) {
-      reply->set_next_page_token(MakePageToken(context, QueryText(request), PositionToJson(*page.next)));
-    }
+    if (page.next.has_value()) reply->set_next_page_token(MakeSearchToken(context, request, *page.next));
     return FillRuns(tx, ids, reply);
   });
 }
