@@ -73,6 +73,8 @@ inline constexpr int kPlugins = 16;         // entries of plugins_input; KFP's o
 inline constexpr int64_t kPluginBytes = 64 << 10;    // one of them as JSON
 inline constexpr int64_t kPluginsBytes = 256 << 10;  // all of them
 inline constexpr int kPluginDepth = 10;              // objects and lists within one another in one of them
+inline constexpr int kPackagePinBytes = 512;         // one version that a run pins
+inline constexpr int kPackagePinSets = 16;           // sets of them that a task names
 inline constexpr int kFilterBytes = 64 << 10;
 inline constexpr int kFilterPredicates = 32;
 inline constexpr int kFilterValues = 1000;
@@ -210,6 +212,7 @@ inline constexpr int kStatusTasks = 5000;           // tasks in one answer; the 
 inline constexpr int kStatusNames = 20;             // blocking tasks of one task
 inline constexpr int kTaskErrorBytes = 16 << 10;    // of one task or run, with the causes below it
 inline constexpr int kEnvPackagesBytes = 64 << 10;  // resolved versions kept of one attempt
+inline constexpr int kEnvEntries = 50'000;          // names in its own site-packages that are looked at
 
 // --- What is recorded of attempts ---
 inline constexpr int64_t kAttemptTextBytes = int64_t{8} << 20;  // one setup or place as JSON

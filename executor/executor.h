@@ -97,6 +97,8 @@ struct LaunchSpec {
   std::vector<InputContent> inputs;
   std::string workspace;                  // that attempts of the run share, made by the executor; empty: none
   std::vector<OutputArtifact> artifacts;  // whose content is to be told apart
+  // What every pip of the attempt keeps to when it installs something, "name==version"; empty: to nothing.
+  std::vector<std::string> constraints;
   ResourceRequest resources;
   absl::Duration timeout = absl::InfiniteDuration();  // of the attempt, from its start
   // What follows has an effect only where the executor heeds it; see TaskWorld::heeds_platforms.
@@ -165,7 +167,8 @@ struct AttemptFinished {
   int64_t max_rss_bytes = 0;
   std::string log_tail;     // last lines of the log when it did not succeed, bounded
   std::string environment;  // name of the shared environment it ran in; empty: none
-  std::string packages;     // what is installed there, "name==version" a line, bounded
+  // What is installed there, and over it what was installed for the attempt alone, "name==version" a line, bounded.
+  std::string packages;
   std::shared_ptr<const AttemptPlace>
       place;  // where it ran, the same object for attempts of one place; null: unknown
   AttemptOutputs outputs;

@@ -366,6 +366,7 @@ absl::StatusOr<LoadedRun> LoadRun(Store& store, DocumentCache& documents, const 
         [&](db::Tx& tx) { return FillRootArtifacts(tx, run.plan->root(), parameters, root_inputs); }));
   }
   run.root_inputs = std::make_shared<const TaskInputs>(std::move(root_inputs));
+  ASSIGN_OR_RETURN(run.pins, PackagePins::OfPlugins(stored.config.plugins_input));
   RETURN_IF_ERROR(FillTasks(stored, loaded));
   return loaded;
 }

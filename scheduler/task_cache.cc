@@ -162,7 +162,8 @@ std::optional<CacheKey> TaskCache::KeyOf(ActiveRun& run, int task, const TaskInp
     }
   }
   const RunSnapshot& snapshot = run.snapshot();
-  return run.cache().keys().Make(PlannedOf(snapshot, task), inputs, contents, FactsOf(snapshot, task));
+  return run.cache().keys().Make(PlannedOf(snapshot, task), inputs, contents, FactsOf(snapshot, task),
+                                 PinsOf(snapshot, task));
 }
 
 absl::Status TaskCache::Ask(const std::vector<std::pair<ActiveRun*, CacheLookup*>>& lookups,

@@ -193,6 +193,7 @@ absl::StatusOr<TaskLaunchPlan> PlanTaskLaunch(const TaskWorld& world, const RunS
   for (const auto& [name, list] : launch.output_artifacts) {
     spec.artifacts.push_back({name, list.front().uri, TaskPath(world.artifacts, list.front())});
   }
+  spec.constraints = PinsOf(run, task);
   RETURN_IF_ERROR(SetSurroundings(planned, launch.resources, spec));
   return plan;
 }

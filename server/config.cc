@@ -89,8 +89,9 @@ constexpr Command kCommands[] = {
      "copies a whole store into an empty database; goes on where it stopped"},
     {"envs", CommandLine::Action::kEnvs, "list|prune", 1, 1,
      "shows the shared Python environments of tasks, or removes those that no task uses"},
-    {"runs", CommandLine::Action::kRuns, "compare ID ID ...|rerun ID|report ID|export ID FILE|import FILE", 2,
-     21, "asks the server at --grpc_listen how runs differ, to do one again, or for one as a file"},
+    {"runs", CommandLine::Action::kRuns,
+     "compare ID ID ...|rerun ID [--pin_packages]|report ID|export ID FILE|import FILE", 2, 21,
+     "asks the server at --grpc_listen how runs differ, to do one again, or for one as a file"},
 };
 
 using Values = std::map<std::string, std::string>;
@@ -129,6 +130,14 @@ absl::StatusOr<int> ReadCommand(int argc, char** argv, CommandLine& line) {
                                                  SuggestName(argv[1], names), "; see --help"));
 }
 
+// Takes a flag that only `runs rerun` has for a word of it. False if it is none.
+bool ReadRerunFlag(absl::string_view argument, CommandLine& line) {
+  const bool is_rerun = line.action == CommandLine::Action::kRuns && line.arguments[0] == "rerun";
+  if (!is_rerun || argument != kPinPackagesWord) return false;
+  line.arguments.emplace_back(argument);
+  return true;
+}
+
 // Reads a flag that only `migrate revert` has. False if it is none.
 absl::StatusOr<bool> ReadRevertFlag(absl::string_view argument, CommandLine& line) {
   if (line.action != CommandLine::Action::kMigrate || line.arguments != std::vector<std::string>{"revert"}) {
@@ -156,7 +165,7 @@ absl::Status ReadFlags(int argc, char** argv, Values& values, CommandLine& line)
       return absl::OkStatus();
     }
     ASSIGN_OR_RETURN(const bool taken, ReadRevertFlag(argument, line));
-    if (taken) continue;
+    if (taken || ReadRerunFlag(argument, line)) continue;
     if (!absl::StartsWith(argument, "--")) {
       return absl::InvalidArgumentError(absl::StrCat("unexpected argument '", argument, "'; see --help"));
     }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "common/log.h"
 
@@ -45,6 +46,9 @@ struct Config {
   LogFormat log_format = LogFormat::kText;
   std::string ready_file;  // written once everything is served; empty: none
 };
+
+// A word of `runs rerun`: packages in the versions that the run had.
+inline constexpr absl::string_view kPinPackagesWord = "--pin_packages";
 
 // What the command line asks for.
 struct CommandLine {

@@ -91,11 +91,18 @@ absl::Status ComparedRunsWrong(int64_t given, int64_t limit) {
 absl::Status ComparedRunTwice(absl::string_view run_id) {
   return absl::InvalidArgumentError(StrCat("run_ids names run ", run_id, " twice"));
 }
-absl::Status PinPackagesNotServed() {
-  return absl::UnimplementedError(
-      "pin_packages is not served yet: name the versions in the pipeline; those that a run had are in the "
-      "records of its "
-      "attempts");
+absl::Status RunPackagesUnknown(absl::string_view run_id) {
+  return absl::FailedPreconditionError(
+      StrCat("Run ", run_id,
+             " has no attempt with a record of its packages: leave pin_packages out, or name versions in the "
+             "pipeline"));
+}
+absl::Status RunPackagesTooMany(absl::string_view run_id, int64_t bytes, int64_t limit_bytes) {
+  return absl::FailedPreconditionError(StrCat(
+      "The packages of the tasks of run ", run_id, ", with the other plugins, take ", bytes,
+      " bytes, of which a run may have ", limit_bytes,
+      " (kPluginsBytes): leave pin_packages out, and create the run with plugins_input that pins those "
+      "packages alone which matter"));
 }
 absl::Status RunIsNoRerun(absl::string_view run_id, absl::string_view tag) {
   return absl::FailedPreconditionError(StrCat("Run ", run_id, " has no tag ", tag,

@@ -238,7 +238,7 @@ class LocalExecutor final : public Executor {
   void ExplainFailure(const wire::Finished& finished, const Ended& ended, AttemptFinished* event) const;
   // Nothing if nobody waits for its end, or it was told.
   std::optional<Ended> TakeEnded(wire::Finished& finished) ABSL_LOCKS_EXCLUDED(mutex_);
-  void NameEnvironment(const std::string& work_dir, AttemptFinished* event) const;
+  void NamePackages(const Ended& ended, AttemptFinished* event) const;
   std::shared_ptr<const AttemptPlace> Place();
   void SendForgets(std::vector<std::string> attempt_ids) ABSL_LOCKS_EXCLUDED(mutex_);
 

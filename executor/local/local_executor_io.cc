@@ -14,6 +14,7 @@
 #include "executor/local/machine.h"
 #include "executor/posix/start_files.h"
 #include "executor/python/env_store.h"
+#include "executor/python/installed.h"
 #include "spdlog/spdlog.h"
 
 namespace penstock {
@@ -225,7 +226,7 @@ void LocalExecutor::HandleFinished(wire::Finished finished) {
   if (!ended->awaited_env.empty() && finished.exit_code == kStartFailedExit) {
     FailParked(ended->awaited_env, event.message);
   }
-  if (ended->may_begin_as_env) NameEnvironment(ended->work_dir, &event);
+  NamePackages(*ended, &event);
   if (finished.ending != wire::Ending::kNotStarted) event.place = Place();
   sink_(std::move(event));
 }
@@ -259,22 +260,17 @@ void LocalExecutor::ExplainFailure(const wire::Finished& finished, const Ended& 
   if (!notes.empty()) event->message += " " + notes;
 }
 
-// Of an attempt that began as penstock-env. The environment itself may be removed later.
-void LocalExecutor::NameEnvironment(const std::string& work_dir, AttemptFinished* event) const {
-  event->environment = ReadStartFile(work_dir, kEnvironmentFile);
+// Before the work directory is given up; and the shared environment may be removed later too.
+void LocalExecutor::NamePackages(const Ended& ended, AttemptFinished* event) const {
   EnvRecord record;
-  if (event->environment.empty() || !IsEnvKey(event->environment) ||
-      !EnvStore(options_.data_dir + "/envs").ReadRecord(event->environment, &record)) {
-    event->environment.clear();
-    return;
-  }
-  for (const std::string& package : record.packages) {
-    if (event->packages.size() + package.size() >= static_cast<size_t>(limits::kEnvPackagesBytes)) {
-      event->packages += "...\n";
-      break;
+  if (ended.may_begin_as_env) {
+    event->environment = ReadStartFile(ended.work_dir, kEnvironmentFile);
+    if (!IsEnvKey(event->environment) ||
+        !EnvStore(options_.data_dir + "/envs").ReadRecord(event->environment, &record)) {
+      event->environment.clear();
     }
-    event->packages += package + "\n";
   }
+  event->packages = PackagesText(record.packages, python_.OwnPackages(ended.work_dir));
 }
 
 }  // namespace penstock

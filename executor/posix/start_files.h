@@ -21,4 +21,7 @@ inline constexpr std::string_view kExecutorInputFile = ".penstock-executor-input
 // The key of the shared Python environment that the attempt runs in.
 inline constexpr std::string_view kEnvironmentFile = ".penstock-environment";
 
+// What pip keeps to in the attempt (LaunchSpec::constraints). From the server, for pip.
+inline constexpr std::string_view kConstraintsFile = ".penstock-constraints.txt";
+
 }  // namespace penstock

@@ -183,16 +183,30 @@ class Builder {
  private:
   bool Install(std::string* error) {
     if (!request_.base.has_pip && !Run({python_, "-m", "ensurepip"}, "ensurepip", error)) return false;
+    if (!request_.constraints.empty() && !WriteConstraints(error)) return false;
     return std::all_of(request_.installs.begin(), request_.installs.end(), [&](const auto& install) {
       std::vector<std::string> argv = {python_,          "-m",         "pip",
                                        "install",        "--no-input", "--no-warn-script-location",
                                        "--progress-bar", "off"};
+      // Not by a variable, which would bind what builds a package too.
+      if (!request_.constraints.empty()) argv.insert(argv.end(), {"--constraint", ConstraintsPath()});
       std::vector<std::string> words = install;
       const std::string secret = TakePasswords(&words);
       argv.insert(argv.end(), words.begin(), words.end());
       if (secret.empty()) return Run(argv, "pip", error);
       return RunWithSecret(std::move(argv), secret, error);
     });
+  }
+
+  // In the environment itself, where it stays as long as that.
+  std::string ConstraintsPath() const { return path_ + "/constraints.txt"; }
+
+  bool WriteConstraints(std::string* error) const {
+    std::ofstream file(ConstraintsPath(), std::ios::trunc);
+    for (const std::string& line : request_.constraints) file << line << "\n";
+    file.close();
+    if (!file) *error = "cannot write " + ConstraintsPath() + ": " + std::strerror(errno);
+    return static_cast<bool>(file);
   }
 
   // The arguments of a process are for all to see; a file is not.

@@ -24,8 +24,9 @@ constexpr int kUsageExit = 2;
 constexpr size_t kNamedBytes = 300;
 
 int Fail(const EnvRequest& request, const std::string& why) {
+  const std::string pins = request.constraints.empty() ? "" : ", in the versions that the run pins,";
   const std::string sentence = "The Python environment for " + Summary(request.requirements, kNamedBytes) +
-                               " could not be made: " + why;
+                               pins + " could not be made: " + why;
   std::fprintf(stderr, "penstock: %s\n", sentence.c_str());
   std::ofstream(std::string(kStartErrorFile)) << sentence;
   return kStartFailedExit;

@@ -28,6 +28,8 @@ bool SetList(std::string_view name, std::vector<std::string> words, EnvRequest* 
     request->installs.push_back(std::move(words));
   } else if (name == "requires") {
     request->requirements = std::move(words);
+  } else if (name == "constraints") {
+    request->constraints = std::move(words);
   } else if (name == "variables") {
     request->variables = std::move(words);
   } else {
@@ -73,6 +75,7 @@ std::vector<std::string> ToArguments(const EnvRequest& request) {
   };
   AddList("site", request.base.site_dirs, &out);
   AddList("requires", request.requirements, &out);
+  AddList("constraints", request.constraints, &out);
   AddList("variables", request.variables, &out);
   for (const std::vector<std::string>& install : request.installs) AddList("install", install, &out);
   out.emplace_back("--");

@@ -22,6 +22,7 @@ struct EnvRequest {
   std::string overlay;      // the attempt's own environment over the shared one, made before the command
   std::vector<std::vector<std::string>> installs;  // arguments of each `pip install`
   std::vector<std::string> requirements;           // for people
+  std::vector<std::string> constraints;            // that each `pip install` keeps to, "name==version"
   std::vector<std::string> variables;              // NAME=value, of the build; the later ones win
   std::vector<std::string> command;                // not empty
 };

@@ -14,6 +14,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
@@ -28,6 +29,7 @@
 #include "executor/python/env_build.h"
 #include "executor/python/env_request.h"
 #include "executor/python/env_store.h"
+#include "executor/python/installed.h"
 #include "nlohmann/json.hpp"
 
 namespace penstock {
@@ -97,6 +99,10 @@ constexpr absl::string_view kIdlePipVariables[] = {"PIP_TIMEOUT",
                                                    "PIP_NO_COLOR",
                                                    "PIP_DISABLE_PIP_VERSION_CHECK",
                                                    "PIP_NO_WARN_SCRIPT_LOCATION"};
+
+// By which pip, and `uv pip`, are told what to keep to.
+constexpr absl::string_view kPipConstraint = "PIP_CONSTRAINT";
+constexpr absl::string_view kUvConstraint = "UV_CONSTRAINT";
 
 // Whether it is part of the key.
 bool IsForBuilds(absl::string_view variable) {
@@ -217,6 +223,40 @@ std::string ScriptOf(const std::vector<std::string>& argv, const std::string& bi
   return absl::StartsWith(line, "#!") && absl::StrContains(line, "python") ? path : "";
 }
 
+bool Sets(const LaunchSpec& spec, absl::string_view variable) {
+  return absl::c_any_of(spec.env, [&](const auto& one) { return one.first == variable; });
+}
+
+// As pip and uv take it from a variable, whose words are files: what would part the path or stand for something else in a
+// URL is escaped.
+std::string FileWord(const std::string& path) {
+  std::string url = "file://";
+  for (const unsigned char c : path) {
+    const bool plain = absl::ascii_isalnum(c) || absl::StrContains("/._-+~", static_cast<char>(c));
+    absl::StrAppend(&url, plain ? std::string(1, static_cast<char>(c)) : absl::StrFormat("%%%02X", c));
+  }
+  return url;
+}
+
+// Tells pip in the attempt, wherever it runs, what to keep to. Who sets a variable of that name means another file.
+absl::Status AddConstraints(const LaunchSpec& spec, PythonEnvironments::Choice* choice) {
+  if (spec.constraints.empty()) return absl::OkStatus();
+  const std::string path = absl::StrCat(spec.work_dir, "/", std::string(kConstraintsFile));
+  std::ofstream file(path, std::ios::trunc);
+  for (const std::string& line : spec.constraints) file << line << "\n";
+  file.close();
+  if (!file) return absl::UnavailableError(absl::StrCat("cannot write ", path));
+  for (const absl::string_view variable : {kPipConstraint, kUvConstraint}) {
+    if (!Sets(spec, variable)) choice->env.emplace_back(std::string(variable), FileWord(path));
+  }
+  return absl::OkStatus();
+}
+
+// What a build keeps to.
+std::vector<std::string> ConstraintsOfBuild(const LaunchSpec& spec) {
+  return Sets(spec, kPipConstraint) ? std::vector<std::string>() : spec.constraints;
+}
+
 // A size before each text, so that no two lists make one text.
 void AddSized(absl::string_view text, std::string* out) { absl::StrAppend(out, text.size(), ":", text); }
 
@@ -242,7 +282,7 @@ std::vector<PipInstall> MissingIn(const BasePython& base, std::vector<PipInstall
 
 std::string EnvKey(const BasePython& base, const std::vector<PipInstall>& installs,
                    const std::vector<std::pair<std::string, std::string>>& variables,
-                   const std::vector<std::string>& settings) {
+                   const std::vector<std::string>& settings, std::vector<std::string> constraints) {
   std::string text = "penstock environment 2";
   for (const absl::string_view part : {absl::string_view(base.executable), absl::string_view(base.version),
                                        absl::string_view(base.fingerprint)}) {
@@ -269,6 +309,9 @@ std::string EnvKey(const BasePython& base, const std::vector<PipInstall>& instal
   }
   absl::StrAppend(&text, "#");
   for (const std::string& setting : settings) AddSized(setting, &text);
+  std::sort(constraints.begin(), constraints.end());
+  if (!constraints.empty()) absl::StrAppend(&text, "constraints");
+  for (const std::string& constraint : constraints) AddSized(constraint, &text);
   return Sha256Hex(text);
 }
 
@@ -305,6 +348,7 @@ absl::StatusOr<PythonEnvironments::Choice> PythonEnvironments::Choose(const Laun
   choice.argv = spec.argv;
   const std::string named_bin(options_.python.empty() ? "" : ParentOf(options_.python));
   if (!named_bin.empty()) choice.path_prefix.push_back(named_bin);
+  RETURN_IF_ERROR(AddConstraints(spec, &choice));
   const PipUse use = FindPipUse(spec.argv);
   const std::string script = ScriptOf(spec.argv, named_bin);
   if (!use.installs && !MentionsPython(spec.argv) && script.empty()) return choice;
@@ -438,6 +482,23 @@ void PythonEnvironments::TakeBack(const std::string& work_dir) {
   spares_.push_back(std::move(spare));
 }
 
+std::vector<std::string> PythonEnvironments::OwnPackages(const std::string& work_dir) const {
+  if (work_dir.empty()) return {};
+  const std::string venv = work_dir + "/venv";
+  BasePython base;
+  {
+    absl::MutexLock lock(&mutex_);
+    base.version = base_.version;
+  }
+  std::optional<std::vector<std::string>> packages = InstalledIn(SitePackagesOf(base, venv));
+  if (!packages.has_value()) {
+    // After a restart the base was not asked yet, or it is another one than when the attempt began.
+    base.version = VersionOfVenv(venv);
+    packages = InstalledIn(SitePackagesOf(base, venv));
+  }
+  return std::move(packages).value_or(std::vector<std::string>());
+}
+
 bool PythonEnvironments::IsBuilt(const std::string& key) const {
   return EnvStore(options_.envs_dir).IsComplete(key);
 }
@@ -467,7 +528,8 @@ EnvRequest PythonEnvironments::Request(const LaunchSpec& spec, const Bootstrap& 
                                        bool is_shared, Choice* choice) const {
   EnvRequest request;
   request.envs_dir = options_.envs_dir;
-  request.key = is_shared ? EnvKey(base, missing, spec.env, PipSettings(spec)) : kOwnKey;
+  request.constraints = ConstraintsOfBuild(spec);
+  request.key = is_shared ? EnvKey(base, missing, spec.env, PipSettings(spec), request.constraints) : kOwnKey;
   for (const auto& [name, value] : options_.environment) {
     request.variables.push_back(absl::StrCat(name, "=", value));
   }

@@ -17,6 +17,9 @@
 //   it asks for what is not shareable otherwise, or pip is used in a way that is not a bootstrap
 //       the command as it is, on an environment of the attempt's own over the base: what pip installs lands there
 //
+// What LaunchSpec::constraints say, every pip keeps to: in penstock-env by an option, elsewhere by a variable, unless the
+// task sets that itself.
+//
 // The base interpreter (typically a virtual environment that has kfp) goes first on PATH in any case.
 #pragma once
 
@@ -45,10 +48,10 @@ std::vector<PipInstall> MissingIn(const BasePython& base, std::vector<PipInstall
 
 // The key of the shared environment of these packages: SHA-256, in hexadecimal digits, of the base with all
 // that is installed in it, the options, the requirements in any order, the variables of the task that are
-// handed to pip, and pip's own `settings`. Pure.
+// handed to pip, pip's own `settings`, and the constraints in any order. Pure.
 std::string EnvKey(const BasePython& base, const std::vector<PipInstall>& installs,
                    const std::vector<std::pair<std::string, std::string>>& variables,
-                   const std::vector<std::string>& settings = {});
+                   const std::vector<std::string>& settings = {}, std::vector<std::string> constraints = {});
 
 // Thread-safe.
 class PythonEnvironments {
@@ -101,6 +104,10 @@ class PythonEnvironments {
   // Takes back the environment in the work directory of an attempt that has ended, if it is as it was made: most
   // tasks install nothing. A file system punishes making and removing many files (work_dirs.h).
   void TakeBack(const std::string& work_dir);
+
+  // What an attempt that has ended installed for itself into the environment in its work directory, "name==version" in
+  // any order; nothing if there is no such environment.
+  std::vector<std::string> OwnPackages(const std::string& work_dir) const;
 
   // Whether a shared environment is there.
   bool IsBuilt(const std::string& key) const;

@@ -20,6 +20,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 constexpr char kScript[] =
     "\nif ! [ -x \"$(command -v pip)\" ]; then\n    python3 -m ensurepip || python3 -m ensurepip --user || "
@@ -82,7 +83,11 @@ TEST(EnvKeyTest, NamesTheContent) {
       EnvKey(Base(), one, {{"PIP_INDEX_URL", "https://example.com"}}),
       EnvKey(Base(), one, {{"HTTPS_PROXY", "http://example.com"}}),
       EnvKey(Base(), one, {}, {"[global]"}),
+      EnvKey(Base(), one, {}, {}, {"a==1", "b==2"}),
+      EnvKey(Base(), one, {}, {}, {"a==1"}),
+      EnvKey(Base(), one, {}, {"a==1"}),
       EnvKey(Base(), one, {{"CFLAGS", "-O1"}})};
+  EXPECT_EQ(EnvKey(Base(), one, {}, {}, {"b==2", "a==1"}), EnvKey(Base(), one, {}, {}, {"a==1", "b==2"}));
   for (auto change : {+[](BasePython& base) { base.executable = "/opt/python3"; },
                       +[](BasePython& base) { base.version = "3.12"; },
                       +[](BasePython& base) { base.fingerprint = "g"; }}) {
@@ -272,6 +277,67 @@ TEST_F(PythonEnvironmentsTest, PackagesGetASharedEnvironment) {
   EXPECT_EQ(same.key, request.key);
 }
 
+TEST_F(PythonEnvironmentsTest, EveryPipKeepsToTheConstraints) {
+  const auto request_of = [](const PythonEnvironments::Choice& choice) {
+    EnvRequest request;
+    EXPECT_TRUE(ParseArguments({choice.argv.begin() + 1, choice.argv.end()}, &request));
+    return request;
+  };
+  const EnvRequest free = request_of(Choose(Component({"'six'"})));
+  EXPECT_THAT(free.constraints, IsEmpty());
+  spec_.constraints = {"six==1.16.0", "kfp==2.17.0"};
+  const PythonEnvironments::Choice shared = Choose(Component({"'six'"}));
+  EXPECT_THAT(request_of(shared).constraints, ElementsAre("six==1.16.0", "kfp==2.17.0"));
+  EXPECT_NE(request_of(shared).key, free.key);
+  const auto value_of = [](const PythonEnvironments::Choice& choice, const std::string& name) {
+    for (const auto& [variable, value] : choice.env) {
+      if (variable == name) return value;
+    }
+    return std::string();
+  };
+  for (const auto& argv :
+       {Component({"'six'"}), {"sh", "-c", "pip install six"}, {"./script"}, Component({"'./x'"})}) {
+    const PythonEnvironments::Choice choice = Choose(argv);
+    for (const char* name : {"PIP_CONSTRAINT", "UV_CONSTRAINT"}) {
+      EXPECT_THAT(value_of(choice, name), testing::StartsWith("file:///"));
+      EXPECT_THAT(value_of(choice, name), Not(HasSubstr(" "))) << "pip takes words for files";
+    }
+    std::filesystem::remove_all(Overlay());
+  }
+  std::ifstream file(spec_.work_dir + "/.penstock-constraints.txt");
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), "six==1.16.0\nkfp==2.17.0\n");
+  EXPECT_EQ(Choose(Component({"'x; python_version<\"3.9\"'"})).argv,
+            std::vector<std::string>({"python3", "main.py"}))
+      << "what the base has is not installed";
+}
+
+TEST_F(PythonEnvironmentsTest, TheConstraintsOfTheAuthorGoBefore) {
+  spec_.constraints = {"six==1.16.0"};
+  spec_.env = {{"PIP_CONSTRAINT", "/mine.txt"}};
+  const PythonEnvironments::Choice choice = Choose(Component({"'x @ https://me:secret@example.com/x.zip'"}));
+  EnvRequest request;
+  ASSERT_TRUE(ParseArguments({choice.argv.begin() + 1, choice.argv.end()}, &request));
+  EXPECT_EQ(request.key, kOwnKey);
+  EXPECT_THAT(request.constraints, IsEmpty());
+  EXPECT_THAT(request.variables, testing::Contains("PIP_CONSTRAINT=/mine.txt"));
+  EXPECT_THAT(choice.env, Not(testing::Contains(testing::Key("PIP_CONSTRAINT"))));
+}
+
+TEST_F(PythonEnvironmentsTest, WhatAnAttemptInstalledForItselfIsFound) {
+  spec_.argv = {"python3", "main.py"};
+  PythonEnvironments environments = Make("/usr/bin/python3");
+  ASSERT_TRUE(environments.Choose(spec_).ok());
+  EXPECT_THAT(environments.OwnPackages(spec_.work_dir), IsEmpty());
+  const std::string site =
+      Python(Overlay() + "/bin/python3", "import sysconfig; print(sysconfig.get_path('purelib'), end='')");
+  std::filesystem::create_directory(site + "/Demo_One-1.0.dist-info");
+  EXPECT_THAT(environments.OwnPackages(spec_.work_dir), ElementsAre("demo-one==1.0"));
+  EXPECT_THAT(Make("/usr/bin/python3").OwnPackages(spec_.work_dir), ElementsAre("demo-one==1.0"))
+      << "after a restart";
+  EXPECT_THAT(environments.OwnPackages(""), IsEmpty());
+  EXPECT_THAT(environments.OwnPackages("/nowhere"), IsEmpty());
+}
+
 TEST_F(PythonEnvironmentsTest, PasswordsAreForPipAlone) {
   const PythonEnvironments::Choice choice =
       Choose(Component({"'x @ https://me:secret@example.com/x.zip' 'y @ https://example.com/a@b.zip' 'z'"}));
@@ -332,6 +398,7 @@ TEST(EnvRequestTest, TravelsAsArguments) {
   request.overlay = "/w/venv";
   request.installs = {{"--pre", "--list=install"}, {}};
   request.requirements = {"--", ""};
+  request.constraints = {"a==1", "b==2"};
   request.variables = {"A=1=2"};
   request.command = {"sh", "--", "--key=other"};
   EnvRequest read;
@@ -340,6 +407,7 @@ TEST(EnvRequestTest, TravelsAsArguments) {
   EXPECT_EQ(read.installs, request.installs);
   EXPECT_EQ(read.command, request.command);
   EXPECT_EQ(read.variables, request.variables);
+  EXPECT_EQ(read.constraints, request.constraints);
   EXPECT_EQ(read.base.site_dirs, request.base.site_dirs);
 }
 

@@ -5,6 +5,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "scheduler/plan/values/placeholders.h"
@@ -141,7 +142,8 @@ CacheKey CacheKeyMaker::Seal(const PlannedTask& task, const std::vector<Field>& 
 }
 
 CacheKey CacheKeyMaker::Make(const PlannedTask& task, const TaskInputs& inputs,
-                             const ArtifactContents& contents, const RunFacts& facts) {
+                             const ArtifactContents& contents, const RunFacts& facts,
+                             const std::vector<std::string>& pins) {
   const std::string& own_key = task.spec->caching_options().cache_key();
   if (!own_key.empty()) {
     return Seal(task,
@@ -151,6 +153,7 @@ CacheKey CacheKeyMaker::Make(const PlannedTask& task, const TaskInputs& inputs,
   const Constant& constant = ConstantOf(task);
   std::vector<Field> fields = constant.fields;
   if (constant.reads_facts) fields.push_back(FieldOf("run", FactsText(facts)));
+  if (!pins.empty()) fields.push_back(FieldOf("packages", absl::StrJoin(pins, "\n")));
   for (const auto& [name, value] : inputs.parameters) {
     const bool defaulted = constant.tells_defaulted && inputs.defaulted.count(name) > 0;
     const bool filled_at_launch = inputs.launch_placeholders.count(name) > 0;

@@ -24,7 +24,7 @@ struct CacheKey {
   // Entries of one group are compared to tell why a task missed: the same component of the same pipeline.
   std::string group;
   // What the fingerprint is made of, in the order in which it is compared: name and a short digest. Names:
-  // "image", "command", "args", "env.NAME", "outputs", "run", "inputs.parameters.NAME",
+  // "image", "command", "args", "env.NAME", "outputs", "run", "packages", "inputs.parameters.NAME",
   // "inputs.artifacts.NAME"; "pipeline", "component" and "cache_key" for a task with a key of its own.
   std::vector<std::pair<std::string, std::string>> fields;
 };
@@ -40,8 +40,9 @@ class CacheKeyMaker {
 
   // Of a container task. A task with a cache key of its own is the same work as any other of its component
   // and pipeline with that key and the same outputs.
+  // `pins` are what its packages are pinned to: what was made with others is not what the run asks for.
   CacheKey Make(const PlannedTask& task, const TaskInputs& inputs, const ArtifactContents& contents,
-                const RunFacts& facts);
+                const RunFacts& facts, const std::vector<std::string>& pins = {});
 
  private:
   using Field = std::pair<std::string, std::string>;  // name, 32 bytes

@@ -21,6 +21,7 @@ struct Work {
   TaskInputs inputs;
   ArtifactContents contents;
   RunFacts facts;
+  std::vector<std::string> pins;
 
   Work() {
     auto& container = *executor.mutable_container();
@@ -54,7 +55,7 @@ struct Work {
     planned.spec = &task;
     planned.component = &component;
     planned.executor = &executor;
-    return CacheKeyMaker(pipeline).Make(planned, inputs, contents, facts);
+    return CacheKeyMaker(pipeline).Make(planned, inputs, contents, facts, pins);
   }
 };
 
@@ -126,6 +127,7 @@ INSTANTIATE_TEST_SUITE_P(
         Change{"ParameterGone", [](Work& w) { w.inputs.parameters.erase("text"); }, "inputs.parameters.text"},
         Change{"Filled", [](Work& w) { w.inputs.launch_placeholders.insert("text"); },
                "inputs.parameters.text"},
+        Change{"Pins", [](Work& w) { w.pins = {"numpy==1.26.4"}; }, "packages"},
         Change{"Content", [](Work& w) { w.contents["data"][0] = "sha-of-other"; }, "inputs.artifacts.data"},
         Change{"Metadata", [](Work& w) { w.inputs.artifacts["data"][0].metadata["rows"] = 4; },
                "inputs.artifacts.data"},

@@ -130,6 +130,16 @@ int ParentOf(const RunSnapshot& run, int task) {
   return snapshot.iteration >= 0 ? run.loops[snapshot.loop].task : run.scopes[snapshot.scope].owner;
 }
 
+std::vector<std::string> PinsOf(const RunSnapshot& run, int task) {
+  if (run.pins == nullptr) return {};
+  std::string path;
+  for (int of = task; of >= 0; of = ParentOf(run, of)) {
+    if (run.tasks[of].iteration >= 0) continue;  // all of a loop are pinned alike
+    path = path.empty() ? PlannedOf(run, of).name : absl::StrCat(PlannedOf(run, of).name, "/", path);
+  }
+  return run.pins->Of(path);
+}
+
 const RetryPolicy* RetryPolicyOf(const RunSnapshot& run, int task) {
   for (; task >= 0; task = ParentOf(run, task)) {
     const PlannedTask& planned = PlannedOf(run, task);

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "scheduler/plan/retry.h"
@@ -19,6 +21,9 @@ bool HasAttempts(const RunSnapshot& run, int task);
 
 // The task that it is part of, -1 for those of the root.
 int ParentOf(const RunSnapshot& run, int task);
+
+// What the packages that it installs are pinned to, "name==version"; empty: to nothing.
+std::vector<std::string> PinsOf(const RunSnapshot& run, int task);
 
 // The policy by which its attempts are tried again, nullptr if they are not: its own, else that of the
 // nearest task that it is part of.

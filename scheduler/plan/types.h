@@ -17,6 +17,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "common/state.h"
+#include "pipeline/spec/package_pins.h"
 #include "scheduler/plan/run_plan.h"
 #include "scheduler/plan/values/loop_items.h"
 #include "scheduler/plan/values/values.h"
@@ -83,6 +84,7 @@ struct RunSnapshot {
   RunState state = RunState::kPending;
   RunFacts facts;  // without the task's own fields
   std::shared_ptr<const TaskInputs> root_inputs;
+  std::shared_ptr<const PackagePins> pins;  // null: none
   // These only grow; none until the run is taken. Scope 0 is the root's.
   std::deque<TaskSnapshot> tasks;
   std::vector<ScopeSnapshot> scopes;

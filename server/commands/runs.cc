@@ -30,7 +30,8 @@ constexpr size_t kFilePieceBytes = 256 << 10;
 constexpr absl::Duration kPatience = absl::Minutes(2);
 
 constexpr char kForm[] =
-    "the form is: penstock runs compare ID ID ... | rerun ID | report ID | export ID FILE | import FILE "
+    "the form is: penstock runs compare ID ID ... | rerun ID [--pin_packages] | report ID | export ID FILE | "
+    "import FILE "
     "[--grpc_listen=HOST:PORT]";
 
 std::shared_ptr<grpc::Channel> Connect(const Config& config) {
@@ -86,9 +87,10 @@ absl::Status Compare(const std::vector<std::string>& words, const Config& config
   return absl::OkStatus();
 }
 
-absl::Status Rerun(const std::string& run_id, const Config& config) {
+absl::Status Rerun(const std::vector<std::string>& words, const Config& config) {
   penstock::v1::RerunRunRequest request;
-  request.set_run_id(run_id);
+  request.set_run_id(words[1]);
+  request.set_pin_packages(words.size() == 3);
   kubeflow::pipelines::backend::api::v2beta1::Run run;
   const auto stub = penstock::v1::RerunService::NewStub(Connect(config));
   RETURN_IF_ERROR(Call(config, *stub, &penstock::v1::RerunService::Stub::RerunRun, request, &run));
@@ -171,7 +173,8 @@ std::string ComparisonText(const RunComparison& comparison) {
 
 absl::Status RunRunsCommand(const std::vector<std::string>& words, const Config& config) {
   if (words[0] == "compare" && words.size() >= 3) return Compare(words, config);
-  if (words[0] == "rerun" && words.size() == 2) return Rerun(words[1], config);
+  const bool pins = words.size() == 3 && words[2] == kPinPackagesWord;
+  if (words[0] == "rerun" && (words.size() == 2 || pins)) return Rerun(words, config);
   if (words[0] == "report" && words.size() == 2) return Report(words[1], config);
   if (words[0] == "export" && words.size() == 3) return Export(words[1], words[2], config);
   if (words[0] == "import" && words.size() == 2) return Import(words[1], config);

@@ -10,7 +10,7 @@
 
 namespace penstock {
 
-// Does what the first of `words` says, with the others: compare ID ID ..., rerun ID, report ID, export ID FILE,
+// Does what the first of `words` says, with the others: compare ID ID ..., rerun ID with or without --pin_packages, report ID, export ID FILE,
 // import FILE. The server is the one that config.grpc_listen names. INVALID_ARGUMENT for another form, else the server's
 // answer.
 absl::Status RunRunsCommand(const std::vector<std::string>& words, const Config& config);

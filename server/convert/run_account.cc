@@ -53,11 +53,15 @@ void AddLinks(const RunAccount& facts, Wanted wanted, OutputFacts* out) {
 
 }  // namespace
 
-std::map<std::string, std::string> TaskPathsOf(const std::vector<TaskRow>& tasks) {
+std::map<std::string, std::string> TaskPathsOf(const std::vector<TaskRow>& tasks, bool with_iterations) {
   // Tasks come after those that they are in.
   std::map<std::string, std::string> paths;
   for (const TaskRow& task : tasks) {
     const auto parent = paths.find(task.parent_task_id);
+    if (!with_iterations && task.iteration >= 0 && parent != paths.end()) {
+      paths[task.task_id] = parent->second;
+      continue;
+    }
     paths[task.task_id] =
         parent == paths.end() ? NameOf(task) : absl::StrCat(parent->second, "/", NameOf(task));
   }

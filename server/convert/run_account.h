@@ -39,8 +39,9 @@ struct AttemptDocuments {
 };
 
 // The path of each task, by its id: the names of the tasks that it is in and its own, an iteration by its number, as in
-// "for-loop-1/0/train".
-std::map<std::string, std::string> TaskPathsOf(const std::vector<TaskRow>& tasks);
+// "for-loop-1/0/train"; or without numbers, so that iterations of one task have one path.
+std::map<std::string, std::string> TaskPathsOf(const std::vector<TaskRow>& tasks,
+                                               bool with_iterations = true);
 
 // What there is to tell of one output, or of one artifact that a run was given.
 struct OutputFact {

@@ -8,14 +8,13 @@
 #include <string>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/time.h"
 #include "common/json.h"
 #include "common/limits.h"
+#include "common/python_packages.h"
 #include "common/text.h"
 #include "server/convert/timestamp.h"
 
@@ -237,12 +236,10 @@ std::string PackagesKey(const ComparedTask& task) {
   return absl::StrCat(base, "\n", task.attempt->packages);
 }
 
-// pip counts "Foo_bar" and "foo-bar" as one.
 void AddPackage(absl::string_view package, Values* values) {
-  std::pair<std::string, std::string> parts = absl::StrSplit(package, absl::MaxSplits("==", 1));
-  absl::AsciiStrToLower(&parts.first);
-  absl::StrReplaceAll({{"_", "-"}, {".", "-"}}, &parts.first);
-  if (!parts.first.empty()) (*values)[parts.first] = parts.second.empty() ? "?" : parts.second;
+  const std::pair<std::string, std::string> parts = absl::StrSplit(package, absl::MaxSplits("==", 1));
+  const std::string key = PackageKey(parts.first);
+  if (!key.empty()) (*values)[key] = parts.second.empty() ? "?" : parts.second;
 }
 
 // Those of the interpreter, and over them those of the environment of the task.

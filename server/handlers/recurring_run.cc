@@ -8,6 +8,7 @@
 #include "pipeline/schedule/run_name.h"
 #include "pipeline/schedule/trigger.h"
 #include "server/convert/cache.h"
+#include "server/convert/package_pins.h"
 #include "server/convert/pipeline.h"
 #include "server/convert/plugins.h"
 #include "server/convert/recurring_run.h"
@@ -52,6 +53,8 @@ absl::Status CheckRecurringRunFields(const api::RecurringRun& given) {
 absl::Status ReadPlugins(const api::RecurringRun& given, RecurringRunRow& row) {
   constexpr char kField[] = "recurring_run.plugins_input";
   ASSIGN_OR_RETURN(row.plugins_input, PluginsFromApi(kField, given.plugins_input()));
+  // Which tasks there are is up to the version that is the latest then.
+  RETURN_IF_ERROR(CheckPackagePins(kField, given.plugins_input(), /*document=*/nullptr));
   return CacheFromApi(kField, given.plugins_input(), &row.cache_enabled, &row.cache_max_age);
 }
 

@@ -10,7 +10,9 @@
 #include "common/limits.h"
 #include "common/status_macros.h"
 #include "common/text.h"
+#include "pipeline/spec/package_pins.h"
 #include "runs/run_verbs.h"
+#include "server/convert/package_pins.h"
 #include "server/convert/rerun_report.h"
 #include "server/errors.h"
 #include "server/handlers/pipeline_source.h"
@@ -34,19 +36,35 @@ std::string NameOf(const penstock::v1::RerunRunRequest& request, const RunRow& o
   return original.display_name;
 }
 
-// As a client would have it that turns the cache off for the run.
-absl::StatusOr<std::string> WithoutCache(const std::string& plugins_input) {
+// As a client would have it that turns the cache off for the run, and pins its packages; null: these are as they were.
+absl::StatusOr<std::string> PluginsOfRerun(const RunRow& original, const std::string& plugins_input,
+                                           const Json& packages) {
   Json plugins = Json::object();
   if (!plugins_input.empty()) {
     ASSIGN_OR_RETURN(plugins, ParseJson(plugins_input));
   }
   plugins["penstock_cache"] = {{"enabled", false}};
-  return DumpJson(plugins);
+  if (packages.is_null()) return DumpJson(plugins);
+  plugins[kPackagesPlugin] = packages;
+  std::string text = DumpJson(plugins);
+  if (static_cast<int64_t>(text.size()) > limits::kPluginsBytes) {
+    return error::RunPackagesTooMany(original.run_id, static_cast<int64_t>(text.size()),
+                                     limits::kPluginsBytes);
+  }
+  return text;
+}
+
+// What pins the packages that the run had.
+absl::StatusOr<Json> RecordedPackages(RequestContext& context, const std::string& run_id) {
+  ASSIGN_OR_RETURN(const RunsRead read, ReadRunAccounts(context, {run_id}, limits::kRunTasks));
+  Json packages = PluginOfRecords(read.runs[0], read.documents);
+  if (packages.is_null()) return error::RunPackagesUnknown(run_id);
+  return packages;
 }
 
 // The run that does `original` again, as it is stored.
 absl::Status MakeRows(RequestContext& context, const penstock::v1::RerunRunRequest& request,
-                      const RunRow& original, RunRow& row, RunConfigRow& config) {
+                      const RunRow& original, const Json& packages, RunRow& row, RunConfigRow& config) {
   row = original;
   row.display_name = NameOf(request, original);
   row.recurring_run_id.clear();
@@ -58,7 +76,7 @@ absl::Status MakeRows(RequestContext& context, const penstock::v1::RerunRunReque
   row.driver = RunDriver::kEngine;
   config.cache_enabled = false;
   config.cache_max_age = absl::ZeroDuration();
-  ASSIGN_OR_RETURN(config.plugins_input, WithoutCache(config.plugins_input));
+  ASSIGN_OR_RETURN(config.plugins_input, PluginsOfRerun(original, config.plugins_input, packages));
   return absl::OkStatus();
 }
 
@@ -91,17 +109,20 @@ absl::Status CheckMayRerun(RequestContext& context, const std::string& run_id) {
 
 absl::Status RunRerun(RequestContext& context, const penstock::v1::RerunRunRequest& request,
                       api::Run* reply) {
-  if (request.pin_packages()) return error::PinPackagesNotServed();
   if (!request.display_name().empty()) {
     RETURN_IF_ERROR(CheckName("display_name", request.display_name(), limits::kDisplayNameBytes));
   }
   RETURN_IF_ERROR(CheckMayRerun(context, request.run_id()));
+  Json packages;
+  if (request.pin_packages()) {
+    ASSIGN_OR_RETURN(packages, RecordedPackages(context, request.run_id()));
+  }
   RunRow row;
   const std::string id = context.deps.ids.NewId();
   RETURN_IF_ERROR(WriteRuns(context.deps.store, [&](db::Tx& tx, RunHints& hints) -> absl::Status {
     ASSIGN_OR_RETURN(const RunRow original, RunGet(tx, request.run_id()));
     ASSIGN_OR_RETURN(RunConfigRow config, RunConfigGet(tx, original.run_id));
-    RETURN_IF_ERROR(MakeRows(context, request, original, row, config));
+    RETURN_IF_ERROR(MakeRows(context, request, original, packages, row, config));
     row.run_id = id;
     Tags tags;
     RETURN_IF_ERROR(TagsRead(tx, original.run_id, &tags));

@@ -246,6 +246,69 @@ TEST_F(LocalPythonTest, AnAttemptNamesItsEnvironment) {
   EXPECT_EQ(Finish(plain).environment, "");
 }
 
+TEST_F(LocalPythonTest, AnAttemptNamesWhatItInstalledForItself) {
+  const std::string install = absl::StrCat(
+      "import subprocess, sys; subprocess.run([sys.executable, '-m', 'pip', 'install', '--quiet', "
+      "'--no-index', "
+      "'--find-links=",
+      Wheels(), "', 'pkg_b'], check=True)");
+  EXPECT_EQ(Finish(Start("pkg_a", install)).packages, "pkg_a==1.0\npkg-b==1.0\n");
+  LaunchSpec plain = harness_.NewSpec({"python3", "-c", install});
+  ASSERT_TRUE(executor_->Start(plain).ok());
+  const AttemptFinished finished = Finish(plain);
+  EXPECT_EQ(finished.packages, "pkg-b==1.0\n") << harness_.ReadLog(plain);
+  EXPECT_EQ(finished.environment, "");
+  const LaunchSpec alone = Start(Wheels() + "/pkg_a-1.0.tar.gz");
+  EXPECT_EQ(Finish(alone).packages, "pkg-a==1.0\n") << harness_.ReadLog(alone);
+  LaunchSpec none = harness_.NewSpec({"python3", "-c", "pass"});
+  ASSERT_TRUE(executor_->Start(none).ok());
+  EXPECT_EQ(Finish(none).packages, "");
+}
+
+TEST_F(LocalPythonTest, EveryPipKeepsToTheConstraints) {
+  const std::string install = absl::StrCat(
+      "import subprocess, sys; subprocess.run([sys.executable, '-m', 'pip', 'install', '--no-index', "
+      "'--find-links=",
+      Wheels(), "', 'pkg_b'], check=True)");
+  const auto start = [&](LaunchSpec spec, const std::string& constraint) {
+    spec.constraints = {constraint};
+    EXPECT_TRUE(executor_->Start(spec).ok());
+    return spec;
+  };
+  const LaunchSpec other = start(NewSpec("pkg_a", "pass", false), "pkg-a==2.0");
+  const AttemptFinished refused = Finish(other);
+  EXPECT_EQ(refused.outcome, AttemptOutcome::kFailed);
+  EXPECT_THAT(refused.message,
+              HasSubstr("pkg_a, in the versions that the run pins, could not be made: pip said: ERROR:"));
+  Succeeds(start(NewSpec("pkg_a", "import pkg_a", false), "pkg-a==1.0"));
+  Succeeds(start(NewSpec("pkg_a", "import pkg_a", false), "pkg-a==1.0"));
+  EXPECT_THAT(CompleteKeys(), testing::SizeIs(1)) << "those with the same share one";
+  EXPECT_EQ(ReadFileText(Envs().PathOf(CompleteKeys()[0]) + "/constraints.txt"), "pkg-a==1.0\n");
+  Succeeds(Start("pkg_a"));
+  EXPECT_THAT(CompleteKeys(), testing::SizeIs(2)) << "those without have another";
+  const LaunchSpec body = start(harness_.NewSpec({"python3", "-c", install}), "pkg_b==3.0");
+  EXPECT_EQ(Finish(body).outcome, AttemptOutcome::kFailed);
+  EXPECT_THAT(harness_.ReadLog(body), HasSubstr("(constraint) pkg-b==3.0"));
+  Succeeds(start(harness_.NewSpec({"python3", "-c", install}), "pkg_b==1.0"));
+  const LaunchSpec alone = start(NewSpec(Wheels() + "/pkg_a-1.0.tar.gz", "pass", false), "pkg_a==3.0");
+  EXPECT_EQ(Finish(alone).outcome, AttemptOutcome::kFailed) << "what is installed for it alone";
+}
+
+TEST_F(LocalPythonTest, WhoWaitsForAPinnedBuildTakesItOver) {
+  LaunchSpec first = NewSpec("pkg_a", "pass", /*gated=*/true);
+  LaunchSpec second = NewSpec("pkg_a", "import pkg_a", /*gated=*/true);
+  first.constraints = second.constraints = {"pkg_a==1.0"};
+  ASSERT_TRUE(executor_->Start(first).ok());
+  ASSERT_TRUE(AwaitBuildOf("pkg_a"));
+  ASSERT_TRUE(executor_->Start(second).ok());
+  EXPECT_EQ(events_.AwaitWaiting(second.attempt_id).reason, AttemptWait::kEnvironment);
+  ASSERT_TRUE(executor_->Cancel(first.attempt_id).ok());
+  EXPECT_EQ(Finish(first).outcome, AttemptOutcome::kCancelled);
+  executor_->Forget(first.attempt_id);
+  OpenGate("");
+  Succeeds(second);
+}
+
 TEST_F(LocalPythonTest, TheCommandIsReplacedAndItsExitCodeKept) {
   Succeeds(Start("pkg_a"));
   EXPECT_EQ(Finish(Start("pkg_a", "raise SystemExit(125)")).message, "The program exited with code 125.");

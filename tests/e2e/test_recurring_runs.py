@@ -195,6 +195,7 @@ def test_the_shape_of_a_reply(server):
     (404, UNKNOWN, {'experiment_id': UNKNOWN}),
     (400, 'no parameter', {'runtime_config': {'parameters': {'x': 1}}}),
     (400, 'recurring_run.plugins_input.penstock_cache', {'plugins_input': {'penstock_cache': {'x': 1}}}),
+    (400, 'recurring_run.plugins_input.penstock_packages', {'plugins_input': {'penstock_packages': {'x': 1}}}),
 ])
 def test_what_cannot_be_is_refused(server, status, words, fields):
     refused(server, status, words, 'POST', '/recurringruns', json=body_of(**fields))

@@ -214,8 +214,6 @@ def test_what_cannot_be_run_again_says_so(server):
     run_id = server.create_run(specs.noop())
     server.succeed(run_id)
     assert server.request('POST', f'{API}/runs/none:rerun', json={}).status_code == 404
-    pinned = server.request('POST', f'{API}/runs/{run_id}:rerun', json={'pin_packages': True})
-    assert pinned.status_code == 501 and 'pin_packages' in pinned.text
     alone = server.request('GET', f'{API}/runs/{run_id}/rerun_report')
     assert alone.status_code == 400 and 'penstock.rerun_of' in alone.text
     with_other = server.ok('GET', f'{API}/runs/{run_id}/rerun_report', params={'original_run_id': run_id})

@@ -280,6 +280,17 @@ TEST_P(EngineCache, TheServerAndTheRunSwitchItOff) {
   EXPECT_EQ(TasksOf(not_wanted)["make"].cache_decision, "");
 }
 
+TEST_P(EngineCache, WhatWasMadeWithOtherPackagesIsNotWhatIsPinned) {
+  RunToEnd(Create(TwoTasks()));
+  RunConfigRow pinned;
+  pinned.plugins_input = R"({"penstock_packages":{"constraints":{"make":["numpy==1.26.4"]}}})";
+  const std::string first = Create(TwoTasks(), 1, pinned);
+  EXPECT_EQ(RunToEnd(first), 1);
+  EXPECT_EQ(ReasonOf(first, "make"), "FIELD_DIFFERS packages");
+  EXPECT_EQ(RunToEnd(Create(TwoTasks(), 1, pinned)), 0);
+  EXPECT_EQ(RunToEnd(Create(TwoTasks())), 0);
+}
+
 TEST_P(EngineCache, AnEntryMayBeTooOld) {
   RunToEnd(Create(TwoTasks()));
   clock_.Advance(absl::Hours(1));

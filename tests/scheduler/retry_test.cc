@@ -253,6 +253,43 @@ TEST_P(EngineRetryTest, ATerminatedRunGoesOnWhereItWasStopped) {
   EXPECT_EQ(StartsOf("l"), 4);
 }
 
+TEST_P(EngineRetryTest, PackagesStayPinned) {
+  TestPipeline pipeline;
+  pipeline.graphs["inner"] = {{"x"}};
+  pipeline.root = {{"a"}, {"l", {"a"}, "inner", {{"parameterIterator", LoopOver(2)}}}};
+  RunConfigRow config;
+  config.plugins_input =
+      R"({"penstock_packages":{"constraints":{"*":["six==1.0"],"l/x":"@s"},"sets":{"s":["demo==1.0"]}}})";
+  const std::string run = CreateRunOf(DocumentOf(pipeline), config);
+  const auto expect_pins = [&](const std::string& attempt, const std::string& pin) {
+    EXPECT_THAT(executor_.specs[attempt].constraints, ElementsAre(pin));
+  };
+  Pass();
+  expect_pins(RunningAttempt("a"), "six==1.0");
+  Fail("a");
+  Settle();
+  Restart();
+  ASSERT_TRUE(Retry(run).ok());
+  Settle();
+  expect_pins(RunningAttempt("a"), "six==1.0");
+  Finish("a");
+  Settle();
+  EXPECT_THAT(executor_.running, SizeIs(2));
+  for (const std::string& attempt : executor_.running) expect_pins(attempt, "demo==1.0");
+  Restart();
+  Settle();
+  for (const std::string& attempt : executor_.running) expect_pins(attempt, "demo==1.0");
+}
+
+TEST_P(EngineRetryTest, PinsThatCannotBeReadFailTheRun) {
+  RunConfigRow config;
+  config.plugins_input = R"({"penstock_packages":{"constraints":1}})";
+  const std::string run = CreateRunOf(DocumentOf(FlatPipeline({{"a", {}}})), config);
+  Settle();
+  EXPECT_EQ(StateOf(run), RunState::kFailed);
+  EXPECT_THAT(executor_.running, IsEmpty());
+}
+
 TEST_P(EngineRetryTest, ARetryThatIsTerminatedBeforeItBeginsStartsNothing) {
   const std::string run = CreateRun({{"a", {}}, {"b", {"a"}}});
   Pass();
