@@ -10,7 +10,7 @@ import time
 
 # Behind the packages, for they are to find their own modules rather than those beside this one.
 sys.path.append(str(pathlib.Path(__file__).parent))
-os.environ.update(MLFLOW_DISABLE_TELEMETRY='true', GIT_PYTHON_REFRESH='quiet')
+os.environ.update(MLFLOW_DISABLE_TELEMETRY='true', GIT_PYTHON_REFRESH='quiet', MLFLOW_HTTP_REQUEST_TIMEOUT='3600')
 
 from mlflow import MlflowClient  # noqa: E402
 from mlflow.entities import Metric  # noqa: E402
