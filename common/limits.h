@@ -83,7 +83,14 @@ inline constexpr int kPageSizeDefault = 20;
 inline constexpr int kPageSizeMax = 200;
 inline constexpr int64_t kListRowsRead = 10'000;  // rows that a page or its count looks at and may not return
 inline constexpr int64_t kListEntriesRead = 50'000;  // the same, where an index has all that is looked at
-inline constexpr int64_t kListEntriesCounted = 1'000'000;  // entries of an index that are only counted
+inline constexpr int64_t kListEntriesCounted = 1'000'000;       // entries of an index that are only counted
+inline constexpr int64_t kLogSearchBytes = int64_t{256} << 20;  // of a log that one search reads
+inline constexpr int kLogSearchTextBytes = 1'000;               // that is looked for
+inline constexpr int kLogSearchLineBytes = 64 << 10;            // of a line that are held at once
+inline constexpr int kLogMatchBytes = 500;                      // of a line that was found
+inline constexpr int kLogMatches = 1'000;                       // of one search
+inline constexpr int kArtifactEntries = 10'000;                 // in a folder that is listed
+inline constexpr int kArtifactPathBytes = 4'096;                // of a path in an artifact
 inline constexpr int kLogFollowers = 128;  // logs followed at once; each holds a thread of the server
 inline constexpr int kWatchers = 128;      // watches of runs and lists at once; likewise
 inline constexpr int kApplyRuns = 10'000;  // runs that one ApplyToRuns looks at
@@ -182,6 +189,7 @@ inline constexpr int64_t kArgumentsBytes = int64_t{1536} << 10;  // all argument
 inline constexpr int64_t kTaskLogBytes = int64_t{64}
                                          << 20;  // log kept of one attempt unless configured otherwise
 inline constexpr int kLogTailBytes = 4 << 10;    // end of a failed attempt's log kept in its record
+inline constexpr int kFoundLogTailBytes = 1000;  // of that, with a run that a search has found
 inline constexpr int64_t kLogCauseBytes =
     64 << 10;  // end of a failed attempt's log in which its cause is looked for
 inline constexpr int64_t kPythonEnvsBytes = int64_t{10}

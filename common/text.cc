@@ -82,6 +82,16 @@ std::string Shorten(absl::string_view text, size_t max_bytes) {
   return absl::StrCat(text.substr(0, end), "...");
 }
 
+absl::string_view EndOf(absl::string_view text, size_t max_bytes) {
+  if (text.size() <= max_bytes) return text;
+  text.remove_prefix(text.size() - max_bytes);
+  // The bytes with which a character goes on are 10xxxxxx, at most three.
+  for (int i = 0; i < 3 && !text.empty() && (static_cast<unsigned char>(text.front()) & 0xC0) == 0x80; ++i) {
+    text.remove_prefix(1);
+  }
+  return text;
+}
+
 absl::string_view FirstRunes(absl::string_view text, int runes) {
   int begun = 0;
   size_t size = 0;

@@ -26,6 +26,9 @@ std::string ReplaceInvalidUtf8(absl::string_view text);
 // `text`, or its beginning and "..." if it is longer than `max_bytes`; never cuts a character.
 std::string Shorten(absl::string_view text, size_t max_bytes);
 
+// The end of `text`, or all of it if it is not longer than `max_bytes`; never cuts a character.
+absl::string_view EndOf(absl::string_view text, size_t max_bytes);
+
 // The first `runes` UTF-8 characters of `text`, or all of it.
 absl::string_view FirstRunes(absl::string_view text, int runes);
 

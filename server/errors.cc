@@ -108,8 +108,23 @@ absl::Status RunIsNoRerun(absl::string_view run_id, absl::string_view tag) {
   return absl::FailedPreconditionError(StrCat("Run ", run_id, " has no tag ", tag,
                                               ": give original_run_id to say which run it is compared with"));
 }
-absl::Status LogOffsetNegative() {
-  return absl::InvalidArgumentError("attempt and offset_bytes must not be negative");
+absl::Status FieldNegative(absl::string_view field) {
+  return absl::InvalidArgumentError(StrCat(field, " must not be negative"));
+}
+absl::Status FieldsExclude(absl::string_view field, absl::string_view other) {
+  return absl::InvalidArgumentError(StrCat(field, " goes without ", other, ": give one of them"));
+}
+absl::Status LogNumberNegative() {
+  return absl::InvalidArgumentError(
+      "attempt, offset_bytes, tail_bytes, limit_bytes and line_number must not be negative");
+}
+absl::Status ArtifactOffsetBehindEnd(int64_t offset, int64_t size) {
+  return absl::OutOfRangeError(StrCat("offset_bytes is ", offset, ", and the artifact has ", size, " bytes"));
+}
+absl::Status ArtifactPathWrong(absl::string_view path) {
+  return absl::InvalidArgumentError(StrCat(
+      "path ", QuoteForMessage(path),
+      " names nothing in an artifact: names with one slash between them are expected, none of them . or .."));
 }
 absl::Status LogFollowersTooMany(int64_t limit) {
   return absl::ResourceExhaustedError(

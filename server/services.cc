@@ -34,6 +34,7 @@
 #include "server/handlers/content.h"
 #include "server/handlers/experiment.h"
 #include "server/handlers/lineage.h"
+#include "server/handlers/log.h"
 #include "server/handlers/metric.h"
 #include "server/handlers/ml_metadata.h"
 #include "server/handlers/pipeline.h"
@@ -249,12 +250,8 @@ class PackageUploads final : public Bound<penstock::v1::PackageUploadService::Se
 };
 
 template <typename Chunk>
-ChunkSink SinkOf(grpc::ServerWriter<Chunk>* writer) {
-  return [writer](absl::string_view data) {
-    Chunk chunk;
-    chunk.set_data(data.data(), data.size());
-    return writer->Write(chunk);
-  };
+std::function<bool(const Chunk&)> SinkOf(grpc::ServerWriter<Chunk>* writer) {
+  return [writer](const Chunk& chunk) { return writer->Write(chunk); };
 }
 
 class RunLogs final : public Bound<penstock::v1::RunLogService::Service> {
@@ -266,6 +263,8 @@ class RunLogs final : public Bound<penstock::v1::RunLogService::Service> {
     return HandleRpc(context, "RunLogService/ReadTaskLog",
                      [&] { return TaskLogRead(context, *request, SinkOf(writer)); });
   }
+  PENSTOCK_RPC(RunLogService, SearchTaskLog, penstock::v1::SearchTaskLogRequest,
+               penstock::v1::SearchTaskLogResponse, TaskLogSearch(context, *request, reply))
 };
 
 class ArtifactContents final : public Bound<penstock::v1::ArtifactContentService::Service> {
@@ -277,6 +276,8 @@ class ArtifactContents final : public Bound<penstock::v1::ArtifactContentService
     return HandleRpc(context, "ArtifactContentService/ReadArtifact",
                      [&] { return ArtifactRead(context, *request, SinkOf(writer)); });
   }
+  PENSTOCK_RPC(ArtifactContentService, ListArtifactContents, penstock::v1::ListArtifactContentsRequest,
+               penstock::v1::ListArtifactContentsResponse, ArtifactContentsList(context, *request, reply))
 };
 
 class RunOperations final : public Bound<penstock::v1::RunOperationsService::Service> {
@@ -388,8 +389,13 @@ class RunBundles final : public Bound<penstock::v1::RunBundleService::Service> {
   grpc::Status ExportRun(ServerContext* call, const penstock::v1::ExportRunRequest* request,
                          grpc::ServerWriter<penstock::v1::BundleChunk>* writer) override {
     RequestContext context = ContextOf(deps_, *call);
-    return HandleRpc(context, "RunBundleService/ExportRun",
-                     [&] { return RunExport(context, *request, SinkOf(writer)); });
+    return HandleRpc(context, "RunBundleService/ExportRun", [&] {
+      return RunExport(context, *request, [writer](absl::string_view bytes) {
+        penstock::v1::BundleChunk chunk;
+        chunk.set_data(bytes.data(), bytes.size());
+        return writer->Write(chunk);
+      });
+    });
   }
   grpc::Status ImportRun(ServerContext* call, grpc::ServerReader<penstock::v1::ImportRunRequest>* reader,
                          penstock::v1::ImportRunResponse* reply) override {

@@ -11,8 +11,9 @@ import (
 	"github.com/penstock/penstock/gateway/limits"
 )
 
-// Log streams what a task printed. ?follow=true stays until the task ends, ?attempt=N picks an attempt, and
-// ?offset_bytes=N leaves out a start that the client has already.
+// Log streams what a task printed. ?follow=true stays until the task ends, ?attempt=N picks an attempt,
+// ?offset_bytes=N leaves out a start that the client has already, ?tail_bytes=N begins at a line near the end, and
+// ?limit_bytes=N ends early.
 func (s *Streams) Log(node Node) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		request, refused := parseLogQuery(node, r.URL.RawQuery)
@@ -27,16 +28,21 @@ func (s *Streams) Log(node Node) http.HandlerFunc {
 			s.pipe.Fail(w, r, err, false)
 			return
 		}
+		var first *penstock.LogChunk
 		next := func() ([]byte, error) {
 			chunk, err := stream.Recv()
+			if first == nil && chunk != nil {
+				first = chunk
+			}
 			return chunk.GetData(), err
 		}
-		s.pipe.Copy(w, r, next, func() io.Writer { return beginLog(w) }, true)
+		s.pipe.Copy(w, r, next, func() io.Writer { return beginLog(w, first.GetOffsetBytes()) }, true)
 	}
 }
 
-func beginLog(w http.ResponseWriter) io.Writer {
+func beginLog(w http.ResponseWriter, offset int64) io.Writer {
 	header := w.Header()
+	header.Set("X-Log-Offset", strconv.FormatInt(offset, 10)) // where in the log the answer begins
 	header.Set("Content-Type", "text/plain; charset=utf-8")
 	header.Set("X-Content-Type-Options", "nosniff") // a log is never a web page
 	header.Set("Cache-Control", "no-cache, private")
@@ -64,11 +70,13 @@ func parseLogQuery(node Node, rawQuery string) (*penstock.ReadTaskLogRequest, *a
 		}
 		request.Attempt = int32(attempt)
 	}
-	if text := query.Get("offset_bytes"); text != "" {
-		if request.OffsetBytes, err = strconv.ParseInt(text, 10, 64); err != nil || request.OffsetBytes < 0 {
-			return nil, apierror.Refuse("The query parameter offset_bytes must be a number from 0, not %q.",
-				limits.Shortened(text))
+	for name, field := range map[string]*int64{"offset_bytes": &request.OffsetBytes, "tail_bytes": &request.TailBytes,
+		"limit_bytes": &request.LimitBytes} {
+		number, refused := numberOf(query, name)
+		if refused != nil {
+			return nil, refused
 		}
+		*field = number
 	}
 	return request, nil
 }

@@ -599,4 +599,5 @@ CREATE TABLE tasks (
 );
 CREATE UNIQUE INDEX tasks_by_number ON tasks USING btree (number);
 CREATE INDEX tasks_by_parent ON tasks USING btree (run_id, parent_task_id, iteration, task_id);
+CREATE INDEX tasks_failed ON tasks USING btree (run_id, finished_at_us) WHERE (state = 'FAILED'::text);
 

@@ -601,3 +601,5 @@ CREATE UNIQUE INDEX tasks_by_number ON tasks (number);
 
 CREATE INDEX tasks_by_parent ON tasks (run_id, parent_task_id, iteration, task_id);
 
+CREATE INDEX tasks_failed ON tasks (run_id, finished_at_us) WHERE state = 'FAILED';
+

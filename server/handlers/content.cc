@@ -1,18 +1,22 @@
 #include "server/handlers/content.h"
 
-#include <atomic>
+#include <algorithm>
 #include <memory>
 #include <optional>
+#include <string>
+#include <utility>
 
-#include "absl/cleanup/cleanup.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "common/errors.h"
 #include "common/limits.h"
 #include "common/status_macros.h"
 #include "content/uri.h"
 #include "server/errors.h"
+#include "server/handlers/byte_stream.h"
 #include "server/handlers/pipeline_source.h"
+#include "server/validate.h"
 #include "storage/artifact_store.h"
 #include "storage/run_store.h"
 #include "storage/task_attempt_store.h"
@@ -20,31 +24,6 @@
 
 namespace penstock {
 namespace {
-
-constexpr size_t kChunkBytes = 64 << 10;
-constexpr absl::Duration kFollowInterval = absl::Milliseconds(200);
-
-// Sends what the file holds from `offset` on and moves it. False when the reader has gone.
-absl::StatusOr<bool> SendRest(ContentReader& reader, const ChunkSink& sink, int64_t* offset) {
-  std::string buffer(kChunkBytes, '\0');
-  while (true) {
-    ASSIGN_OR_RETURN(const absl::string_view chunk, reader.Read(*offset, absl::MakeSpan(buffer)));
-    if (chunk.empty()) return true;
-    if (!sink(chunk)) return false;
-    *offset += static_cast<int64_t>(chunk.size());
-  }
-}
-
-absl::StatusOr<TaskAttemptRow> FindAttempt(RequestContext& context,
-                                           const penstock::v1::ReadTaskLogRequest& request) {
-  TaskAttemptRow attempt;
-  RETURN_IF_ERROR(context.deps.store.Read([&](db::Tx& tx) -> absl::Status {
-    RETURN_IF_ERROR(RunGet(tx, request.run_id()).status());
-    ASSIGN_OR_RETURN(attempt, TaskAttemptFind(tx, request.run_id(), request.task_id(), request.attempt()));
-    return absl::OkStatus();
-  }));
-  return attempt;
-}
 
 // Logs and workspaces are content too, and no artifacts.
 bool IsServedArtifact(const ContentStore& content, absl::string_view uri) {
@@ -99,6 +78,16 @@ absl::StatusOr<ArtifactRow> FindArtifact(RequestContext& context,
   return left;
 }
 
+absl::StatusOr<ArtifactRow> FindById(RequestContext& context, const std::string& artifact_id) {
+  std::optional<ArtifactRow> artifact;
+  RETURN_IF_ERROR(context.deps.store.Read([&](db::Tx& tx) -> absl::Status {
+    ASSIGN_OR_RETURN(artifact, ArtifactFindByText(tx, artifact_id));
+    return absl::OkStatus();
+  }));
+  if (!artifact.has_value()) return error::ArtifactIdNotFound(artifact_id);
+  return *std::move(artifact);
+}
+
 // What such an artifact holds is its metadata, and a file is rarely there.
 bool IsMetrics(const ArtifactRow& artifact) {
   return artifact.schema_title == "system.Metrics" ||
@@ -106,65 +95,106 @@ bool IsMetrics(const ArtifactRow& artifact) {
          artifact.schema_title == "system.SlicedClassificationMetrics";
 }
 
-}  // namespace
+// What a request names.
+struct Place {
+  std::string uri;
+  std::string name;
+  bool is_metrics = false;
+  std::string metadata;
+};
 
-absl::Status TaskLogRead(RequestContext& context, const penstock::v1::ReadTaskLogRequest& request,
-                         const ChunkSink& sink) {
-  if (request.offset_bytes() < 0 || request.attempt() < 0) return error::LogOffsetNegative();
-  ASSIGN_OR_RETURN(TaskAttemptRow attempt, FindAttempt(context, request));
-  const std::string uri = WithScheme(attempt.log_path);
-  std::unique_ptr<ContentReader> reader;
-  int64_t offset = request.offset_bytes();
-  static std::atomic<int> followers{0};
-  const auto leave = absl::MakeCleanup([&request] {
-    if (request.follow()) --followers;
-  });
-  // Counts itself first and looks then, so that two at once do not both take the last place.
-  if (request.follow() && ++followers > limits::kLogFollowers) {
-    return error::LogFollowersTooMany(limits::kLogFollowers);
+absl::Status CheckPath(absl::string_view path) {
+  if (path.size() > limits::kArtifactPathBytes) {
+    return error::FieldTooLong("path", static_cast<int64_t>(path.size()), limits::kArtifactPathBytes);
   }
-  // Says that there is a log before its first line, which may be long in coming.
-  if (request.follow() && !sink("")) return absl::OkStatus();
-  while (true) {
-    // What was running before the read has nothing more to write after it has ended.
-    const bool running = attempt.outcome.empty();
-    if (reader == nullptr) {
-      auto opened = context.deps.content.Open(uri);
-      // A task that wrote nothing left no log.
-      if (!opened.ok() && !absl::IsNotFound(opened.status())) return opened.status();
-      if (opened.ok()) reader = *std::move(opened);
-    }
-    if (reader != nullptr) {
-      ASSIGN_OR_RETURN(const bool wanted, SendRest(*reader, sink, &offset));
-      if (!wanted) return absl::OkStatus();
-    }
-    if (!running || !request.follow() || context.is_cancelled()) return absl::OkStatus();
-    Pause(kFollowInterval);
-    auto now = FindAttempt(context, request);
-    if (absl::IsNotFound(now.status())) return absl::OkStatus();  // the run was deleted meanwhile
-    RETURN_IF_ERROR(now.status());
-    if (now->attempt_id != attempt.attempt_id) {
-      attempt.outcome = "LOST";  // a later attempt runs: this one has ended
-    }
-    if (now->attempt_id == attempt.attempt_id) attempt = *std::move(now);
+  RETURN_IF_ERROR(CheckText("path", path, limits::kArtifactPathBytes));
+  for (const absl::string_view step : absl::StrSplit(path, '/')) {
+    if (step.empty() || step == "." || step == "..") return error::ArtifactPathWrong(path);
   }
+  return absl::OkStatus();
 }
 
+absl::StatusOr<Place> FindPlace(RequestContext& context, const penstock::v1::ReadArtifactRequest& request) {
+  ArtifactRow artifact;
+  if (request.artifact_id().empty()) {
+    ASSIGN_OR_RETURN(artifact, FindArtifact(context, request));
+  } else {
+    ASSIGN_OR_RETURN(artifact, FindById(context, request.artifact_id()));
+  }
+  Place place{artifact.custom_path.empty() ? artifact.uri : artifact.custom_path, artifact.name,
+              IsMetrics(artifact), artifact.metadata};
+  if (!IsServedArtifact(context.deps.content, place.uri)) {
+    return error::ArtifactElsewhere(artifact.name, place.uri);
+  }
+  if (request.path().empty()) return place;
+  RETURN_IF_ERROR(CheckPath(request.path()));
+  absl::StrAppend(&place.uri, "/", request.path());
+  place.name = request.path().substr(request.path().rfind('/') + 1);
+  place.is_metrics = false;
+  return place;
+}
+
+}  // namespace
+
 absl::Status ArtifactRead(RequestContext& context, const penstock::v1::ReadArtifactRequest& request,
-                          const ChunkSink& sink) {
-  ASSIGN_OR_RETURN(const ArtifactRow artifact, FindArtifact(context, request));
-  const std::string& uri = artifact.custom_path.empty() ? artifact.uri : artifact.custom_path;
-  if (!IsServedArtifact(context.deps.content, uri)) return error::ArtifactElsewhere(artifact.name, uri);
-  auto reader = context.deps.content.Open(uri);
+                          const ArtifactSink& sink) {
+  if (request.limit_bytes() < 0) return error::FieldNegative("limit_bytes");
+  ASSIGN_OR_RETURN(const Place place, FindPlace(context, request));
+  auto reader = context.deps.content.Open(place.uri);
+  penstock::v1::ArtifactChunk chunk;
+  chunk.set_name(place.name);
   if (absl::IsNotFound(reader.status())) {
-    if (!IsMetrics(artifact)) return error::ArtifactGone(artifact.name, uri);
-    (void)sink(artifact.metadata);
+    if (!place.is_metrics) return error::ArtifactGone(place.name, place.uri);
+    chunk.set_size_bytes(static_cast<int64_t>(place.metadata.size()));
+    chunk.set_data(place.metadata);
+    (void)sink(chunk);
     return absl::OkStatus();
   }
-  if (absl::IsFailedPrecondition(reader.status())) return error::ArtifactNoFile(artifact.name, uri);
+  if (absl::IsFailedPrecondition(reader.status())) return error::ArtifactNoFile(place.name, place.uri);
   RETURN_IF_ERROR(reader.status());
-  int64_t offset = 0;
-  return SendRest(**reader, sink, &offset).status();
+  ASSIGN_OR_RETURN(const ContentInfo info, context.deps.content.Stat(place.uri));
+  int64_t offset = request.offset_bytes();
+  if (offset < 0) offset = std::max<int64_t>(0, info.size_bytes + offset);
+  if (offset > info.size_bytes) return error::ArtifactOffsetBehindEnd(offset, info.size_bytes);
+  chunk.set_size_bytes(info.size_bytes);
+  chunk.set_offset_bytes(offset);
+  const int64_t limit = request.limit_bytes() > 0 ? request.limit_bytes() : info.size_bytes;
+  const int64_t end = std::min(info.size_bytes - offset, limit) + offset;
+  return SendBytes(**reader, sink, end, &offset, std::move(chunk)).status();
+}
+
+absl::Status ArtifactContentsList(RequestContext& context,
+                                  const penstock::v1::ListArtifactContentsRequest& request,
+                                  penstock::v1::ListArtifactContentsResponse* reply) {
+  penstock::v1::ReadArtifactRequest read;
+  read.set_artifact_id(request.artifact_id());
+  read.set_path(request.path());
+  ASSIGN_OR_RETURN(const Place place, FindPlace(context, read));
+  const ContentStore& content = context.deps.content;
+  const auto info = content.Stat(place.uri);
+  if (absl::IsNotFound(info.status())) return error::ArtifactGone(place.name, place.uri);
+  RETURN_IF_ERROR(info.status());
+  reply->set_is_folder(info->kind == ContentKind::kFolder);
+  if (!reply->is_folder()) {
+    auto* entry = reply->add_entries();
+    entry->set_name(place.name);
+    entry->set_size_bytes(info->size_bytes);
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(const auto entries, content.List(place.uri));
+  if (entries.size() > limits::kArtifactEntries) {
+    return error::ListTooLong("entries", static_cast<int64_t>(entries.size()), limits::kArtifactEntries);
+  }
+  for (const ContentEntry& one : entries) {
+    if (one.kind == ContentKind::kOther) continue;
+    auto* entry = reply->add_entries();
+    entry->set_name(one.name);
+    entry->set_is_folder(one.kind == ContentKind::kFolder);
+    if (one.kind != ContentKind::kFile) continue;
+    const auto of_file = content.Stat(absl::StrCat(place.uri, "/", one.name));
+    if (of_file.ok()) entry->set_size_bytes(of_file->size_bytes);
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace penstock

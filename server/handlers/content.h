@@ -1,29 +1,26 @@
-// What tasks left on this machine: logs and artifact content, in chunks.
+// The content of artifacts, one function an RPC.
 #pragma once
 
 #include <functional>
 
 #include "absl/status/status.h"
-#include "absl/strings/string_view.h"
 #include "penstock/v1/artifact_content.pb.h"
-#include "penstock/v1/run_log.pb.h"
 #include "server/context.h"
 
 namespace penstock {
 
 // Takes one chunk; false when the reader has gone.
-using ChunkSink = std::function<bool(absl::string_view)>;
+using ArtifactSink = std::function<bool(const penstock::v1::ArtifactChunk&)>;
 
-// The log of a task's attempt. With `follow`, also what is still being written, until the attempt ends or
-// its reader has gone. Empty if it wrote nothing. NOT_FOUND if
-// there is no such run, task or attempt.
-absl::Status TaskLogRead(RequestContext& context, const penstock::v1::ReadTaskLogRequest& request,
-                         const ChunkSink& sink);
-
-// The content of an artifact that a task put out, also of one that ended badly; of metrics without a file their
-// metadata as JSON. NOT_FOUND if there is no such artifact, or no content; FAILED_PRECONDITION if its content is a directory or lies
-// elsewhere.
+// The content of an artifact, also of one that a task put out which ended badly; of metrics without a file their
+// metadata as JSON. NOT_FOUND if there is no such artifact, or no content; FAILED_PRECONDITION if its content is a folder
+// or lies elsewhere; OUT_OF_RANGE for an offset behind its end.
 absl::Status ArtifactRead(RequestContext& context, const penstock::v1::ReadArtifactRequest& request,
-                          const ChunkSink& sink);
+                          const ArtifactSink& sink);
+
+// What lies in an artifact, or in a folder of it. Errors as of ArtifactRead.
+absl::Status ArtifactContentsList(RequestContext& context,
+                                  const penstock::v1::ListArtifactContentsRequest& request,
+                                  penstock::v1::ListArtifactContentsResponse* reply);
 
 }  // namespace penstock

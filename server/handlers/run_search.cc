@@ -12,6 +12,7 @@
 #include "common/json.h"
 #include "common/limits.h"
 #include "common/status_macros.h"
+#include "common/text.h"
 #include "server/convert/timestamp.h"
 #include "server/handlers/page_token.h"
 #include "server/search/run_filter.h"
@@ -21,6 +22,7 @@
 #include "storage/run_parameter_store.h"
 #include "storage/run_search.h"
 #include "storage/run_store.h"
+#include "storage/run_summary_store.h"
 #include "storage/tag_store.h"
 
 namespace penstock {
@@ -67,16 +69,38 @@ absl::Status FillExperiments(db::Tx& tx, RunSearchQuery& query) {
   return absl::OkStatus();
 }
 
+void NamesToApi(const RunNames& names, penstock::v1::FoundRun* out) {
+  out->set_experiment_display_name(names.experiment);
+  out->set_pipeline_display_name(names.pipeline);
+  out->set_pipeline_version_display_name(names.pipeline_version);
+}
+
+void FailureToApi(const RunFailure& failure, penstock::v1::FoundFailure* out) {
+  out->set_message(failure.message);
+  out->set_task_id(failure.task_id);
+  out->set_task_display_name(failure.task_name);
+  out->set_log_tail(std::string(EndOf(failure.log_tail, limits::kFoundLogTailBytes)));
+}
+
 absl::Status FillRuns(db::Tx& tx, const std::vector<std::string>& ids,
                       penstock::v1::SearchRunsResponse* reply) {
   RunRows rows;
   RunParameterRows parameters;
   RunMetricRows metrics;
   std::map<std::string, TypedTags> tags;
+  std::map<std::string, RunNames> names;
+  std::map<std::string, RunFailure> failures;
   RETURN_IF_ERROR(RunsFindLater(tx, ids, &rows));
   RETURN_IF_ERROR(RunParametersLater(tx, ids, &parameters));
   RETURN_IF_ERROR(RunMetricsLater(tx, ids, &metrics));
   RETURN_IF_ERROR(TypedTagsReadLater(tx, ids, &tags));
+  RETURN_IF_ERROR(RunNamesLater(tx, ids, &names));
+  RETURN_IF_ERROR(tx.Flush());
+  std::vector<std::string> failed;
+  for (const auto& [id, row] : rows) {
+    if (row.state == RunState::kFailed) failed.push_back(id);
+  }
+  RETURN_IF_ERROR(RunFailuresLater(tx, failed, &failures));
   RETURN_IF_ERROR(tx.Finish());
   for (const std::string& id : ids) {
     const RunRow& row = rows[id];
@@ -89,6 +113,10 @@ absl::Status FillRuns(db::Tx& tx, const std::vector<std::string>& ids,
     if (IsFinal(row.state)) SetTimestamp(row.finished_at, out->mutable_finished_at());
     out->set_pipeline_version_id(row.pipeline_version_id);
     out->set_archived(row.storage_state == StorageState::kArchived);
+    out->set_pipeline_id(row.pipeline_id);
+    out->set_recurring_run_id(row.recurring_run_id);
+    NamesToApi(names[id], out);
+    if (row.state == RunState::kFailed) FailureToApi(failures[id], out->mutable_failure());
     out->mutable_parameters()->insert(parameters[id].begin(), parameters[id].end());
     for (const auto& [name, point] : metrics[id]) (*out->mutable_metrics())[name] = point.value;
     for (const auto& [name, tag] : tags[id]) (*out->mutable_tags())[name] = tag.value;
