@@ -106,11 +106,12 @@ inline constexpr int kLineageNodes = 10'000;         // artifacts and tasks of o
 inline constexpr int64_t kMetadataBytes = 64 << 10;  // of one artifact, and of one tag's value
 inline constexpr int kMetadataDepth = 32;            // objects and lists within one another in it
 inline constexpr int kMetadataKeyBytes = 250;
-inline constexpr int kTypedTags = 500;        // of one run, task, artifact or experiment
-inline constexpr int kFullRunsPage = 100;     // runs of a page that brings their tasks
-inline constexpr int kBulkItems = 1000;       // artifacts, links or tasks of one request, and the like
-inline constexpr int kTaskPods = 1000;        // of one recorded task
-inline constexpr int kTaskParameters = 1000;  // of one recorded task
+inline constexpr int kTypedTags = 500;          // of one run, task, artifact or experiment
+inline constexpr int kFullRunsPage = 100;       // runs of a page that brings their tasks
+inline constexpr int kBulkItems = 1000;         // artifacts, links or tasks of one request, and the like
+inline constexpr int kRecordedTasks = 100'000;  // that clients record in one run
+inline constexpr int kTaskPods = 1000;          // of one recorded task
+inline constexpr int kTaskParameters = 1000;    // of one recorded task
 inline constexpr int64_t kTaskRecordBytes = 8 << 20;  // of all that is recorded of one task
 inline constexpr size_t kTaskChildren = 1000;         // named in what is told of a task
 inline constexpr int kMlmdIds = 250'000;              // of one request to ML Metadata's door
@@ -242,6 +243,6 @@ inline constexpr int64_t kBundleRowsBytes = int64_t{64} << 20;  // in it, of all
 inline constexpr int kBundleMembers = 100'000;
 inline constexpr int64_t kBundleMetricPoints = 500'000;           // of all series of the run
 inline constexpr int kBundleFolderDepth = 32;                     // folders within one another in an artifact
-inline constexpr int64_t kBundleMemoryBytes = int64_t{64} << 20;  // that reading one takes
+inline constexpr int64_t kBundleMemoryBytes = int64_t{64} << 20;  // that reading or writing one takes
 
 }  // namespace penstock::limits

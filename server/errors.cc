@@ -185,6 +185,15 @@ absl::Status ImportedRunExists(absl::string_view run_id) {
   return absl::AlreadyExistsError(
       StrCat("There is a run ", run_id, " already; with new_id the bundle becomes a run of another id"));
 }
+absl::Status ImportedModelTaken(absl::string_view model_id) {
+  return absl::AbortedError(
+      StrCat("Another import has taken the id of the model ", model_id, " meanwhile; try again"));
+}
+absl::Status ImportedFilesElsewhere(absl::string_view experiment_id, absl::string_view location) {
+  return absl::FailedPreconditionError(StrCat(
+      "The bundle has files of MLflow's clients, which experiment ", experiment_id, " keeps at ",
+      QuoteForMessage(location), ", where this server puts none; name another experiment by experiment_id"));
+}
 absl::Status BundleNotWhole(absl::string_view why) {
   return absl::InvalidArgumentError(StrCat("This is no whole bundle of a run: ", why));
 }
@@ -290,6 +299,11 @@ absl::Status ArtifactRunWithoutTask() {
 absl::Status LinkFilterOperation() {
   return absl::InvalidArgumentError("artifact_tasks are filtered by EQUALS and IN only");
 }
+absl::Status RecordedTasksTooMany(absl::string_view run_id, int64_t limit) {
+  return absl::ResourceExhaustedError(
+      StrCat("Run ", run_id, " would have more than ", limit,
+             " tasks that clients record (kRecordedTasks): record further ones in another run"));
+}
 absl::Status TaskIdGiven() {
   return absl::InvalidArgumentError("task.task_id is made by the server; leave it out");
 }
@@ -302,8 +316,8 @@ absl::Status TaskFieldFixed(absl::string_view field, absl::string_view task_id) 
       StrCat(field, " of task ", task_id, " stays as it was when it was created"));
 }
 absl::Status TaskOfEngineFixed(absl::string_view field, absl::string_view task_id) {
-  return absl::FailedPreconditionError(StrCat("Task ", task_id, " is executed by the server, which sets its ",
-                                              field,
+  return absl::FailedPreconditionError(StrCat("Task ", task_id,
+                                              " is recorded by no client: the engine has set its ", field,
                                               "; only status_metadata.custom_properties may be changed"));
 }
 absl::Status TaskStateFixed(absl::string_view task_id, absl::string_view from, absl::string_view to) {

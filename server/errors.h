@@ -67,6 +67,9 @@ absl::Status MetadataTooDeep(absl::string_view field, int64_t limit_levels);
 // --- Runs as files ---
 absl::Status ExportOfUnfinishedRun(absl::string_view run_id, absl::string_view state);
 absl::Status ImportedRunExists(absl::string_view run_id);
+absl::Status ImportedModelTaken(absl::string_view model_id);
+// The experiment has MLflow's files at a location where this server has none.
+absl::Status ImportedFilesElsewhere(absl::string_view experiment_id, absl::string_view location);
 absl::Status BundleNotWhole(absl::string_view why);
 absl::Status BundleFormatUnknown();
 absl::Status BundleTooLarge(absl::string_view limit_name, int64_t limit);
@@ -98,6 +101,7 @@ absl::Status BulkTooMany(int64_t count, int64_t limit);
 absl::Status ArtifactRunWithoutTask();
 absl::Status LinkFilterOperation();
 absl::Status TaskIdGiven();
+absl::Status RecordedTasksTooMany(absl::string_view run_id, int64_t limit);
 absl::Status RootExists(absl::string_view run_id);
 absl::Status TaskFieldFixed(absl::string_view field, absl::string_view task_id);
 absl::Status TaskOfEngineFixed(absl::string_view field, absl::string_view task_id);

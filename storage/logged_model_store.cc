@@ -20,16 +20,25 @@ constexpr auto kColumns = db::Columns(
     db::Column("status", &LoggedModelRow::status), db::Column("artifact_id", &LoggedModelRow::artifact_id),
     db::Column("created_at_us", &LoggedModelRow::created_at),
     db::Column("updated_at_us", &LoggedModelRow::updated_at));
-constexpr db::SqlText kInsert = kColumns.Sql("INSERT INTO logged_models ($columns) VALUES ($values)");
+constexpr db::SqlText kInsert = kColumns.Sql("INSERT INTO logged_models ($columns) VALUES $rows");
 constexpr db::SqlText kGet = kColumns.Sql("SELECT $columns FROM logged_models WHERE model_id = $1");
 constexpr db::SqlText kSelectSome = kColumns.Sql(
     "SELECT $columns FROM (VALUES $ids) AS ids CROSS JOIN logged_models WHERE model_id = column1");
+constexpr db::SqlText kSelectLinked = kColumns.Sql(R"sql(
+  SELECT $columns FROM logged_models WHERE model_id IN (SELECT l.model_id FROM model_links l WHERE l.run_id = $1))sql");
+// The artifact of a model is as old as the model, by which an index finds it.
+constexpr db::SqlText kSelectOfArtifacts = kColumns.Sql(R"sql(
+  SELECT m.$columns FROM runs r CROSS JOIN artifact_tasks l CROSS JOIN artifacts a CROSS JOIN logged_models m
+  WHERE r.run_id = $1 AND l.run_id = $1 AND a.artifact_id = l.artifact_id AND a.schema_title = 'system.Model'
+    AND m.experiment_id = r.experiment_id AND m.created_at_us = a.created_at_us AND m.artifact_id = a.artifact_id)sql");
 constexpr char kUpdate[] = "UPDATE logged_models SET status = $2, updated_at_us = $3 WHERE model_id = $1";
 constexpr char kDelete[] = "DELETE FROM logged_models WHERE model_id = $1";
 
 constexpr char kInsertParameter[] =
     "INSERT INTO logged_model_parameters (model_id, name, value) VALUES ($1, $2, $3) "
     "ON CONFLICT (model_id, name) DO NOTHING";
+constexpr char kInsertParameters[] =
+    "INSERT INTO logged_model_parameters (model_id, name, value) VALUES $rows";
 constexpr char kGetParameter[] =
     "SELECT value FROM logged_model_parameters WHERE model_id = $1 AND name = $2";
 constexpr char kSelectParameters[] =
@@ -49,6 +58,8 @@ constexpr db::SqlText kSetMetric = kMetricColumns.Sql(R"sql(
   ON CONFLICT (model_id, name, dataset_name, dataset_digest) DO UPDATE SET $excluded
     WHERE (logged_model_metrics.step, logged_model_metrics.at_us, logged_model_metrics.value) <
           (excluded.step, excluded.at_us, excluded.value))sql");
+constexpr db::SqlText kInsertMetrics =
+    kMetricColumns.Sql("INSERT INTO logged_model_metrics ($columns) VALUES $rows");
 constexpr db::SqlText kSelectMetrics = kMetricColumns.Sql(
     "SELECT $columns FROM (VALUES $ids) AS ids CROSS JOIN logged_model_metrics WHERE model_id = column1 "
     "ORDER BY name, dataset_name, dataset_digest");
@@ -60,9 +71,18 @@ constexpr auto kLinkColumns =
 constexpr db::SqlText kSetLink = kLinkColumns.Sql(
     "INSERT INTO model_links ($columns) VALUES ($values) "
     "ON CONFLICT (run_id, task_id, direction, model_id) DO UPDATE SET $excluded");
+constexpr db::SqlText kInsertLinks = kLinkColumns.Sql("INSERT INTO model_links ($columns) VALUES $rows");
 constexpr db::SqlText kSelectLinks = kLinkColumns.Sql(
     "SELECT $columns FROM (VALUES $ids) AS ids CROSS JOIN model_links WHERE run_id = column1 ORDER BY step, "
     "model_id");
+
+template <typename Columns, typename Row>
+absl::Status InsertRows(db::Tx& tx, const db::RowsStatement& insert, const Columns& columns,
+                        const std::vector<Row>& rows) {
+  std::vector<db::Param> params;
+  for (const Row& row : rows) columns.AppendParams(row, &params);
+  return insert.ExecuteLater(tx, params);
+}
 
 }  // namespace
 
@@ -71,7 +91,31 @@ std::string LoggedModelTagOwner(absl::string_view model_id) {
 }
 
 absl::Status LoggedModelInsert(db::Tx& tx, const LoggedModelRow& row) {
-  return tx.ExecuteLater(kInsert, kColumns.Params(row), nullptr);
+  return LoggedModelsInsert(tx, {row});
+}
+
+absl::Status LoggedModelsInsert(db::Tx& tx, const std::vector<LoggedModelRow>& rows) {
+  static const db::RowsStatement insert(kInsert, kColumns.size());
+  return InsertRows(tx, insert, kColumns, rows);
+}
+
+absl::Status LoggedModelParametersInsert(db::Tx& tx, const std::vector<LoggedModelParameterRow>& rows) {
+  static const db::RowsStatement insert(kInsertParameters, 3);
+  std::vector<db::Param> params;
+  for (const LoggedModelParameterRow& row : rows) {
+    params.insert(params.end(), {row.model_id, row.name, row.value});
+  }
+  return insert.ExecuteLater(tx, params);
+}
+
+absl::Status LoggedModelMetricsInsert(db::Tx& tx, const std::vector<LoggedModelMetricRow>& rows) {
+  static const db::RowsStatement insert(kInsertMetrics, kMetricColumns.size());
+  return InsertRows(tx, insert, kMetricColumns, rows);
+}
+
+absl::Status ModelLinksInsert(db::Tx& tx, const std::vector<ModelLinkRow>& rows) {
+  static const db::RowsStatement insert(kInsertLinks, kLinkColumns.size());
+  return InsertRows(tx, insert, kLinkColumns, rows);
 }
 
 absl::StatusOr<LoggedModelRow> LoggedModelGet(db::Tx& tx, absl::string_view model_id) {
@@ -113,6 +157,18 @@ absl::Status LoggedModelsFindLater(db::Tx& tx, const std::vector<std::string>& m
     kColumns.ReadInto(row, 0, &(*models)[row.String(0)]);
     return absl::OkStatus();
   });
+}
+
+absl::Status LoggedModelsOfRunLater(db::Tx& tx, absl::string_view run_id, LoggedModelRows* models) {
+  const db::Param params[] = {run_id};
+  for (const absl::string_view sql :
+       {absl::string_view(kSelectLinked), absl::string_view(kSelectOfArtifacts)}) {
+    RETURN_IF_ERROR(tx.QueryLater(sql, params, [models](const db::Row& row) {
+      kColumns.ReadInto(row, 0, &(*models)[row.String(0)]);
+      return absl::OkStatus();
+    }));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status LoggedModelParametersLater(db::Tx& tx, const std::vector<std::string>& model_ids,

@@ -15,6 +15,11 @@ namespace penstock {
 std::string LoggedModelTagOwner(absl::string_view model_id);
 
 absl::Status LoggedModelInsert(db::Tx& tx, const LoggedModelRow& row);
+// Many, with one statement for each kind of rows. None of them is there yet; what rows refer to is there, or comes before.
+absl::Status LoggedModelsInsert(db::Tx& tx, const std::vector<LoggedModelRow>& rows);
+absl::Status LoggedModelParametersInsert(db::Tx& tx, const std::vector<LoggedModelParameterRow>& rows);
+absl::Status LoggedModelMetricsInsert(db::Tx& tx, const std::vector<LoggedModelMetricRow>& rows);
+absl::Status ModelLinksInsert(db::Tx& tx, const std::vector<ModelLinkRow>& rows);
 // NOT_FOUND.
 absl::StatusOr<LoggedModelRow> LoggedModelGet(db::Tx& tx, absl::string_view model_id);
 // Writes status and updated_at anew.
@@ -35,6 +40,8 @@ absl::Status ModelLinkSet(db::Tx& tx, const ModelLinkRow& row);
 using LoggedModelRows = std::map<std::string, LoggedModelRow>;
 absl::Status LoggedModelsFindLater(db::Tx& tx, const std::vector<std::string>& model_ids,
                                    LoggedModelRows* models);
+// Those that the run or a task of it is linked with, as models or by their artifacts.
+absl::Status LoggedModelsOfRunLater(db::Tx& tx, absl::string_view run_id, LoggedModelRows* models);
 using LoggedModelParameters = std::map<std::string, std::map<std::string, std::string>>;
 absl::Status LoggedModelParametersLater(db::Tx& tx, const std::vector<std::string>& model_ids,
                                         LoggedModelParameters* parameters);

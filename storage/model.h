@@ -268,6 +268,22 @@ struct DatasetInputRow {
   Tags tags;  // what for
 };
 
+// What a task, or with an empty id the run, takes an artifact for.
+struct InputTagRow {
+  std::string run_id;
+  std::string task_id;
+  int64_t artifact_id = 0;
+  std::string name;
+  std::string value;
+};
+
+// A parameter that a task logs.
+struct LoggedParameterRow {
+  std::string task_id;
+  std::string name;
+  std::string value;
+};
+
 // A model that a run logs: an artifact, with what MLflow knows of it besides.
 struct LoggedModelRow {
   std::string model_id;
@@ -279,6 +295,12 @@ struct LoggedModelRow {
   int64_t artifact_id = 0;
   absl::Time created_at;
   absl::Time updated_at;
+};
+
+struct LoggedModelParameterRow {
+  std::string model_id;
+  std::string name;
+  std::string value;
 };
 
 // The latest value of a metric of a model on one data set.

@@ -17,6 +17,7 @@
 #include "storage/spec_store.h"
 #include "storage/state_columns.h"
 #include "storage/tag_store.h"
+#include "storage/task_record_store.h"
 
 namespace penstock {
 namespace {
@@ -435,6 +436,7 @@ absl::Status RunDelete(db::Tx& tx, absl::string_view run_id) {
   // No foreign key takes these along: tags have owners of several kinds, and specs are shared.
   RETURN_IF_ERROR(TagsDelete(tx, run_id));
   RETURN_IF_ERROR(TagsDeleteBelow(tx, TaskTagOwner(run_id, "")));
+  RETURN_IF_ERROR(RecordedTasksForget(tx, run_id));
   RETURN_IF_ERROR(SpecDeleteUnused(tx, config.spec_sha256));
   return RunCountsAdd(tx, {row.experiment_id, row.namespace_, row.storage_state, row.state}, -1);
 }

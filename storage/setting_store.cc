@@ -60,7 +60,7 @@ absl::Status CounterGetLater(db::Tx& tx, absl::string_view name, int64_t* value)
 }
 
 absl::Status CounterDelete(db::Tx& tx, absl::string_view name) {
-  return tx.Execute(kDeleteCounter, {name}).status();
+  return tx.ExecuteLater(kDeleteCounter, {name});
 }
 
 }  // namespace penstock

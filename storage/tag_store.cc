@@ -15,12 +15,14 @@ constexpr char kDelete[] = "DELETE FROM tags WHERE owner_id = $1";
 constexpr char kDeleteBelow[] = "DELETE FROM tags WHERE owner_id > $1 AND owner_id < $2";
 constexpr char kSelect[] = "SELECT name, value FROM tags WHERE owner_id = $1";
 constexpr char kUpsert[] = R"sql(
-  INSERT INTO tags (owner_id, name, value, type, number_order) VALUES ($1, $2, $3, $4, $5)
+  INSERT INTO tags (owner_id, name, value, type, number_order) VALUES $rows
   ON CONFLICT (owner_id, name)
   DO UPDATE SET value = excluded.value, type = excluded.type, number_order = excluded.number_order)sql";
 constexpr char kRemove[] = "DELETE FROM tags WHERE owner_id = $1 AND name = $2";
 constexpr char kSelectTyped[] =
     "SELECT owner_id, name, type, value FROM (VALUES $ids) AS ids CROSS JOIN tags WHERE owner_id = column1";
+
+}  // namespace
 
 absl::string_view Name(TagType type) {
   switch (type) {
@@ -36,14 +38,12 @@ absl::string_view Name(TagType type) {
   return "STRING";
 }
 
-TagType TagTypeFromName(absl::string_view name) {
-  for (const TagType type : {TagType::kNumber, TagType::kBoolean, TagType::kJson}) {
+std::optional<TagType> TagTypeFromName(absl::string_view name) {
+  for (const TagType type : {TagType::kString, TagType::kNumber, TagType::kBoolean, TagType::kJson}) {
     if (Name(type) == name) return type;
   }
-  return TagType::kString;
+  return std::nullopt;
 }
-
-}  // namespace
 
 absl::Status TagsInsert(db::Tx& tx, absl::string_view owner_id, const Tags& tags) {
   for (const auto& [name, value] : tags) RETURN_IF_ERROR(tx.ExecuteLater(kInsert, {owner_id, name, value}));
@@ -87,10 +87,19 @@ std::string TaskTagOwner(absl::string_view run_id, absl::string_view task_id) {
 std::string ArtifactTagOwner(absl::string_view uuid) { return absl::StrCat("artifact/", uuid); }
 
 absl::Status TagSet(db::Tx& tx, absl::string_view owner_id, absl::string_view name, const TypedTag& tag) {
-  double number = 0;
-  const bool is_number = tag.type == TagType::kNumber && absl::SimpleAtod(tag.value, &number);
-  return tx.ExecuteLater(kUpsert, {owner_id, name, tag.value, Name(tag.type),
-                                   is_number ? db::Param(OrderOfDouble(number)) : db::Param(db::Null{})});
+  return TagsSet(tx, {{std::string(owner_id), std::string(name), tag}});
+}
+
+absl::Status TagsSet(db::Tx& tx, const std::vector<OwnedTag>& tags) {
+  static const db::RowsStatement upsert(kUpsert, 5);
+  std::vector<db::Param> params;
+  for (const auto& [owner_id, name, tag] : tags) {
+    double number = 0;
+    const bool is_number = tag.type == TagType::kNumber && absl::SimpleAtod(tag.value, &number);
+    params.insert(params.end(), {owner_id, name, tag.value, Name(tag.type),
+                                 is_number ? db::Param(OrderOfDouble(number)) : db::Param(db::Null{})});
+  }
+  return upsert.ExecuteLater(tx, params);
 }
 
 absl::StatusOr<bool> TagRemove(db::Tx& tx, absl::string_view owner_id, absl::string_view name) {
@@ -108,7 +117,8 @@ absl::StatusOr<TypedTags> TypedTagsRead(db::Tx& tx, absl::string_view owner_id) 
 absl::Status TypedTagsReadLater(db::Tx& tx, const std::vector<std::string>& owner_ids,
                                 std::map<std::string, TypedTags>* tags) {
   return db::QueryOfIdsLater(tx, kSelectTyped, owner_ids, [tags](const db::Row& row) {
-    (*tags)[row.String(0)][row.String(1)] = {TagTypeFromName(row.Text(2)), row.String(3)};
+    (*tags)[row.String(0)][row.String(1)] = {TagTypeFromName(row.Text(2)).value_or(TagType::kString),
+                                             row.String(3)};
     return absl::OkStatus();
   });
 }

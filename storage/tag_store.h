@@ -39,6 +39,10 @@ struct TypedTag {
 };
 using TypedTags = std::map<std::string, TypedTag>;
 
+// "STRING", "NUMBER", "BOOLEAN", "JSON", and back.
+absl::string_view Name(TagType type);
+std::optional<TagType> TagTypeFromName(absl::string_view name);
+
 // Owners that are no pipelines, versions and runs.
 std::string ExperimentTagOwner(absl::string_view experiment_id);
 std::string TaskTagOwner(absl::string_view run_id, absl::string_view task_id);
@@ -46,6 +50,13 @@ std::string ArtifactTagOwner(absl::string_view uuid);
 
 // Sets one tag, new or not.
 absl::Status TagSet(db::Tx& tx, absl::string_view owner_id, absl::string_view name, const TypedTag& tag);
+// The same of many, with one statement; no owner has two of one name among them.
+struct OwnedTag {
+  std::string owner_id;
+  std::string name;
+  TypedTag tag;
+};
+absl::Status TagsSet(db::Tx& tx, const std::vector<OwnedTag>& tags);
 // Whether it was there.
 absl::StatusOr<bool> TagRemove(db::Tx& tx, absl::string_view owner_id, absl::string_view name);
 absl::StatusOr<TypedTags> TypedTagsRead(db::Tx& tx, absl::string_view owner_id);

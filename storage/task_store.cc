@@ -26,11 +26,10 @@ constexpr auto kProgressColumns = db::Columns(
     db::Column("started_at_us", &TaskRow::started_at), db::Column("finished_at_us", &TaskRow::finished_at),
     db::Column("wake_at_us", &TaskRow::wake_at));
 constexpr auto kInsertColumns = db::Join(db::Join(kPlaceColumns, kProgressColumns),
-                                         db::Columns(db::Column("cache_decision", &TaskRow::cache_decision)));
-constexpr auto kColumns =
-    db::Join(kInsertColumns, db::Columns(db::Column("attempts_before", &TaskRow::attempts_before),
-                                         db::Column("description", &TaskRow::description),
-                                         db::Column("number", &TaskRow::number)));
+                                         db::Columns(db::Column("cache_decision", &TaskRow::cache_decision),
+                                                     db::Column("attempts_before", &TaskRow::attempts_before),
+                                                     db::Column("description", &TaskRow::description)));
+constexpr auto kColumns = db::Join(kInsertColumns, db::Columns(db::Column("number", &TaskRow::number)));
 constexpr char kNumberCounter[] = "task_numbers";
 constexpr db::SqlText kInsert = kInsertColumns.Sql(
     "INSERT INTO tasks ($columns, number) "

@@ -1,12 +1,13 @@
 #include "server/bundle/bundle_rows.h"
 
 #include <algorithm>
-#include <set>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_split.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"
+#include "server/bundle/bundle_check.h"
 #include "server/bundle/row_fields.h"
 #include "server/errors.h"
 
@@ -20,6 +21,11 @@ constexpr absl::string_view kRowMembers[] = {
     "run.json",       "spec.json",     "states.jsonl",   "tasks.jsonl",      "task_states.jsonl",
     "attempts.jsonl", "setups.jsonl",  "places.jsonl",   "parameters.jsonl", "artifacts.jsonl",
     "links.jsonl",    "metrics.jsonl", "contents.jsonl", "logs.jsonl"};
+// Bundles were once written without these, and those of runs that have no such rows still are.
+constexpr absl::string_view kLaterMembers[] = {
+    "typed_tags.jsonl",   "datasets.jsonl",         "input_tags.jsonl",    "logged_parameters.jsonl",
+    "models.jsonl",       "model_parameters.jsonl", "model_metrics.jsonl", "model_links.jsonl",
+    "task_records.jsonl", "mlflow_files.jsonl"};
 
 // A document that attempts name.
 struct Text {
@@ -31,6 +37,18 @@ template <typename V, typename R>
 void TextFields(V& v, R& r) {
   v("sha256", r.sha256);
   v("text", r.text);
+}
+
+// What a client has recorded of a task: bytes, which JSON has no type for.
+struct Record {
+  std::string task_id;
+  std::string base64;
+};
+
+template <typename V, typename R>
+void RecordFields(V& v, R& r) {
+  v("task_id", r.task_id);
+  v("record", r.base64);
 }
 
 template <typename T, typename Fields>
@@ -48,6 +66,31 @@ std::vector<Text> TextsOf(const AttemptTexts& texts) {
   std::vector<Text> rows;
   for (const auto& [sha256, text] : texts) rows.push_back({sha256, text});
   return rows;
+}
+
+std::vector<Record> RecordsOf(const std::vector<TaskRecordRow>& rows) {
+  std::vector<Record> records;
+  for (const TaskRecordRow& row : rows) records.push_back({row.task_id, absl::Base64Escape(row.record)});
+  return records;
+}
+
+// Those with rows only.
+void AddLaterMembers(const BundleRows& rows, std::vector<std::pair<std::string, std::string>>* members) {
+  const auto add = [members](const char* name, const auto& of, auto fields) {
+    if (!of.empty()) members->emplace_back(name, LinesOf(of, fields));
+  };
+  add("typed_tags.jsonl", rows.typed_tags, [](auto& v, auto& r) { bundle::TagFields(v, r); });
+  add("datasets.jsonl", rows.datasets, [](auto& v, auto& r) { bundle::DatasetFields(v, r); });
+  add("input_tags.jsonl", rows.input_tags, [](auto& v, auto& r) { bundle::InputTagFields(v, r); });
+  add("logged_parameters.jsonl", rows.logged_parameters,
+      [](auto& v, auto& r) { bundle::LoggedParameterFields(v, r); });
+  add("models.jsonl", rows.models, [](auto& v, auto& r) { bundle::ModelFields(v, r); });
+  add("model_parameters.jsonl", rows.model_parameters,
+      [](auto& v, auto& r) { bundle::ModelParameterFields(v, r); });
+  add("model_metrics.jsonl", rows.model_metrics, [](auto& v, auto& r) { bundle::ModelMetricFields(v, r); });
+  add("model_links.jsonl", rows.model_links, [](auto& v, auto& r) { bundle::ModelLinkFields(v, r); });
+  add("task_records.jsonl", RecordsOf(rows.task_records), [](auto& v, auto& r) { RecordFields(v, r); });
+  add("mlflow_files.jsonl", rows.mlflow_files, [](auto& v, auto& r) { bundle::FileFields(v, r); });
 }
 
 std::string RunText(const BundleRows& rows) {
@@ -72,8 +115,10 @@ absl::Status ReadRow(absl::string_view where, const Json& json, Fields fields, T
 template <typename T, typename Fields>
 absl::Status ReadLines(const std::map<std::string, std::string>& members, const std::string& name,
                        Fields fields, std::vector<T>* rows) {
+  const auto member = members.find(name);
+  if (member == members.end()) return absl::OkStatus();
   int number = 0;
-  for (const absl::string_view line : absl::StrSplit(members.at(name), '\n', absl::SkipEmpty())) {
+  for (const absl::string_view line : absl::StrSplit(member->second, '\n', absl::SkipEmpty())) {
     const std::string where = absl::StrCat(name, ", line ", ++number);
     const auto json = ParseJson(line);
     if (!json.ok()) return error::BundleRowWrong(where, json.status().message());
@@ -123,111 +168,47 @@ absl::Status ReadDocuments(const std::map<std::string, std::string>& members, co
   return absl::OkStatus();
 }
 
-// --- What rows say of one another ---
-
-bool IsOutcome(const std::string& outcome) {
-  constexpr absl::string_view kOutcomes[] = {"SUCCEEDED", "FAILED", "TIMED_OUT", "CANCELED", "LOST"};
-  return std::find(std::begin(kOutcomes), std::end(kOutcomes), outcome) != std::end(kOutcomes);
-}
-
-// A path below the artifact, and nowhere else.
-bool IsInside(const std::string& path) {
-  if (path.empty()) return true;
-  for (const absl::string_view part : absl::StrSplit(path, '/')) {
-    if (part.empty() || part == "." || part == "..") return false;
-  }
-  return true;
-}
-
-absl::Status CheckTasks(const BundleRows& rows, std::set<std::string>* ids) {
-  if (!IsFinal(rows.run.state)) return error::BundleRowWrong("run.json", "the run has not ended");
-  if (rows.states.empty() || rows.states.back().state != rows.run.state ||
-      rows.states.front().state != RunState::kPending) {
-    return error::BundleRowWrong("states.jsonl", "they are not the states of the run");
-  }
-  for (const TaskRow& task : rows.tasks) {
-    if (!task.parent_task_id.empty() && ids->count(task.parent_task_id) == 0) {
-      return error::BundleRowWrong("tasks.jsonl", "a task is in one that does not come before it");
-    }
-    if (task.task_id.empty() || !ids->insert(task.task_id).second) {
-      return error::BundleRowWrong("tasks.jsonl", "two tasks have the same id, or one has none");
-    }
-    if (!IsFinal(task.state)) return error::BundleRowWrong("tasks.jsonl", "a task has not ended");
-  }
-  return absl::OkStatus();
-}
-
-absl::Status CheckAttempts(const BundleRows& rows, const std::set<std::string>& tasks) {
-  std::set<std::pair<std::string, int>> attempts;
-  for (const TaskAttemptRow& attempt : rows.attempts) {
-    if (tasks.count(attempt.task_id) == 0 || attempt.number < 1 || !IsOutcome(attempt.outcome) ||
-        !attempts.emplace(attempt.task_id, attempt.number).second) {
-      return error::BundleRowWrong("attempts.jsonl",
-                                   "an attempt is of no task, is there twice, or has no outcome");
-    }
-    if ((!attempt.setup_sha256.empty() && rows.setups.count(attempt.setup_sha256) == 0) ||
-        (!attempt.place_sha256.empty() && rows.places.count(attempt.place_sha256) == 0)) {
-      return error::BundleRowWrong("attempts.jsonl", "an attempt names a record that is not there");
-    }
-  }
-  for (const BundleLog& log : rows.logs) {
-    if (attempts.count({log.task_id, log.number}) == 0) {
-      return error::BundleRowWrong("logs.jsonl", "a log is of no attempt");
+absl::Status ReadRecords(const std::map<std::string, std::string>& members,
+                         std::vector<TaskRecordRow>* rows) {
+  std::vector<Record> records;
+  RETURN_IF_ERROR(ReadLines(
+      members, "task_records.jsonl", [](auto& v, auto& r) { RecordFields(v, r); }, &records));
+  for (const Record& record : records) {
+    TaskRecordRow& row = rows->emplace_back();
+    row.task_id = record.task_id;
+    if (!absl::Base64Unescape(record.base64, &row.record)) {
+      return error::BundleRowWrong(LineOf("task_records.jsonl", rows->size() - 1), "record is no Base64");
     }
   }
   return absl::OkStatus();
 }
 
-absl::Status CheckArtifacts(const BundleRows& rows, const std::set<std::string>& tasks) {
-  std::set<int64_t> artifacts;
-  for (const ArtifactRow& artifact : rows.artifacts) {
-    if (!artifacts.insert(artifact.artifact_id).second) {
-      return error::BundleRowWrong("artifacts.jsonl", "two artifacts have the same id");
-    }
-    const auto metadata = ParseJson(artifact.metadata.empty() ? "{}" : artifact.metadata);
-    if (!metadata.ok() || !metadata->is_object()) {
-      return error::BundleRowWrong("artifacts.jsonl", "the metadata of an artifact is no object");
-    }
-  }
-  for (const ArtifactTaskRow& link : rows.links) {
-    if (artifacts.count(link.artifact_id) == 0 || (!link.task_id.empty() && tasks.count(link.task_id) == 0)) {
-      return error::BundleRowWrong("links.jsonl", "a link names a task or an artifact that is not there");
-    }
-  }
-  std::set<std::pair<int64_t, std::string>> paths;
-  for (const BundleContent& content : rows.contents) {
-    if (artifacts.count(content.artifact_id) == 0 || !IsInside(content.path) ||
-        !paths.emplace(content.artifact_id, content.path).second) {
-      return error::BundleRowWrong(
-          "contents.jsonl", "a file is of no artifact, is there twice, or would lie outside of its artifact");
-    }
-  }
-  return absl::OkStatus();
-}
-
-absl::Status Check(const BundleRows& rows) {
-  if (Sha256Hex(rows.spec) != rows.config.spec_sha256) {
-    return error::BundleRowWrong("spec.json", "it is not the pipeline that the run names by its hash");
-  }
-  std::set<std::string> tasks;
-  RETURN_IF_ERROR(CheckTasks(rows, &tasks));
-  for (const TaskStateRow& state : rows.task_states) {
-    if (tasks.count(state.task_id) == 0) {
-      return error::BundleRowWrong("task_states.jsonl", "a state is of no task");
-    }
-  }
-  for (const TaskParameterRow& parameter : rows.parameters) {
-    if (tasks.count(parameter.task_id) == 0 || !ParseJson(parameter.value).ok()) {
-      return error::BundleRowWrong("parameters.jsonl", "a parameter is of no task, or its value is not JSON");
-    }
-  }
-  for (const BundleMetric& metric : rows.metrics) {
-    if (!metric.task_id.empty() && tasks.count(metric.task_id) == 0) {
-      return error::BundleRowWrong("metrics.jsonl", "a metric is of no task");
-    }
-  }
-  RETURN_IF_ERROR(CheckAttempts(rows, tasks));
-  return CheckArtifacts(rows, tasks);
+absl::Status ReadLaterMembers(const std::map<std::string, std::string>& members, BundleRows* rows) {
+  const auto read = [&](const char* name, auto fields, auto* to) {
+    return ReadLines(members, name, fields, to);
+  };
+  RETURN_IF_ERROR(read(
+      "typed_tags.jsonl", [](auto& v, auto& r) { bundle::TagFields(v, r); }, &rows->typed_tags));
+  RETURN_IF_ERROR(read(
+      "datasets.jsonl", [](auto& v, auto& r) { bundle::DatasetFields(v, r); }, &rows->datasets));
+  RETURN_IF_ERROR(read(
+      "input_tags.jsonl", [](auto& v, auto& r) { bundle::InputTagFields(v, r); }, &rows->input_tags));
+  RETURN_IF_ERROR(read(
+      "logged_parameters.jsonl", [](auto& v, auto& r) { bundle::LoggedParameterFields(v, r); },
+      &rows->logged_parameters));
+  RETURN_IF_ERROR(read(
+      "models.jsonl", [](auto& v, auto& r) { bundle::ModelFields(v, r); }, &rows->models));
+  RETURN_IF_ERROR(read(
+      "model_parameters.jsonl", [](auto& v, auto& r) { bundle::ModelParameterFields(v, r); },
+      &rows->model_parameters));
+  RETURN_IF_ERROR(read(
+      "model_metrics.jsonl", [](auto& v, auto& r) { bundle::ModelMetricFields(v, r); },
+      &rows->model_metrics));
+  RETURN_IF_ERROR(read(
+      "model_links.jsonl", [](auto& v, auto& r) { bundle::ModelLinkFields(v, r); }, &rows->model_links));
+  RETURN_IF_ERROR(ReadRecords(members, &rows->task_records));
+  return read(
+      "mlflow_files.jsonl", [](auto& v, auto& r) { bundle::FileFields(v, r); }, &rows->mlflow_files);
 }
 
 }  // namespace
@@ -251,11 +232,13 @@ std::vector<std::pair<std::string, std::string>> RowMembers(const BundleRows& ro
       {"contents.jsonl", LinesOf(rows.contents, [](auto& v, auto& r) { bundle::ContentFields(v, r); })},
       {"logs.jsonl", LinesOf(rows.logs, [](auto& v, auto& r) { bundle::LogFields(v, r); })},
   };
+  AddLaterMembers(rows, &members);
   return members;
 }
 
 bool IsRowMember(absl::string_view name) {
-  return std::find(std::begin(kRowMembers), std::end(kRowMembers), name) != std::end(kRowMembers);
+  return std::find(std::begin(kRowMembers), std::end(kRowMembers), name) != std::end(kRowMembers) ||
+         std::find(std::begin(kLaterMembers), std::end(kLaterMembers), name) != std::end(kLaterMembers);
 }
 
 absl::StatusOr<BundleRows> RowsFromMembers(const std::map<std::string, std::string>& members) {
@@ -290,7 +273,8 @@ absl::StatusOr<BundleRows> RowsFromMembers(const std::map<std::string, std::stri
       "contents.jsonl", [](auto& v, auto& r) { bundle::ContentFields(v, r); }, &rows.contents));
   RETURN_IF_ERROR(read(
       "logs.jsonl", [](auto& v, auto& r) { bundle::LogFields(v, r); }, &rows.logs));
-  RETURN_IF_ERROR(Check(rows));
+  RETURN_IF_ERROR(ReadLaterMembers(members, &rows));
+  RETURN_IF_ERROR(CheckBundleRows(rows));
   return rows;
 }
 

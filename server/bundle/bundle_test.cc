@@ -67,6 +67,43 @@ BundleRows Rows() {
   return rows;
 }
 
+// The same with one row of everything that clients record besides: a data set, a model, tags of all owners.
+BundleRows RecordedRows() {
+  BundleRows rows = Rows();
+  ArtifactRow artifact;
+  artifact.artifact_id = 8;
+  artifact.uuid = "uuid-8";
+  artifact.metadata = "{}";
+  rows.artifacts.push_back(artifact);
+  ArtifactTaskRow link;
+  link.task_id = "task-1";
+  link.direction = Direction::kInput;
+  link.name = "wine";
+  link.artifact_id = 8;
+  rows.links.push_back(link);
+  rows.tags["score"] = "0.5";
+  rows.typed_tags = {{"", 0, "", "score", {TagType::kNumber, "0.5"}},
+                     {"task-1", 0, "", "good", {TagType::kBoolean, "true"}},
+                     {"", 7, "", "parts", {TagType::kJson, R"(["a"])"}},
+                     {"", 0, "m-1", "stage", {TagType::kString, "dev"}}};
+  rows.datasets.push_back({8, "", "wine", "abc", "local", "{}", "columns", "profile"});
+  rows.input_tags.push_back({"", "task-1", 8, "mlflow.data.context", "training"});
+  rows.logged_parameters.push_back({"task-1", "rate", "0.5"});
+  LoggedModelRow model;
+  model.model_id = "m-1";
+  model.name = "net";
+  model.source_run_id = "run-1_task-1";
+  model.status = "READY";
+  model.artifact_id = 7;
+  rows.models.push_back(model);
+  rows.model_parameters.push_back({"m-1", "layers", "3"});
+  rows.model_metrics.push_back({"m-1", "acc", "wine", "abc", "run-1_task-1", {2, absl::UnixEpoch(), 0.75}});
+  rows.model_links.push_back({"", "task-1", Direction::kOutput, "m-1", 4});
+  rows.task_records.push_back({"", "task-1", "", "", std::string("\0\xff record", 9)});
+  rows.mlflow_files.push_back({"task-1", "reports/one", "contents/1"});
+  return rows;
+}
+
 std::string BundleOf(const std::vector<std::pair<std::string, std::string>>& members) {
   std::string bytes;
   BundleWriter writer([&](absl::string_view piece) {
@@ -234,7 +271,7 @@ TEST(BundleTest, BombsStopAtTheBound) {
 template <typename Change>
 std::string RowRefusal(const std::string& member, Change change) {
   std::map<std::string, std::string> members;
-  for (auto& [name, text] : RowMembers(Rows())) members[name] = text;
+  for (auto& [name, text] : RowMembers(RecordedRows())) members[name] = text;
   change(members.at(member));
   const auto rows = RowsFromMembers(members);
   EXPECT_TRUE(absl::IsInvalidArgument(rows.status())) << rows.status();
@@ -262,13 +299,75 @@ TEST(BundleRowsTest, RowsNameWhatIsThere) {
   EXPECT_THAT(RowRefusal("spec.json", "{}", "{ }"), HasSubstr("hash"));
   EXPECT_THAT(RowRefusal("setups.jsonl", "true", "false"), HasSubstr("hash"));
   EXPECT_THAT(RowRefusal("attempts.jsonl", "task-1", "task-2"), HasSubstr("attempts.jsonl"));
-  EXPECT_THAT(RowRefusal("links.jsonl", R"("artifact_id":7)", R"("artifact_id":8)"),
+  EXPECT_THAT(RowRefusal("links.jsonl", R"("artifact_id":7)", R"("artifact_id":9)"),
               HasSubstr("links.jsonl"));
   EXPECT_THAT(RowRefusal("metrics.jsonl", "task-1", "task-2"), HasSubstr("metrics.jsonl"));
   EXPECT_THAT(RowRefusal("tasks.jsonl", "SUCCEEDED", "RUNNING"), HasSubstr("not ended"));
   EXPECT_THAT(RowRefusal("states.jsonl", "SUCCEEDED", "FAILED"), HasSubstr("states.jsonl"));
   for (const char* path : {"../x", "/x", "a//b", "a/./b", "a/.."}) {
     EXPECT_THAT(RowRefusal("contents.jsonl", "part/one", path), HasSubstr("outside")) << path;
+    EXPECT_THAT(RowRefusal("mlflow_files.jsonl", "reports/one", path), HasSubstr("outside")) << path;
+  }
+}
+
+TEST(BundleRowsTest, WhatClientsRecordIsReadBack) {
+  std::map<std::string, std::string> members;
+  for (auto& [name, text] : RowMembers(RecordedRows())) {
+    EXPECT_TRUE(IsRowMember(name)) << name;
+    members[name] = text;
+  }
+  EXPECT_EQ(members.size(), 24);
+  const auto rows = RowsFromMembers(members);
+  ASSERT_TRUE(rows.ok()) << rows.status();
+  EXPECT_EQ(RowMembers(*rows), RowMembers(RecordedRows()));
+  EXPECT_EQ(rows->task_records[0].record, RecordedRows().task_records[0].record);
+}
+
+// As bundles were before there were such members, and those that have no such rows are.
+TEST(BundleRowsTest, WhatIsNotRecordedHasNoMember) {
+  std::map<std::string, std::string> members;
+  for (auto& [name, text] : RowMembers(Rows())) members[name] = text;
+  EXPECT_EQ(members.size(), 14);
+  EXPECT_TRUE(RowsFromMembers(members).ok());
+}
+
+TEST(BundleRowsTest, RecordedRowsNameWhatIsThere) {
+  const struct {
+    const char* member;
+    const char* old_text;
+    const char* new_text;
+    const char* says;
+  } cases[] = {
+      {"typed_tags.jsonl", "0.5", "0.6", "line 1: run.json has no such tag"},
+      {"typed_tags.jsonl", "NUMBER", "DATE", "line 1: type has a value"},
+      {"typed_tags.jsonl", "\"true\"", "\"maybe\"", "line 2: a tag has no name, or a value of another type"},
+      {"typed_tags.jsonl", "task-1", "task-2", "line 2: a tag is of nothing"},
+      {"typed_tags.jsonl", R"("artifact_id":7)", R"("artifact_id":9)", "line 3: a tag is of nothing"},
+      {"typed_tags.jsonl", "m-1", "m-2", "line 4: a tag is of nothing"},
+      {"typed_tags.jsonl", R"("task_id":"task-1")", R"("task_id":"task-1","more":1)",
+       "line 2: it has fields"},
+      {"datasets.jsonl", R"("artifact_id":8)", R"("artifact_id":9)", "line 1: a data set is no artifact"},
+      {"datasets.jsonl", "abc", "", "line 1: a data set has no name"},
+      {"input_tags.jsonl", R"("artifact_id":8)", R"("artifact_id":7)", "line 1: a tag is of a data set"},
+      {"logged_parameters.jsonl", "task-1", "task-2", "line 1: a parameter is of no task"},
+      {"models.jsonl", "READY", "DONE", "line 1: a model has no id"},
+      {"models.jsonl", R"("artifact_id":7)", R"("artifact_id":9)", "line 1: a model names an artifact"},
+      {"model_parameters.jsonl", "m-1", "m-2", "line 1: a parameter is of no model"},
+      {"model_metrics.jsonl", "m-1", "m-2", "line 1: a metric is of no model"},
+      {"model_links.jsonl", "task-1", "task-2", "line 1: a link names a task"},
+      {"task_records.jsonl", "task-1", "task-2", "line 1: a record is of no task"},
+      {"task_records.jsonl", R"("record":")", R"("record":"%)", "line 1: record is no Base64"},
+      {"mlflow_files.jsonl", "task-1", "task-2", "line 1: a file is of no task"},
+  };
+  for (const auto& one : cases) {
+    EXPECT_THAT(RowRefusal(one.member, one.old_text, one.new_text), HasSubstr(one.says)) << one.member;
+  }
+  for (const char* name :
+       {"typed_tags.jsonl", "datasets.jsonl", "input_tags.jsonl", "logged_parameters.jsonl", "models.jsonl",
+        "model_parameters.jsonl", "model_metrics.jsonl", "model_links.jsonl", "task_records.jsonl",
+        "mlflow_files.jsonl"}) {
+    EXPECT_THAT(RowRefusal(name, [](std::string& rows) { rows += rows; }), HasSubstr("there already"))
+        << name;
   }
 }
 

@@ -13,6 +13,7 @@
 #include "common/ordered_double.h"
 #include "common/state.h"
 #include "storage/model.h"
+#include "storage/tag_store.h"
 
 namespace penstock::bundle {
 
@@ -30,6 +31,7 @@ inline Json Encode(LinkRole value) {
   if (value == LinkRole::kOwn) return "OWN";
   return value == LinkRole::kScope ? "SCOPE" : "CACHE";
 }
+inline Json Encode(TagType value) { return std::string(Name(value)); }
 // In the order-preserving form, which has NaN and infinities.
 inline Json Encode(double value) { return OrderOfDouble(value); }
 template <typename T>
@@ -95,6 +97,11 @@ inline bool Decode(const Json& json, Direction* value) {
 inline bool Decode(const Json& json, LinkRole* value) {
   *value = json == "OWN" ? LinkRole::kOwn : json == "SCOPE" ? LinkRole::kScope : LinkRole::kCache;
   return json == "OWN" || json == "SCOPE" || json == "CACHE";
+}
+inline bool Decode(const Json& json, TagType* value) {
+  const auto type = json.is_string() ? TagTypeFromName(json.get_ref<const std::string&>()) : std::nullopt;
+  if (type.has_value()) *value = *type;
+  return type.has_value();
 }
 template <typename T>
 bool Decode(const Json& json, std::optional<T>* value) {
@@ -268,6 +275,80 @@ template <typename V, typename R>
 void LogFields(V& v, R& r) {
   v("task_id", r.task_id);
   v("number", r.number);
+  v("member", r.member);
+}
+
+template <typename V, typename R>
+void TagFields(V& v, R& r) {
+  v("task_id", r.task_id);
+  v("artifact_id", r.artifact_id);
+  v("model_id", r.model_id);
+  v("name", r.name);
+  v("type", r.tag.type);
+  v("value", r.tag.value);
+}
+template <typename V, typename R>
+void DatasetFields(V& v, R& r) {
+  v("artifact_id", r.artifact_id);
+  v("name", r.name);
+  v("digest", r.digest);
+  v("source_type", r.source_type);
+  v("source", r.source);
+  v("columns", r.columns);
+  v("profile", r.profile);
+}
+template <typename V, typename R>
+void InputTagFields(V& v, R& r) {
+  v("task_id", r.task_id);
+  v("artifact_id", r.artifact_id);
+  v("name", r.name);
+  v("value", r.value);
+}
+template <typename V, typename R>
+void LoggedParameterFields(V& v, R& r) {
+  v("task_id", r.task_id);
+  v("name", r.name);
+  v("value", r.value);
+}
+template <typename V, typename R>
+void ModelFields(V& v, R& r) {
+  v("model_id", r.model_id);
+  v("name", r.name);
+  v("model_type", r.model_type);
+  v("source_run_id", r.source_run_id);
+  v("status", r.status);
+  v("artifact_id", r.artifact_id);
+  v("created_at_us", r.created_at);
+  v("updated_at_us", r.updated_at);
+}
+template <typename V, typename R>
+void ModelParameterFields(V& v, R& r) {
+  v("model_id", r.model_id);
+  v("name", r.name);
+  v("value", r.value);
+}
+template <typename V, typename R>
+void ModelMetricFields(V& v, R& r) {
+  v("model_id", r.model_id);
+  v("name", r.name);
+  v("dataset_name", r.dataset_name);
+  v("dataset_digest", r.dataset_digest);
+  v("run_id", r.run_id);
+  v("step", r.latest.step);
+  v("at_us", r.latest.at);
+  v("value_order", r.latest.value);
+}
+template <typename V, typename R>
+void ModelLinkFields(V& v, R& r) {
+  v("task_id", r.task_id);
+  v("direction", r.direction);
+  v("model_id", r.model_id);
+  v("step", r.step);
+}
+template <typename V, typename R>
+void FileFields(V& v, R& r) {
+  v("task_id", r.task_id);
+  v("path", r.path);
   v("member", r.member);
 }
 

@@ -2,8 +2,11 @@
 
 #include <set>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "common/sha256.h"
+#include "content/uri.h"
 #include "server/mlflow_errors.h"
 
 namespace penstock {
@@ -11,6 +14,7 @@ namespace {
 
 constexpr char kDefaultId[] = "0";
 constexpr char kProxyRoot[] = "mlflow-artifacts:/";
+constexpr char kProxyHost[] = "mlflow-artifacts://";  // anybody's
 constexpr char kActive[] = "active";
 constexpr char kDeleted[] = "deleted";
 constexpr int64_t kMillisMax = 253'402'300'799'999;  // the end of the year 9999
@@ -168,6 +172,19 @@ std::string ModelArtifactUri(absl::string_view default_id, const ExperimentRow& 
                              absl::string_view model_id) {
   return absl::StrCat(absl::StripSuffix(ArtifactLocation(default_id, experiment), "/"), "/models/", model_id,
                       "/artifacts");
+}
+
+std::optional<std::string> ContentUriOfMlflow(absl::string_view uri) {
+  if (absl::StartsWith(uri, kProxyHost) || !absl::ConsumePrefix(&uri, kProxyRoot)) return std::nullopt;
+  return absl::StrCat(kMlflowUri, "/", uri);
+}
+
+std::string DatasetImportKey(const DatasetRow& row) {
+  Sha256 hash;
+  hash.AddField(row.experiment_id);
+  hash.AddField(row.name);
+  hash.AddField(row.digest);
+  return absl::StrCat("dataset/", hash.HexDigest());
 }
 
 void ExperimentToMlflow(absl::string_view default_id, const ExperimentRow& row, const TypedTags& tags,

@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 namespace penstock {
 namespace {
@@ -49,6 +50,23 @@ void AddLinks(const RunAccount& facts, Wanted wanted, OutputFacts* out) {
     if (path == paths.end() && !link.task_id.empty()) continue;  // of a task that was not read
     (*out)[{path == paths.end() ? "" : path->second, NameOf(link, lists)}] = FactOf(artifact->second);
   }
+}
+
+std::string NameOf(const DatasetUse& use) {
+  const std::string name = absl::StrCat("data set ", use.dataset.name);
+  return use.context.empty() ? name : absl::StrCat(name, " (", use.context, ")");
+}
+
+// One data set may be taken in several versions.
+void AddDatasets(const RunAccount& facts, OutputFacts* out) {
+  const std::map<std::string, std::string> paths = TaskPathsOf(facts.tasks);
+  std::map<OutputFacts::key_type, std::set<std::string>> digests;
+  for (const TaskDatasetUse& taken : facts.datasets) {
+    const auto path = paths.find(taken.task_id);
+    if (path == paths.end() && !taken.task_id.empty()) continue;  // of a task that was not read
+    digests[{path == paths.end() ? "" : path->second, NameOf(taken.use)}].insert(taken.use.dataset.digest);
+  }
+  for (const auto& [key, all] : digests) (*out)[key] = {absl::StrJoin(all, ", "), true};
 }
 
 }  // namespace
@@ -98,15 +116,19 @@ OutputFacts OutputsOf(const RunAccount& facts) {
 
 OutputFacts InputsOf(const RunAccount& facts) {
   OutputFacts out;
+  std::set<int64_t> datasets;  // their digests tell more than that nothing is known of their content
+  for (const TaskDatasetUse& taken : facts.datasets) datasets.insert(taken.use.dataset.artifact_id);
   AddLinks(
       facts,
-      [](const ArtifactTaskRow& link, const ArtifactRow& artifact) {
-        const bool is_given = link.task_id.empty() && link.direction == Direction::kInput;
+      [&datasets](const ArtifactTaskRow& link, const ArtifactRow& artifact) {
+        const bool is_given = link.task_id.empty() && link.direction == Direction::kInput &&
+                              datasets.count(link.artifact_id) == 0;
         const bool is_imported = link.direction == Direction::kOutput && link.role != LinkRole::kScope &&
                                  !artifact.import_key.empty();
         return is_given || is_imported;
       },
       &out);
+  AddDatasets(facts, &out);
   return out;
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "penstock/v1/attempt_record.pb.h"
+#include "storage/dataset_store.h"
 #include "storage/model.h"
 
 namespace penstock {
@@ -28,6 +29,7 @@ struct RunAccount {
   std::map<std::string, TaskAttemptRow> attempts;
   std::vector<ArtifactTaskRow> links;
   std::map<int64_t, ArtifactRow> artifacts;
+  std::vector<TaskDatasetUse> datasets;  // that it or a task of it takes
   std::vector<TaskParameterRow> output_parameters;
   bool cut = false;  // it has more tasks than were read
 };
@@ -56,7 +58,8 @@ OutputFact FactOf(const ArtifactRow& artifact);
 using OutputFacts = std::map<std::pair<std::string, std::string>, OutputFact>;
 // What tasks put out themselves or had from the cache.
 OutputFacts OutputsOf(const RunAccount& facts);
-// What the run was given (without a task), and what it imported.
+// What the run was given (without a task), what it imported, and the digests of the data sets that it or its tasks take,
+// as "data set NAME (CONTEXT)".
 OutputFacts InputsOf(const RunAccount& facts);
 
 }  // namespace penstock

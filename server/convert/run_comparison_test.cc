@@ -160,6 +160,51 @@ TEST(RunComparisonTest, TasksAreTheSameByTheirPath) {
   EXPECT_EQ(TaskPathsOf({loop, iteration, inner})["inner"], "for-loop-1/3/train");
 }
 
+TaskDatasetUse Taken(const std::string& task_id, const std::string& name, const std::string& digest,
+                     const std::string& context) {
+  TaskDatasetUse taken;
+  taken.task_id = task_id;
+  taken.use.dataset.artifact_id = 7;
+  taken.use.dataset.name = name;
+  taken.use.dataset.digest = digest;
+  taken.use.context = context;
+  return taken;
+}
+
+TEST(RunComparisonTest, DataSetsAreComparedByTheirDigests) {
+  RunAccount one = OneRun("a");
+  RunAccount other = OneRun("b");
+  one.datasets = {Taken("a-train", "wine", "1", "training"), Taken("a-train", "wine", "2", "eval"),
+                  Taken("", "base", "5", ""), Taken("cut", "lost", "1", "")};
+  other.datasets = {Taken("b-train", "wine", "3", "training"), Taken("b-train", "wine", "2", "eval"),
+                    Taken("", "base", "6", ""), Taken("", "base", "5", "")};
+  // The run's own is linked with it as an artifact too, of which nothing more is known.
+  ArtifactRow artifact;
+  artifact.artifact_id = 7;
+  ArtifactTaskRow link;
+  link.direction = Direction::kInput;
+  link.name = "base";
+  link.artifact_id = 7;
+  one.artifacts[7] = artifact;
+  one.links.push_back(link);
+  RunComparison comparison = CompareRuns({one, other}, Documents(), {});
+  const ComparisonSection& inputs = SectionOf(comparison, "inputs");
+  ASSERT_EQ(inputs.rows_size(), 2);
+  EXPECT_EQ(inputs.rows(0).task(), "");
+  EXPECT_EQ(inputs.rows(0).key(), "data set base");
+  EXPECT_EQ(inputs.rows(0).values(0).value(), "5");
+  EXPECT_EQ(inputs.rows(0).values(1).value(), "5, 6");
+  EXPECT_EQ(inputs.rows(1).task(), "train");
+  EXPECT_EQ(inputs.rows(1).key(), "data set wine (training)");
+  EXPECT_EQ(inputs.rows(1).values(0).value(), "1");
+  EXPECT_EQ(inputs.rows(1).values(1).value(), "3");
+  EXPECT_EQ(inputs.rows_in_all(), 3);
+  other.datasets.clear();
+  comparison = CompareRuns({one, other}, Documents(), {});
+  EXPECT_EQ(SectionOf(comparison, "inputs").rows_size(), 3);
+  EXPECT_FALSE(SectionOf(comparison, "inputs").rows(0).values(1).has_value());
+}
+
 TEST(RunComparisonTest, WhatIsHandedOnIsNoOutputOfItsOwn) {
   RunAccount facts = OneRun("a");
   facts.links[0].role = LinkRole::kScope;

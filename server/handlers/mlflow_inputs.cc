@@ -1,10 +1,8 @@
 // The inputs and outputs of server/handlers/mlflow_model.h.
 #include <string>
 
-#include "absl/strings/str_cat.h"
 #include "common/json.h"
 #include "common/limits.h"
-#include "common/sha256.h"
 #include "common/status_macros.h"
 #include "server/convert/mlflow.h"
 #include "server/handlers/mlflow_model.h"
@@ -58,14 +56,6 @@ std::string UriOfSource(const std::string& source) {
   return "";
 }
 
-std::string ImportKeyOf(const DatasetRow& row) {
-  Sha256 hash;
-  hash.AddField(row.experiment_id);
-  hash.AddField(row.name);
-  hash.AddField(row.digest);
-  return absl::StrCat("dataset/", hash.HexDigest());
-}
-
 // The artifact of the data set, which comes into being with its first run.
 absl::StatusOr<int64_t> EnsureDataset(RequestContext& context, db::Tx& tx, const RunRow& run,
                                       const mlflow::Dataset& given) {
@@ -92,7 +82,7 @@ absl::StatusOr<int64_t> EnsureDataset(RequestContext& context, db::Tx& tx, const
   Json metadata = {{"digest", row.digest}, {"source_type", row.source_type}};
   if (row.source.size() <= kSourceShown) metadata["source"] = row.source;
   artifact.metadata = DumpJson(metadata);
-  artifact.import_key = ImportKeyOf(row);
+  artifact.import_key = DatasetImportKey(row);
   artifact.created_at = context.deps.clock.Now();
   RETURN_IF_ERROR(ArtifactInsert(tx, artifact));
   RETURN_IF_ERROR(DatasetInsert(tx, row));

@@ -11,7 +11,6 @@
 #include "common/json.h"
 #include "common/limits.h"
 #include "common/status_macros.h"
-#include "content/uri.h"
 #include "server/convert/mlflow.h"
 #include "server/errors.h"
 #include "server/handlers/mlflow_target.h"
@@ -88,9 +87,7 @@ absl::Status InsertArtifact(RequestContext& context, db::Tx& tx, const Experimen
   artifact.schema_title = kModelSchema;
   artifact.schema_version = kModelVersion;
   const std::string uri = ModelArtifactUri(context.deps.default_experiment_id, experiment, model.model_id);
-  artifact.uri = absl::StartsWith(uri, "mlflow-artifacts:/") && !absl::StartsWith(uri, "mlflow-artifacts://")
-                     ? absl::StrCat(kMlflowUri, uri.substr(uri.find('/')))
-                     : uri;
+  artifact.uri = ContentUriOfMlflow(uri).value_or(uri);
   artifact.metadata = DumpJson({{"model_id", model.model_id}, {"model_type", model.model_type}});
   artifact.created_at = model.created_at;
   RETURN_IF_ERROR(ArtifactInsert(tx, artifact));
@@ -229,6 +226,10 @@ absl::StatusOr<ModelSearchQuery> ModelQueryOf(RequestContext& context,
 
 }  // namespace
 
+std::string NewLoggedModelId(RequestContext& context) {
+  return absl::StrCat("m-", absl::StrReplaceAll(context.deps.ids.NewId(), {{"-", ""}}));
+}
+
 absl::Status LoggedModelCreate(RequestContext& context, const mlflow::CreateLoggedModelRequest& request,
                                mlflow::CreateLoggedModelResponse* reply) {
   RETURN_IF_ERROR(CheckModelName(request.name()));
@@ -236,7 +237,7 @@ absl::Status LoggedModelCreate(RequestContext& context, const mlflow::CreateLogg
   ASSIGN_OR_RETURN(const MlflowTexts params, ModelParamsFrom(request.params()));
   ASSIGN_OR_RETURN(const MlflowTags tags, MlflowTagsFrom(request.tags()));
   LoggedModelRow model;
-  model.model_id = absl::StrCat("m-", absl::StrReplaceAll(context.deps.ids.NewId(), {{"-", ""}}));
+  model.model_id = NewLoggedModelId(context);
   model.name = request.name().empty() ? NameForId(model.model_id) : request.name();
   model.model_type = request.model_type();
   model.source_run_id = request.source_run_id();

@@ -1,6 +1,8 @@
 // Data sets and models of MLflow's runs, one function an RPC.
 #pragma once
 
+#include <string>
+
 #include "absl/status/status.h"
 #include "mlflow/logged_model.pb.h"
 #include "mlflow/tracking.pb.h"
@@ -13,6 +15,7 @@ absl::Status MlflowInputsLog(RequestContext& context, const mlflow::LogInputsReq
 absl::Status MlflowOutputsLog(RequestContext& context, const mlflow::LogOutputsRequest& request);
 
 // A model is also an artifact that its run puts out.
+std::string NewLoggedModelId(RequestContext& context);
 absl::Status LoggedModelCreate(RequestContext& context, const mlflow::CreateLoggedModelRequest& request,
                                mlflow::CreateLoggedModelResponse* reply);
 absl::Status LoggedModelGet(RequestContext& context, const mlflow::GetLoggedModelRequest& request,

@@ -10,6 +10,7 @@
 #include "storage/artifact_store.h"
 #include "storage/attempt_record_store.h"
 #include "storage/cache_store.h"
+#include "storage/dataset_store.h"
 #include "storage/experiment_store.h"
 #include "storage/metric_store.h"
 #include "storage/pipeline_store.h"
@@ -112,9 +113,12 @@ absl::Status ReadAll(db::Tx& tx, const std::vector<std::string>& run_ids, int ta
   RETURN_IF_ERROR(RunParametersLater(tx, run_ids, &parameters));
   RunMetricRows metrics;
   RETURN_IF_ERROR(RunMetricsLater(tx, run_ids, &metrics));
+  TaskDatasetUses datasets;
+  RETURN_IF_ERROR(TaskDatasetUsesLater(tx, run_ids, &datasets));
   RETURN_IF_ERROR(tx.Flush());
   for (RunAccount& facts : read.runs) {
     facts.metrics = metrics[facts.run.run_id];
+    facts.datasets = std::move(datasets[facts.run.run_id]);
     if (facts.run.driver != RunDriver::kClient) continue;
     // Those that the client has given it since; of the others the first characters are there too, which do not matter.
     for (const auto& [name, value] : parameters[facts.run.run_id]) facts.parameters.emplace(name, value);

@@ -6,9 +6,7 @@
 #include <vector>
 
 #include "absl/cleanup/cleanup.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "common/errors.h"
 #include "common/json.h"
 #include "common/limits.h"
@@ -17,6 +15,7 @@
 #include "server/bundle/bundle_rows.h"
 #include "server/errors.h"
 #include "server/handlers/run_bundle.h"
+#include "server/handlers/run_import_parts.h"
 #include "server/memory.h"
 #include "server/validate.h"
 #include "storage/artifact_store.h"
@@ -25,33 +24,11 @@
 #include "storage/metric_store.h"
 #include "storage/run_store.h"
 #include "storage/spec_store.h"
-#include "storage/tag_store.h"
 #include "storage/task_attempt_store.h"
 #include "storage/task_store.h"
 
 namespace penstock {
 namespace {
-
-// What an URI of another Penstock begins with whose content did not come along: nothing here serves it.
-constexpr char kElsewhere[] = "bundle://";
-constexpr char kImportKeyPrefix[] = "bundle:";
-
-// One import, from its unpacked bundle to its rows.
-struct ImportedRun {
-  RequestContext& context;
-  BundleRows rows;
-  BundleFiles& files;
-  std::string artifacts_uri;  // of its own contents and logs: nobody else's
-  std::string logs_uri;
-  std::map<std::string, std::string> task_ids;  // ours by the bundle's
-  std::map<std::pair<std::string, int>, std::string> log_uris;
-  std::set<int64_t> with_content;  // artifacts of which the bundle has it
-
-  const std::string& TaskId(const std::string& id) const {
-    const auto found = task_ids.find(id);
-    return found == task_ids.end() ? id : found->second;
-  }
-};
 
 absl::Status CheckTexts(const BundleRows& rows) {
   const RunRow& run = rows.run;
@@ -75,56 +52,12 @@ absl::Status CheckTexts(const BundleRows& rows) {
       return error::BundleRowWrong("run.json", "parameters or plugins_input is no JSON object");
     }
   }
-  return absl::OkStatus();
+  return CheckImportedTexts(rows);
 }
-
-// Every member that rows name has to be there, and no other.
-absl::Status CheckFiles(const ImportedRun& import) {
-  std::set<std::string> named;
-  for (const BundleLog& log : import.rows.logs) named.insert(log.member);
-  for (const BundleContent& content : import.rows.contents) named.insert(content.member);
-  if (named.size() != import.rows.logs.size() + import.rows.contents.size()) {
-    return error::BundleRowWrong("logs.jsonl, contents.jsonl", "two rows name one member");
-  }
-  for (const std::string& name : named) {
-    if (!import.files.Has(name)) return error::BundleMemberMissing(name);
-  }
-  for (const std::string& name : import.files.Names()) {
-    if (named.count(name) == 0) return error::BundleMemberUnknown(name);
-  }
-  return absl::OkStatus();
-}
-
-// --- Contents, before the rows that name them ---
-
-std::string ArtifactUriIn(const ImportedRun& import, int64_t artifact_id) {
-  return absl::StrCat(import.artifacts_uri, "/", artifact_id);
-}
-
-absl::Status WriteFiles(ImportedRun& import) {
-  ContentStore& content = import.context.deps.content;
-  for (const BundleLog& log : import.rows.logs) {
-    const std::string uri =
-        absl::StrCat(import.logs_uri, "/", log.member.substr(log.member.find('/') + 1), ".log");
-    RETURN_IF_ERROR(
-        import.files.Use(log.member, [&](absl::string_view bytes) { return content.Write(uri, bytes); }));
-    import.log_uris[{log.task_id, log.number}] = uri;
-  }
-  for (const BundleContent& file : import.rows.contents) {
-    std::string uri = ArtifactUriIn(import, file.artifact_id);
-    if (!file.path.empty()) absl::StrAppend(&uri, "/", file.path);
-    if (!content.Serves(uri)) return error::BundleRowWrong("contents.jsonl", "a path cannot be stored");
-    RETURN_IF_ERROR(
-        import.files.Use(file.member, [&](absl::string_view bytes) { return content.Write(uri, bytes); }));
-    import.with_content.insert(file.artifact_id);
-  }
-  return absl::OkStatus();
-}
-
-// --- Rows ---
 
 // Through all its states, as the engine would have moved it.
-absl::Status InsertRun(db::Tx& tx, const ImportedRun& import, const RunRow& row) {
+absl::Status InsertRun(db::Tx& tx, const ImportedRun& import) {
+  const RunRow& row = import.run;
   RETURN_IF_ERROR(SpecPut(tx, import.rows.config.spec_sha256, import.rows.spec));
   RETURN_IF_ERROR(RunInsert(tx, row, import.rows.config, /*version_must_exist=*/false));
   RunState state = RunState::kPending;
@@ -139,7 +72,7 @@ absl::Status InsertRun(db::Tx& tx, const ImportedRun& import, const RunRow& row)
     }
     state = to.state;
   }
-  return TagsInsert(tx, row.run_id, import.rows.tags);
+  return absl::OkStatus();
 }
 
 // The states of each task since it was begun last, which is what a task is stored with.
@@ -153,8 +86,11 @@ std::map<std::string, TaskHistory> HistoriesOf(const BundleRows& rows) {
   return histories;
 }
 
-absl::Status InsertTasks(db::Tx& tx, const ImportedRun& import, const std::string& run_id) {
+absl::Status InsertTasks(db::Tx& tx, const ImportedRun& import) {
+  const std::string& run_id = import.run.run_id;
   std::map<std::string, TaskHistory> histories = HistoriesOf(import.rows);
+  std::set<std::string> recorded;  // by a client; of the others the pipeline tells more
+  for (const TaskRecordRow& record : import.rows.task_records) recorded.insert(record.task_id);
   for (const TaskRow& given : import.rows.tasks) {
     TaskHistory& history = histories[given.task_id];
     if (history.empty() || history.back().first != given.state) history = {{given.state, given.finished_at}};
@@ -162,7 +98,7 @@ absl::Status InsertTasks(db::Tx& tx, const ImportedRun& import, const std::strin
     row.run_id = run_id;
     row.task_id = import.TaskId(given.task_id);
     if (!given.parent_task_id.empty()) row.parent_task_id = import.TaskId(given.parent_task_id);
-    row.recorded = true;
+    row.recorded = recorded.count(given.task_id) > 0;
     RETURN_IF_ERROR(TaskInsert(tx, row, history));
   }
   for (const TaskParameterRow& given : import.rows.parameters) {
@@ -173,8 +109,7 @@ absl::Status InsertTasks(db::Tx& tx, const ImportedRun& import, const std::strin
   return absl::OkStatus();
 }
 
-absl::Status InsertAttempts(db::Tx& tx, const ImportedRun& import, const std::string& run_id,
-                            absl::Time now) {
+absl::Status InsertAttempts(db::Tx& tx, const ImportedRun& import, absl::Time now) {
   for (const auto& [sha256, text] : import.rows.setups) {
     RETURN_IF_ERROR(AttemptTextPut(tx, AttemptText::kSetup, sha256, text, now));
   }
@@ -183,7 +118,7 @@ absl::Status InsertAttempts(db::Tx& tx, const ImportedRun& import, const std::st
   }
   for (const TaskAttemptRow& given : import.rows.attempts) {
     TaskAttemptRow row = given;
-    row.run_id = run_id;
+    row.run_id = import.run.run_id;
     row.task_id = import.TaskId(given.task_id);
     const auto log = import.log_uris.find({given.task_id, given.number});
     row.log_path = log == import.log_uris.end() ? "" : WithoutScheme(log->second);
@@ -193,86 +128,81 @@ absl::Status InsertAttempts(db::Tx& tx, const ImportedRun& import, const std::st
   return absl::OkStatus();
 }
 
-// Where the content is now. What did not come along is not here, whatever lies at that URI.
-std::string UriOf(const ImportedRun& import, const ArtifactRow& artifact) {
-  if (import.with_content.count(artifact.artifact_id) > 0) return ArtifactUriIn(import, artifact.artifact_id);
-  absl::string_view uri = artifact.uri;
-  return absl::ConsumePrefix(&uri, kUriScheme) ? absl::StrCat(kElsewhere, uri) : artifact.uri;
-}
-
-absl::Status InsertArtifacts(db::Tx& tx, const ImportedRun& import, const RunRow& run) {
-  std::map<int64_t, int64_t> ids;
+absl::Status InsertArtifacts(db::Tx& tx, const ImportedRun& import, ImportedArtifacts* artifacts) {
+  RETURN_IF_ERROR(FindKnownDatasets(tx, import, artifacts));
   if (!import.rows.artifacts.empty()) {
     ASSIGN_OR_RETURN(int64_t next, ArtifactIdReserve(tx, static_cast<int64_t>(import.rows.artifacts.size())));
     for (const ArtifactRow& given : import.rows.artifacts) {
+      if (artifacts->ids.count(given.artifact_id) + artifacts->same.count(given.artifact_id) > 0) continue;
       ArtifactRow row = given;
-      row.artifact_id = ids[given.artifact_id] = next++;
+      row.artifact_id = artifacts->ids[given.artifact_id] = next++;
       ASSIGN_OR_RETURN(const auto taken, ArtifactFindByText(tx, given.uuid));
       if (taken.has_value() || !CheckNewId("uuid", given.uuid).ok()) {
         row.uuid = import.context.deps.ids.NewId();
       }
-      row.run_id = run.run_id;
-      row.namespace_ = run.namespace_;
-      row.uri = UriOf(import, given);
+      artifacts->uuids[given.artifact_id] = row.uuid;
+      row.run_id = import.run.run_id;
+      row.namespace_ = import.run.namespace_;
+      row.uri = ImportedUri(import, given);
       row.content_stat.clear();
-      // So that no import here takes it for one of its own.
-      if (!given.import_key.empty()) row.import_key = absl::StrCat(kImportKeyPrefix, given.import_key);
       RETURN_IF_ERROR(ArtifactInsert(tx, row));
     }
+    for (const auto& [id, first] : artifacts->same) artifacts->ids[id] = artifacts->ids.at(first);
   }
   for (const ArtifactTaskRow& given : import.rows.links) {
     ArtifactTaskRow row = given;
-    row.run_id = run.run_id;
+    row.run_id = import.run.run_id;
     if (!given.task_id.empty()) row.task_id = import.TaskId(given.task_id);
-    row.artifact_id = ids[given.artifact_id];
+    row.artifact_id = artifacts->ids.at(given.artifact_id);
     RETURN_IF_ERROR(ArtifactTaskInsert(tx, row));
   }
   return absl::OkStatus();
 }
 
-absl::Status InsertMetrics(db::Tx& tx, const ImportedRun& import, const std::string& run_id) {
+absl::Status InsertMetrics(db::Tx& tx, const ImportedRun& import) {
   std::map<std::string, std::vector<NamedMetricPoint>> by_task;
   for (const BundleMetric& metric : import.rows.metrics) {
     by_task[metric.task_id].push_back({metric.name, metric.point});
   }
   for (const auto& [task_id, points] : by_task) {
     const std::string owner = task_id.empty() ? "" : import.TaskId(task_id);
-    RETURN_IF_ERROR(MetricsLog(tx, {run_id, owner}, points));
+    RETURN_IF_ERROR(MetricsLog(tx, {import.run.run_id, owner}, points));
   }
   return absl::OkStatus();
 }
 
-absl::Status InsertAll(db::Tx& tx, const ImportedRun& import, RunRow& run, absl::Time now) {
-  ASSIGN_OR_RETURN(const ExperimentRow experiment, ExperimentGet(tx, run.experiment_id));
-  run.namespace_ = experiment.namespace_;
-  RETURN_IF_ERROR(InsertRun(tx, import, run));
-  RETURN_IF_ERROR(InsertTasks(tx, import, run.run_id));
-  RETURN_IF_ERROR(InsertAttempts(tx, import, run.run_id, now));
-  RETURN_IF_ERROR(InsertArtifacts(tx, import, run));
-  return InsertMetrics(tx, import, run.run_id);
+absl::Status InsertAll(db::Tx& tx, const ImportedRun& import, absl::Time now) {
+  RETURN_IF_ERROR(InsertRun(tx, import));
+  RETURN_IF_ERROR(InsertTasks(tx, import));
+  RETURN_IF_ERROR(InsertAttempts(tx, import, now));
+  ImportedArtifacts artifacts;
+  RETURN_IF_ERROR(InsertArtifacts(tx, import, &artifacts));
+  RETURN_IF_ERROR(InsertMetrics(tx, import));
+  return InsertImportedRecords(tx, import, artifacts);
 }
 
-// The run that the bundle becomes: recorded, and of no pipeline that is stored here.
-absl::StatusOr<RunRow> RowOf(ImportedRun& import, const penstock::v1::ImportRunOptions& options) {
+// The run that the bundle becomes, recorded, and of no pipeline that is stored here; and the experiment that it goes into.
+absl::Status ChooseRun(ImportedRun& import, const penstock::v1::ImportRunOptions& options) {
   const Deps& deps = import.context.deps;
-  RunRow row = import.rows.run;
+  RunRow& row = import.run;
+  row = import.rows.run;
   row.experiment_id = options.experiment_id().empty() ? deps.default_experiment_id : options.experiment_id();
   row.state = RunState::kPending;
   row.finished_at = absl::UnixEpoch();
   row.driver = RunDriver::kClient;
   bool taken = false;
-  RETURN_IF_ERROR(import.context.deps.store.Read([&](db::Tx& tx) {
+  RETURN_IF_ERROR(deps.store.Read([&](db::Tx& tx) -> absl::Status {
+    ASSIGN_OR_RETURN(import.experiment, ExperimentGet(tx, row.experiment_id));
     const absl::Status found = RunGet(tx, row.run_id).status();
     taken = found.ok();
     return absl::IsNotFound(found) ? absl::OkStatus() : found;
   }));
-  if (!taken) return row;
+  row.namespace_ = import.experiment.namespace_;
+  if (!taken) return absl::OkStatus();
   if (!options.new_id()) return error::ImportedRunExists(row.run_id);
-  row.run_id = import.context.deps.ids.NewId();
-  for (const TaskRow& task : import.rows.tasks) {
-    import.task_ids[task.task_id] = import.context.deps.ids.NewId();
-  }
-  return row;
+  row.run_id = deps.ids.NewId();
+  for (const TaskRow& task : import.rows.tasks) import.task_ids[task.task_id] = deps.ids.NewId();
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -286,30 +216,23 @@ absl::Status RunImport(RequestContext& context, const penstock::v1::ImportRunOpt
   read.rows.clear();
   RETURN_IF_ERROR(CheckTexts(rows));
   const std::string place = context.deps.ids.NewId();
-  ImportedRun import{context,
-                     std::move(rows),
-                     read.files,
-                     absl::StrCat(kArtifactsUri, "/imported/", place),
-                     absl::StrCat(kLogsUri, "/imported-", place),
-                     {},
-                     {},
-                     {}};
-  RETURN_IF_ERROR(CheckFiles(import));
-  ASSIGN_OR_RETURN(RunRow run, RowOf(import, options));
-  auto remove = absl::MakeCleanup([&] {
-    (void)context.deps.content.Remove(import.artifacts_uri);
-    (void)context.deps.content.Remove(import.logs_uri);
-  });
-  RETURN_IF_ERROR(WriteFiles(import));
+  ImportedRun import{context, std::move(rows), read.files, absl::StrCat(kArtifactsUri, "/imported/", place),
+                     absl::StrCat(kLogsUri, "/imported-", place)};
+  RETURN_IF_ERROR(CheckImportedFiles(import));
+  RETURN_IF_ERROR(ChooseRun(import, options));
+  RETURN_IF_ERROR(ChooseModelIds(import));
+  AdaptArtifacts(import);
+  auto remove = absl::MakeCleanup([&] { RemoveImportedFiles(import); });
+  RETURN_IF_ERROR(WriteImportedFiles(import));
   const absl::Time now = context.deps.clock.Now();
   const absl::Status written =
-      context.deps.store.Write([&](db::Tx& tx) { return InsertAll(tx, import, run, now); });
-  if (absl::IsAlreadyExists(written)) return error::ImportedRunExists(run.run_id);
+      context.deps.store.Write([&](db::Tx& tx) { return InsertAll(tx, import, now); });
+  if (absl::IsAlreadyExists(written)) return error::ImportedRunExists(import.run.run_id);
   RETURN_IF_ERROR(written);
   std::move(remove).Cancel();
-  reply->set_run_id(run.run_id);
+  reply->set_run_id(import.run.run_id);
   reply->set_exported_run_id(import.rows.run.run_id);
-  reply->set_experiment_id(run.experiment_id);
+  reply->set_experiment_id(import.run.experiment_id);
   reply->set_tasks(static_cast<int32_t>(import.rows.tasks.size()));
   reply->set_artifacts(static_cast<int32_t>(import.rows.artifacts.size()));
   reply->set_contents(static_cast<int32_t>(import.rows.contents.size()));

@@ -14,6 +14,7 @@
 #include "common/status_macros.h"
 #include "common/text.h"
 #include "server/convert/timestamp.h"
+#include "server/errors.h"
 #include "server/handlers/page_token.h"
 #include "server/search/run_filter.h"
 #include "storage/experiment_search.h"

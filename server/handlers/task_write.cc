@@ -239,6 +239,10 @@ absl::Status TaskCreate(RequestContext& context, const api::CreateTaskRequest& r
   RETURN_IF_ERROR(context.deps.store.Write([&](db::Tx& tx) -> absl::Status {
     ASSIGN_OR_RETURN(const RunRow run, RunGet(tx, row.run_id));
     RETURN_IF_ERROR(CheckParent(tx, row.run_id, row.parent_task_id));
+    ASSIGN_OR_RETURN(const int64_t recorded, RecordedTaskAdd(tx, row.run_id));
+    if (recorded > limits::kRecordedTasks) {
+      return error::RecordedTasksTooMany(row.run_id, limits::kRecordedTasks);
+    }
     RETURN_IF_ERROR(TaskInsert(tx, row));
     RETURN_IF_ERROR(PutRecord(tx, row, run.namespace_, record));
     return SetTags(tx, {row.run_id, row.task_id}, change.tags);

@@ -1,5 +1,6 @@
 #include "storage/db/rows.h"
 
+#include <algorithm>
 #include <iterator>
 
 #include "absl/strings/str_cat.h"
@@ -14,6 +15,7 @@ namespace {
 // is the usual.
 constexpr size_t kCounts[] = {1, 2, 3, 4, 5, 6, 7, 8, 16, 32, 64, 256};
 constexpr size_t kBytesMax = size_t{256} << 10;  // of the rows after the first
+constexpr size_t kIdsMax = 1000;  // of one statement; no database takes any number of parameters
 
 size_t BytesOf(const Param& param) {
   if (const auto* text = std::get_if<absl::string_view>(&param.value())) return text->size();
@@ -66,13 +68,17 @@ absl::Status RowsStatement::ExecuteLater(Tx& tx, const std::vector<Param>& param
 }
 
 absl::Status QueryOfIdsLater(Tx& tx, absl::string_view sql, const std::vector<std::string>& ids,
-                             OwnedRowCallback on_row) {
-  if (ids.empty()) return absl::OkStatus();
-  const std::vector<Param> params(ids.begin(), ids.end());
-  std::vector<std::string> places;
-  for (size_t i = 1; i <= ids.size(); ++i) places.push_back(absl::StrCat("($", i, ")"));
-  return tx.QueryLater(absl::StrReplaceAll(sql, {{"$ids", absl::StrJoin(places, ", ")}}), Params(params),
-                       std::move(on_row));
+                             const OwnedRowCallback& on_row) {
+  const std::vector<Param> all(ids.begin(), ids.end());
+  for (Params rest = all; !rest.empty();) {
+    const size_t count = std::min(rest.size(), kIdsMax);
+    std::vector<std::string> places;
+    for (size_t i = 1; i <= count; ++i) places.push_back(absl::StrCat("($", i, ")"));
+    RETURN_IF_ERROR(tx.QueryLater(absl::StrReplaceAll(sql, {{"$ids", absl::StrJoin(places, ", ")}}),
+                                  rest.subspan(0, count), on_row));
+    rest.remove_prefix(count);
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace penstock::db

@@ -33,8 +33,9 @@ class RowsStatement {
 };
 
 // Runs `sql`, in which $ids stands for the rows of ids, "(VALUES $ids) AS ids", whose one column is called column1: a
-// table for IN would cost SQLite more than the search. Put off; see Tx::QueryLater. Nothing without ids.
+// table for IN would cost SQLite more than the search. Many ids are given in several statements, one after the other. Put
+// off; see Tx::QueryLater. Nothing without ids.
 absl::Status QueryOfIdsLater(Tx& tx, absl::string_view sql, const std::vector<std::string>& ids,
-                             OwnedRowCallback on_row);
+                             const OwnedRowCallback& on_row);
 
 }  // namespace penstock::db

@@ -369,6 +369,28 @@ TEST_P(TaskApiTest, WritersMergeAndDoNotRace) {
   EXPECT_EQ(reply.tasks().at(loop.task_id()).state(), PipelineTask::SUCCEEDED);
 }
 
+TEST_P(TaskApiTest, ARunHasABoundOnWhatClientsRecord) {
+  MakeLoopRun();
+  PipelineTask step;
+  step.set_name("step");
+  Create(step);
+  // As many as there may be but one, without making them.
+  ASSERT_TRUE(store_
+                  ->Write([&](db::Tx& tx) {
+                    return CounterAdd(tx, absl::StrCat("recorded_tasks/", run_), limits::kRecordedTasks - 2);
+                  })
+                  .ok());
+  Create(step);
+  api::CreateTaskRequest request;
+  request.set_run_id(run_);
+  request.mutable_task()->set_name("one more");
+  PipelineTask task;
+  const grpc::Status status = Call(*runs_, &RunStub::CreateTask, request, &task);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_THAT(status.error_message(), HasSubstr("more than 100000 tasks"));
+  EXPECT_THAT(List({}), ::testing::Not(::testing::Contains("one more")));
+}
+
 TEST_P(TaskApiTest, WhatIsWrongWithATaskIsSaid) {
   MakeLoopRun();
   const auto code = [&](const std::function<void(api::CreateTaskRequest&)>& set) {

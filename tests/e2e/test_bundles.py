@@ -1,21 +1,17 @@
 """Runs as files: exported by one server, imported by another, and refused when they are not whole."""
 
 import hashlib
-import io
 import json
 import subprocess
-import tarfile
 from typing import Any, Dict, Tuple
 
 import pytest
-import requests
 from kfp import dsl
 
 import specs
+from bundles import API, bring, export, members, packed, rebuilt, unpacked
 from penstock import SERVER, Server, environment
 from specs import Shell
-
-API = '/apis/penstock/v1'
 
 
 @dsl.component
@@ -40,31 +36,6 @@ def evaluate(model: dsl.Input[dsl.Model], report: dsl.Output[dsl.Artifact]):
 @dsl.pipeline(name='training')
 def pipeline(rate: float = 0.5):
     evaluate(model=train(rate=rate).outputs['model'])
-
-
-def export(server: Server, run_id: str, contents: bool = True) -> bytes:
-    answer = server.request('GET', f'{API}/runs/{run_id}:export', params={'include_contents': str(contents).lower()})
-    assert answer.status_code == 200, answer.text
-    assert answer.headers['Content-Type'] == 'application/zstd'
-    return answer.content
-
-
-def bring(server: Server, bundle: bytes, **query: Any) -> requests.Response:
-    return server.request('POST', f'{API}/runs:import', params=query, data=bundle,
-                          headers={'Content-Type': 'application/zstd'})
-
-
-def unpacked(bundle: bytes) -> bytes:
-    return subprocess.run(['zstd', '-dc'], input=bundle, capture_output=True, check=True).stdout
-
-
-def packed(tar: bytes) -> bytes:
-    return subprocess.run(['zstd', '-c'], input=tar, capture_output=True, check=True).stdout
-
-
-def members(bundle: bytes) -> Dict[str, bytes]:
-    with tarfile.open(fileobj=io.BytesIO(unpacked(bundle))) as archive:
-        return {entry.name: archive.extractfile(entry).read() for entry in archive}
 
 
 @pytest.fixture(scope='module')
@@ -147,26 +118,6 @@ def test_the_manifest_names_what_is_there(done):
     for member in manifest['members']:
         content = parts[member['name']]
         assert member['size'] == len(content) and member['sha256'] == hashlib.sha256(content).hexdigest()
-
-
-def rebuilt(bundle: bytes, **changed: bytes) -> bytes:
-    """The bundle with other members, and a manifest that fits: names with _ for /, .jsonl left out."""
-    parts = members(bundle)
-    parts.pop('manifest.json')
-    for name, content in changed.items():
-        parts[next(known for known in parts if known.split('.')[0].replace('/', '_') == name)] = content
-    manifest = {'format': 1, 'members': [{'name': name, 'size': len(content),
-                                          'sha256': hashlib.sha256(content).hexdigest()}
-                                         for name, content in parts.items()]}
-    parts['manifest.json'] = json.dumps(manifest).encode()
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode='w', format=tarfile.USTAR_FORMAT) as archive:
-        for name, content in parts.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            archive.addfile(entry, io.BytesIO(content))
-    end = -(-len(out.getvalue().rstrip(b'\0')) // 512) * 512
-    return packed(out.getvalue()[:end] + bytes(1024))
 
 
 def test_what_is_not_whole_is_refused_and_leaves_nothing(make_server, done):
