@@ -46,6 +46,13 @@ std::string FindText(size_t count) {
 
 }  // namespace
 
+absl::string_view Name(CacheResult result) {
+  for (const auto& [one, name] : kResults) {
+    if (one == result) return name;
+  }
+  return "";
+}
+
 absl::Status CacheEntryPut(db::Tx& tx, const CacheEntryRow& row) {
   return tx.Execute(kPut, kColumns.Params(row)).status();
 }
@@ -78,9 +85,7 @@ absl::StatusOr<std::vector<CacheEntryRow>> CacheEntriesOfGroup(db::Tx& tx, absl:
 
 std::string CacheDecisionText(const CacheDecision& decision) {
   Json json = Json::object();
-  for (const auto& [result, name] : kResults) {
-    if (result == decision.result) json["result"] = std::string(name);
-  }
+  json["result"] = std::string(Name(decision.result));
   for (const auto& [name, text] :
        {std::pair("reason", &decision.reason), std::pair("field", &decision.field),
         std::pair("fingerprint", &decision.fingerprint), std::pair("run_id", &decision.run_id),

@@ -24,6 +24,8 @@ absl::StatusOr<std::vector<CacheEntryRow>> CacheEntriesOfGroup(db::Tx& tx, absl:
                                                                absl::string_view group, int limit);
 
 // A decision as it is stored in a task's row, and back. DATA_LOSS for a text that is none.
+// HIT, MISS or NOT_ASKED.
+absl::string_view Name(CacheResult result);
 std::string CacheDecisionText(const CacheDecision& decision);
 absl::StatusOr<CacheDecision> CacheDecisionFromText(absl::string_view text);
 

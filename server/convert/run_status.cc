@@ -14,7 +14,9 @@
 #include "pipeline/graph.h"
 #include "pipeline/spec/dag_graph.h"
 #include "pipeline/spec/platform_notes.h"
+#include "server/convert/task_source.h"
 #include "server/convert/timestamp.h"
+#include "storage/cache_store.h"
 
 namespace penstock {
 namespace {
@@ -260,6 +262,14 @@ void TaskToApi(const TaskRow& row, const RunStatusSource& source, TaskTree& tree
   }
   if (row.error_code != 0 || !row.error_message.empty()) {
     SetError(row.error_code, row.error_message, out->mutable_error());
+  }
+  if (const auto decision = CacheDecisionOf(row)) {
+    v1::CacheStatus* cache = out->mutable_cache();
+    cache->set_result(std::string(Name(decision->result)));
+    cache->set_reason(decision->reason);
+    cache->set_field(decision->field);
+    cache->set_run_id(decision->run_id);
+    cache->set_task_id(decision->task_id);
   }
 }
 
