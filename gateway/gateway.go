@@ -11,6 +11,7 @@ import (
 
 	"github.com/penstock/penstock/gateway/admission"
 	"github.com/penstock/penstock/gateway/config"
+	"github.com/penstock/penstock/gateway/dashboard"
 	"github.com/penstock/penstock/gateway/grpcweb"
 	"github.com/penstock/penstock/gateway/guard"
 	"github.com/penstock/penstock/gateway/health"
@@ -57,8 +58,13 @@ func newGateway(stopping context.Context, cfg *config.Config, log *slog.Logger, 
 	if err != nil {
 		return nil, err
 	}
+	pages, err := dashboard.New()
+	if err != nil {
+		return nil, err
+	}
 	counted := metrics.New()
 	table := routes.New(routes.Parts{
+		Dashboard:  pages,
 		RPCs:       rpcs,
 		GRPC:       passthrough.Handler(cfg.Server, log),
 		GRPCWeb:    grpcweb.Handler(conn, headers),

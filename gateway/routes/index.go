@@ -2,14 +2,13 @@ package routes
 
 import (
 	"fmt"
-	"html"
 	"net/http"
-	"strings"
 
 	"github.com/penstock/penstock/gateway/apierror"
 )
 
 var indexLinks = []struct{ path, what string }{
+	{"/", "the dashboard, in a browser"},
 	{"/apis/v2beta1/healthz", "whether the server can work"},
 	{"/apis/v2beta1/pipelines", "pipelines"},
 	{"/apis/v2beta1/experiments", "experiments"},
@@ -19,31 +18,17 @@ var indexLinks = []struct{ path, what string }{
 	{"/metrics", "metrics for Prometheus"},
 }
 
-// serveIndex helps whoever opens the address in a browser, or with curl.
+// serveIndex helps whoever opens the address with curl; a browser gets the dashboard.
 func (t *Table) serveIndex(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		apierror.WriteWrongMethod(w, r, http.MethodGet)
 		return
 	}
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	title := "Penstock " + t.parts.TagName + ": the API of Kubeflow Pipelines (v2beta1)"
-	usage := "kfp.Client(host='http://" + r.Host + "')"
-	if !strings.Contains(r.Header.Get("Accept"), "text/html") {
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		fmt.Fprintf(w, "%s\n\nFrom Python: %s\n\n", title, usage)
-		for _, link := range indexLinks {
-			fmt.Fprintf(w, "%-46s %s\n", link.path, link.what)
-		}
-		return
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
-	fmt.Fprintf(w, "<!doctype html><html lang=en><meta charset=utf-8><title>Penstock</title>"+
-		"<body style=\"font-family:sans-serif;margin:2em\"><h1>%s</h1><p>From Python: <code>%s</code></p><ul>",
-		html.EscapeString(title), html.EscapeString(usage))
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	fmt.Fprintf(w, "Penstock %s: the API of Kubeflow Pipelines (v2beta1)\n\nFrom Python: kfp.Client(host='http://%s')\n\n",
+		t.parts.TagName, r.Host)
 	for _, link := range indexLinks {
-		fmt.Fprintf(w, "<li><a href=\"%s\">%s</a> %s</li>", html.EscapeString(link.path), html.EscapeString(link.path),
-			html.EscapeString(link.what))
+		fmt.Fprintf(w, "%-46s %s\n", link.path, link.what)
 	}
-	fmt.Fprint(w, "</ul></body></html>\n")
 }

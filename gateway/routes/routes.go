@@ -15,6 +15,7 @@ import (
 
 	"github.com/penstock/penstock/gateway/admission"
 	"github.com/penstock/penstock/gateway/apierror"
+	"github.com/penstock/penstock/gateway/dashboard"
 	"github.com/penstock/penstock/gateway/grpcweb"
 	"github.com/penstock/penstock/gateway/legacy"
 	"github.com/penstock/penstock/gateway/limits"
@@ -28,6 +29,7 @@ import (
 
 // Parts answer what the routes lead to.
 type Parts struct {
+	Dashboard                http.Handler // what dashboard.Accepts tells
 	RPCs                     http.Handler // see RPCs
 	GRPC                     http.Handler // calls of gRPC, as passthrough.Accepts tells them
 	GRPCWeb                  http.Handler // and of gRPC-web, as grpcweb.Accepts does
@@ -77,7 +79,7 @@ func (t *Table) Calls() []string {
 	for _, version := range artifactVersions {
 		calls = append(calls, "GET "+artifactRoute(version))
 	}
-	calls = append(calls, "GET "+exportRoute)
+	calls = append(calls, "GET "+exportRoute, "GET "+contentRoute)
 	return calls
 }
 
@@ -88,6 +90,9 @@ func (t *Table) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		t.parts.GRPCWeb.ServeHTTP(w, r)
 	case passthrough.Accepts(r):
 		t.parts.GRPC.ServeHTTP(w, r)
+	case dashboard.Accepts(r):
+		request.InfoOf(r.Context()).Route = "/dashboard"
+		t.parts.Dashboard.ServeHTTP(w, r)
 	case mlflow.Accepts(r):
 		t.parts.MLflow.ServeHTTP(w, r)
 	default:
@@ -187,6 +192,7 @@ func (t *Table) fixedPaths() map[string]fixedRoute {
 //	/apis/{version}/runs/{run_id}/nodes/{node_id}/log
 //	/apis/{version}/runs/{run_id}/nodes/{node_id}/artifacts/{artifact_name}:read
 //	/apis/penstock/v1/runs/{run_id}:export
+//	/apis/penstock/v1/artifacts/{artifact_id}/content
 //
 // with percent-encoded slashes inside the names.
 func (t *Table) streamFor(r *http.Request) (http.Handler, bool) {
@@ -198,6 +204,10 @@ func (t *Table) streamFor(r *http.Request) (http.Handler, bool) {
 	if runID, isExport := exportedRun(parts); isExport {
 		request.InfoOf(r.Context()).Route = exportRoute
 		return getOnly(t.parts.Streams.ExportRun(runID)), true
+	}
+	if artifactID, isContent := contentOf(parts); isContent {
+		request.InfoOf(r.Context()).Route = contentRoute
+		return getOrHead(t.parts.Streams.Content(artifactID)), true
 	}
 	if len(parts) < 6 || parts[1] != "runs" || parts[3] != "nodes" {
 		return nil, false
@@ -230,7 +240,19 @@ var (
 	artifactVersions = []string{"v1beta1", "v2beta1"}
 )
 
-const exportRoute = "/apis/penstock/v1/runs/{run_id}:export"
+const (
+	exportRoute  = "/apis/penstock/v1/runs/{run_id}:export"
+	contentRoute = "/apis/penstock/v1/artifacts/{artifact_id}/content"
+)
+
+// contentOf is the id of the artifact whose bytes a path below /apis/ asks for.
+func contentOf(parts []string) (string, bool) {
+	if len(parts) != 5 || parts[0] != "penstock" || parts[1] != "v1" || parts[2] != "artifacts" || parts[4] != "content" {
+		return "", false
+	}
+	artifactID, err := url.PathUnescape(parts[3])
+	return artifactID, err == nil
+}
 
 // exportedRun is the id of the run that a path below /apis/ asks to export.
 func exportedRun(parts []string) (string, bool) {
@@ -253,6 +275,17 @@ func logRoute(version string) string {
 
 func artifactRoute(version string) string {
 	return "/apis/" + version + "/runs/{run_id}/nodes/{node_id}/artifacts/{artifact_name}:read"
+}
+
+// getOrHead is for what a client may ask the size of.
+func getOrHead(next http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead {
+			next(w, r)
+			return
+		}
+		getOnly(next).ServeHTTP(w, r)
+	})
 }
 
 func getOnly(next http.HandlerFunc) http.Handler {

@@ -19,7 +19,7 @@ LAYERS: Tuple[Tuple[str, ...], ...] = (
     ('request',),
     ('apierror',),
     ('admission', 'guard', 'metrics'),
-    ('grpcweb', 'health', 'observe', 'openapi', 'passthrough', 'rpcmux', 'streams', 'upload', 'upstream'),
+    ('dashboard', 'grpcweb', 'health', 'observe', 'openapi', 'passthrough', 'rpcmux', 'streams', 'upload', 'upstream'),
     ('legacy', 'mlflow'),
     ('config', 'httpserver', 'routes'),
     (MAIN,),

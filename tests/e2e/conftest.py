@@ -1,6 +1,7 @@
 """Servers for tests. `server` is shared by all tests that only use the API; `own_server` is a test's own, to kill."""
 
 import atexit
+import importlib.util
 import os
 import pathlib
 import shutil
@@ -22,6 +23,8 @@ import databases  # noqa: E402
 import mlflow_peer as mlflow_peers  # noqa: E402
 from mlflow_peer import mlflow_peer, registry, tracking, tracking_url  # noqa: E402, F401
 from penstock import SERVER, Server  # noqa: E402
+if importlib.util.find_spec('playwright'):
+    from dashboard import axe, chromium, dashboard  # noqa: E402, F401
 from specs import Journal  # noqa: E402
 from web_files import Files  # noqa: E402
 

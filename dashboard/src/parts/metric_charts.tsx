@@ -1,0 +1,114 @@
+// Charts of metrics, one for each name, which load their points when they come into view.
+
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { sampleMetric, type MetricPoint, type MetricSeries } from '../api/metrics';
+import { useLoaded } from '../load';
+import { eachOf } from '../parallel';
+import { setQuery, type Place } from '../router';
+import { curveOf, type XAxis } from './curve_data';
+import { Curves } from './curves';
+import { Show } from './notice';
+
+export interface Line {
+  key: string;
+  name: string;
+  href?: string;
+  runId: string;
+  series: MetricSeries;
+}
+
+const SAMPLE = 400; // points of a curve
+const READS_AT_ONCE = 4;
+const CHARTS_AT_FIRST = 40;
+
+export function xAxisOf(place: Place): XAxis {
+  return place.query.get('x') === 'time' ? 'time' : 'step';
+}
+
+// Lines by the names of their metrics; only series that are more than one point.
+export function chartsOf(lines: Line[]): [name: string, lines: Line[]][] {
+  const charts = new Map<string, Line[]>();
+  for (const line of lines) {
+    if (Number(line.series.points) < 2) continue;
+    const others = charts.get(line.series.name);
+    if (others) others.push(line);
+    else charts.set(line.series.name, [line]);
+  }
+  return [...charts].sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+function useSeen(): [seen: boolean, ref: { current: HTMLDivElement | null }] {
+  const ref = useRef<HTMLDivElement>(null);
+  const [seen, setSeen] = useState(false);
+  useEffect(() => {
+    const observer = new IntersectionObserver(([entry]) => entry!.isIntersecting && setSeen(true), { rootMargin: '200px' });
+    observer.observe(ref.current!);
+    return () => observer.disconnect();
+  }, []);
+  return [seen, ref];
+}
+
+function Chart({ name, lines, by, log }: { name: string; lines: Line[]; by: XAxis; log: boolean }) {
+  const loaded = useLoaded<{ lines: Line[]; points: MetricPoint[][] }>(`curves ${name} ${lines.map(({ key }) => key).join(' ')}`, async (signal) => ({
+    lines, points: await eachOf(lines, READS_AT_ONCE, ({ runId, series }) => sampleMetric(runId, series, SAMPLE, signal)),
+  }));
+  const counts = lines.map(({ series }) => series.points).join(' ');
+  const read = useRef(counts);
+  useEffect(() => {
+    if (read.current !== counts) loaded.reload();
+    read.current = counts;
+  }, [counts]);
+  const curves = useMemo(
+    () => loaded.data?.lines.map(({ key, name: title, href }, i) => ({ key, name: title, href, ...curveOf(loaded.data!.points[i]!, by, log) })),
+    [loaded.data, by, log],
+  );
+  return <Show of={loaded}>{() => <Curves title={name} curves={curves!} by={by} log={log} />}</Show>;
+}
+
+function Lazy(props: { name: string; lines: Line[]; by: XAxis; log: boolean }) {
+  const [seen, ref] = useSeen();
+  return (
+    <div class="chart" ref={ref}>
+      {seen && <Chart {...props} />}
+    </div>
+  );
+}
+
+// The choices stand in the address: x=time, log=true, metric=TEXT.
+export function MetricCharts({ lines, place }: { lines: Line[]; place: Place }) {
+  const [all, setAll] = useState(false);
+  const by = xAxisOf(place);
+  const log = place.query.get('log') === 'true';
+  const text = place.query.get('metric')?.toLowerCase() ?? '';
+  const charts = chartsOf(lines).filter(([name]) => name.toLowerCase().includes(text));
+  const shown = all ? charts : charts.slice(0, CHARTS_AT_FIRST);
+  return (
+    <>
+      <div class="charts">
+        {shown.map(([name, of]) => (
+          <Lazy key={name} name={name} lines={of} by={by} log={log} />
+        ))}
+      </div>
+      {shown.length < charts.length && <button onClick={() => setAll(true)}>Show {charts.length - shown.length} more charts</button>}
+    </>
+  );
+}
+
+export function ChartChoices({ place }: { place: Place }) {
+  return (
+    <>
+      <input data-filter type="search" placeholder="Metric" aria-label="Metric name contains" size={14} value={place.query.get('metric') ?? ''}
+        onInput={(event) => setQuery({ metric: event.currentTarget.value }, true)} />
+      <select aria-label="Curves over" value={xAxisOf(place)}
+        onChange={(event) => setQuery({ x: event.currentTarget.value === 'time' ? 'time' : undefined })}>
+        <option value="step">By step</option>
+        <option value="time">By time</option>
+      </select>
+      <label>
+        <input type="checkbox" checked={place.query.get('log') === 'true'}
+          onChange={(event) => setQuery({ log: event.currentTarget.checked ? 'true' : undefined })} />{' '}
+        log scale
+      </label>
+    </>
+  );
+}

@@ -1,0 +1,183 @@
+// A table of any length: only the rows that can be seen are there. Rows have one height. It is worked with by the
+// keyboard too: j and k or the arrows move, Enter opens, x selects.
+
+import type { ComponentChildren } from 'preact';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+
+export interface Column<Row> {
+  key: string;
+  title: string;
+  help?: string;
+  width: string; // of CSS grid
+  numeric?: boolean;
+  cell: (row: Row) => ComponentChildren;
+  sort?: string; // what onSort is told; without it the column cannot be sorted by
+  remove?: () => void;
+}
+
+export interface Sorting {
+  by: string;
+  descending: boolean;
+}
+
+interface Props<Row> {
+  label: string;
+  columns: Column<Row>[];
+  rows: Row[];
+  keyOf: (row: Row) => string;
+  hrefOf?: (row: Row) => string;
+  onOpen?: (row: Row) => void;
+  isOpen?: (row: Row) => boolean;
+  rowHeight?: number;
+  selected?: ReadonlySet<string>;
+  onSelect?: (selected: Set<string>) => void;
+  sorting?: Sorting;
+  onSort?: (sorting: Sorting) => void;
+  onEnd?: () => void; // the last row can be seen
+  footer?: ComponentChildren;
+}
+
+const OVERSCAN = 12;
+
+export function Table<Row>(props: Props<Row>) {
+  const { columns, rows, keyOf, rowHeight = 40, selected, onSelect } = props;
+  const box = useRef<HTMLDivElement>(null);
+  const [view, setView] = useState({ top: 0, height: 800 });
+  const [at, setAt] = useState(-1);
+  const anchor = useRef(-1);
+
+  useLayoutEffect(() => {
+    const element = box.current!;
+    const measure = () => setView({ top: element.scrollTop, height: element.clientHeight });
+    measure();
+    const observer = new ResizeObserver(measure);
+    observer.observe(element);
+    element.addEventListener('scroll', measure, { passive: true });
+    return () => {
+      observer.disconnect();
+      element.removeEventListener('scroll', measure);
+    };
+  }, []);
+
+  const first = Math.max(0, Math.floor(view.top / rowHeight) - OVERSCAN);
+  const last = Math.min(rows.length, Math.ceil((view.top + view.height) / rowHeight) + OVERSCAN);
+  useEffect(() => {
+    if (last >= rows.length) props.onEnd?.();
+  }, [last, rows.length]);
+
+  const open = (row: Row) => {
+    if (props.onOpen) props.onOpen(row);
+    else if (props.hrefOf) location.hash = props.hrefOf(row);
+  };
+  const toggle = (index: number, range: boolean) => {
+    if (!selected || !onSelect) return;
+    const next = new Set(selected);
+    const key = keyOf(rows[index]!);
+    const add = !next.has(key);
+    const from = range && anchor.current >= 0 ? Math.min(anchor.current, index) : index;
+    const to = range && anchor.current >= 0 ? Math.max(anchor.current, index) : index;
+    for (let i = from; i <= to; ++i) {
+      if (add) next.add(keyOf(rows[i]!));
+      else next.delete(keyOf(rows[i]!));
+    }
+    anchor.current = index;
+    onSelect(next);
+  };
+  const move = (index: number) => {
+    const to = Math.max(0, Math.min(rows.length - 1, index));
+    setAt(to);
+    const element = box.current!;
+    const header = element.querySelector<HTMLElement>('[role=rowgroup]')?.offsetHeight ?? 0;
+    const top = to * rowHeight;
+    if (top < element.scrollTop) element.scrollTop = top;
+    else if (top + rowHeight + header > element.scrollTop + element.clientHeight) {
+      element.scrollTop = top + rowHeight + header - element.clientHeight;
+    }
+  };
+  const onKey = (event: KeyboardEvent) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || (event.target as Element).matches('input, select, button')) return;
+    const page = Math.max(1, Math.floor(view.height / rowHeight) - 1);
+    const to = { j: at + 1, ArrowDown: at + 1, k: at - 1, ArrowUp: at - 1, Home: 0, End: rows.length - 1,
+      PageDown: at + page, PageUp: at - page }[event.key];
+    if (to !== undefined) move(to);
+    else if (event.key === 'Enter' && rows[at]) open(rows[at]!);
+    else if (event.key === 'x' && rows[at]) toggle(at, false);
+    else return;
+    event.preventDefault();
+  };
+
+  const template = (selected ? '34px ' : '') + columns.map((column) => column.width).join(' ');
+  const all = rows.length > 0 && selected !== undefined && rows.every((row) => selected.has(keyOf(row)));
+  return (
+    <div class="table" ref={box} tabIndex={0} role="grid" aria-label={props.label} aria-rowcount={rows.length + 1}
+      aria-multiselectable={selected ? true : undefined} onKeyDown={onKey}
+      aria-activedescendant={at >= first && at < last ? `row-${at}` : undefined}>
+      <div class="table-inner" style={{ '--columns': template }}>
+        <div class="table-head" role="rowgroup">
+          <div class="table-row" role="row" aria-rowindex={1}>
+            {selected && (
+              <span role="columnheader">
+                <input type="checkbox" checked={all} aria-label="Select all that are loaded"
+                  onChange={() => onSelect!(all ? new Set() : new Set(rows.map(keyOf)))} />
+              </span>
+            )}
+            {columns.map((column) => (
+              <Head key={column.key} column={column} sorting={props.sorting} onSort={props.onSort} />
+            ))}
+          </div>
+        </div>
+        <div role="rowgroup" style={{ paddingTop: `${first * rowHeight}px`, paddingBottom: `${(rows.length - last) * rowHeight}px` }}>
+          {rows.slice(first, last).map((row, i) => {
+            const index = first + i;
+            const key = keyOf(row);
+            const classes = ['table-row', 'table-body-row', index === at && 'at', props.isOpen?.(row) && 'open'];
+            return (
+              <div key={key} id={`row-${index}`} class={classes.filter(Boolean).join(' ')} role="row" aria-rowindex={index + 2}
+                aria-selected={selected ? selected.has(key) : undefined} style={{ height: `${rowHeight}px` }}
+                onClick={(event) => {
+                  if ((event.target as Element).closest('a, button, input, label') || getSelection()?.toString()) return;
+                  setAt(index);
+                  open(row);
+                }}>
+                {selected && (
+                  <span role="gridcell">
+                    <input type="checkbox" checked={selected.has(key)} aria-label="Select"
+                      onClick={(event) => toggle(index, event.shiftKey)} />
+                  </span>
+                )}
+                {columns.map((column) => (
+                  <span key={column.key} role="gridcell" class={column.numeric ? 'numeric' : undefined}>
+                    {column.cell(row)}
+                  </span>
+                ))}
+              </div>
+            );
+          })}
+        </div>
+        {props.footer}
+      </div>
+    </div>
+  );
+}
+
+function Head<Row>({ column, sorting, onSort }: { column: Column<Row>; sorting?: Sorting; onSort?: (s: Sorting) => void }) {
+  const active = sorting !== undefined && sorting.by === column.sort;
+  const order = active ? (sorting.descending ? 'descending' : 'ascending') : undefined;
+  return (
+    <span role="columnheader" class={column.numeric ? 'numeric' : undefined} aria-sort={order} title={column.help}>
+      {column.sort && onSort ? (
+        <button class="sort" onClick={() => onSort({ by: column.sort!, descending: active ? !sorting.descending : column.numeric === true })}>
+          {column.title}
+          <span aria-hidden="true">{active ? (sorting.descending ? ' ↓' : ' ↑') : ''}</span>
+        </button>
+      ) : (
+        column.title || <span class="visually-hidden">{column.help ?? column.key}</span>
+      )}
+      {column.remove && (
+        <button class="quiet" aria-label={`Remove the column ${column.title}`} onClick={column.remove}>
+          ×
+        </button>
+      )}
+    </span>
+  );
+}

@@ -1,0 +1,1 @@
+async function h(e,a,o){let t=new Array(e.length),r=0,l=!1,s=async()=>{for(;r<e.length&&!l;){let n=r++;try{t[n]=await o(e[n])}catch(c){throw l=!0,c}}};return await Promise.all(Array.from({length:Math.min(a,e.length)},s)),t}export{h as a};
