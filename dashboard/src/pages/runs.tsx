@@ -1,10 +1,11 @@
 // The list of runs, which is where a day begins: failures first, filters and columns in the address.
 
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useEffect, useMemo, useState } from 'preact/hooks';
 import { call } from '../api/http';
 import { searchRuns, type RunsWanted } from '../api/search';
 import type { FoundRun, State } from '../api/types';
 import { useLoaded, useStream } from '../load';
+import { usePaged } from '../paged';
 import { Command, Empty, Refused } from '../parts/notice';
 import { useCommands } from '../parts/palette';
 import { RunActions } from '../parts/run_actions';
@@ -17,57 +18,6 @@ import { numberText, plural } from '../words';
 const PAGE = 50;
 const STATES: State[] = ['RUNNING', 'FAILED', 'SUCCEEDED', 'PENDING', 'CANCELED'];
 const METRICS_AT_FIRST = 3;
-
-interface RunsShown {
-  runs: FoundRun[];
-  next: string;
-  loading: boolean;
-  error?: Error;
-  more: () => void;
-  refresh: () => void;
-}
-
-// Pages one after the other. A refresh reads again as many as are shown, and changes nothing else on the screen.
-function useRuns(wanted: RunsWanted): RunsShown {
-  const key = JSON.stringify(wanted);
-  const [state, setState] = useState<{ key: string; runs: FoundRun[]; next: string }>();
-  const [pages, setPages] = useState({ key, count: 1 });
-  const count = pages.key === key ? pages.count : 1;
-  const loaded = useLoaded(`${key} ${count}`, async (signal) => {
-    let runs: FoundRun[] = [];
-    let next = '';
-    // Of pages that are there only the last is new: the ones before are kept when it is asked for.
-    if (state?.key === key && state.runs.length >= PAGE * (count - 1) && count > 1 && !refreshing.current) {
-      runs = state.runs;
-      next = state.next;
-      const page = await searchRuns(wanted, PAGE, next, signal);
-      runs = [...runs, ...page.runs];
-      next = page.next;
-    } else {
-      do {
-        const page = await searchRuns(wanted, Math.min(200, PAGE * count - runs.length), next, signal);
-        runs = [...runs, ...page.runs];
-        next = page.next;
-      } while (next && runs.length < PAGE * count);
-    }
-    refreshing.current = false;
-    setState({ key, runs, next });
-    return true;
-  });
-  const refreshing = useRef(false);
-  const shown = state?.key === key ? state : undefined;
-  return {
-    runs: shown?.runs ?? [],
-    next: shown?.next ?? '',
-    loading: loaded.loading && !shown,
-    error: loaded.error,
-    more: () => shown?.next && !loaded.loading && setPages({ key, count: count + 1 }),
-    refresh: () => {
-      refreshing.current = true;
-      loaded.reload();
-    },
-  };
-}
 
 function wantedOf(place: Place): RunsWanted {
   const get = (name: string) => place.query.get(name) ?? '';
@@ -272,7 +222,10 @@ export function useExperiments(): { id: string; name: string }[] {
 export function RunList({ place, experiment = '' }: { place: Place; experiment?: string }) {
   const wanted = wantedOf(place);
   if (experiment) wanted.experiment = experiment;
-  const list = useRuns(wanted);
+  const list = usePaged(JSON.stringify(wanted), async (token, signal) => {
+    const page = await searchRuns(wanted, PAGE, token, signal);
+    return { rows: page.runs, next: page.next };
+  });
   const experiments = useExperiments();
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
   // What changes on the server says that the page is to be read again; how often is the server's business.
@@ -282,7 +235,7 @@ export function RunList({ place, experiment = '' }: { place: Place; experiment?:
     ...STATES.map((state) => ({ title: `Show runs: ${stateWord(state)}`, state, run: () => setQuery({ state }) })),
   ]);
   const names = new Map(experiments.map(({ id, name }) => [id, name]));
-  const runs = list.runs.map((run) => ({ ...run, experiment_display_name: run.experiment_display_name ?? names.get(run.experiment_id) }));
+  const runs = list.rows.map((run) => ({ ...run, experiment_display_name: run.experiment_display_name ?? names.get(run.experiment_id) }));
   const filtered = !!(wanted.text || wanted.state || wanted.query || (wanted.experiment && !experiment));
   return (
     <>
