@@ -222,3 +222,19 @@ def test_a_run_that_is_not_there(server, dashboard):
     expect(page.get_by_role('alert')).to_contain_text('none')
     page = dashboard.open('nowhere')
     expect(page.get_by_role('heading', name='There is no such page').first).to_be_visible()
+
+
+def test_columns_stay_until_somebody_changes_them(server, dashboard, unique):
+    name = unique('columns')
+    server.finish(run_of(server, {'only': Shell('exit 0')}, name, flavour='sweet'))
+    page = dashboard.open(f'runs?text={name}')
+    page.get_by_text('Columns', exact=True).click()
+    page.get_by_label('params.flavour').check()
+    expect(page.get_by_role('columnheader').filter(has_text='flavour')).to_be_visible()
+    page = dashboard.open('experiments')
+    expect(page.get_by_role('heading', name='Experiments')).to_be_visible()
+    page = dashboard.open(f'runs?text={name}')  # says nothing of columns
+    page.reload()
+    expect(page.get_by_role('columnheader').filter(has_text='flavour')).to_be_visible()
+    page.get_by_label('Remove the column flavour').click()
+    expect(page.get_by_role('columnheader').filter(has_text='flavour')).to_have_count(0)

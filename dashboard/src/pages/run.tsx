@@ -1,6 +1,6 @@
 // One run: what failed first, then its tasks as a table, a graph or a timeline, and beside them the task that is open.
 
-import { useEffect, useMemo, useRef } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { call } from '../api/http';
 import { getRun } from '../api/run_spec';
 import type { Run, RunStatus } from '../api/types';
@@ -22,6 +22,7 @@ import { Timeline } from '../run/timeline';
 import { firstFailure, inOrder, titleOf, treeOf, type TaskTree } from '../run/tree';
 
 const REFRESH_MS = 250; // between two reads of a run that changes all the time
+const SLOWLY_MS = 15_000; // between reads where the server has no place for another watch
 const VIEWS: [string, string][] = [
   ['table', 'Tasks'],
   ['graph', 'Graph'],
@@ -45,9 +46,10 @@ function useThrottled(reload: () => void): () => void {
 
 function useRun(runId: string): { run: Loaded<Run>; status: Loaded<RunStatus> } {
   const of = encodeURIComponent(runId);
+  const [ended, setEnded] = useState(false);
   const run = useLoaded(`run ${runId}`, (signal) => getRun(runId, signal));
-  const status = useLoaded(`status ${runId}`, (signal) => call<RunStatus>(`/apis/penstock/v1/runs/${of}/status`, { signal }));
-  const ended = hasEnded(status.data?.state);
+  const status = useLoaded(`status ${runId}`, (signal) => call<RunStatus>(`/apis/penstock/v1/runs/${of}/status`, { signal }), ended ? 0 : SLOWLY_MS);
+  useEffect(() => setEnded(hasEnded(status.data?.state)), [status.data?.state]);
   const changed = useThrottled(() => {
     status.reload();
     run.reload();

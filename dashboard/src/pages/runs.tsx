@@ -4,6 +4,7 @@ import { useEffect, useMemo, useState } from 'preact/hooks';
 import { call } from '../api/http';
 import { searchRuns, type RunsWanted } from '../api/search';
 import type { FoundRun, State } from '../api/types';
+import { keep, kept } from '../kept';
 import { useLoaded, useStream } from '../load';
 import { usePaged } from '../paged';
 import { Command, Empty, Refused } from '../parts/notice';
@@ -18,6 +19,8 @@ import { numberText, plural } from '../words';
 const PAGE = 50;
 const STATES: State[] = ['RUNNING', 'FAILED', 'SUCCEEDED', 'PENDING', 'CANCELED'];
 const METRICS_AT_FIRST = 3;
+const COLUMNS = 'runs.columns';
+const SLOWLY_MS = 15_000; // between reads where the server has no place for another watch
 
 function wantedOf(place: Place): RunsWanted {
   const get = (name: string) => place.query.get(name) ?? '';
@@ -65,14 +68,23 @@ function RunName({ run }: { run: FoundRun }) {
   );
 }
 
+// Those of the address, else those that were chosen last, here or on another day; none yet: the first metrics.
+function columnsChosen(place: Place): string[] {
+  const asked = place.query.getAll('column');
+  return asked.length > 0 ? asked : (kept(COLUMNS) ?? []);
+}
+
+function chooseColumns(names: string[]): void {
+  const column = names.length > 0 ? names : ['none'];
+  keep(COLUMNS, column);
+  setQuery({ column });
+}
+
 function columnsOf(place: Place, runs: FoundRun[]): Column<FoundRun>[] {
-  const chosen = place.query.getAll('column');
+  const chosen = columnsChosen(place);
   const known = [...new Set(runs.flatMap((run) => Object.keys(run.metrics ?? {})))].sort();
   const extra = chosen.length > 0 ? chosen.filter((one) => one !== 'none') : known.slice(0, METRICS_AT_FIRST).map((name) => `metrics.${name}`);
-  const without = (name: string) => {
-    const rest = extra.filter((one) => one !== name);
-    setQuery({ column: rest.length > 0 ? rest : ['none'] });
-  };
+  const without = (name: string) => chooseColumns(extra.filter((one) => one !== name));
   const differs = place.query.get('differ') === 'true';
   const more: Column<FoundRun>[] = [];
   for (const name of extra) {
@@ -124,8 +136,7 @@ function ColumnChoice({ place, runs }: { place: Place; runs: FoundRun[] }) {
           <label key={name}>
             <input type="checkbox" checked={shown.includes(name)}
               onChange={(event) => {
-                const next = event.currentTarget.checked ? [...shown, name] : shown.filter((one) => one !== name);
-                setQuery({ column: next.length > 0 ? next : ['none'] });
+                chooseColumns(event.currentTarget.checked ? [...shown, name] : shown.filter((one) => one !== name));
               }} />{' '}
             {name}
           </label>
@@ -225,7 +236,7 @@ export function RunList({ place, experiment = '' }: { place: Place; experiment?:
   const list = usePaged(JSON.stringify(wanted), async (token, signal) => {
     const page = await searchRuns(wanted, PAGE, token, signal);
     return { rows: page.runs, next: page.next };
-  });
+  }, SLOWLY_MS);
   const experiments = useExperiments();
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
   // What changes on the server says that the page is to be read again; how often is the server's business.
