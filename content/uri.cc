@@ -104,6 +104,14 @@ std::string ArtifactPlace(absl::string_view pipeline, absl::string_view run_id, 
                       PathComponent(attempt_id));
 }
 
+std::string WebUri(absl::string_view uri) {
+  return absl::ConsumePrefix(&uri, kUriScheme) ? absl::StrCat(kWebScheme, uri) : std::string(uri);
+}
+
+std::string OfWebUri(absl::string_view uri) {
+  return absl::ConsumePrefix(&uri, kWebScheme) ? absl::StrCat(kUriScheme, uri) : std::string(uri);
+}
+
 std::string WithoutScheme(absl::string_view uri) { return std::string(absl::StripPrefix(uri, kUriScheme)); }
 
 // Rows keep URIs of logs without the scheme.

@@ -14,6 +14,8 @@
 namespace penstock {
 
 inline constexpr absl::string_view kUriScheme = "penstock://";
+inline constexpr absl::string_view kWebScheme =
+    "http://penstock/";  // the same for KFP's web UI, which knows few schemes
 inline constexpr absl::string_view kArtifactsUri = "penstock://artifacts";  // what tasks put out
 // What clients of MLflow's API put there. No pipeline is called so: see PathComponent.
 inline constexpr absl::string_view kMlflowUri = "penstock://artifacts/@mlflow";
@@ -39,6 +41,10 @@ std::string LogicalUri(const UriMount& mount, absl::string_view path);
 
 // The path that a file: URI names on this machine; nothing for anything else.
 std::optional<std::string> PathOfFileUri(absl::string_view uri);
+
+// A URI of Penstock's own in a scheme that KFP's web UI shows the content of, and back; others unchanged.
+std::string WebUri(absl::string_view uri);
+std::string OfWebUri(absl::string_view uri);
 
 // A URI as records of logs keep it: without penstock://, which those of Penstock's own content begin with. And
 // the URI again.

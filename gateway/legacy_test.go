@@ -46,6 +46,8 @@ func answerLegacy(method string, request proto.Message) (proto.Message, error) {
 				PipelineVersionReference: &kfp.PipelineVersionReference{PipelineVersionId: "gone"}}
 		}
 		return run, nil
+	case *kfp.GetExperimentRequest:
+		return &kfp.Experiment{ExperimentId: "e", DisplayName: "d"}, nil
 	case *kfp.GetRecurringRunRequest:
 		return &kfp.RecurringRun{RecurringRunId: "j", DisplayName: "d", MaxConcurrency: 2, Status: kfp.RecurringRun_ENABLED,
 			PipelineSource: &kfp.RecurringRun_PipelineVersionReference{
@@ -78,6 +80,7 @@ func TestLegacyPaths(t *testing.T) {
 			{"key":{"type":"PIPELINE_VERSION","id":"gone"},"relationship":"CREATOR"}]}}`,
 		"jobs/j": `{"id":"j","name":"d","max_concurrency":"2","enabled":true,"pipeline_spec":{"pipeline_id":"p",
 			"pipeline_manifest":"{\"root\":{}}"}}`,
+		"experiments/e": `{"id":"e","name":"d","storage_state":"STORAGESTATE_AVAILABLE"}`,
 		"auth?namespace=n&resources=VIEWERS&verb=GET": `{}`,
 	} {
 		reply := g.do("GET", legacy.Prefix+path, "")
@@ -106,7 +109,7 @@ func TestLegacyRefusals(t *testing.T) {
 	g.do("GET", legacy.Prefix+"pipeline_versions?resource_key.type=PIPELINE&page_size=x", "").expect(t, 400, "page_size")
 	g.do("POST", legacy.Prefix+"visualizations/n", "{}").expect(t, 501, `"code":12`)
 	g.do("POST", legacy.Prefix+"runs/r", "{}").expect(t, 501, `"code":12`)
-	for _, path := range []string{"runs", "jobs", "experiments", "runs/", "runs/r/terminate"} {
+	for _, path := range []string{"runs", "jobs", "experiments", "experiments/e/x", "runs/", "runs/r/terminate"} {
 		g.do("GET", legacy.Prefix+path, "").expect(t, 404, "Not Found")
 	}
 }

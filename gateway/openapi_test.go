@@ -55,7 +55,7 @@ func TestEachPathOfTheDocumentAnswers(t *testing.T) {
 	g, fake := startBoth(t)
 	fake.readLog = func(*penstock.ReadTaskLogRequest, grpc.ServerStreamingServer[penstock.LogChunk]) error { return nil }
 	fake.readArtifact = func(_ *penstock.ReadArtifactRequest, s grpc.ServerStreamingServer[penstock.ArtifactChunk]) error {
-		return s.Send(&penstock.ArtifactChunk{Data: []byte("x")})
+		return s.Send(&penstock.ArtifactChunk{Data: []byte("x"), SizeBytes: proto.Int64(1)})
 	}
 	fake.files.read = func(_ *mlflow.ReadArtifactRequest, s grpc.ServerStreamingServer[mlflow.ReadArtifactChunk]) error {
 		return s.Send(&mlflow.ReadArtifactChunk{Data: []byte("x")})

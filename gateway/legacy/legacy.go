@@ -31,17 +31,18 @@ type route struct {
 
 // Legacy answers them. Constant after New; safe for concurrent use.
 type Legacy struct {
-	pipelines kfp.PipelineServiceClient
-	runs      kfp.RunServiceClient
-	recurring kfp.RecurringRunServiceClient
-	headers   *metadata.Headers
-	routes    []route
+	pipelines   kfp.PipelineServiceClient
+	runs        kfp.RunServiceClient
+	recurring   kfp.RecurringRunServiceClient
+	experiments kfp.ExperimentServiceClient
+	headers     *metadata.Headers
+	routes      []route
 }
 
 // New asks the server over conn.
 func New(conn grpc.ClientConnInterface, headers *metadata.Headers) *Legacy {
 	l := &Legacy{pipelines: kfp.NewPipelineServiceClient(conn), runs: kfp.NewRunServiceClient(conn),
-		recurring: kfp.NewRecurringRunServiceClient(conn), headers: headers}
+		recurring: kfp.NewRecurringRunServiceClient(conn), experiments: kfp.NewExperimentServiceClient(conn), headers: headers}
 	l.routes = l.routeTable()
 	return l
 }
@@ -65,6 +66,7 @@ func (l *Legacy) routeTable() []route {
 		{http.MethodGet, "runs/{run_id}", l.answerRun},
 		{http.MethodDelete, "runs/{run_id}", l.answerDeleteRun},
 		{http.MethodGet, "jobs/{id}", l.answerJob},
+		{http.MethodGet, "experiments/{id}", l.answerExperiment},
 		{http.MethodGet, "auth", answerAuth},
 		{http.MethodPost, "visualizations/{namespace}", answerVisualization},
 	}

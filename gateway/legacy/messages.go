@@ -39,6 +39,15 @@ type pipelineReply struct {
 	DefaultVersion *versionReply `json:"default_version,omitempty"`
 }
 
+type experimentReply struct {
+	ID                 string              `json:"id"`
+	Name               string              `json:"name,omitempty"`
+	Description        string              `json:"description,omitempty"`
+	CreatedAt          string              `json:"created_at,omitempty"`
+	ResourceReferences []resourceReference `json:"resource_references,omitempty"`
+	StorageState       string              `json:"storage_state,omitempty"`
+}
+
 type pipelineSpec struct {
 	PipelineID       string `json:"pipeline_id,omitempty"`
 	PipelineManifest string `json:"pipeline_manifest,omitempty"`

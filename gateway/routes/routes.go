@@ -165,7 +165,9 @@ func (t *Table) routeCall(w http.ResponseWriter, r *http.Request) {
 		t.parts.RPCs.ServeHTTP(w, r)
 		return
 	}
-	apierror.WriteNotFound(w, r)
+	if !t.serveUI(w, r) {
+		apierror.WriteNotFound(w, r)
+	}
 }
 
 func (t *Table) fixedPaths() map[string]fixedRoute {

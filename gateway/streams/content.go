@@ -1,6 +1,7 @@
 package streams
 
 import (
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -72,9 +73,37 @@ func (s *Streams) Content(artifactID string) http.HandlerFunc {
 	}
 }
 
+// ContentAt is the same for the artifact of a URI: all of it, or its first bytes if there are to be only so many.
+func (s *Streams) ContentAt(uri string, first int64) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if first > 0 && r.Header.Get("Range") == "" {
+			r = r.Clone(r.Context())
+			r.Header.Set("Range", fmt.Sprintf("bytes=0-%d", first-1))
+			w = wholeAnswer{w}
+		}
+		s.serveContent(w, r, r.URL.Query(), &penstock.ReadArtifactRequest{Uri: uri})
+	}
+}
+
+// wholeAnswer says 200 of a part that was not asked for as one.
+type wholeAnswer struct{ http.ResponseWriter }
+
+func (w wholeAnswer) WriteHeader(code int) {
+	if code == http.StatusPartialContent {
+		w.Header().Del("Content-Range")
+		code = http.StatusOK
+	}
+	w.ResponseWriter.WriteHeader(code)
+}
+
+// Unwrap is for http.ResponseController.
+func (w wholeAnswer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
 func (s *Streams) serveContent(w http.ResponseWriter, r *http.Request, query url.Values, asked *penstock.ReadArtifactRequest) {
 	wanted, isRange := parseRange(r.Header.Get("Range"))
-	asked.OffsetBytes, asked.LimitBytes = wanted.first, wanted.limit
+	if isRange {
+		asked.OffsetBytes, asked.LimitBytes = wanted.first, wanted.limit
+	}
 	if r.Method == http.MethodHead {
 		asked.LimitBytes = 1
 	}

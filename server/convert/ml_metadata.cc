@@ -211,7 +211,7 @@ void ArtifactToApi(const ArtifactRow& row, ml_metadata::Artifact* out) {
   out->set_id(row.artifact_id);
   out->set_type_id(ArtifactTypeId(title));
   out->set_type(std::string(title));
-  out->set_uri(row.uri);
+  out->set_uri(WebUri(row.uri));
   out->set_state(ml_metadata::Artifact::LIVE);
   out->set_create_time_since_epoch(Millis(row.created_at));
   out->set_last_update_time_since_epoch(Millis(row.created_at));

@@ -116,7 +116,13 @@ absl::Status CheckPath(absl::string_view path) {
 
 absl::StatusOr<Place> FindPlace(RequestContext& context, const penstock::v1::ReadArtifactRequest& request) {
   ArtifactRow artifact;
-  if (request.artifact_id().empty()) {
+  if (!request.uri().empty()) {
+    artifact.uri = request.uri();
+    artifact.name = artifact.uri.substr(artifact.uri.rfind('/') + 1);
+    if (!absl::StartsWith(artifact.uri, kUriScheme)) {
+      return error::ArtifactElsewhere(artifact.name, artifact.uri);
+    }
+  } else if (request.artifact_id().empty()) {
     ASSIGN_OR_RETURN(artifact, FindArtifact(context, request));
   } else {
     ASSIGN_OR_RETURN(artifact, FindById(context, request.artifact_id()));

@@ -11,6 +11,7 @@
 #include "common/errors.h"
 #include "common/limits.h"
 #include "common/status_macros.h"
+#include "content/uri.h"
 #include "server/convert/ml_metadata.h"
 #include "server/errors.h"
 #include "server/handlers/task_read.h"
@@ -244,7 +245,7 @@ absl::Status MlmdArtifactsByUri(RequestContext& context, const mlmd::GetArtifact
   return context.deps.store.Read([&](db::Tx& tx) -> absl::Status {
     reply->Clear();
     for (const std::string& uri : request.uris()) {
-      ASSIGN_OR_RETURN(const auto rows, ArtifactsByUri(tx, uri, limits::kMlmdPageSize));
+      ASSIGN_OR_RETURN(const auto rows, ArtifactsByUri(tx, OfWebUri(uri), limits::kMlmdPageSize));
       ArtifactsToApi(rows, reply);
     }
     return absl::OkStatus();

@@ -1,8 +1,10 @@
 """What KFP's web UI asks of ML Metadata, over gRPC-web as its browser code does."""
 
+import re
 import time
 
 import pytest
+import requests
 
 import every_kind
 import specs
@@ -169,3 +171,30 @@ def test_all_tasks_of_a_graph_are_there_when_it_starts(server, metadata, tmp_pat
     assert pods['then']
     (tmp_path / 'go').touch()
     server.succeed(run_id)
+
+
+def test_what_the_pages_ask_their_own_server_for(server, metadata, run):
+    """Content and logs by what the metadata says, as the browser code spells it; and what else is asked on the way."""
+    executions = executions_of(metadata, run[0])
+    by_type = {}
+    for one in metadata('GetArtifactsByContext', context_id=context_of(metadata, run[0]).id).artifacts:
+        by_type.setdefault(one.type, []).append(one)
+    (data,) = [one for one in by_type['system.Dataset'] if 'columns' in one.custom_properties]
+    # Bucket and key are what the UI takes from a URI; the bucket has to be a label in lower case.
+    scheme, bucket, key = re.fullmatch('([a-z]+)://([a-z0-9-]+)/(.+)', data.uri).groups()
+    assert (scheme, bucket) == ('http', 'penstock')
+    root = f'http://127.0.0.1:{server.http_port}'
+    get = lambda path, **query: requests.get(root + path, params=query, timeout=30)  # noqa: E731
+    whole = get('/artifacts/get', source=scheme, bucket=bucket, key=key)
+    assert whole.status_code == 200 and whole.content, whole.text
+    assert get('/artifacts/get', source=scheme, bucket=bucket, key=key, peek=2).content == whole.content[:2]
+    assert get(f'/artifacts/{scheme}/{bucket}/{key}').content == whole.content
+    for wrong in ('logs/x', 'artifacts/../../etc/passwd', 'artifacts/none'):
+        assert get('/artifacts/get', source=scheme, bucket=bucket, key=wrong).status_code in (400, 404), wrong
+    made = next(one for one in executions if text(one, 'task_name') == 'produce')
+    log = get('/k8s/pod/logs', podname=text(made, 'pod_name'), runid=run[0], podnamespace='x', createdat='2026-11-29')
+    assert log.status_code == 200 and log.headers['Content-Type'].startswith('text/plain')
+    experiment = server.run(run[0])['experiment_id']
+    answer = server.request('GET', f'/apis/v1beta1/experiments/{experiment}').json()
+    assert answer['id'] == experiment and answer['name']
+    assert get('/visualizations/allowed').text == 'false'
