@@ -59,10 +59,10 @@ function columnsOf(made: ReadonlyMap<string, Made>): Column<ListedArtifact>[] {
         const run = by?.run_id ?? artifact?.run_id;
         if (!run) return null;
         return (
-          <>
+          <span class="two">
             <a href={hrefOf(['runs', 'details', run])}>{by?.run_display_name ?? run}</a>
-            {by?.name && <span class="soft">, {by.name}</span>}
-          </>
+            {by?.name && <span class="soft small">{by.name}</span>}
+          </span>
         );
       },
     },
@@ -117,7 +117,7 @@ export default function Artifacts({ place }: { place: Place }) {
           {filtered ? <a href="#/artifacts">All artifacts</a> : <p>What tasks of runs put out is listed here.</p>}
         </Empty>
       ) : (
-        <Table label="Artifacts" columns={columnsOf(made)} rows={list.rows} keyOf={({ artifact_id }) => artifact_id} rowHeight={36}
+        <Table label="Artifacts" columns={columnsOf(made)} rows={list.rows} keyOf={({ artifact_id }) => artifact_id} rowHeight={46}
           hrefOf={({ artifact_id }) => hrefOf(['artifacts', artifact_id])} onEnd={list.more} sorting={sortingOf(wanted.order)}
           onSort={({ by, descending }) => setQuery({ order: `${by} ${descending ? 'desc' : 'asc'}` })} />
       )}
