@@ -19,7 +19,7 @@ import { RunMetrics } from '../run/run_metrics';
 import { TaskPanel } from '../run/task_panel';
 import { TaskTable } from '../run/task_table';
 import { Timeline } from '../run/timeline';
-import { firstFailure, inOrder, titleOf, treeOf, type TaskTree } from '../run/tree';
+import { firstFailure, inOrder, titleOf, treeOf, withoutLog, type TaskTree } from '../run/tree';
 
 const REFRESH_MS = 250; // between two reads of a run that changes all the time
 const SLOWLY_MS = 15_000; // between reads where the server has no place for another watch
@@ -155,7 +155,7 @@ function Failure({ run, status, tree }: { run: Run; status: RunStatus; tree: Tas
       <p class="pre">
         {task && <a href={hrefOf(['runs', 'details', run.run_id], { task: task.task_id, tab: 'log', line: 'error' })}>{titleOf(task)} failed</a>}
         {task && ': '}
-        {message}
+        {tail ? withoutLog(message) : message}
       </p>
       {tail && <pre class="mono">{tail}</pre>}
     </div>

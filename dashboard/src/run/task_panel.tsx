@@ -13,7 +13,7 @@ import { Values } from '../parts/value';
 import { hrefOf, setQuery, type Place } from '../router';
 import { bytesText, exactTime } from '../words';
 import { AttemptRecord } from './attempt_record';
-import { titleOf, whyItRan, whyOf, type TaskTree } from './tree';
+import { titleOf, whyItRan, whyOf, withoutLog, type TaskTree } from './tree';
 
 interface Props {
   run: Run;
@@ -60,7 +60,7 @@ function Why({ task }: { task: TaskStatus }) {
   const { wait } = task;
   return (
     <div class={task.state === 'FAILED' ? 'failure' : 'why-box'}>
-      <p class="pre">{task.state === 'FAILED' && task.error?.message ? task.error.message : why}</p>
+      <p class="pre">{task.state === 'FAILED' && task.error?.message ? withoutLog(task.error.message) : why}</p>
       {wait?.until && <p>Until {exactTime(wait.until)}</p>}
       {(wait?.holders ?? []).map((holder) => (
         <p key={holder.run_id + holder.task}>

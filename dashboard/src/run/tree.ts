@@ -206,6 +206,11 @@ export function whyItRan(task: TaskStatus): string {
   return words ? `Not from the cache: ${words}` : '';
 }
 
+// An error without the end of the log, which stands in it and is shown beside it.
+export function withoutLog(message: string): string {
+  return message.split('\nLast lines of its log:')[0]!;
+}
+
 function lastMessage(task: TaskStatus): string {
   return task.attempts?.at(-1)?.message?.split('\n')[0] ?? '';
 }
