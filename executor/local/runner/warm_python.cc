@@ -428,11 +428,17 @@ void WarmPythons::Reaped(pid_t pid) {
 int64_t WarmPythons::SparesDueMs(const Process& process) {
   int64_t due = INT64_MAX;
   for (const auto& [numbers, given] : process.given) due = std::min(due, given.at_ms + kSparesPatienceMs);
-  return process.idle_spares.empty() ? INT64_MAX : due;
+  return process.idle_spares.empty() && process.is_cut ? INT64_MAX : due;
 }
 
+// A spare that was stopped before it said that it is there is not known by its id, and would hold its socket open for ever.
+// Once nobody can say anything more none can begin: before an attempt runs a spare has to say so. What was said before is
+// still read, and then the end.
 void WarmPythons::KillSpares(Process& process) {
   for (const pid_t pid : std::exchange(process.idle_spares, {})) kill(pid, SIGKILL);
+  if (process.state != State::kEnding || process.is_cut) return;
+  process.is_cut = true;
+  shutdown(process.spares.get(), SHUT_RD);
 }
 
 void WarmPythons::End(Process& process, const std::string& why) {

@@ -107,6 +107,7 @@ class WarmPythons {
     std::map<std::string, Given> given;  // by what was written to the spares' socket
     std::deque<Given> waiting;           // for their turn to be given
     std::set<pid_t> idle_spares;
+    bool is_cut = false;    // no spare can say any more that it begins
     size_t spares_due = 0;  // not asked for yet
     int64_t attempts = 0;
     int64_t bytes = 0;
