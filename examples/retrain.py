@@ -275,8 +275,8 @@ def print_results(host: str, run: Any) -> None:
 
 def print_places(host: str, run: Any, data_dir: Optional[str]) -> None:
     print('\nLook at')
-    print(f'  run        {host}{API}/runs/{run.run_id}')
-    print(f'  all runs   {host}{API}/runs?sort_by=created_at%20desc')
+    print(f'  run        {host}/#/runs/details/{run.run_id}')
+    print(f'  all runs   {host}/#/runs')
     for task in tasks_of(run):
         print(f'  {task.display_name:<10} log  {node_url(host, run.run_id, task.task_id, "log")}')
         for name in sorted(task.outputs or {}):

@@ -36,7 +36,9 @@ def test_good_model_is_deployed(server, tmp_path):
     assert 'Deployed: accuracy' in result.stdout and 'Confusion matrix' in result.stdout
     places = re.findall(r'^  (?:artifacts|logs) +(/.*)$', result.stdout, re.MULTILINE)
     assert len(places) == 2 and all(pathlib.Path(place).is_dir() for place in places)
-    for url in re.findall(r'http://\S+', result.stdout):
+    pages = re.findall(r'http://\S+/#(/\S+)', result.stdout)
+    assert [page.rsplit('/', 1)[0] for page in pages] == ['/runs/details', '']  # of the dashboard
+    for url in re.findall(r'http://[^\s#]+(?!\S*#)', result.stdout):
         answer = server.request('GET', url[len(server.url):]) if url != server.url else None
         assert answer is None or answer.status_code == 200, url
     assert not result.stderr
