@@ -69,24 +69,15 @@ absl::StatusOr<ExperimentSearchPage> ExperimentSearch(db::Tx& tx, const Experime
     absl::StrAppend(&text, " AND ", ConditionSql(condition, sql));
   }
   const std::vector<SearchKey> keys = ExperimentSearchKeys(query.orders);
-  SearchSorter sorter(keys, query.after.has_value() ? &*query.after : nullptr, query.limit + 1);
+  SearchSorter sorter(keys, query.after, query.limit);
   RETURN_IF_ERROR(tx.Query(text, sql.params(), [&](const db::Row& row) {
-    SearchPosition position;
-    position.id = row.String(0);
-    position.at_us = row.Int64(1);
-    for (size_t i = 0; i < keys.size(); ++i) {
-      position.values.push_back(SearchValueAt(row, static_cast<int>(2 + i), keys[i].is_text));
-    }
-    sorter.Add(std::move(position));
+    sorter.Add(PositionAt(row, keys));
     return absl::OkStatus();
   }));
+  SearchPage sorted = sorter.Take();
   ExperimentSearchPage page;
-  std::vector<SearchPosition> rows = sorter.Take();
-  if (static_cast<int>(rows.size()) > query.limit) {
-    rows.resize(query.limit);
-    page.next = rows.back();
-  }
-  for (const SearchPosition& row : rows) page.experiment_ids.push_back(row.id);
+  page.next = std::move(sorted.next);
+  for (const SearchPosition& row : sorted.rows) page.experiment_ids.push_back(row.id);
   return page;
 }
 

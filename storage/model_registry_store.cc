@@ -88,21 +88,7 @@ std::string ConditionSql(const RegistryQuery& query, const RegistryCondition& co
     // A number of versions is whole, so one that is not is none of them.
     const auto whole = static_cast<int64_t>(condition.number);
     if (static_cast<double>(whole) != condition.number) return "1 = 0";
-    const std::string place = sql.Bind(whole);
-    switch (condition.op) {
-      case SearchOp::kNotEqual:
-        return absl::StrCat(column, " <> ", place);
-      case SearchOp::kLess:
-        return absl::StrCat(column, " < ", place);
-      case SearchOp::kLessOrEqual:
-        return absl::StrCat(column, " <= ", place);
-      case SearchOp::kGreater:
-        return absl::StrCat(column, " > ", place);
-      case SearchOp::kGreaterOrEqual:
-        return absl::StrCat(column, " >= ", place);
-      default:
-        return absl::StrCat(column, " = ", place);
-    }
+    return absl::StrCat(column, SearchSymbol(condition.op), sql.Bind(whole));
   }
   if (condition.subject != RegistrySubject::kTag) {
     return TextComparisonSql(column, condition.op, condition.texts, sql);
@@ -242,32 +228,27 @@ std::vector<SearchKey> RegistryKeys(const std::vector<RegistryOrder>& orders) {
 
 absl::StatusOr<RegistryPage> RegistrySearch(db::Tx& tx, const RegistryQuery& query) {
   SearchSql sql;
-  std::vector<std::string> columns = {"x.name", query.versions ? "x.version" : "0", "x.updated_at_us"};
+  std::vector<std::string> columns = {"x.name", "x.updated_at_us"};
   for (const RegistryOrder& order : query.orders) columns.emplace_back(ColumnOf(order.subject));
+  columns.emplace_back(query.versions ? "x.version" : "0");
   std::string text = absl::StrCat("SELECT ", absl::StrJoin(columns, ", "), " FROM ",
                                   query.versions ? "model_versions" : "registered_models", " x WHERE 1 = 1");
   for (const RegistryCondition& condition : query.conditions) {
     absl::StrAppend(&text, " AND ", ConditionSql(query, condition, sql));
   }
   const std::vector<SearchKey> keys = RegistryKeys(query.orders);
-  SearchSorter sorter(keys, query.after.has_value() ? &*query.after : nullptr, query.limit + 1);
+  const int version = static_cast<int>(columns.size()) - 1;
+  SearchSorter sorter(keys, query.after, query.limit);
   RETURN_IF_ERROR(tx.Query(text, sql.params(), [&](const db::Row& row) {
-    SearchPosition position;
-    position.id = IdOf(row.String(0), row.Int64(1));
-    position.at_us = row.Int64(2);
-    for (size_t i = 0; i < keys.size(); ++i) {
-      position.values.push_back(SearchValueAt(row, static_cast<int>(3 + i), keys[i].is_text));
-    }
+    SearchPosition position = PositionAt(row, keys);
+    position.id = IdOf(position.id, row.Int64(version));
     sorter.Add(std::move(position));
     return absl::OkStatus();
   }));
+  SearchPage sorted = sorter.Take();
   RegistryPage page;
-  std::vector<SearchPosition> rows = sorter.Take();
-  if (static_cast<int>(rows.size()) > query.limit) {
-    rows.resize(query.limit);
-    page.next = rows.back();
-  }
-  for (const SearchPosition& row : rows) page.names.push_back(NameOf(row.id));
+  page.next = std::move(sorted.next);
+  for (const SearchPosition& row : sorted.rows) page.names.push_back(NameOf(row.id));
   return page;
 }
 

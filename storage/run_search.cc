@@ -60,36 +60,15 @@ absl::Status ReadAndSort(db::Tx& tx, const RunSearchQuery& query, const RunCondi
   const std::string text = absl::StrCat("SELECT ", absl::StrJoin(columns, ", "), from, scope,
                                         RunConditionsSql(query, /*except=*/"", sql));
   return tx.Query(text, sql.params(), [&](const db::Row& row) {
-    SearchPosition position;
-    position.id = row.String(0);
-    position.at_us = row.Int64(1);
-    for (size_t i = 0; i < keys.size(); ++i) {
-      position.values.push_back(SearchValueAt(row, static_cast<int>(2 + i), keys[i].is_text));
-    }
-    sorter.Add(std::move(position));
+    sorter.Add(PositionAt(row, keys));
     return absl::OkStatus();
   });
 }
 
-// The rows of one page more than it has tell where the next one begins.
-RunSearchPage PageOf(std::vector<SearchPosition> rows, int limit,
-                     const std::optional<SearchPosition>& stopped) {
-  RunSearchPage page;
-  const bool more = static_cast<int>(rows.size()) > limit;
-  if (more) rows.resize(limit);
-  if (more) {
-    page.next = rows.back();
-  } else {
-    page.next = stopped;
-  }
-  page.rows = std::move(rows);
-  return page;
-}
-
 }  // namespace
 
-absl::StatusOr<RunSearchPage> RunSearch(db::Tx& tx, const RunSearchQuery& query) {
-  if (query.experiment_ids.empty() || query.storage_states.empty()) return RunSearchPage();
+absl::StatusOr<SearchPage> RunSearch(db::Tx& tx, const RunSearchQuery& query) {
+  if (query.experiment_ids.empty() || query.storage_states.empty()) return SearchPage();
   const std::vector<SearchKey> keys = RunSearchKeys(query.orders);
   ASSIGN_OR_RETURN(const int64_t size, ScopeSize(tx, query));
   const RunCondition* lead = nullptr;
@@ -100,13 +79,13 @@ absl::StatusOr<RunSearchPage> RunSearch(db::Tx& tx, const RunSearchQuery& query)
   if (!small && lead == nullptr) {
     if (RunOrderIsWalked(query.orders)) {
       ASSIGN_OR_RETURN(RunWalk walk, RunsWalk(tx, query, query.limit + 1));
-      return PageOf(std::move(walk.rows), query.limit, walk.next);
+      return PageOf(std::move(walk.rows), query.limit, std::move(walk.next));
     }
     if (size > query.bounds.sorted) return error::SearchTooManyRows(query.bounds.sorted);
   }
-  SearchSorter sorter(keys, query.after.has_value() ? &*query.after : nullptr, query.limit + 1);
+  SearchSorter sorter(keys, query.after, query.limit);
   RETURN_IF_ERROR(ReadAndSort(tx, query, lead, keys, sorter));
-  return PageOf(sorter.Take(), query.limit, std::nullopt);
+  return sorter.Take();
 }
 
 }  // namespace penstock

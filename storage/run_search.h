@@ -6,21 +6,14 @@
 // from. An order without an index sorts up to limits::kSearchSorted runs.
 #pragma once
 
-#include <optional>
-#include <vector>
-
 #include "absl/status/statusor.h"
 #include "storage/db/database.h"
 #include "storage/run_search_query.h"
 
 namespace penstock {
 
-struct RunSearchPage {
-  std::vector<SearchPosition> rows;    // in order; their ids are those of runs
-  std::optional<SearchPosition> next;  // where the next page begins; nothing after the last one
-};
-
-// error::SearchTooManyRows if the order has no index and there are too many runs to sort.
-absl::StatusOr<RunSearchPage> RunSearch(db::Tx& tx, const RunSearchQuery& query);
+// The ids of the rows are those of runs. error::SearchTooManyRows if the order has no index and there are too many runs to
+// sort.
+absl::StatusOr<SearchPage> RunSearch(db::Tx& tx, const RunSearchQuery& query);
 
 }  // namespace penstock

@@ -15,7 +15,22 @@ namespace {
 
 constexpr double kMillisMax = 9e15;  // beyond, microseconds do not fit
 
-std::string Symbol(SearchOp op) {
+// 0 for a value, 1 for NaN, 2 for nothing.
+int RankOf(const SearchKey& key, const SearchValue& value) {
+  if (std::holds_alternative<std::monostate>(value)) return 2;
+  const auto* number = std::get_if<int64_t>(&value);
+  return key.has_nan && number != nullptr && *number == kSearchNan ? 1 : 0;
+}
+
+SearchValue SearchValueAt(const db::Row& row, int column, bool is_text) {
+  if (row.IsNull(column)) return std::monostate();
+  if (is_text) return row.String(column);
+  return row.Int64(column);
+}
+
+}  // namespace
+
+absl::string_view SearchSymbol(SearchOp op) {
   switch (op) {
     case SearchOp::kNotEqual:
       return " <> ";
@@ -31,15 +46,6 @@ std::string Symbol(SearchOp op) {
       return " = ";
   }
 }
-
-// 0 for a value, 1 for NaN, 2 for nothing.
-int RankOf(const SearchKey& key, const SearchValue& value) {
-  if (std::holds_alternative<std::monostate>(value)) return 2;
-  const auto* number = std::get_if<int64_t>(&value);
-  return key.has_nan && number != nullptr && *number == kSearchNan ? 1 : 0;
-}
-
-}  // namespace
 
 std::string SearchSql::Bind(absl::string_view text) {
   params_.emplace_back(texts_.emplace_back(text));
@@ -72,12 +78,12 @@ std::string TextComparisonSql(absl::string_view expression, SearchOp op,
       return absl::StrCat("lower(", expression, ") LIKE lower(CAST(", place, " AS TEXT)) ESCAPE '\\'");
     }
     default:
-      return absl::StrCat(expression, Symbol(op), sql.Bind(texts.front()));
+      return absl::StrCat(expression, SearchSymbol(op), sql.Bind(texts.front()));
   }
 }
 
 std::string NumberComparisonSql(absl::string_view column, SearchOp op, double number, SearchSql& sql) {
-  const std::string comparison = absl::StrCat(column, Symbol(op), sql.Bind(OrderOfDouble(number)));
+  const std::string comparison = absl::StrCat(column, SearchSymbol(op), sql.Bind(OrderOfDouble(number)));
   const bool takes_nan = op == SearchOp::kGreater || op == SearchOp::kGreaterOrEqual;
   return takes_nan ? absl::StrCat(comparison, " AND ", column, " < ", sql.Bind(kSearchNan)) : comparison;
 }
@@ -104,12 +110,6 @@ std::string MillisComparisonSql(absl::string_view column, SearchOp op, double mi
     default:
       return absl::StrCat(column, " >= ", sql.Bind(next));
   }
-}
-
-SearchValue SearchValueAt(const db::Row& row, int column, bool is_text) {
-  if (row.IsNull(column)) return std::monostate();
-  if (is_text) return row.String(column);
-  return row.Int64(column);
 }
 
 bool ComesBefore(const std::vector<SearchKey>& keys, const SearchPosition& a, const SearchPosition& b) {
@@ -162,27 +162,48 @@ absl::StatusOr<SearchPosition> PositionFromJson(const std::vector<SearchKey>& ke
   return position;
 }
 
+SearchPosition PositionAt(const db::Row& row, const std::vector<SearchKey>& keys) {
+  SearchPosition position;
+  position.id = row.String(0);
+  position.at_us = row.Int64(1);
+  for (size_t i = 0; i < keys.size(); ++i) {
+    position.values.push_back(SearchValueAt(row, static_cast<int>(2 + i), keys[i].is_text));
+  }
+  return position;
+}
+
+SearchPage PageOf(std::vector<SearchPosition> rows, int limit, std::optional<SearchPosition> stopped) {
+  SearchPage page;
+  page.next = std::move(stopped);
+  if (rows.size() > static_cast<size_t>(limit)) {
+    rows.resize(limit);
+    page.next = rows.back();
+  }
+  page.rows = std::move(rows);
+  return page;
+}
+
 void SearchSorter::Add(SearchPosition row) {
-  if (after_ != nullptr && !ComesBefore(keys_, *after_, row)) return;
+  if (after_.has_value() && !ComesBefore(keys_, *after_, row)) return;
   rows_.push_back(std::move(row));
   // Those that are too many are dropped now and then, so that they never fill much memory.
-  if (rows_.size() >= 4 * limit_ + 1000) Shrink();
+  if (rows_.size() >= 4 * kept_ + 1000) Shrink();
 }
 
 void SearchSorter::Shrink() {
-  if (rows_.size() <= limit_) return;
+  if (rows_.size() <= kept_) return;
   const auto before = [this](const SearchPosition& a, const SearchPosition& b) {
     return ComesBefore(keys_, a, b);
   };
-  std::nth_element(rows_.begin(), rows_.begin() + static_cast<ptrdiff_t>(limit_), rows_.end(), before);
-  rows_.resize(limit_);
+  std::nth_element(rows_.begin(), rows_.begin() + static_cast<ptrdiff_t>(kept_), rows_.end(), before);
+  rows_.resize(kept_);
 }
 
-std::vector<SearchPosition> SearchSorter::Take() {
+SearchPage SearchSorter::Take(std::optional<SearchPosition> stopped) {
   Shrink();
   std::sort(rows_.begin(), rows_.end(),
             [this](const SearchPosition& a, const SearchPosition& b) { return ComesBefore(keys_, a, b); });
-  return std::move(rows_);
+  return PageOf(std::move(rows_), limit_, std::move(stopped));
 }
 
 }  // namespace penstock

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -55,9 +56,11 @@ std::string NumberComparisonSql(absl::string_view column, SearchOp op, double nu
 // A column with times, compared with milliseconds of which it may have parts.
 std::string MillisComparisonSql(absl::string_view column, SearchOp op, double milliseconds, SearchSql& sql);
 
+// " < " and the like; " = " for those that no symbol says.
+absl::string_view SearchSymbol(SearchOp op);
+
 // A value by which rows are sorted; nothing where a row has none.
 using SearchValue = std::variant<std::monostate, int64_t, std::string>;
-SearchValue SearchValueAt(const db::Row& row, int column, bool is_text);
 
 // How rows are sorted by one value.
 struct SearchKey {
@@ -79,23 +82,33 @@ Json PositionToJson(const SearchPosition& position);
 // error::PageTokenWrong if it is not one for these keys.
 absl::StatusOr<SearchPosition> PositionFromJson(const std::vector<SearchKey>& keys, const Json& json);
 
-// Takes rows in any order, and gives the first of those that come behind a position.
+// Of a row whose columns are its id, its time in microseconds, then the value of each key.
+SearchPosition PositionAt(const db::Row& row, const std::vector<SearchKey>& keys);
+
+struct SearchPage {
+  std::vector<SearchPosition> rows;    // in order
+  std::optional<SearchPosition> next;  // where the next page begins; nothing after the last one
+};
+// The first `limit` of rows in order. If there are no more, the next page begins where the search `stopped`.
+SearchPage PageOf(std::vector<SearchPosition> rows, int limit, std::optional<SearchPosition> stopped);
+
+// Takes rows in any order, and gives the first page of those that come behind a position.
 class SearchSorter {
  public:
-  // `after` may be null; both are borrowed.
-  SearchSorter(const std::vector<SearchKey>& keys, const SearchPosition* after, int limit)
-      : keys_(keys), after_(after), limit_(limit) {}
+  // `keys` and `after` are borrowed.
+  SearchSorter(const std::vector<SearchKey>& keys, const std::optional<SearchPosition>& after, int limit)
+      : keys_(keys), after_(after), limit_(limit), kept_(static_cast<size_t>(limit) + 1) {}
 
   void Add(SearchPosition row);
-  // In order, at most `limit`.
-  std::vector<SearchPosition> Take();
+  SearchPage Take(std::optional<SearchPosition> stopped = std::nullopt);
 
  private:
   void Shrink();
 
   const std::vector<SearchKey>& keys_;
-  const SearchPosition* after_;
-  const size_t limit_;
+  const std::optional<SearchPosition>& after_;
+  const int limit_;
+  const size_t kept_;  // one row more tells that there is a next page
   std::vector<SearchPosition> rows_;
 };
 

@@ -165,14 +165,14 @@ using TaskRuns = std::map<std::string, mlflow::Run>;
 
 // Puts tasks of the run that satisfy the conditions into the page.
 absl::Status AddTasks(RequestContext& context, db::Tx& tx, const RunSearchQuery& query, const RunRow& run,
-                      RunSearchPage& page, TaskRuns* found) {
+                      SearchPage& page, TaskRuns* found) {
   ASSIGN_OR_RETURN(std::vector<TaskRow> tasks, TaskList(tx, run.run_id));
   if (tasks.size() > limits::kSearchCandidates) tasks.resize(limits::kSearchCandidates);
   std::vector<mlflow::Run> runs;
   runs.reserve(tasks.size());
   RETURN_IF_ERROR(MlflowTasksRead(context, tx, run, tasks, [&runs] { return &runs.emplace_back(); }));
   const std::vector<SearchKey> keys = RunSearchKeys(query.orders);
-  SearchSorter sorter(keys, query.after.has_value() ? &*query.after : nullptr, query.limit + 1);
+  SearchSorter sorter(keys, query.after, query.limit);
   for (SearchPosition& row : page.rows) sorter.Add(std::move(row));
   for (mlflow::Run& task : runs) {
     if (!MlflowRunMatches(task, query.conditions)) continue;
@@ -182,15 +182,12 @@ absl::Status AddTasks(RequestContext& context, db::Tx& tx, const RunSearchQuery&
     (*found)[position.id] = std::move(task);
     sorter.Add(std::move(position));
   }
-  page.rows = sorter.Take();
-  if (static_cast<int>(page.rows.size()) <= query.limit) return absl::OkStatus();
-  page.rows.resize(query.limit);
-  page.next = page.rows.back();
+  page = sorter.Take(std::move(page.next));
   return absl::OkStatus();
 }
 
 // Adds the runs of the page, as far as an answer goes; the page then ends there.
-absl::Status ReadFoundRuns(RequestContext& context, db::Tx& tx, TaskRuns tasks, RunSearchPage& page,
+absl::Status ReadFoundRuns(RequestContext& context, db::Tx& tx, TaskRuns tasks, SearchPage& page,
                            mlflow::SearchRunsResponse* reply) {
   for (size_t from = 0; from < page.rows.size(); from += kRowsTogether) {
     if (from > 0 && reply->ByteSizeLong() > kAnswerBytes) {
@@ -255,7 +252,7 @@ absl::Status MlflowRunSearch(RequestContext& context, const mlflow::SearchRunsRe
   ASSIGN_OR_RETURN(const RunSearchQuery query, RunQueryOf(context, request));
   return context.deps.store.Read([&](db::Tx& tx) -> absl::Status {
     reply->Clear();
-    ASSIGN_OR_RETURN(RunSearchPage page, RunSearch(tx, query));
+    ASSIGN_OR_RETURN(SearchPage page, RunSearch(tx, query));
     TaskRuns tasks;
     ASSIGN_OR_RETURN(const auto parent, ParentOfTasks(tx, query));
     if (parent.has_value()) RETURN_IF_ERROR(AddTasks(context, tx, query, *parent, page, &tasks));

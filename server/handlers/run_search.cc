@@ -133,7 +133,7 @@ absl::Status RunsSearch(RequestContext& context, const penstock::v1::SearchRunsR
   return context.deps.store.Read([&](db::Tx& tx) -> absl::Status {
     reply->Clear();
     RETURN_IF_ERROR(FillExperiments(tx, query));
-    ASSIGN_OR_RETURN(const RunSearchPage page, RunSearch(tx, query));
+    ASSIGN_OR_RETURN(const SearchPage page, RunSearch(tx, query));
     std::vector<std::string> ids;
     for (const SearchPosition& row : page.rows) ids.push_back(row.id);
     if (page.next.has_value()) reply->set_next_page_token(MakeSearchToken(context, request, *page.next));

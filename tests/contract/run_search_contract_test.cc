@@ -205,7 +205,7 @@ class RunSearchContract : public StoreTest {
     std::vector<std::string> ids;
     const std::vector<SearchKey> keys = RunSearchKeys(query.orders);
     for (int pages = 0; pages < 10'000; ++pages) {
-      RunSearchPage page;
+      SearchPage page;
       const absl::Status read = store_->Read([&](db::Tx& tx) -> absl::Status {
         ASSIGN_OR_RETURN(page, RunSearch(tx, query));
         return absl::OkStatus();
