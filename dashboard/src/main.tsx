@@ -2,7 +2,7 @@ import { render } from 'preact';
 import { useEffect, useErrorBoundary, useRef, useState } from 'preact/hooks';
 import { connection } from './api/http';
 import { installKeys, Palette } from './parts/palette';
-import { Empty, Refused } from './parts/notice';
+import { Empty, Loading, Refused } from './parts/notice';
 import { loadPage, pageOf } from './pages/pages';
 import { Toasts } from './parts/toast';
 import { usePlace, type Place } from './router';
@@ -70,7 +70,7 @@ function Content({ place }: { place: Place }) {
       </>
     );
   }
-  if (page?.name !== name) return <div class="loading" role="status" aria-label="Loading" />;
+  if (page?.name !== name) return <Loading />;
   if (page.error || !page.component) return <Refused error={page.error ?? new Error('The page is missing.')} retry={() => location.reload()} />;
   const Page = page.component;
   return <Page key={name} place={place} />;

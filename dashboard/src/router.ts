@@ -23,14 +23,23 @@ export function placeOf(hash: string): Place {
 
 export type Query = Record<string, string | string[] | undefined>;
 
-export function hrefOf(path: string[], query: Query = {}): string {
-  const params = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) {
-    if (value === undefined || value === '') continue;
-    for (const one of Array.isArray(value) ? value : [value]) params.append(name, one);
-  }
-  const text = params.toString();
+function hashOf({ path, query }: Place): string {
+  const text = query.toString();
   return `#/${path.map(encodeURIComponent).join('/')}${text ? `?${text}` : ''}`;
+}
+
+function put(query: URLSearchParams, values: Query): void {
+  for (const [name, value] of Object.entries(values)) {
+    query.delete(name);
+    if (value === undefined || value === '') continue;
+    for (const one of Array.isArray(value) ? value : [value]) query.append(name, one);
+  }
+}
+
+export function hrefOf(path: string[], values: Query = {}): string {
+  const query = new URLSearchParams();
+  put(query, values);
+  return hashOf({ path, query });
 }
 
 export function go(href: string): void {
@@ -40,13 +49,8 @@ export function go(href: string): void {
 // Changes the query of the page that is shown. What is typed letter by letter replaces the entry of the history.
 export function setQuery(changes: Query, replace = false): void {
   const place = placeOf(location.hash);
-  for (const [name, value] of Object.entries(changes)) {
-    place.query.delete(name);
-    if (value === undefined || value === '') continue;
-    for (const one of Array.isArray(value) ? value : [value]) place.query.append(name, one);
-  }
-  const text = place.query.toString();
-  const hash = `#/${place.path.map(encodeURIComponent).join('/')}${text ? `?${text}` : ''}`;
+  put(place.query, changes);
+  const hash = hashOf(place);
   if (replace) {
     history.replaceState(null, '', hash);
     dispatchEvent(new HashChangeEvent('hashchange'));

@@ -116,10 +116,16 @@ func parseFlag(r *http.Request, name string, flag *bool) *apierror.Refusal {
 	if err != nil {
 		return apierror.Refuse("The query string is malformed: %v.", err)
 	}
+	return readFlag(query, name, flag)
+}
+
+// readFlag leaves the flag as it is where the query has none.
+func readFlag(query url.Values, name string, flag *bool) *apierror.Refusal {
 	text := query.Get(name)
 	if text == "" {
 		return nil
 	}
+	var err error
 	if *flag, err = strconv.ParseBool(text); err != nil {
 		return apierror.Refuse("The query parameter %s must be true or false, not %q.", name, limits.Shortened(text))
 	}

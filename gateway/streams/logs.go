@@ -57,10 +57,8 @@ func parseLogQuery(node Node, rawQuery string) (*penstock.ReadTaskLogRequest, *a
 		return nil, apierror.Refuse("The query string is malformed: %v.", err)
 	}
 	request := &penstock.ReadTaskLogRequest{RunId: node.RunID, TaskId: node.NodeID}
-	if text := query.Get("follow"); text != "" {
-		if request.Follow, err = strconv.ParseBool(text); err != nil {
-			return nil, apierror.Refuse("The query parameter follow must be true or false, not %q.", limits.Shortened(text))
-		}
+	if refused := readFlag(query, "follow", &request.Follow); refused != nil {
+		return nil, refused
 	}
 	if text := query.Get("attempt"); text != "" {
 		attempt, err := strconv.ParseInt(text, 10, 32)

@@ -1,8 +1,9 @@
 // Reads what a comparison is made of.
 
 import { call } from '../api/http';
+import { getRun } from '../api/run_spec';
 import { quoted } from '../api/search';
-import type { FoundRun, Run } from '../api/types';
+import type { FoundRun } from '../api/types';
 import { eachOf } from '../parallel';
 import { chunksOf, defaultsOf, merged, withDefaults, type Answer, type Comparison, type PipelineDefaults } from './comparison';
 
@@ -19,7 +20,7 @@ async function defaultsOfRuns(comparison: Comparison, signal: AbortSignal): Prom
   const hashOf = (i: number) => hashes?.[i]?.text ?? '';
   const one = new Map(comparison.runs.map((run, i) => [hashOf(i), run.run_id]).reverse() as [string, string][]);
   const read = await eachOf([...one], CALLS_AT_ONCE, async ([hash, runId]) => {
-    const run = await call<Run>(`/apis/v2beta1/runs/${encodeURIComponent(runId)}`, { signal });
+    const run = await getRun(runId, signal);
     return [hash, defaultsOf(run.pipeline_spec, run.runtime_config?.parameters)] as const;
   });
   const byHash = new Map(read);

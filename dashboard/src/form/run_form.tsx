@@ -4,7 +4,7 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { RunStarter } from '../api/create_run';
 import { ApiError } from '../api/http';
 import { createSchedule } from '../api/schedules';
-import { Refused } from '../parts/notice';
+import { Loading, Refused } from '../parts/notice';
 import { useCommands } from '../parts/palette';
 import { tell } from '../parts/toast';
 import { go, hrefOf, setQuery, type Place } from '../router';
@@ -183,7 +183,7 @@ interface InputsProps {
 }
 
 function Inputs({ chosen, inputs, filled, errors, origin, change }: InputsProps) {
-  if (chosen.loading) return <div class="loading" role="status" aria-label="Loading" />;
+  if (chosen.loading) return <Loading />;
   if (!chosen.spec) return null;
   const unknown = Object.keys(origin?.parameters ?? {}).filter((name) => !inputs.some((input) => input.name === name));
   return (

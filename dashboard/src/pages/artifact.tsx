@@ -7,7 +7,7 @@ import { artifactIdOf, asOfTask, typeWord } from '../artifact/lineage';
 import { LineageView } from '../artifact/lineage_view';
 import { useLoaded } from '../load';
 import { Artifact, contentUrl } from '../parts/artifact';
-import { Copy, Refused, Show } from '../parts/notice';
+import { Copy, Loading, Refused, Show } from '../parts/notice';
 import { useCommands } from '../parts/palette';
 import { Table } from '../parts/table';
 import { Tabs } from '../parts/tabs';
@@ -134,7 +134,7 @@ function Uses({ id }: { id: string }) {
   });
   const href = ({ run_id, task_id }: Use) => hrefOf(['runs', 'details', run_id], { task: task_id, tab: task_id ? 'io' : undefined });
   if (list.error) return <Refused error={list.error} retry={list.refresh} />;
-  if (list.loading) return <div class="loading" role="status" aria-label="Loading" />;
+  if (list.loading) return <Loading />;
   if (list.rows.length === 0) return <p class="notice-empty">No run has made or used it.</p>;
   return (
     <Table label="Runs that made or used it" rows={list.rows} rowHeight={36} onEnd={list.more} hrefOf={href}

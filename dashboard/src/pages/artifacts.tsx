@@ -4,8 +4,8 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { howMade, listArtifacts, type ArtifactsWanted, type ListedArtifact, type Made } from '../api/artifacts';
 import { artifactIdOf } from '../artifact/lineage';
 import { eachOf } from '../parallel';
-import { Empty, Refused } from '../parts/notice';
-import { Table, type Column, type Sorting } from '../parts/table';
+import { Empty, Loading, Refused } from '../parts/notice';
+import { Table, sortingOf, type Column } from '../parts/table';
 import { Ago } from '../parts/time';
 import { usePaged } from '../paged';
 import { hrefOf, setQuery, type Place } from '../router';
@@ -18,11 +18,6 @@ const TYPES = ['Dataset', 'Model', 'Metrics', 'ClassificationMetrics', 'SlicedCl
 function wantedOf(place: Place): ArtifactsWanted {
   const get = (name: string) => place.query.get(name) ?? '';
   return { text: get('text'), type: get('type'), run: get('run'), order: get('order') || ORDER };
-}
-
-function sortingOf(order: string): Sorting {
-  const [by = '', direction] = order.split(' ');
-  return { by, descending: direction === 'desc' };
 }
 
 // Who made the artifacts that are listed, and how large they are: read after the list, a few at once.
@@ -111,7 +106,7 @@ export default function Artifacts({ place }: { place: Place }) {
       </div>
       <Filters wanted={wanted} total={list.total} />
       {list.error && <Refused error={list.error} retry={list.refresh} />}
-      {list.loading && <div class="loading" role="status" aria-label="Loading" />}
+      {list.loading && <Loading />}
       {!list.loading && !list.error && list.rows.length === 0 ? (
         <Empty title={filtered ? 'No artifact matches' : 'No artifact yet'}>
           {filtered ? <a href="#/artifacts">All artifacts</a> : <p>What tasks of runs put out is listed here.</p>}

@@ -6,7 +6,7 @@ import { call } from '../api/http';
 import type { Experiment } from '../api/types';
 import { useLoaded } from '../load';
 import { ArchiveExperiment } from '../parts/archive_experiment';
-import { Empty, Refused, Show } from '../parts/notice';
+import { Empty, Loading, Refused, Show } from '../parts/notice';
 import { useCommands } from '../parts/palette';
 import { Table } from '../parts/table';
 import { Tabs } from '../parts/tabs';
@@ -102,7 +102,7 @@ function Schedules({ experimentId }: { experimentId: string }) {
     return { rows: answer.recurringRuns ?? [], next: answer.next_page_token ?? '' };
   });
   if (list.error) return <Refused error={list.error} retry={list.refresh} />;
-  if (list.loading) return <div class="loading" role="status" aria-label="Loading" />;
+  if (list.loading) return <Loading />;
   if (list.rows.length === 0) {
     return (
       <Empty title="No schedule in this experiment">

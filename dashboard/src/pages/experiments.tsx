@@ -4,9 +4,9 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { createExperiment, lastRunOf, listExperiments, type ExperimentsWanted } from '../api/experiments';
 import type { Experiment } from '../api/types';
 import { ArchiveExperiment } from '../parts/archive_experiment';
-import { Empty, Refused } from '../parts/notice';
+import { Empty, Loading, Refused } from '../parts/notice';
 import { useCommands } from '../parts/palette';
-import { Table, type Column, type Sorting } from '../parts/table';
+import { Table, sortingOf, type Column } from '../parts/table';
 import { Ago } from '../parts/time';
 import { usePaged } from '../paged';
 import { go, hrefOf, setQuery, type Place } from '../router';
@@ -17,11 +17,6 @@ const ORDER = 'last_run_created_at desc';
 function wantedOf(place: Place): ExperimentsWanted {
   const get = (name: string) => place.query.get(name) ?? '';
   return { text: get('text'), archived: get('archived') === 'true' || place.path[0] === 'archive', order: get('order') || ORDER };
-}
-
-function sortingOf(order: string): Sorting {
-  const [by = '', direction] = order.split(' ');
-  return { by, descending: direction === 'desc' };
 }
 
 function columnsOf(archive: (experiment: Experiment) => void): Column<Experiment>[] {
@@ -82,7 +77,7 @@ export default function Experiments({ place }: { place: Place }) {
         <span class="soft small" role="status">{list.total !== undefined && list.total >= 0 && plural(list.total, 'experiment')}</span>
       </div>
       {list.error && <Refused error={list.error} retry={list.refresh} />}
-      {list.loading && <div class="loading" role="status" aria-label="Loading" />}
+      {list.loading && <Loading />}
       {!list.loading && !list.error && list.rows.length === 0 ? (
         <Empty title={wanted.text ? 'No experiment has such a name' : wanted.archived ? 'None is archived' : 'No experiment yet'}>
           {(wanted.text || wanted.archived) && <a href="#/experiments">All experiments</a>}

@@ -7,7 +7,7 @@ import {
 import { useLoaded } from '../load';
 import { usePaged, type Paged } from '../paged';
 import { Confirm } from '../parts/confirm';
-import { Empty, Refused, Show } from '../parts/notice';
+import { Empty, Loading, Refused, Show } from '../parts/notice';
 import { useCommands, useKeys } from '../parts/palette';
 import { Tabs } from '../parts/tabs';
 import { Ago } from '../parts/time';
@@ -84,7 +84,7 @@ function Whole({ pipeline, place }: { pipeline: Pipeline; place: Place }) {
           }} />
       )}
       {versions.error && <Refused error={versions.error} retry={versions.refresh} />}
-      {versions.loading && <div class="loading" role="status" aria-label="Loading" />}
+      {versions.loading && <Loading />}
       {!versions.loading && <OfVersion pipeline={pipeline} wanted={wanted} versions={versions} place={place} />}
     </>
   );
@@ -106,7 +106,7 @@ function OfVersion({ pipeline, wanted, versions, place }: OfVersionProps) {
   if (older.error) {
     return <Refused error={older.error} retry={older.reload} />;
   }
-  if (wanted && !version) return <div class="loading" role="status" aria-label="Loading" />;
+  if (wanted && !version) return <Loading />;
   if (!version) {
     return (
       <Empty title="This pipeline has no version yet">

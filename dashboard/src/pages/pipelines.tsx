@@ -5,9 +5,9 @@ import { addPipeline, deletePipeline, listPipelines, listVersions, type Pipeline
 import { useLoaded } from '../load';
 import { usePaged } from '../paged';
 import { Confirm } from '../parts/confirm';
-import { Command, Empty, Refused } from '../parts/notice';
+import { Command, Empty, Loading, Refused } from '../parts/notice';
 import { useCommands, useKeys } from '../parts/palette';
-import { Table, type Column } from '../parts/table';
+import { Table, sortingOf, type Column } from '../parts/table';
 import { Ago } from '../parts/time';
 import { tell } from '../parts/toast';
 import { Upload } from '../pipeline/upload';
@@ -111,7 +111,6 @@ export default function Pipelines({ place }: { place: Place }) {
   useEffect(() => {
     document.title = 'Pipelines - Penstock';
   }, []);
-  const [by = '', direction] = order.split(' ');
   const upload = () => setQuery({ upload: 'true' });
   useCommands([{ title: 'Upload a pipeline', run: upload }]);
   useKeys({ Escape: () => (uploads ? setQuery({ upload: undefined }) : setSelected(new Set())) });
@@ -139,13 +138,13 @@ export default function Pipelines({ place }: { place: Place }) {
         <span class="soft small">{list.rows.length > 0 && `${plural(list.rows.length, 'pipeline')}${list.next ? ' and more' : ''}`}</span>
       </div>
       {list.error && <Refused error={list.error} retry={list.refresh} />}
-      {list.loading && <div class="loading" role="status" aria-label="Loading" />}
+      {list.loading && <Loading />}
       {!list.loading && !list.error && list.rows.length === 0 ? (
         <NoPipelines filtered={text !== ''} />
       ) : (
         <Table label="Pipelines" columns={COLUMNS} rows={list.rows} keyOf={(one) => one.pipeline_id} rowHeight={46}
           hrefOf={(one) => hrefOf(['pipelines', 'details', one.pipeline_id])} selected={selected} onSelect={setSelected} onEnd={list.more}
-          sorting={{ by, descending: direction === 'desc' }}
+          sorting={sortingOf(order)}
           onSort={(sorting) => setQuery({ order: `${sorting.by} ${sorting.descending ? 'desc' : 'asc'}` })} />
       )}
     </div>

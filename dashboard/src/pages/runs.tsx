@@ -7,7 +7,7 @@ import type { FoundRun, State } from '../api/types';
 import { keep, kept } from '../kept';
 import { useLoaded, useStream } from '../load';
 import { usePaged } from '../paged';
-import { Command, Empty, Refused } from '../parts/notice';
+import { Command, Empty, Loading, Refused } from '../parts/notice';
 import { useCommands } from '../parts/palette';
 import { RunActions } from '../parts/run_actions';
 import { StateIcon, stateWord } from '../parts/state';
@@ -258,7 +258,7 @@ export function RunList({ place, experiment = '' }: { place: Place; experiment?:
         <ColumnChoice place={place} runs={runs} />
       </div>
       {list.error && <Refused error={list.error} retry={list.refresh} />}
-      {list.loading && <div class="loading" role="status" aria-label="Loading" />}
+      {list.loading && <Loading />}
       {!list.loading && !list.error && runs.length === 0 ? (
         <NoRuns filtered={filtered} />
       ) : (

@@ -6,9 +6,9 @@ import { deleteSchedule, getSchedule, listSchedules, listTicks, setEnabled, type
 import { useLoaded } from '../load';
 import { usePaged } from '../paged';
 import { Confirm } from '../parts/confirm';
-import { Empty, Refused } from '../parts/notice';
+import { Empty, Loading, Refused } from '../parts/notice';
 import { useCommands, useKeys } from '../parts/palette';
-import { Table, type Column } from '../parts/table';
+import { Table, sortingOf, type Column } from '../parts/table';
 import { Ago } from '../parts/time';
 import { tell, tellError } from '../parts/toast';
 import { go, hrefOf, setQuery, type Place } from '../router';
@@ -132,7 +132,6 @@ export default function Schedules({ place }: { place: Place }) {
   }, []);
   const columns = useMemo(() => columnsOf(list.refresh), [list.refresh]);
   const clear = () => setSelected(new Set());
-  const [by = '', direction] = order.split(' ');
   const create = hrefOf(['runs', 'new'], { recurring: '1' });
   useCommands([{ title: 'New schedule', run: () => go(create) }]);
   useKeys({ Escape: clear });
@@ -152,7 +151,7 @@ export default function Schedules({ place }: { place: Place }) {
         <span class="soft small">{list.rows.length > 0 && `${plural(list.rows.length, 'schedule')}${list.next ? ' and more' : ''}`}</span>
       </div>
       {list.error && <Refused error={list.error} retry={list.refresh} />}
-      {list.loading && <div class="loading" role="status" aria-label="Loading" />}
+      {list.loading && <Loading />}
       {!list.loading && !list.error && list.rows.length === 0 ? (
         <Empty title={text ? 'No schedule matches' : 'No schedule yet'}>
           <p>{text ? <a href="#/recurringruns">All schedules</a> : <a href={create}>Start a pipeline again and again</a>}</p>
@@ -160,7 +159,7 @@ export default function Schedules({ place }: { place: Place }) {
       ) : (
         <Table label="Schedules" columns={columns} rows={list.rows} keyOf={(one) => one.recurring_run_id} rowHeight={46}
           hrefOf={(one) => hrefOf(['recurringrun', 'details', one.recurring_run_id])} selected={selected} onSelect={setSelected} onEnd={list.more}
-          sorting={{ by, descending: direction === 'desc' }}
+          sorting={sortingOf(order)}
           onSort={(sorting) => setQuery({ order: `${sorting.by} ${sorting.descending ? 'desc' : 'asc'}` })} />
       )}
     </div>

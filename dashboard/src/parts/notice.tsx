@@ -22,6 +22,10 @@ export function Empty({ title, children }: { title: string; children?: Component
   );
 }
 
+export function Loading() {
+  return <div class="loading" role="status" aria-label="Loading" />;
+}
+
 // Shows what was loaded as soon as it is there, also while it is loaded again.
 export function Show<T>({ of, children }: { of: Loaded<T>; children: (data: T) => ComponentChildren }) {
   if (of.data !== undefined) {
@@ -33,7 +37,7 @@ export function Show<T>({ of, children }: { of: Loaded<T>; children: (data: T) =
     );
   }
   if (of.error) return <Refused error={of.error} retry={of.reload} />;
-  return <div class="loading" role="status" aria-label="Loading" />;
+  return <Loading />;
 }
 
 // A page that came over plain HTTP from another machine has no clipboard of its own.

@@ -20,6 +20,12 @@ export interface Sorting {
   descending: boolean;
 }
 
+// Of "name asc".
+export function sortingOf(order: string): Sorting {
+  const [by = '', direction] = order.split(' ');
+  return { by, descending: direction === 'desc' };
+}
+
 interface Props<Row> {
   label: string;
   columns: Column<Row>[];

@@ -4,7 +4,7 @@ import type { ComponentChildren } from 'preact';
 import { listRunsOf, listTicks, type ScheduleTick } from '../api/schedules';
 import type { Run } from '../api/types';
 import { usePaged, type Paged } from '../paged';
-import { Empty, Refused } from '../parts/notice';
+import { Empty, Loading, Refused } from '../parts/notice';
 import { StateIcon } from '../parts/state';
 import { Table, type Column } from '../parts/table';
 import { Ago, Duration } from '../parts/time';
@@ -78,7 +78,7 @@ function Listed({ list, title, children }: { list: Paged<unknown>; title: string
   return (
     <>
       {list.error && <Refused error={list.error} retry={list.refresh} />}
-      {list.loading && <div class="loading" role="status" aria-label="Loading" />}
+      {list.loading && <Loading />}
       {!list.loading && !list.error && list.rows.length === 0 ? <Empty title={title} /> : children}
     </>
   );

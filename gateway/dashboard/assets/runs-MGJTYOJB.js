@@ -1,1 +1,0 @@
-import{a,b,c}from"./chunk-TW3U25G5.js";import"./chunk-322CJ66Z.js";import"./chunk-NSNPHEQ7.js";import"./chunk-PX5NRA4C.js";import"./chunk-O3ROY2KT.js";import"./chunk-CY5OBKQJ.js";import"./chunk-ETKSM2ZS.js";export{b as RunList,c as default,a as useExperiments};
