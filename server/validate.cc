@@ -3,6 +3,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "common/errors.h"
 #include "common/limits.h"
 #include "common/status_macros.h"
@@ -57,6 +58,13 @@ absl::Status CheckName(absl::string_view field, absl::string_view text, int64_t 
 
 absl::Status CheckDescription(absl::string_view text) {
   return CheckText("description", text, limits::kDescriptionBytes, /*multi_line=*/true);
+}
+
+bool IsShortestPath(absl::string_view path) {
+  for (const absl::string_view step : absl::StrSplit(path, '/')) {
+    if (step.empty() || step == "." || step == "..") return false;
+  }
+  return true;
 }
 
 absl::Status CheckNewId(absl::string_view field, absl::string_view id) {

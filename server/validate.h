@@ -27,6 +27,9 @@ absl::StatusOr<absl::Time> CheckedTime(absl::string_view field, const google::pr
 
 absl::Status CheckDescription(absl::string_view text);
 
+// Whether no step between '/' is empty, '.' or '..'.
+bool IsShortestPath(absl::string_view path);
+
 // An id that a client chose for a new object: letters, digits, '-', '_' and '.', not starting with '.'.
 absl::Status CheckNewId(absl::string_view field, absl::string_view id);
 

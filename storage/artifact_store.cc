@@ -113,8 +113,6 @@ constexpr db::SqlText kListOfTask = kStoredTaskColumns.Sql(
 constexpr db::SqlText kSelectOfTasks = kStoredTaskColumns.Sql(R"sql(
   SELECT $columns FROM (VALUES $rows) AS keys CROSS JOIN artifact_tasks WHERE run_id = column1 AND task_id = column2
   ORDER BY run_id, task_id, direction, name, position)sql");
-constexpr db::SqlText kFindTask =
-    kStoredTaskColumns.Sql("SELECT $columns FROM artifact_tasks WHERE link_id = $1");
 constexpr db::SqlText kSelectTasks = kStoredTaskColumns.Sql("SELECT $columns FROM artifact_tasks WHERE ");
 
 constexpr ListField kFields[] = {
@@ -164,10 +162,7 @@ std::string ConditionsOf(const ArtifactTaskFilter& filter, std::vector<db::Param
 }  // namespace
 
 absl::StatusOr<int64_t> ArtifactIdReserve(db::Tx& tx, int64_t count) {
-  // Writers come one after the other, so what is read back is what was added here.
-  RETURN_IF_ERROR(CounterAdd(tx, kIdCounter, count));
-  ASSIGN_OR_RETURN(const int64_t last, CounterGet(tx, kIdCounter));
-  return last - count + 1;
+  return CounterReserve(tx, kIdCounter, count);
 }
 
 absl::Status ArtifactInsert(db::Tx& tx, const ArtifactRow& row) {
@@ -211,6 +206,12 @@ absl::StatusOr<std::optional<ArtifactRow>> ArtifactFindByText(db::Tx& tx, absl::
   int64_t number = 0;
   if (absl::SimpleAtoi(id, &number)) return ArtifactFind(tx, number);
   return db::QueryRow(tx, kFindByUuid, {id}, kColumns);
+}
+
+absl::StatusOr<ArtifactRow> ArtifactGetByText(db::Tx& tx, absl::string_view id) {
+  ASSIGN_OR_RETURN(std::optional<ArtifactRow> row, ArtifactFindByText(tx, id));
+  if (!row.has_value()) return error::ArtifactIdNotFound(id);
+  return *std::move(row);
 }
 
 absl::StatusOr<std::vector<ArtifactRow>> ArtifactsFind(db::Tx& tx, const std::vector<int64_t>& artifact_ids) {
@@ -316,10 +317,6 @@ absl::StatusOr<std::vector<ArtifactTaskRow>> ArtifactTaskListOf(db::Tx& tx, absl
 absl::StatusOr<std::vector<ArtifactTaskRow>> ArtifactTasksOf(db::Tx& tx, const std::vector<TaskKey>& keys) {
   static const db::RowsStatement select(kSelectOfTasks, 2);
   return db::QueryRowsOf(tx, select, ParamsOf(keys), kStoredTaskColumns);
-}
-
-absl::StatusOr<std::optional<ArtifactTaskRow>> ArtifactTaskFind(db::Tx& tx, int64_t link_id) {
-  return db::QueryRow(tx, kFindTask, {link_id}, kStoredTaskColumns);
 }
 
 absl::StatusOr<int64_t> ArtifactTaskLatestId(db::Tx& tx) { return CounterGet(tx, kLinkCounter); }

@@ -37,6 +37,8 @@ absl::StatusOr<std::optional<ArtifactRow>> ArtifactFind(db::Tx& tx, int64_t arti
 absl::StatusOr<bool> ArtifactExists(db::Tx& tx, int64_t artifact_id);
 // By its text id, which may also be its number in decimals.
 absl::StatusOr<std::optional<ArtifactRow>> ArtifactFindByText(db::Tx& tx, absl::string_view id);
+// The same; NOT_FOUND.
+absl::StatusOr<ArtifactRow> ArtifactGetByText(db::Tx& tx, absl::string_view id);
 // Those of the ids that are there, by id.
 absl::StatusOr<std::vector<ArtifactRow>> ArtifactsFind(db::Tx& tx, const std::vector<int64_t>& artifact_ids);
 // At most `limit` with exactly this URI, by id.
@@ -78,7 +80,6 @@ absl::StatusOr<std::vector<ArtifactTaskRow>> ArtifactTaskListOf(db::Tx& tx, absl
                                                                 absl::string_view task_id);
 // Of some tasks or roots of any runs.
 absl::StatusOr<std::vector<ArtifactTaskRow>> ArtifactTasksOf(db::Tx& tx, const std::vector<TaskKey>& keys);
-absl::StatusOr<std::optional<ArtifactTaskRow>> ArtifactTaskFind(db::Tx& tx, int64_t link_id);
 // The latest link that was inserted.
 absl::StatusOr<int64_t> ArtifactTaskLatestId(db::Tx& tx);
 

@@ -151,12 +151,10 @@ absl::Status InsertNewSeries(db::Tx& tx, const MetricOwner& owner, Additions& ad
   ASSIGN_OR_RETURN(const int64_t known,
                    db::QueryNumber(tx, kCountSeries, {owner.run_id, limits::kRunMetricSeries}));
   if (known + fresh > limits::kRunMetricSeries) return error::MetricSeriesTooMany(owner.run_id);
-  RETURN_IF_ERROR(CounterAdd(tx, kSeriesCounter, fresh));
-  ASSIGN_OR_RETURN(int64_t next, CounterGet(tx, kSeriesCounter));
-  next -= fresh;
+  ASSIGN_OR_RETURN(int64_t next, CounterReserve(tx, kSeriesCounter, fresh));
   for (auto& [name, addition] : additions) {
     if (!addition.is_new) continue;
-    addition.series.series_id = ++next;
+    addition.series.series_id = next++;
     RETURN_IF_ERROR(tx.ExecuteLater(kInsertSeries, kSeriesColumns.Params(addition.series), nullptr));
   }
   return absl::OkStatus();

@@ -37,8 +37,6 @@ constexpr char kNumberCounter[] = "task_numbers";
 constexpr db::SqlText kInsert =
     kColumns.Sql("INSERT INTO runs ($columns) VALUES $rows ON CONFLICT (run_id) DO NOTHING RETURNING run_id");
 constexpr db::SqlText kFindByNumber = kColumns.Sql("SELECT $columns FROM runs WHERE number = $1");
-constexpr db::SqlText kSelectAfterNumber =
-    kColumns.Sql("SELECT $columns FROM runs WHERE number > $1 ORDER BY number LIMIT $2");
 constexpr db::SqlText kGet = kColumns.Sql("SELECT $columns FROM runs WHERE run_id = $1");
 
 // Behind run_id.
@@ -296,10 +294,6 @@ absl::StatusOr<RunRow> RunGet(db::Tx& tx, absl::string_view run_id) {
 
 absl::StatusOr<std::optional<RunRow>> RunFindByNumber(db::Tx& tx, int64_t number) {
   return db::QueryRow(tx, kFindByNumber, {number}, kColumns);
-}
-
-absl::StatusOr<std::vector<RunRow>> RunsAfterNumber(db::Tx& tx, int64_t after, int limit) {
-  return db::QueryRows(tx, kSelectAfterNumber, {after, limit}, kColumns);
 }
 
 absl::Status RunsFindLater(db::Tx& tx, const std::vector<std::string>& run_ids, RunRows* rows) {

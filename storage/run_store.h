@@ -39,8 +39,6 @@ absl::Status RunInsert(db::Tx& tx, const RunRow& row, const RunConfigRow& config
 absl::StatusOr<RunRow> RunGet(db::Tx& tx, absl::string_view run_id);
 // Nothing if there is none.
 absl::StatusOr<std::optional<RunRow>> RunFindByNumber(db::Tx& tx, int64_t number);
-// The first `limit` behind `after`, by number.
-absl::StatusOr<std::vector<RunRow>> RunsAfterNumber(db::Tx& tx, int64_t after, int limit);
 // Those of the ids that are there, by id; put off like RunConfigsLater.
 using RunRows = std::map<std::string, RunRow>;
 absl::Status RunsFindLater(db::Tx& tx, const std::vector<std::string>& run_ids, RunRows* rows);

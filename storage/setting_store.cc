@@ -50,6 +50,13 @@ absl::StatusOr<int64_t> CounterGet(db::Tx& tx, absl::string_view name) {
   return value;
 }
 
+absl::StatusOr<int64_t> CounterReserve(db::Tx& tx, absl::string_view name, int64_t count) {
+  // Writers come one after the other, so what is read back is what was added here.
+  RETURN_IF_ERROR(CounterAdd(tx, name, count));
+  ASSIGN_OR_RETURN(const int64_t last, CounterGet(tx, name));
+  return last - count + 1;
+}
+
 absl::Status CounterGetLater(db::Tx& tx, absl::string_view name, int64_t* value) {
   *value = 0;
   const db::Param params[] = {name};

@@ -24,6 +24,8 @@ absl::Status CounterAdd(db::Tx& tx, absl::string_view name, int64_t delta);
 // Adds `delta` to two different counters in one statement.
 absl::Status CountersAdd(db::Tx& tx, absl::string_view name, absl::string_view other, int64_t delta);
 absl::StatusOr<int64_t> CounterGet(db::Tx& tx, absl::string_view name);
+// Adds `count`, and gives the first of the numbers that are taken with it.
+absl::StatusOr<int64_t> CounterReserve(db::Tx& tx, absl::string_view name, int64_t count);
 // The same, put off: `value` has to be there until Tx::Flush, which fills it.
 absl::Status CounterGetLater(db::Tx& tx, absl::string_view name, int64_t* value);
 absl::Status CounterDelete(db::Tx& tx, absl::string_view name);

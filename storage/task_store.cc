@@ -86,9 +86,6 @@ constexpr char kSetRecorded[] = R"sql(
 constexpr char kHasIterations[] =
     "SELECT 1 FROM tasks WHERE run_id = $1 AND parent_task_id = $2 AND iteration >= 0 LIMIT 1";
 constexpr db::SqlText kGet = kColumns.Sql("SELECT $columns FROM tasks WHERE run_id = $1 AND task_id = $2");
-constexpr db::SqlText kFindByNumber = kColumns.Sql("SELECT $columns FROM tasks WHERE number = $1");
-constexpr db::SqlText kSelectAfterNumber =
-    kColumns.Sql("SELECT $columns FROM tasks WHERE number > $1 ORDER BY number LIMIT $2");
 constexpr char kSetDescription[] = "UPDATE tasks SET description = $3 WHERE run_id = $1 AND task_id = $2";
 constexpr char kFindByAnyName[] = R"sql(
   SELECT task_id FROM tasks WHERE run_id = $1 AND (task_id = $2 OR name = $2)
@@ -297,14 +294,6 @@ absl::StatusOr<TaskRow> TaskGet(db::Tx& tx, absl::string_view run_id, absl::stri
   if (!row.has_value()) return error::TaskNotFound(run_id, task_id);
   row->run_id = std::string(run_id);
   return *std::move(row);
-}
-
-absl::StatusOr<std::optional<TaskRow>> TaskFindByNumber(db::Tx& tx, int64_t number) {
-  return db::QueryRow(tx, kFindByNumber, {number}, kColumns);
-}
-
-absl::StatusOr<std::vector<TaskRow>> TasksAfterNumber(db::Tx& tx, int64_t after, int limit) {
-  return db::QueryRows(tx, kSelectAfterNumber, {after, limit}, kColumns);
 }
 
 absl::Status TaskSetDisplayName(db::Tx& tx, absl::string_view run_id, absl::string_view task_id,

@@ -83,11 +83,6 @@ absl::StatusOr<std::map<std::string, int64_t>> TaskIterationCounts(db::Tx& tx,
 // NOT_FOUND if the run has no such task.
 absl::StatusOr<TaskRow> TaskGet(db::Tx& tx, absl::string_view run_id, absl::string_view task_id);
 
-// Nothing if there is none.
-absl::StatusOr<std::optional<TaskRow>> TaskFindByNumber(db::Tx& tx, int64_t number);
-// Of all runs, the first `limit` behind `after`, by number.
-absl::StatusOr<std::vector<TaskRow>> TasksAfterNumber(db::Tx& tx, int64_t after, int limit);
-
 // NOT_FOUND.
 absl::Status TaskSetDisplayName(db::Tx& tx, absl::string_view run_id, absl::string_view task_id,
                                 absl::string_view display_name);

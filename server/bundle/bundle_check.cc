@@ -9,12 +9,12 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "common/json.h"
 #include "common/limits.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"
 #include "server/errors.h"
+#include "server/validate.h"
 
 namespace penstock {
 namespace {
@@ -25,13 +25,7 @@ bool IsOutcome(const std::string& outcome) {
 }
 
 // A path below the artifact, and nowhere else.
-bool IsInside(const std::string& path) {
-  if (path.empty()) return true;
-  for (const absl::string_view part : absl::StrSplit(path, '/')) {
-    if (part.empty() || part == "." || part == "..") return false;
-  }
-  return true;
-}
+bool IsInside(const std::string& path) { return path.empty() || IsShortestPath(path); }
 
 absl::Status CheckTasks(const BundleRows& rows, std::set<std::string>* ids) {
   if (!IsFinal(rows.run.state)) return error::BundleRowWrong("run.json", "the run has not ended");
@@ -265,7 +259,7 @@ absl::Status CheckRecorded(const BundleRows& rows, const Ids& ids) {
       [](const BundleFile& row) { return std::pair(row.task_id, row.path); },
       [&](const BundleFile& row) -> absl::string_view {
         if (!ids.HasOwner(row.task_id)) return "a file is of no task";
-        return row.path.empty() || !IsInside(row.path) ? "a file would lie outside of its folder" : "";
+        return !IsShortestPath(row.path) ? "a file would lie outside of its folder" : "";
       });
 }
 

@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <set>
+#include <string>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
@@ -155,7 +157,7 @@ class Members {
     if (members_.size() > static_cast<size_t>(limits::kBundleMembers)) {
       return error::BundleTooManyMembers(limits::kBundleMembers);
     }
-    if (!names_.insert({name, members_.size()}).second) return error::BundleMemberTwice(name);
+    if (!names_.insert(name).second) return error::BundleMemberTwice(name);
     std::string text;
     int64_t size = 0;
     while (true) {
@@ -219,7 +221,7 @@ class Members {
   Unpacker unpacker_;
   const ArchivePtr tar_;
   BundleContentsRead& out_;
-  std::map<std::string, size_t> names_;
+  std::set<std::string> names_;
   std::vector<BundleMember> members_;
   std::string manifest_;
   Sha256 sha256_;

@@ -70,6 +70,11 @@ Json TakeNumbers(const ArtifactRow& row, Json* metadata) {
 
 }  // namespace
 
+bool IsMetrics(const ArtifactRow& artifact) {
+  return artifact.schema_title == kMetricsTitle || artifact.schema_title == "system.ClassificationMetrics" ||
+         artifact.schema_title == "system.SlicedClassificationMetrics";
+}
+
 ArtifactId ReadArtifactId(absl::string_view id) {
   if (id.size() <= kUuidBytes || id[kUuidBytes] != ':') return {std::string(id), ""};
   return {std::string(id.substr(0, kUuidBytes)), std::string(id.substr(kUuidBytes + 1))};

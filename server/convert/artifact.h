@@ -20,6 +20,8 @@ using api::ArtifactTypes;
 // the rest of the metadata is its own.
 inline constexpr char kOneMetricVersion[] = "one-metric";
 inline constexpr char kMetricsTitle[] = "system.Metrics";
+// What an artifact of metrics of any kind holds is its metadata, and a file is rarely there.
+bool IsMetrics(const ArtifactRow& artifact);
 
 // An id on the wire: of an artifact, or of one number of it.
 struct ArtifactId {

@@ -5,16 +5,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "server/convert/artifact.h"
 
 namespace penstock {
 namespace {
-
-// Whose content is their metadata.
-bool IsMetadataOnly(const ArtifactRow& artifact) {
-  return artifact.schema_title == "system.Metrics" ||
-         artifact.schema_title == "system.ClassificationMetrics" ||
-         artifact.schema_title == "system.SlicedClassificationMetrics";
-}
 
 std::string NameOf(const TaskRow& task) {
   return task.iteration >= 0 ? absl::StrCat(task.iteration) : task.name;
@@ -87,7 +81,7 @@ std::map<std::string, std::string> TaskPathsOf(const std::vector<TaskRow>& tasks
 }
 
 OutputFact FactOf(const ArtifactRow& artifact) {
-  if (IsMetadataOnly(artifact)) return {artifact.metadata.empty() ? "{}" : artifact.metadata, true};
+  if (IsMetrics(artifact)) return {artifact.metadata.empty() ? "{}" : artifact.metadata, true};
   if (artifact.content_sha256.empty()) return {"content unknown", false};
   std::string text = absl::StrCat("sha256:", artifact.content_sha256);
   if (artifact.size_bytes.has_value()) absl::StrAppend(&text, ", ", *artifact.size_bytes, " bytes");

@@ -165,12 +165,11 @@ absl::Status CheckLink(const api::ArtifactTask& given) {
 }
 
 absl::Status LinkOne(db::Tx& tx, const api::ArtifactTask& given, api::ArtifactTask* out) {
-  const std::string uuid = ReadArtifactId(given.artifact_id()).uuid;
-  ASSIGN_OR_RETURN(const auto artifact, ArtifactFindByText(tx, uuid));
-  if (!artifact.has_value()) return error::ArtifactIdNotFound(uuid);
+  ASSIGN_OR_RETURN(const ArtifactRow artifact,
+                   ArtifactGetByText(tx, ReadArtifactId(given.artifact_id()).uuid));
   ASSIGN_OR_RETURN(const Linked linked, FindLinked(tx, given.run_id(), given.task_id()));
   ArtifactTaskRow link;
-  link.artifact_id = artifact->artifact_id;
+  link.artifact_id = artifact.artifact_id;
   link.direction = IsInput(given.type()) ? Direction::kInput : Direction::kOutput;
   link.name = given.key();
   link.io_type = api::IOType_Name(given.type());

@@ -8,11 +8,11 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "common/errors.h"
 #include "common/limits.h"
 #include "common/status_macros.h"
 #include "content/uri.h"
+#include "server/convert/artifact.h"
 #include "server/errors.h"
 #include "server/handlers/byte_stream.h"
 #include "server/handlers/pipeline_source.h"
@@ -79,20 +79,12 @@ absl::StatusOr<ArtifactRow> FindArtifact(RequestContext& context,
 }
 
 absl::StatusOr<ArtifactRow> FindById(RequestContext& context, const std::string& artifact_id) {
-  std::optional<ArtifactRow> artifact;
+  ArtifactRow artifact;
   RETURN_IF_ERROR(context.deps.store.Read([&](db::Tx& tx) -> absl::Status {
-    ASSIGN_OR_RETURN(artifact, ArtifactFindByText(tx, artifact_id));
+    ASSIGN_OR_RETURN(artifact, ArtifactGetByText(tx, artifact_id));
     return absl::OkStatus();
   }));
-  if (!artifact.has_value()) return error::ArtifactIdNotFound(artifact_id);
-  return *std::move(artifact);
-}
-
-// What such an artifact holds is its metadata, and a file is rarely there.
-bool IsMetrics(const ArtifactRow& artifact) {
-  return artifact.schema_title == "system.Metrics" ||
-         artifact.schema_title == "system.ClassificationMetrics" ||
-         artifact.schema_title == "system.SlicedClassificationMetrics";
+  return artifact;
 }
 
 // What a request names.
@@ -108,10 +100,7 @@ absl::Status CheckPath(absl::string_view path) {
     return error::FieldTooLong("path", static_cast<int64_t>(path.size()), limits::kArtifactPathBytes);
   }
   RETURN_IF_ERROR(CheckText("path", path, limits::kArtifactPathBytes));
-  for (const absl::string_view step : absl::StrSplit(path, '/')) {
-    if (step.empty() || step == "." || step == "..") return error::ArtifactPathWrong(path);
-  }
-  return absl::OkStatus();
+  return IsShortestPath(path) ? absl::OkStatus() : error::ArtifactPathWrong(path);
 }
 
 absl::StatusOr<Place> FindPlace(RequestContext& context, const penstock::v1::ReadArtifactRequest& request) {

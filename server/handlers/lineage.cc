@@ -44,12 +44,6 @@ void ToApi(const ArtifactRow& row, ArtifactSummary* out) {
   out->set_run_id(row.run_id);
 }
 
-absl::StatusOr<ArtifactRow> ArtifactNamed(db::Tx& tx, const std::string& id) {
-  ASSIGN_OR_RETURN(std::optional<ArtifactRow> row, ArtifactFindByText(tx, id));
-  if (!row.has_value()) return error::ArtifactIdNotFound(id);
-  return *std::move(row);
-}
-
 // Names of the runs and tasks of links, read together.
 class Names {
  public:
@@ -150,7 +144,7 @@ absl::Status LineageGet(RequestContext& context, const penstock::v1::GetLineageR
   const int tasks_max = request.max_tasks() == 0 ? kTasksDefault : request.max_tasks();
   return context.deps.store.Read([&](db::Tx& tx) -> absl::Status {
     reply->Clear();
-    ASSIGN_OR_RETURN(const ArtifactRow artifact, ArtifactNamed(tx, request.artifact_id()));
+    ASSIGN_OR_RETURN(const ArtifactRow artifact, ArtifactGetByText(tx, request.artifact_id()));
     ASSIGN_OR_RETURN(const Lineage lineage,
                      LineageRead(tx, artifact.artifact_id,
                                  up ? LineageDirection::kUp : LineageDirection::kDown, tasks_max));
@@ -166,7 +160,7 @@ absl::Status ArtifactRunList(RequestContext& context, const penstock::v1::ListAr
                    LinkAfter(context, query, request.page_token(), std::numeric_limits<int64_t>::max()));
   return context.deps.store.Read([&](db::Tx& tx) -> absl::Status {
     reply->Clear();
-    ASSIGN_OR_RETURN(const ArtifactRow artifact, ArtifactNamed(tx, request.artifact_id()));
+    ASSIGN_OR_RETURN(const ArtifactRow artifact, ArtifactGetByText(tx, request.artifact_id()));
     ArtifactTaskFilter filter;
     filter.artifact_ids = {artifact.artifact_id};
     ASSIGN_OR_RETURN(const auto links,

@@ -4,7 +4,6 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "common/errors.h"
 #include "common/limits.h"
 #include "common/status_macros.h"
@@ -12,6 +11,7 @@
 #include "server/convert/mlflow.h"
 #include "server/errors.h"
 #include "server/mlflow_errors.h"
+#include "server/validate.h"
 #include "storage/experiment_store.h"
 #include "storage/run_store.h"
 #include "storage/task_store.h"
@@ -29,14 +29,6 @@ int64_t CountRunes(absl::string_view text) {
 bool IsOfMlflowKey(char c) {
   return absl::ascii_isalnum(c) || (c & 0x80) != 0 || c == '_' || c == '-' || c == '.' || c == '/' ||
          c == ':' || c == ' ';
-}
-
-// A key names a file in some of MLflow's stores, so it has to be a path in its shortest form.
-bool IsShortestPath(absl::string_view key) {
-  for (const absl::string_view step : absl::StrSplit(key, '/')) {
-    if (step.empty() || step == "." || step == "..") return false;
-  }
-  return true;
 }
 
 }  // namespace
@@ -103,6 +95,7 @@ absl::Status CheckMlflowKey(absl::string_view what, absl::string_view key) {
         "may hold only letters, digits, underscores (_), dashes (-), periods (.), spaces ( ), "
         "colons (:) and slashes (/)");
   }
+  // A key names a file in some of MLflow's stores.
   if (!IsShortestPath(key)) {
     return error::MlflowKeyWrong(what, key,
                                  "must not begin or end with a slash, nor hold //, . or .. between slashes");

@@ -51,11 +51,10 @@ absl::StatusOr<Owner> FindOwner(db::Tx& tx, const MetadataOwner& given) {
     owner.tags = ExperimentTagOwner(row.experiment_id);
     owner.note = std::move(row.description);
   } else if (!given.artifact_id().empty()) {
-    ASSIGN_OR_RETURN(std::optional<ArtifactRow> row, ArtifactFindByText(tx, given.artifact_id()));
-    if (!row.has_value()) return error::ArtifactIdNotFound(given.artifact_id());
-    owner.named.set_artifact_id(row->uuid);
-    owner.tags = ArtifactTagOwner(row->uuid);
-    owner.note = std::move(row->description);
+    ASSIGN_OR_RETURN(ArtifactRow row, ArtifactGetByText(tx, given.artifact_id()));
+    owner.named.set_artifact_id(row.uuid);
+    owner.tags = ArtifactTagOwner(row.uuid);
+    owner.note = std::move(row.description);
   } else if (!given.task_id().empty()) {
     ASSIGN_OR_RETURN(const std::string task_id, TaskIdFind(tx, given.run_id(), given.task_id()));
     ASSIGN_OR_RETURN(TaskRow row, TaskGet(tx, given.run_id(), task_id));

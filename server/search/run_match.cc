@@ -1,7 +1,6 @@
 #include "server/search/run_match.h"
 
 #include <algorithm>
-#include <cmath>
 #include <optional>
 #include <string>
 

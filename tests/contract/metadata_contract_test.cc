@@ -10,6 +10,7 @@
 #include "storage/artifact_store.h"
 #include "storage/lineage_store.h"
 #include "storage/metric_store.h"
+#include "storage/numbered_store.h"
 #include "storage/run_parameter_store.h"
 #include "storage/run_store.h"
 #include "storage/tag_store.h"
@@ -35,18 +36,6 @@ class MetadataContract : public StoreTest {
     if (IsSkipped() || HasFatalFailure()) return;
     AddBasics();
     for (const char* run : {"a", "b"}) ASSERT_TRUE(AddRun(NewRun(run)).ok());
-  }
-
-  void Write(db::TxBody body) { ASSERT_EQ(store_->Write(body), absl::OkStatus()); }
-  template <typename Result>
-  Result Read(absl::FunctionRef<absl::StatusOr<Result>(db::Tx&)> body) {
-    Result result{};
-    EXPECT_EQ(store_->Read([&](db::Tx& tx) -> absl::Status {
-      ASSIGN_OR_RETURN(result, body(tx));
-      return absl::OkStatus();
-    }),
-              absl::OkStatus());
-    return result;
   }
 
   static NamedMetricPoint Point(const std::string& name, int64_t step, double value, int64_t at_us = 0) {
@@ -366,10 +355,15 @@ TEST_P(MetadataContract, RunsAndTasksHaveNumbersOfTheirOwn) {
   EXPECT_LT(a.number, b.number);
   EXPECT_LT(b.number, stored.number);
   const auto found =
-      Read<std::optional<TaskRow>>([&](db::Tx& tx) { return TaskFindByNumber(tx, stored.number); });
-  EXPECT_TRUE(found.has_value() && found->task_id == "t");
-  EXPECT_THAT(Read<std::vector<RunRow>>([&](db::Tx& tx) { return RunsAfterNumber(tx, a.number, 10); }),
-              SizeIs(1));
+      Read<std::vector<NumberedTask>>([&](db::Tx& tx) { return NumberedTasksFind(tx, {stored.number}); });
+  ASSERT_THAT(found, SizeIs(1));
+  EXPECT_EQ(found[0].key.task_id, "t");
+  const auto later = Read<std::vector<NumberedTask>>(
+      [&](db::Tx& tx) { return NumberedTasksAfter(tx, a.number, /*descending=*/false, 10); });
+  ASSERT_THAT(later, SizeIs(2));
+  EXPECT_EQ(later[0].key.run_id, "b");
+  EXPECT_EQ(later[0].key.task_id, "");
+  EXPECT_EQ(later[1].number, stored.number);
 }
 
 }  // namespace

@@ -29,17 +29,6 @@ class RecordedContract : public StoreTest {
     for (const char* run : {"a", "b"}) ASSERT_TRUE(AddRun(NewRun(run)).ok());
   }
 
-  void Write(db::TxBody body) { ASSERT_EQ(store_->Write(body), absl::OkStatus()); }
-  template <typename Result>
-  Result Read(absl::FunctionRef<absl::StatusOr<Result>(db::Tx&)> body) {
-    Result result{};
-    EXPECT_EQ(store_->Read([&](db::Tx& tx) -> absl::Status {
-      ASSIGN_OR_RETURN(result, body(tx));
-      return absl::OkStatus();
-    }),
-              absl::OkStatus());
-    return result;
-  }
   // What `later` puts off.
   template <typename Result>
   Result ReadLater(absl::FunctionRef<absl::Status(db::Tx&, Result*)> later) {

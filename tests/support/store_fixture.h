@@ -9,7 +9,10 @@
 #include <memory>
 #include <string>
 
+#include "absl/functional/function_ref.h"
 #include "absl/random/random.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "common/clock.h"
 #include "common/ids.h"
@@ -80,16 +83,21 @@ class StoreTest : public ::testing::TestWithParam<const char*> {
     return store_->Write([&](db::Tx& tx) { return RunInsert(tx, row, {"spec", "{}", ""}); });
   }
 
+  void Write(db::TxBody body) { ASSERT_EQ(store_->Write(body), absl::OkStatus()); }
+  template <typename Result>
+  Result Read(absl::FunctionRef<absl::StatusOr<Result>(db::Tx&)> body) {
+    Result result{};
+    EXPECT_EQ(store_->Read([&](db::Tx& tx) -> absl::Status {
+      ASSIGN_OR_RETURN(result, body(tx));
+      return absl::OkStatus();
+    }),
+              absl::OkStatus());
+    return result;
+  }
+
   // Of the table of counters.
   int64_t Counter(absl::string_view name) {
-    int64_t value = -1;
-    EXPECT_TRUE(store_
-                    ->Read([&](db::Tx& tx) -> absl::Status {
-                      ASSIGN_OR_RETURN(value, CounterGet(tx, name));
-                      return absl::OkStatus();
-                    })
-                    .ok());
-    return value;
+    return Read<int64_t>([&](db::Tx& tx) { return CounterGet(tx, name); });
   }
   // By the counts.
   int64_t RunsCounted() {
