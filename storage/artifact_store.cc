@@ -288,6 +288,7 @@ absl::StatusOr<NamedArtifacts> ArtifactOutputList(db::Tx& tx, absl::string_view 
 }
 
 absl::Status ArtifactTaskInsert(db::Tx& tx, const ArtifactTaskRow& row) {
+  tx.NoteChange(row.run_id);
   RETURN_IF_ERROR(CounterAdd(tx, kLinkCounter, 1));
   return tx.ExecuteLater(kInsertTask, kTaskColumns.Params(row), nullptr);
 }

@@ -192,6 +192,7 @@ void Summarize(Addition& addition) {
 
 absl::Status MetricsLog(db::Tx& tx, const MetricOwner& owner, absl::Span<const NamedMetricPoint> points) {
   if (points.empty()) return absl::OkStatus();
+  tx.NoteChange(owner.run_id);
   Additions additions = Grouped(owner, points);
   RETURN_IF_ERROR(ReadKnown(tx, owner, additions));
   RETURN_IF_ERROR(InsertNewSeries(tx, owner, additions));

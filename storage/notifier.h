@@ -10,7 +10,9 @@
 
 namespace penstock {
 
-enum class Topic { kRuns, kRecurringRuns };
+// kRuns: the scheduler is to look at a run. kRecurringRuns: at recurring runs. kRunChanges: what others see of a run has
+// changed; an empty key stands for any run.
+enum class Topic { kRuns, kRecurringRuns, kRunChanges };
 
 // Thread-safe. Delivers within this process; a database that knows of other processes delivers there too.
 class Notifier {

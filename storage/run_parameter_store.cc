@@ -54,6 +54,7 @@ absl::Status RunParametersBatch::Write(db::Tx& tx) const {
 
 absl::StatusOr<std::string> RunParameterSet(db::Tx& tx, absl::string_view run_id, absl::string_view name,
                                             absl::string_view value) {
+  tx.NoteChange(run_id);
   ASSIGN_OR_RETURN(const int64_t inserted, tx.Execute(kInsertOne, {run_id, name, value}));
   if (inserted > 0) return std::string(value);
   ASSIGN_OR_RETURN(const std::optional<std::string> known,

@@ -84,7 +84,7 @@ constexpr char kSetStorageState[] =
     "RETURNING experiment_id, namespace, state";
 constexpr char kMoveExperiment[] =
     "UPDATE runs SET storage_state = $3 WHERE experiment_id = $1 AND storage_state = $2 "
-    "RETURNING namespace, state";
+    "RETURNING namespace, state, run_id";
 constexpr db::SqlText kSelectSome =
     kColumns.Sql("SELECT $columns FROM (VALUES $ids) AS ids CROSS JOIN runs WHERE run_id = column1");
 constexpr char kSetDisplayName[] = "UPDATE runs SET display_name = $2 WHERE run_id = $1";
@@ -137,6 +137,7 @@ absl::Status AppendState(db::Tx& tx, absl::string_view run_id, const RunStateRow
 // none.
 absl::Status MoveRun(db::Tx& tx, absl::string_view run_id, RunState from, RunState to,
                      absl::Time finished_at) {
+  tx.NoteChange(run_id);
   std::optional<RunRow> moved;
   RETURN_IF_ERROR(tx.Query(kSetState, {run_id, Name(from), Name(to), finished_at}, [&](const db::Row& row) {
     moved.emplace();
@@ -159,6 +160,7 @@ absl::Status MoveRuns(db::Tx& tx, absl::string_view experiment_id, StorageState 
   std::map<std::pair<std::string, RunState>, int64_t> moved;
   RETURN_IF_ERROR(tx.Query(kMoveExperiment, {experiment_id, Name(from), Name(to)}, [&](const db::Row& row) {
     ++moved[{row.String(0), db::Get<RunState>(row, 1)}];
+    tx.NoteChange(row.Text(2));
     return absl::OkStatus();
   }));
   for (const auto& [key, runs] : moved) {
@@ -266,6 +268,7 @@ absl::Status RunsInsert(db::Tx& tx, absl::Span<const RunToInsert> runs, std::vec
   for (size_t i = 0; i < runs.size(); ++i) {
     if (!(*outcomes)[i].ok()) continue;
     const RunRow& row = runs[i].row;
+    tx.NoteChange(row.run_id);
     configs.emplace_back(row.run_id);
     kConfigColumns.AppendParams(runs[i].config, &configs);
     states.insert(states.end(), {row.run_id, 1});
@@ -384,6 +387,7 @@ absl::Status RunSetClientState(db::Tx& tx, absl::string_view run_id, const RunSt
 }
 
 absl::Status RunSetStorageState(db::Tx& tx, absl::string_view run_id, StorageState to) {
+  tx.NoteChange(run_id);
   std::optional<RunRow> moved;
   RETURN_IF_ERROR(tx.Query(kSetStorageState, {run_id, Name(to)}, [&](const db::Row& row) {
     moved.emplace();
@@ -408,16 +412,19 @@ absl::Status RunsUnarchive(db::Tx& tx, absl::string_view experiment_id) {
 }
 
 absl::Status RunSetDescription(db::Tx& tx, absl::string_view run_id, absl::string_view description) {
+  tx.NoteChange(run_id);
   ASSIGN_OR_RETURN(const int64_t changed, tx.Execute(kSetDescription, {run_id, description}));
   return changed == 0 ? error::RunNotFound(run_id) : absl::OkStatus();
 }
 
 absl::Status RunSetDisplayName(db::Tx& tx, absl::string_view run_id, absl::string_view display_name) {
+  tx.NoteChange(run_id);
   ASSIGN_OR_RETURN(const int64_t changed, tx.Execute(kSetDisplayName, {run_id, display_name}));
   return changed == 0 ? error::RunNotFound(run_id) : absl::OkStatus();
 }
 
 absl::Status RunDelete(db::Tx& tx, absl::string_view run_id) {
+  tx.NoteChange(run_id);
   ASSIGN_OR_RETURN(const RunRow row, RunGet(tx, run_id));
   ASSIGN_OR_RETURN(const RunConfigRow config, RunConfigGet(tx, run_id));
   // Both look the run up, and the artifacts would go with it.

@@ -61,10 +61,20 @@ absl::Status Store::OpenDatabase(absl::string_view url, const StoreOptions& opti
   return error::DatabaseUrlNotServed(postgres::WithoutPassword(url));
 }
 
+void Store::TellOfChanges(const db::Changes& changes) {
+  if (changes.all()) {
+    notifier_->Notify(Topic::kRunChanges, "");
+    return;
+  }
+  for (const std::string& run_id : changes.keys()) notifier_->Notify(Topic::kRunChanges, run_id);
+}
+
 absl::StatusOr<std::unique_ptr<Store>> Store::Open(absl::string_view url, const Clock& clock,
                                                    const StoreOptions& options) {
   std::unique_ptr<Store> store(new Store);
   RETURN_IF_ERROR(store->OpenDatabase(url, options));
+  store->database_->SetChangesListener(
+      [of = store.get()](const db::Changes& changes) { of->TellOfChanges(changes); });
   if (!options.migrate) return store;
   // Before anything is written: half a copy has valid rows and must not be taken for a store.
   RETURN_IF_ERROR(CheckNoUnfinishedCopy(*store->database_));

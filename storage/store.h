@@ -49,6 +49,7 @@ class Store {
  private:
   Store() = default;
   absl::Status OpenDatabase(absl::string_view url, const StoreOptions& options);
+  void TellOfChanges(const db::Changes& changes);
 
   // All constant after Open.
   std::unique_ptr<db::Database> database_;

@@ -46,6 +46,7 @@ std::optional<TagType> TagTypeFromName(absl::string_view name) {
 }
 
 absl::Status TagsInsert(db::Tx& tx, absl::string_view owner_id, const Tags& tags) {
+  tx.NoteChange(owner_id);  // a run's id, if they are a run's
   for (const auto& [name, value] : tags) RETURN_IF_ERROR(tx.ExecuteLater(kInsert, {owner_id, name, value}));
   return absl::OkStatus();
 }
@@ -56,6 +57,7 @@ absl::Status TagsReplace(db::Tx& tx, absl::string_view owner_id, const Tags& tag
 }
 
 absl::Status TagsDelete(db::Tx& tx, absl::string_view owner_id) {
+  tx.NoteChange(owner_id);
   return tx.ExecuteLater(kDelete, {owner_id});
 }
 
@@ -94,6 +96,7 @@ absl::Status TagsSet(db::Tx& tx, const std::vector<OwnedTag>& tags) {
   static const db::RowsStatement upsert(kUpsert, 5);
   std::vector<db::Param> params;
   for (const auto& [owner_id, name, tag] : tags) {
+    tx.NoteChange(owner_id);
     double number = 0;
     const bool is_number = tag.type == TagType::kNumber && absl::SimpleAtod(tag.value, &number);
     params.insert(params.end(), {owner_id, name, tag.value, Name(tag.type),
@@ -103,6 +106,7 @@ absl::Status TagsSet(db::Tx& tx, const std::vector<OwnedTag>& tags) {
 }
 
 absl::StatusOr<bool> TagRemove(db::Tx& tx, absl::string_view owner_id, absl::string_view name) {
+  tx.NoteChange(owner_id);
   ASSIGN_OR_RETURN(const int64_t removed, tx.Execute(kRemove, {owner_id, name}));
   return removed > 0;
 }

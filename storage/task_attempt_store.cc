@@ -56,10 +56,12 @@ constexpr char kTaskIsFromCache[] = R"sql(
 }  // namespace
 
 absl::Status TaskAttemptInsert(db::Tx& tx, const TaskAttemptRow& row) {
+  tx.NoteChange(row.run_id);
   return tx.ExecuteLater(kInsert, kInsertColumns.Params(row), nullptr);
 }
 
 absl::Status TaskAttemptFinish(db::Tx& tx, const TaskAttemptRow& row) {
+  tx.NoteChange(row.run_id);
   // The check may run after this call has returned, so it keeps what it needs of the row.
   const auto check = [&tx, run_id = row.run_id, task_id = row.task_id, number = row.number,
                       attempt_id = row.attempt_id](int64_t changed) -> absl::Status {

@@ -136,6 +136,7 @@ absl::Status CheckMoves(const TaskRow& row, TaskState from, absl::Span<const Tas
 }
 
 absl::Status CompareAndSet(db::Tx& tx, TaskState from, const TaskRow& row, const TaskHistory& history) {
+  tx.NoteChange(row.run_id);
   const auto check = [&tx, run_id = row.run_id, task_id = row.task_id](int64_t changed) -> absl::Status {
     if (changed > 0) return absl::OkStatus();
     ASSIGN_OR_RETURN(const bool exists, db::Exists(tx, kExists, {run_id, task_id}));
@@ -158,6 +159,7 @@ absl::Status TaskInsert(db::Tx& tx, const TaskRow& row) {
 
 absl::Status TaskInsert(db::Tx& tx, const TaskRow& row, const TaskHistory& history) {
   RETURN_IF_ERROR(CheckMoves(row, history.front().first, absl::MakeConstSpan(history).subspan(1)));
+  tx.NoteChange(row.run_id);
   RETURN_IF_ERROR(CounterAdd(tx, kNumberCounter, 1));
   RETURN_IF_ERROR(tx.ExecuteLater(kInsert, kInsertColumns.Params(row), nullptr));
   for (size_t i = 0; i < history.size(); ++i) {
@@ -187,6 +189,7 @@ absl::Status TaskReopen(db::Tx& tx, TaskState from, const TaskRow& row, absl::Ti
 }
 
 absl::Status TaskDelete(db::Tx& tx, absl::string_view run_id, absl::string_view task_id) {
+  tx.NoteChange(run_id);
   // Links have no foreign key to tasks, since those of the root have none.
   RETURN_IF_ERROR(tx.ExecuteLater(kForgetArtifacts, {run_id, task_id}));
   return tx.ExecuteLater(kDelete, {run_id, task_id});
@@ -194,6 +197,7 @@ absl::Status TaskDelete(db::Tx& tx, absl::string_view run_id, absl::string_view 
 
 absl::Status TaskSetWaitReason(db::Tx& tx, absl::string_view run_id, absl::string_view task_id,
                                WaitReason reason) {
+  tx.NoteChange(run_id);
   const auto check = [run_id = std::string(run_id), task_id = std::string(task_id)](int64_t changed) {
     return changed == 0 ? error::TaskNotFound(run_id, task_id) : absl::OkStatus();
   };
@@ -298,11 +302,13 @@ absl::StatusOr<TaskRow> TaskGet(db::Tx& tx, absl::string_view run_id, absl::stri
 
 absl::Status TaskSetDisplayName(db::Tx& tx, absl::string_view run_id, absl::string_view task_id,
                                 absl::string_view display_name) {
+  tx.NoteChange(run_id);
   ASSIGN_OR_RETURN(const int64_t changed, tx.Execute(kSetDisplayName, {run_id, task_id, display_name}));
   return changed == 0 ? error::TaskNotFound(run_id, task_id) : absl::OkStatus();
 }
 
 absl::Status TaskSetRecorded(db::Tx& tx, const TaskRow& row) {
+  tx.NoteChange(row.run_id);
   return tx.ExecuteLater(kSetRecorded,
                          {row.run_id, row.task_id, row.error_message, row.finished_at, row.cache_decision},
                          nullptr);
@@ -317,11 +323,13 @@ absl::Status TaskParametersReplace(db::Tx& tx, absl::string_view run_id, absl::s
 
 absl::Status TaskSetDescription(db::Tx& tx, absl::string_view run_id, absl::string_view task_id,
                                 absl::string_view description) {
+  tx.NoteChange(run_id);
   ASSIGN_OR_RETURN(const int64_t changed, tx.Execute(kSetDescription, {run_id, task_id, description}));
   return changed == 0 ? error::TaskNotFound(run_id, task_id) : absl::OkStatus();
 }
 
 absl::Status TaskParameterInsert(db::Tx& tx, absl::string_view run_id, const TaskParameterRow& row) {
+  tx.NoteChange(run_id);
   return tx.ExecuteLater(kInsertParameter, kParameterColumns.Params(row, run_id), nullptr);
 }
 

@@ -10,6 +10,7 @@
 #include <utility>
 #include <variant>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -64,6 +65,29 @@ using OwnedRowCallback = std::function<absl::Status(const Row&)>;
 // Judges the number of rows that a statement changed.
 using ChangedCheck = std::function<absl::Status(int64_t changed)>;
 
+// What transactions say that they change, by ids that storage gives. Not thread-safe.
+class Changes {
+ public:
+  void Add(absl::string_view key) {
+    if (keys_.size() >= kKeysMax) {
+      all_ = all_ || !keys_.contains(key);
+    } else {
+      keys_.emplace(key);
+    }
+  }
+  bool empty() const { return keys_.empty(); }
+  const absl::flat_hash_set<std::string>& keys() const { return keys_; }
+  // More than are in keys(): anything may have changed.
+  bool all() const { return all_; }
+
+ private:
+  static constexpr size_t kKeysMax = 1000;
+  absl::flat_hash_set<std::string> keys_;
+  bool all_ = false;
+};
+
+using ChangesListener = std::function<void(const Changes& changes)>;
+
 // One transaction. Not thread-safe; valid only inside the callback that received it.
 // Errors of both calls: ALREADY_EXISTS for a broken uniqueness rule, FAILED_PRECONDITION for another broken
 // constraint, ABORTED for a conflict that a retry may solve, RESOURCE_EXHAUSTED for a full disk, UNAVAILABLE
@@ -104,6 +128,12 @@ class Tx {
   // a statement after it is INTERNAL.
   virtual absl::Status Finish() { return Flush(); }
 
+  // Says that what others see of `key` changes with this transaction. The listener of the database hears of it once that
+  // is committed, and may hear of what was rolled back beside it.
+  void NoteChange(absl::string_view key) { changes_.Add(key); }
+  // What was noted since the last call. For drivers.
+  Changes TakeChanges() { return std::exchange(changes_, {}); }
+
   absl::StatusOr<int64_t> Execute(absl::string_view sql, std::initializer_list<Param> params) {
     return Execute(sql, Params(params.begin(), params.size()));
   }
@@ -114,6 +144,9 @@ class Tx {
                             ChangedCheck check = nullptr) {
     return ExecuteLater(sql, Params(params.begin(), params.size()), std::move(check));
   }
+
+ private:
+  Changes changes_;
 };
 
 using TxBody = absl::FunctionRef<absl::Status(Tx&)>;
@@ -134,6 +167,10 @@ class Database {
   // fails nothing of it remains. `body` may run more than once and on another thread, so it must set its
   // results afresh each time; it must be short and wait for nothing.
   virtual absl::Status Write(TxBody body) = 0;
+
+  // `listener` hears what committed writes of this process have noted (Tx::NoteChange), on the thread of a writer that
+  // waits for it to return. Called once, before the first write.
+  virtual void SetChangesListener(ChangesListener listener) = 0;
 
   // Runs a script of several statements outside of the prepared-statement cache; for migrations and schema
   // reading.

@@ -67,6 +67,7 @@ GroupCommit::Outcome GroupCommit::TryCommit(Group group, bool marks) {
   for (Waiter* member : group) member->status = absl::OkStatus();
   if (const absl::Status begun = writer_.Begin(); !begun.ok()) return FailAll(group, begun);
   const auto end = absl::MakeCleanup([this] { writer_.Rollback(); });
+  (void)writer_.tx().TakeChanges();  // of what was rolled back
 
   bool any = false;
   for (Waiter* member : group) {
@@ -93,8 +94,10 @@ GroupCommit::Outcome GroupCommit::TryCommit(Group group, bool marks) {
     }
   }
   if (!any) return Outcome::kEnded;  // nothing is worth a sync
-  const absl::Status committed = writer_.Commit();
-  return committed.ok() ? Outcome::kEnded : FailAll(group, committed);
+  const Changes changes = writer_.tx().TakeChanges();
+  if (const absl::Status committed = writer_.Commit(); !committed.ok()) return FailAll(group, committed);
+  if (listener_ != nullptr && !changes.empty()) listener_(changes);
+  return Outcome::kEnded;
 }
 
 }  // namespace penstock::db

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
@@ -56,6 +57,9 @@ class GroupCommit {
   // See Database::Write.
   absl::Status Write(TxBody body);
 
+  // See Database::SetChangesListener.
+  void SetChangesListener(ChangesListener listener) { listener_ = std::move(listener); }
+
  private:
   struct Waiter {
     explicit Waiter(TxBody b) : body(b) {}
@@ -72,6 +76,7 @@ class GroupCommit {
   Outcome FailAll(Group group, const absl::Status& status);
 
   GroupWriter& writer_;  // used by the leader only
+  ChangesListener listener_;
   absl::Mutex mutex_;
   std::deque<Waiter*> queue_ ABSL_GUARDED_BY(mutex_);
 };

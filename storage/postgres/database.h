@@ -24,6 +24,9 @@ class Database final : public db::Database {
   // Errors besides the body's: UNAVAILABLE while the database is away.
   absl::Status Read(db::TxBody body) override;
   absl::Status Write(db::TxBody body) override { return group_commit_.Write(body); }
+  void SetChangesListener(db::ChangesListener listener) override {
+    group_commit_.SetChangesListener(std::move(listener));
+  }
   absl::Status ExecuteScript(db::Tx& tx, absl::string_view script) override;
 
   // For whoever needs a connection of its own; lives as long as this.

@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <pqxx/connection>
@@ -14,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "common/clock.h"
 #include "common/log.h"
 #include "storage/postgres/connection.h"
 
@@ -24,8 +26,28 @@ constexpr char kChannel[] = "penstock_hints";
 constexpr size_t kPayloadBytesMax = 7000;  // PostgreSQL's bound is 8000
 constexpr size_t kOutgoingMax = 10'000;    // hints that wait for a database that is away; more are lost
 constexpr int kPollMs = 30'000;
+// Between two notifications of what watchers are to see. Those of work to do wait for nothing.
+constexpr absl::Duration kChangesPause = absl::Milliseconds(20);
 constexpr absl::Duration kReconnectPause = absl::Seconds(1);
 constexpr absl::Duration kHintAnswerMax = absl::Seconds(5);  // also bounds how long the end waits
+
+// The letter of a topic in a payload.
+char LetterOf(Topic topic) {
+  switch (topic) {
+    case Topic::kRuns:
+      return 'r';
+    case Topic::kRecurringRuns:
+      return 's';
+    case Topic::kRunChanges:
+      return 'c';
+  }
+  return 'r';
+}
+
+Topic TopicOf(char letter) {
+  if (letter == 'c') return Topic::kRunChanges;
+  return letter == 's' ? Topic::kRecurringRuns : Topic::kRuns;
+}
 
 }  // namespace
 
@@ -103,8 +125,16 @@ void ListenNotifier::Notify(Topic topic, absl::string_view key) {
   Deliver(topic, key);
   {
     absl::MutexLock lock(&mutex_);
-    if (outgoing_.size() >= kOutgoingMax) return;
-    outgoing_.push_back(absl::StrCat(topic == Topic::kRuns ? "r" : "s", key));
+    if (outgoing_.size() + outgoing_changes_.size() >= kOutgoingMax) return;
+    std::string line = absl::StrCat(std::string(1, LetterOf(topic)), key);
+    if (topic == Topic::kRunChanges) {
+      // The thread sees to those that wait already.
+      const bool first = outgoing_changes_.empty();
+      outgoing_changes_.insert(std::move(line));
+      if (!first) return;
+    } else {
+      outgoing_.push_back(std::move(line));
+    }
   }
   eventfd_write(wake_fd_, 1);
 }
@@ -116,7 +146,7 @@ void ListenNotifier::Hear(const std::string& payload) {
   if (lines[0] == process_id_) return;
   for (size_t i = 1; i < lines.size(); ++i) {
     if (lines[i].empty()) continue;
-    Deliver(lines[i][0] == 'r' ? Topic::kRuns : Topic::kRecurringRuns, lines[i].substr(1));
+    Deliver(TopicOf(lines[i][0]), lines[i].substr(1));
   }
 }
 
@@ -142,12 +172,20 @@ void ListenNotifier::Run() {
       continue;
     }
     pollfd waits[] = {{wake_fd_, POLLIN, 0}, {channel->socket(), POLLIN, 0}};
-    poll(waits, 2, kPollMs);
+    poll(waits, 2, PollMs());
     eventfd_t ignored;
     eventfd_read(wake_fd_, &ignored);
     absl::MutexLock lock(&mutex_);
     if (stop_) return;
   }
+}
+
+// Until what waits is to be sent.
+int ListenNotifier::PollMs() {
+  absl::MutexLock lock(&mutex_);
+  if (outgoing_changes_.empty()) return kPollMs;
+  const absl::Duration left = changes_sent_at_ + kChangesPause - RealClock::Instance().Now();
+  return std::clamp<int>(static_cast<int>(absl::ToInt64Milliseconds(left)) + 1, 1, kPollMs);
 }
 
 // Receives and sends what there is. False when the notifier stops.
@@ -158,6 +196,12 @@ bool ListenNotifier::Exchange(HintChannel& channel) {
     absl::MutexLock lock(&mutex_);
     if (stop_) return false;
     keys.swap(outgoing_);
+    const absl::Time now = RealClock::Instance().Now();
+    if (!outgoing_changes_.empty() && now >= changes_sent_at_ + kChangesPause) {
+      keys.insert(keys.end(), outgoing_changes_.begin(), outgoing_changes_.end());
+      outgoing_changes_.clear();
+      changes_sent_at_ = now;
+    }
   }
   std::string statements;
   std::string payload;

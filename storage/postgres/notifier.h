@@ -1,12 +1,14 @@
 // Hints between the processes of one database, by LISTEN and NOTIFY.
 #pragma once
 
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "storage/notifier.h"
 #include "storage/postgres/pool.h"
 
@@ -24,6 +26,7 @@ class ListenNotifier final : public Notifier {
 
  private:
   void Run();
+  int PollMs();
   bool Exchange(class HintChannel& channel);
   void Hear(const std::string& payload);
 
@@ -32,6 +35,8 @@ class ListenNotifier final : public Notifier {
   const int wake_fd_;  // an eventfd
   absl::Mutex mutex_;
   std::vector<std::string> outgoing_ ABSL_GUARDED_BY(mutex_);
+  std::set<std::string> outgoing_changes_ ABSL_GUARDED_BY(mutex_);
+  absl::Time changes_sent_at_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   bool stop_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };

@@ -22,6 +22,9 @@ class Database final : public db::Database {
   absl::string_view kind() const override { return "sqlite"; }
   absl::Status Read(db::TxBody body) override;
   absl::Status Write(db::TxBody body) override { return group_commit_.Write(body); }
+  void SetChangesListener(db::ChangesListener listener) override {
+    group_commit_.SetChangesListener(std::move(listener));
+  }
   absl::Status ExecuteScript(db::Tx& tx, absl::string_view script) override;
 
  private:

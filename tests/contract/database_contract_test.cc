@@ -200,6 +200,34 @@ TEST_P(QueryLaterContract, AWriteFinishesWhatItReadAndGoesOn) {
   EXPECT_EQ(Counter("a"), 2);
 }
 
+class ChangesContract : public StoreTest {};
+INSTANTIATE_TEST_SUITE_P(Databases, ChangesContract, ServedDatabases());
+
+TEST_P(ChangesContract, WhatIsCommittedIsHeardOfAndWhatFailsIsNot) {
+  std::vector<std::string> heard;
+  store_->notifier().Listen(Topic::kRunChanges,
+                            [&](absl::string_view run_id) { heard.emplace_back(run_id); });
+  const auto write = [&](const std::string& run_id, const absl::Status& status) {
+    return store_->Write([&](db::Tx& tx) -> absl::Status {
+      tx.NoteChange(run_id);
+      RETURN_IF_ERROR(tx.ExecuteLater(kPut, {run_id, 1}));
+      return status;
+    });
+  };
+  EXPECT_EQ(write("lost", absl::NotFoundError("no")).code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(write("kept", absl::OkStatus()), absl::OkStatus());
+  EXPECT_THAT(heard, ::testing::ElementsAre("kept"));
+  // More of them than are named.
+  heard.clear();
+  ASSERT_EQ(store_->Write([](db::Tx& tx) {
+    for (int i = 0; i < 5000; ++i) tx.NoteChange(absl::StrCat("run ", i));
+    return tx.ExecuteLater(kPut, {"many", 1});
+  }),
+            absl::OkStatus());
+  EXPECT_THAT(heard, ::testing::ElementsAre(""));
+  store_->notifier().StopListening(Topic::kRunChanges);
+}
+
 TEST_P(QueryLaterContract, AReadChangesNothing) {
   EXPECT_FALSE(store_->Read([](db::Tx& tx) { return tx.ExecuteLater(kAdd, {"a", 10}); }).ok());
   EXPECT_FALSE(store_->Read([](db::Tx& tx) { return tx.Execute(kAdd, {"a", 10}).status(); }).ok());

@@ -201,22 +201,27 @@ TEST_P(PostgresTest, HintsOfAnotherProcessKeepTheirTopic) {
   ASSERT_TRUE(other.ok()) << other.status();
   absl::Mutex mutex;
   std::set<std::string> heard;
-  for (const Topic topic : {Topic::kRuns, Topic::kRecurringRuns}) {
-    (*other)->notifier().Listen(topic, [&mutex, &heard, topic](absl::string_view key) {
+  const std::map<Topic, std::string> names = {
+      {Topic::kRuns, "run"}, {Topic::kRecurringRuns, "recurring run"}, {Topic::kRunChanges, "change of run"}};
+  for (const auto& [topic, name] : names) {
+    (*other)->notifier().Listen(topic, [&mutex, &heard, name = name](absl::string_view key) {
       absl::MutexLock lock(&mutex);
-      heard.insert(absl::StrCat(topic == Topic::kRuns ? "run " : "recurring run ", key));
+      heard.insert(absl::StrCat(name, " ", key));
     });
   }
-  const auto both = [&] { return heard.count("run a") + heard.count("recurring run b") == 2; };
+  const auto all = [&] { return heard.size() == names.size(); };
   absl::MutexLock lock(&mutex);
-  for (int i = 0; i < 300 && !both(); ++i) {
+  for (int i = 0; i < 300 && !all(); ++i) {
     mutex.Unlock();
     store_->notifier().Notify(Topic::kRuns, "a");
     store_->notifier().Notify(Topic::kRecurringRuns, "b");
+    // Two that wait for each other.
+    store_->notifier().Notify(Topic::kRunChanges, "c");
+    store_->notifier().Notify(Topic::kRunChanges, "c");
     mutex.Lock();
-    mutex.AwaitWithTimeout(absl::Condition(&both), absl::Milliseconds(100));
+    mutex.AwaitWithTimeout(absl::Condition(&all), absl::Milliseconds(100));
   }
-  EXPECT_THAT(heard, ::testing::UnorderedElementsAre("run a", "recurring run b"));
+  EXPECT_THAT(heard, ::testing::UnorderedElementsAre("run a", "recurring run b", "change of run c"));
 }
 
 TEST(PostgresUrlTest, PasswordsAreNotShown) {
