@@ -92,8 +92,11 @@ inline constexpr int kLogMatches = 1'000;                       // of one search
 inline constexpr int kArtifactEntries = 10'000;                 // in a folder that is listed
 inline constexpr int kArtifactPathBytes = 4'096;                // of a path in an artifact
 inline constexpr int kLogFollowers = 128;  // logs followed at once; each holds a thread of the server
-inline constexpr int kWatchers = 128;      // watches of runs and lists at once; likewise
-inline constexpr int kApplyRuns = 10'000;  // runs that one ApplyToRuns looks at
+inline constexpr int kWatchers = 2048;     // watches of runs and lists at once
+inline constexpr int64_t kWatchedBytes = int64_t{128} << 20;       // what is kept of all that is watched
+inline constexpr int64_t kWatcherBacklogBytes = int64_t{8} << 20;  // that one watcher has yet to take
+inline constexpr int kWatcherBacklog = 256;                        // messages, likewise
+inline constexpr int kApplyRuns = 10'000;                          // runs that one ApplyToRuns looks at
 inline constexpr int kApplyNamed = 1000;   // of them named in the answer, and failures in it
 inline constexpr int kRunRequestDays = 7;  // how long the id of a request is remembered
 
@@ -218,6 +221,8 @@ inline constexpr int kInputNotesBytes = 2 << 10;  // what was found out about th
 
 // --- What the status of a run tells ---
 inline constexpr int kStatusTasks = 5000;           // tasks in one answer; the others are counted
+inline constexpr int kStatusTasksBrief = 50'000;    // likewise, in the brief form
+inline constexpr int kStatusLogTails = 20;          // ends of logs in the brief form
 inline constexpr int kStatusNames = 20;             // blocking tasks of one task
 inline constexpr int kTaskErrorBytes = 16 << 10;    // of one task or run, with the causes below it
 inline constexpr int kEnvPackagesBytes = 64 << 10;  // resolved versions kept of one attempt

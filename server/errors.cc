@@ -134,6 +134,15 @@ absl::Status WatchesTooMany(int64_t limit) {
   return absl::ResourceExhaustedError(
       StrCat("at most ", limit, " watches are served at once; ask with GetRun or ListRuns"));
 }
+absl::Status WatchedTooMuch() {
+  return absl::ResourceExhaustedError(
+      "what is watched already takes all the memory that watches may have; ask with GetRunStatus or "
+      "ListRuns");
+}
+absl::Status WatcherTooSlow() {
+  return absl::AbortedError("what changed was not read in time; watch it again");
+}
+absl::Status ServerStops() { return absl::UnavailableError("the server stops; call again in a moment"); }
 absl::Status ApplyRunsNotSaid() {
   return absl::InvalidArgumentError(
       "say which runs are meant: give experiment_id or a filter with predicates, or set all to mean every "

@@ -58,7 +58,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(Deps& deps, const std::str
     return true;
   }();
   (void)plugins;
-  std::unique_ptr<Server> server(new Server(deps.clock));
+  std::unique_ptr<Server> server(new Server(deps));
   if (address != "off") RETURN_IF_ERROR(server->ServeOthers(deps, address));
   RETURN_IF_ERROR(server->ServeGateway(deps, socket_path, server->port_ != 0));
   return server;
@@ -67,7 +67,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(Deps& deps, const std::str
 absl::Status Server::ServeOthers(Deps& deps, const std::string& address) {
   const std::string path(UnixPath(address));
   if (!path.empty()) RETURN_IF_ERROR(FreeSocketPath(path, "grpc_listen=unix:PATH"));
-  others_.services = MakeServices(deps);
+  others_.services = MakeServices(deps, *watches_);
   grpc::ServerBuilder builder;
   SetUpBuilder(others_.services, limits::kRpcThreads, &builder);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, limits::kRpcStreams);
@@ -98,7 +98,7 @@ absl::Status Server::ServeGateway(Deps& deps, const std::string& socket_path, bo
         "without a port for gRPC the gateway reaches the server by a socket in the data directory, and the "
         "path of that is too long for one: choose a shorter --data_dir, or --grpc_listen=HOST:PORT");
   }
-  gateway_.services = MakeServices(deps);
+  gateway_.services = MakeServices(deps, *watches_);
   grpc::ServerBuilder builder;
   SetUpBuilder(gateway_.services, limits::kGatewayRpcThreads, &builder);
   int port = 0;
@@ -118,6 +118,7 @@ absl::Status Server::ServeGateway(Deps& deps, const std::string& socket_path, bo
 Server::~Server() { Stop(absl::ZeroDuration(), absl::InfiniteDuration()); }
 
 bool Server::Stop(absl::Duration grace, absl::Duration limit) {
+  watches_->Stop();
   const auto deadline = absl::ToChronoTime(clock_.Now() + grace);
   std::vector<grpc::Server*> running;
   for (const Part* part : {&others_, &gateway_}) {

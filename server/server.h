@@ -39,12 +39,13 @@ class Server {
     std::unique_ptr<grpc::Server> server;
   };
 
-  explicit Server(const Clock& clock) : clock_(clock) {}
+  explicit Server(Deps& deps) : clock_(deps.clock), watches_(std::make_unique<WatchHub>(deps)) {}
 
   absl::Status ServeOthers(Deps& deps, const std::string& address);
   absl::Status ServeGateway(Deps& deps, const std::string& socket_path, bool with_port);
 
   const Clock& clock_;
+  const std::unique_ptr<WatchHub> watches_;  // outlives the services
   Part others_;
   Part gateway_;
   int port_ = 0;

@@ -56,6 +56,8 @@
 #include "server/memory.h"
 #include "server/mlflow_services.h"
 #include "server/rpc.h"
+#include "server/watch/watch_call.h"
+#include "server/watch/watched_runs.h"
 
 namespace penstock {
 namespace {
@@ -280,9 +282,16 @@ class ArtifactContents final : public Bound<penstock::v1::ArtifactContentService
                penstock::v1::ListArtifactContentsResponse, ArtifactContentsList(context, *request, reply))
 };
 
-class RunOperations final : public Bound<penstock::v1::RunOperationsService::Service> {
+// Watches hold no thread, and pass on bytes that many calls share.
+using WatchedRunOperations = penstock::v1::RunOperationsService::WithRawCallbackMethod_WatchRun<
+    penstock::v1::RunOperationsService::WithRawCallbackMethod_WatchRuns<
+        penstock::v1::RunOperationsService::Service>>;
+using WatchedRunStatuses = penstock::v1::RunStatusService::WithRawCallbackMethod_WatchRunStatus<
+    penstock::v1::RunStatusService::Service>;
+
+class RunOperations final : public Bound<WatchedRunOperations> {
  public:
-  using Bound::Bound;
+  RunOperations(Deps& deps, WatchHub& hub) : Bound(deps), hub_(hub) {}
   PENSTOCK_RPC(RunOperationsService, CreateRun, penstock::v1::CreateRunRequest, api::Run,
                RunCreateOnce(context, *request, reply))
   PENSTOCK_RPC(RunOperationsService, GetRunRecord, penstock::v1::GetRunRecordRequest, penstock::v1::RunRecord,
@@ -291,28 +300,29 @@ class RunOperations final : public Bound<penstock::v1::RunOperationsService::Ser
                RunUpdate(context, *request, reply))
   PENSTOCK_RPC(RunOperationsService, ApplyToRuns, penstock::v1::ApplyToRunsRequest,
                penstock::v1::ApplyToRunsResponse, RunsApply(context, *request, reply))
-  grpc::Status WatchRun(ServerContext* call, const penstock::v1::WatchRunRequest* request,
-                        grpc::ServerWriter<api::Run>* writer) override {
-    RequestContext context = ContextOf(deps_, *call);
-    return HandleRpc(context, "RunOperationsService/WatchRun", [&] {
-      return RunWatch(context, *request, [writer](const api::Run& run) { return writer->Write(run); });
-    });
+  WatchStream* WatchRun(grpc::CallbackServerContext*, const grpc::ByteBuffer* request) override {
+    return Watch(deps_, hub_, "RunOperationsService/WatchRun", *request, &WatchedRun, WatchBacklog::kNewest);
   }
-  grpc::Status WatchRuns(ServerContext* call, const penstock::v1::WatchRunsRequest* request,
-                         grpc::ServerWriter<penstock::v1::RunListChange>* writer) override {
-    RequestContext context = ContextOf(deps_, *call);
-    return HandleRpc(context, "RunOperationsService/WatchRuns", [&] {
-      return RunsWatch(context, *request,
-                       [writer](const penstock::v1::RunListChange& change) { return writer->Write(change); });
-    });
+  WatchStream* WatchRuns(grpc::CallbackServerContext*, const grpc::ByteBuffer* request) override {
+    return Watch(deps_, hub_, "RunOperationsService/WatchRuns", *request, &WatchedRuns, WatchBacklog::kAll);
   }
+
+ private:
+  WatchHub& hub_;
 };
 
-class RunStatuses final : public Bound<penstock::v1::RunStatusService::Service> {
+class RunStatuses final : public Bound<WatchedRunStatuses> {
  public:
-  using Bound::Bound;
+  RunStatuses(Deps& deps, WatchHub& hub) : Bound(deps), hub_(hub) {}
   PENSTOCK_RPC(RunStatusService, GetRunStatus, penstock::v1::GetRunStatusRequest, penstock::v1::RunStatus,
                RunStatusGet(context, *request, reply))
+  WatchStream* WatchRunStatus(grpc::CallbackServerContext*, const grpc::ByteBuffer* request) override {
+    return Watch(deps_, hub_, "RunStatusService/WatchRunStatus", *request, &WatchedRunStatus,
+                 WatchBacklog::kAll);
+  }
+
+ private:
+  WatchHub& hub_;
 };
 
 class MetricsOfRuns final : public Bound<penstock::v1::MetricService::Service> {
@@ -470,9 +480,9 @@ class Maker {
  public:
   explicit Maker(Deps& deps) : deps_(deps) {}
 
-  template <typename Ours, typename Declared>
-  void Add() {
-    services_.push_back(std::make_unique<Ours>(deps_));
+  template <typename Ours, typename Declared, typename... More>
+  void Add(More&... more) {
+    services_.push_back(std::make_unique<Ours>(deps_, more...));
     names_.insert(Declared::service_full_name());
   }
 
@@ -491,7 +501,7 @@ class Maker {
 
 }  // namespace
 
-Services MakeServices(Deps& deps) {
+Services MakeServices(Deps& deps, WatchHub& hub) {
   Maker maker(deps);
   maker.Add<Experiments, api::ExperimentService>();
   maker.Add<Pipelines, api::PipelineService>();
@@ -505,8 +515,8 @@ Services MakeServices(Deps& deps) {
   maker.Add<Healthz, api::HealthzService>();
   maker.Add<PackageUploads, penstock::v1::PackageUploadService>();
   maker.Add<RunLogs, penstock::v1::RunLogService>();
-  maker.Add<RunOperations, penstock::v1::RunOperationsService>();
-  maker.Add<RunStatuses, penstock::v1::RunStatusService>();
+  maker.Add<RunOperations, penstock::v1::RunOperationsService>(hub);
+  maker.Add<RunStatuses, penstock::v1::RunStatusService>(hub);
   maker.Add<AttemptRecords, penstock::v1::AttemptRecordService>();
   maker.Add<RunComparisons, penstock::v1::RunComparisonService>();
   maker.Add<Reruns, penstock::v1::RerunService>();

@@ -8,13 +8,14 @@
 #include <vector>
 
 #include "server/context.h"
+#include "server/watch/watch_hub.h"
 
 namespace penstock {
 
 using Services = std::vector<std::unique_ptr<grpc::Service>>;
 
 // All services of the v2beta1 API and penstock.v1. What is not served yet answers UNIMPLEMENTED with a
-// sentence. `deps` outlives them.
-Services MakeServices(Deps& deps);
+// sentence. Both outlive them.
+Services MakeServices(Deps& deps, WatchHub& hub);
 
 }  // namespace penstock

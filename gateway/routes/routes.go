@@ -50,6 +50,7 @@ type Table struct {
 	fixed     map[string]fixedRoute // what exists only over HTTP, by path
 	reads     *admission.Slots      // streams that end when all has been read
 	followers *admission.Slots      // those that end when nothing can change any more
+	watches   *admission.Slots
 }
 
 // fixedRoute is a path without variables.
@@ -61,7 +62,8 @@ type fixedRoute struct {
 // New makes the table of the parts.
 func New(parts Parts) *Table {
 	t := &Table{parts: parts, reads: admission.NewSlots(limits.MaxReads, "reads of logs and artifacts"),
-		followers: admission.NewSlots(limits.MaxFollowers, "followers of logs and runs")}
+		followers: admission.NewSlots(limits.MaxFollowers, "followers of logs"),
+		watches:   admission.NewSlots(limits.MaxWatches, "watches of runs")}
 	t.fixed = t.fixedPaths()
 	return t
 }
@@ -116,7 +118,7 @@ func (t *Table) serveOwn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if strings.HasPrefix(r.URL.Path, "/apis/penstock/") && strings.HasSuffix(r.URL.Path, ":watch") {
-		admission.Limited(t.followers, http.HandlerFunc(t.serveWatch)).ServeHTTP(w, r)
+		admission.Limited(t.watches, http.HandlerFunc(t.serveWatch)).ServeHTTP(w, r)
 		return
 	}
 	t.routeCall(w, r)

@@ -227,20 +227,22 @@ void SetDuration(absl::Duration duration, google::protobuf::Duration* out) {
   out->set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(duration)));
 }
 
-void AttemptToApi(const TaskAttemptRow& row, v1::AttemptStatus* out) {
+// Of the brief form all but packages and the environment; `log_tails_left` says how many more ends of logs it may have.
+void AttemptToApi(const TaskAttemptRow& row, bool brief, int* log_tails_left, v1::AttemptStatus* out) {
   out->set_number(row.number);
   out->set_attempt_id(row.attempt_id);
   out->set_outcome(row.outcome);
   if (row.exit_code.has_value()) out->set_exit_code(*row.exit_code);
   if (row.signal.has_value()) out->set_signal(*row.signal);
   out->set_message(row.message);
-  out->set_log_tail(row.log_tail);
+  if (!row.log_tail.empty() && (!brief || (*log_tails_left)-- > 0)) out->set_log_tail(row.log_tail);
   if (!row.outcome.empty()) {
     SetDuration(row.cpu_time, out->mutable_cpu_time());
     out->set_max_rss_bytes(row.max_rss_bytes);
     SetTimestamp(row.finished_at, out->mutable_finished_at());
   }
   if (row.started_at != absl::UnixEpoch()) SetTimestamp(row.started_at, out->mutable_started_at());
+  if (brief) return;
   out->set_environment(row.environment);
   for (const auto package : absl::StrSplit(row.packages, '\n', absl::SkipEmpty())) {
     out->add_packages(std::string(package));
@@ -294,15 +296,17 @@ void RunStatusToApi(const RunStatusSource& source, const PipelineDocument& docum
   absl::flat_hash_map<std::string, v1::TaskStatus*> by_id;
   for (const TaskRow& row : source.tasks) {
     if (!IsWanted(row, scope)) continue;
-    if (out->tasks_size() == limits::kStatusTasks) {
+    if (out->tasks_size() == (scope.brief ? limits::kStatusTasksBrief : limits::kStatusTasks)) {
       out->set_tasks_left_out(out->tasks_left_out() + 1);
       continue;
     }
     TaskToApi(row, source, tree, by_id[row.task_id] = out->add_tasks());
   }
+  int log_tails_left = limits::kStatusLogTails;
   for (const TaskAttemptRow& row : source.attempts) {
     const auto task = by_id.find(row.task_id);
-    if (task != by_id.end()) AttemptToApi(row, task->second->add_attempts());
+    if (task == by_id.end()) continue;
+    AttemptToApi(row, scope.brief, &log_tails_left, task->second->add_attempts());
   }
 }
 

@@ -35,9 +35,10 @@ struct RunStatusSource {
 struct RunStatusScope {
   std::string task;  // id or name; empty: all
   bool unfinished_only = false;
+  bool brief = false;
 };
 
-// At most limits::kStatusTasks tasks are told of; the others are counted. `document` is the run's.
+// At most limits::kStatusTasks tasks are told of, or kStatusTasksBrief; the others are counted. `document` is the run's.
 void RunStatusToApi(const RunStatusSource& source, const PipelineDocument& document,
                     const RunStatusScope& scope, penstock::v1::RunStatus* out);
 

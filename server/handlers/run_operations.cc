@@ -1,8 +1,6 @@
 #include "server/handlers/run_operations.h"
 
 #include <algorithm>
-#include <atomic>
-#include <map>
 #include <optional>
 #include <string>
 
@@ -18,7 +16,6 @@
 #include "runs/run_verbs.h"
 #include "server/errors.h"
 #include "server/handlers/run.h"
-#include "server/memory.h"
 #include "server/validate.h"
 #include "storage/experiment_store.h"
 #include "storage/list_filter.h"
@@ -157,39 +154,6 @@ absl::StatusOr<ListQuery> ApplyQuery(const RequestContext& context, const ApplyT
   return ListQuery::Create(RunResource(), list, std::move(scope), context.deps.store.page_token_key());
 }
 
-// Each watch holds a thread of the server.
-class WatcherSlot {
- public:
-  WatcherSlot() : taken_(++Watchers() <= limits::kWatchers) {}
-  ~WatcherSlot() { --Watchers(); }
-  WatcherSlot(const WatcherSlot&) = delete;
-  WatcherSlot& operator=(const WatcherSlot&) = delete;
-
-  absl::Status status() const {
-    if (taken_) return absl::OkStatus();
-    return error::WatchesTooMany(limits::kWatchers);
-  }
-
- private:
-  static std::atomic<int>& Watchers() {
-    static std::atomic<int> watchers{0};
-    return watchers;
-  }
-  const bool taken_;
-};
-
-// Waits after a read that took `took`: what is dear is read less often.
-void PauseAfter(absl::Duration took) {
-  constexpr absl::Duration kShortest = absl::Milliseconds(200);
-  constexpr absl::Duration kLongest = absl::Seconds(5);
-  Pause(std::clamp(20 * took, kShortest, kLongest));
-}
-
-bool HasEnded(const api::Run& run) {
-  return run.state() == api::SUCCEEDED || run.state() == api::FAILED || run.state() == api::CANCELED ||
-         run.state() == api::SKIPPED;
-}
-
 // The artifacts among the run's parameters.
 absl::StatusOr<api::Run> WithArtifacts(const penstock::v1::CreateRunRequest& request) {
   api::Run run = request.run();
@@ -284,68 +248,6 @@ absl::Status RunsApply(RequestContext& context, const ApplyToRunsRequest& reques
     page_token = page.next_page_token;
   } while (!page_token.empty() && reply->matched() < limits::kApplyRuns);
   if (!page_token.empty()) reply->set_next_page_token(absl::StrCat(RequestMark(request), page_token));
-  return absl::OkStatus();
-}
-
-absl::Status RunWatch(RequestContext& context, const penstock::v1::WatchRunRequest& request,
-                      const std::function<bool(const api::Run&)>& send) {
-  const WatcherSlot slot;
-  RETURN_IF_ERROR(slot.status());
-  api::GetRunRequest get;
-  get.set_run_id(request.run_id());
-  std::string sent;
-  while (!context.is_cancelled()) {
-    const absl::Time begun = context.deps.clock.Now();
-    api::Run run;
-    RETURN_IF_ERROR(TakeMemoryForRun(context, request.run_id()));
-    RETURN_IF_ERROR(RunGet(context, get, &run));
-    NoteRunTasks(context, request.run_id(), run.run_details().task_details_size());
-    std::string bytes = Bytes(run);
-    if (bytes != sent && !send(run)) return absl::OkStatus();
-    if (HasEnded(run)) return absl::OkStatus();
-    sent = std::move(bytes);
-    run.Clear();
-    context.memory.Release();
-    PauseAfter(context.deps.clock.Now() - begun);
-  }
-  return absl::OkStatus();
-}
-
-absl::Status RunsWatch(RequestContext& context, const penstock::v1::WatchRunsRequest& request,
-                       const std::function<bool(const penstock::v1::RunListChange&)>& send) {
-  const WatcherSlot slot;
-  RETURN_IF_ERROR(slot.status());
-  api::ListRunsRequest list;
-  list.set_experiment_id(request.experiment_id());
-  list.set_page_size(request.page_size());
-  list.set_sort_by(request.sort_by().empty() ? "created_at desc" : request.sort_by());
-  list.set_filter(request.filter());
-  std::map<std::string, std::string> sent;  // by run
-  bool first = true;
-  int32_t total_size = 0;
-  while (!context.is_cancelled()) {
-    const absl::Time begun = context.deps.clock.Now();
-    api::ListRunsResponse page;
-    RETURN_IF_ERROR(RunList(context, list, &page));
-    penstock::v1::RunListChange change;
-    std::map<std::string, std::string> now;
-    for (const api::Run& run : page.runs()) {
-      std::string& bytes = now[run.run_id()] = Bytes(run);
-      const auto before = sent.find(run.run_id());
-      if (before == sent.end() || before->second != bytes) *change.add_changed() = run;
-    }
-    for (const auto& [run_id, bytes] : sent) {
-      if (now.count(run_id) == 0) change.add_removed_run_ids(run_id);
-    }
-    change.set_total_size(page.total_size());
-    const bool differs = first || change.changed_size() > 0 || change.removed_run_ids_size() > 0 ||
-                         total_size != page.total_size();
-    if (differs && !send(change)) return absl::OkStatus();
-    first = false;
-    total_size = page.total_size();
-    sent = std::move(now);
-    PauseAfter(context.deps.clock.Now() - begun);
-  }
   return absl::OkStatus();
 }
 

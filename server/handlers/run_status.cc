@@ -90,7 +90,7 @@ absl::Status RunStatusGet(RequestContext& context, const penstock::v1::GetRunSta
     ASSIGN_OR_RETURN(document, LoadStoredPipeline(spec_text));
     context.deps.documents.Put(spec_sha256, document);
   }
-  RunStatusToApi(source, *document, {request.task(), request.unfinished_only()}, reply);
+  RunStatusToApi(source, *document, {request.task(), request.unfinished_only(), request.brief()}, reply);
   const bool nothing = reply->tasks().empty() && !request.unfinished_only();
   return nothing && !request.task().empty() ? error::TaskNotFound(request.run_id(), request.task())
                                             : absl::OkStatus();
