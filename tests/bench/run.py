@@ -14,6 +14,7 @@ import zipfile
 from typing import Callable, Dict, List
 
 from dashboard import dashboard
+from watches import watches
 from figures import Bench, Figures, median, median_ratio
 from large import chain_pipeline, large_runs
 from lists import lists_postgres, lists_sqlite
@@ -272,7 +273,7 @@ BENCHES: Dict[str, Callable[[Bench], None]] = {
     for function in (noop_tasks, chain_tasks, cache_hits, first_task_latency, create_run, python_tasks,
                      read_100k, rest_cost, create_run_postgres, read_1m_postgres, noop_tasks_postgres, copy,
                      schedules, idle, large_runs, lists_sqlite, lists_postgres, memory, python, metrics, large_metadata,
-                     mlflow, dashboard)}
+                     mlflow, dashboard, watches)}
 
 
 def main() -> int:

@@ -29,6 +29,8 @@
 #                         PENSTOCK_BENCH_MLFLOW_RUNS says), with MLflow's client and without, against `mlflow server`
 #   dashboard             pages of the dashboard in Chromium, the list of 1,000,000 runs and a run of 10,000 tasks: time
 #                         until they are there, frames a second while they scroll, and the size of what is loaded
+#   watches               watches of runs through the gateway: 100 pages where nothing happens, how soon 100 and 1,000
+#                         are told of a change, and how soon a browser shows it
 #
 # Without a name: all. --json FILE also writes one JSON object a line: bench, metric, value, unit, versus, ratio.
 # The figures mean something on a machine that does nothing else; the load is printed with them. It fails only if
