@@ -11,6 +11,7 @@ export interface Loaded<T> {
 }
 
 const RETRY_MS = [500, 1000, 2000, 5000];
+const HIDDEN_MS = 10_000; // after which a page that nobody sees gives its place up: browsers have few connections
 
 export function retryDelay(tries: number): number {
   return RETRY_MS[Math.min(tries, RETRY_MS.length - 1)]!;
@@ -54,28 +55,61 @@ export function useLoaded<T>(key: string, load: (signal: AbortSignal) => Promise
   return { data: state.data, error: state.error, loading: state.loading, reload };
 }
 
-// Follows a stream for as long as the page is there: `take` gets each message, and the stream is opened again when it
-// breaks off. `ended` says that nothing more is wanted.
-export function useStream<T>(path: string | undefined, query: CallOptions['query'], take: (message: T) => boolean | void): void {
-  const latest = useRef(take);
-  latest.current = take;
-  const key = path === undefined ? '' : path + JSON.stringify(query ?? {});
+// Follows a stream for as long as the page is there and can be seen: `take` gets each message, `first` says that it is
+// the first of a connection, and the stream is opened again when it breaks off. It says true when nothing more is wanted.
+// `refused` hears why a stream was not to be had, or broke off. With another `round` it begins anew.
+export interface StreamTaker<T> {
+  take: (message: T, first: boolean) => boolean | void;
+  refused?: (error: Error) => void;
+}
+
+export function useStream<T>(path: string | undefined, query: CallOptions['query'], taker: StreamTaker<T>, round = 0): void {
+  const latest = useRef(taker);
+  latest.current = taker;
+  const seen = useSeen();
+  const key = path === undefined || !seen ? '' : path + JSON.stringify(query ?? {});
   useEffect(() => {
-    if (path === undefined) return undefined;
+    if (path === undefined || !seen) return undefined;
     const abort = new AbortController();
     (async () => {
       for (let tries = 0; !abort.signal.aborted; ++tries) {
+        let first = true;
         try {
           for await (const message of stream<T>(path, { query, signal: abort.signal })) {
+            if (abort.signal.aborted) return;
             tries = 0;
-            if (latest.current(message)) return;
+            if (latest.current.take(message, first)) return;
+            first = false;
           }
         } catch (error) {
-          if (abort.signal.aborted || (error instanceof ApiError && error.status < 500 && error.status !== 429)) return;
+          if (abort.signal.aborted) return;
+          const refused = error instanceof ApiError && error.status !== 503;
+          latest.current.refused?.(error as Error);
+          if (refused && error.status < 500 && error.status !== 429 && error.status !== 409) return;
         }
         await new Promise((done) => setTimeout(done, retryDelay(tries)));
       }
     })();
     return () => abort.abort();
-  }, [key]);
+  }, [key, round]);
+}
+
+// Whether somebody sees the page, or did a moment ago.
+function useSeen(): boolean {
+  const [seen, setSeen] = useState(true);
+  useEffect(() => {
+    let timer = 0;
+    const look = () => {
+      clearTimeout(timer);
+      if (document.hidden) timer = window.setTimeout(() => setSeen(false), HIDDEN_MS);
+      else setSeen(true);
+    };
+    look();
+    document.addEventListener('visibilitychange', look);
+    return () => {
+      clearTimeout(timer);
+      document.removeEventListener('visibilitychange', look);
+    };
+  }, []);
+  return seen;
 }

@@ -38,6 +38,7 @@ export interface CallOptions {
   body?: unknown;
   query?: Record<string, string | number | boolean | string[] | undefined>;
   signal?: AbortSignal;
+  range?: [number, number]; // of bytes, both included
 }
 
 export function urlOf(path: string, query: CallOptions['query'] = {}): string {
@@ -58,7 +59,10 @@ export async function send(path: string, options: CallOptions = {}): Promise<Res
     answer = await fetch(urlOf(path, options.query), {
       method,
       signal,
-      headers: body === undefined || body instanceof FormData ? {} : { 'Content-Type': 'application/json' },
+      headers: {
+        ...(body === undefined || body instanceof FormData ? {} : { 'Content-Type': 'application/json' }),
+        ...(options.range ? { Range: `bytes=${options.range.join('-')}` } : {}),
+      },
       body: body === undefined || body instanceof FormData ? body : JSON.stringify(body),
     });
   } catch (error) {

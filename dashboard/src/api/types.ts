@@ -190,6 +190,11 @@ export interface RunStatus {
   tasks_left_out?: number;
 }
 
+export interface RunStatusChange {
+  status: RunStatus; // with all tasks the first time, then with those that changed
+  removed_task_ids?: string[];
+}
+
 export interface Experiment {
   experiment_id: string;
   display_name: string;

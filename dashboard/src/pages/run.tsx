@@ -1,10 +1,10 @@
 // One run: what failed first, then its tasks as a table, a graph or a timeline, and beside them the task that is open.
 
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { call } from '../api/http';
 import { getRun } from '../api/run_spec';
 import type { Run, RunStatus } from '../api/types';
-import { useLoaded, useStream, type Loaded } from '../load';
+import { useLoaded, type Loaded } from '../load';
 import { Show } from '../parts/notice';
 import { useCommands, useKeys } from '../parts/palette';
 import { hasEnded, StateLabel } from '../parts/state';
@@ -15,14 +15,13 @@ import { UserMetadata } from '../parts/user_metadata';
 import { Values } from '../parts/value';
 import { hrefOf, setQuery, type Place } from '../router';
 import { Graph } from '../run/graph';
+import { useRunStatus } from '../run/live';
 import { RunMetrics } from '../run/run_metrics';
 import { TaskPanel } from '../run/task_panel';
 import { TaskTable } from '../run/task_table';
 import { Timeline } from '../run/timeline';
 import { firstFailure, inOrder, titleOf, treeOf, withoutLog, type TaskTree } from '../run/tree';
 
-const REFRESH_MS = 250; // between two reads of a run that changes all the time
-const SLOWLY_MS = 15_000; // between reads where the server has no place for another watch
 const VIEWS: [string, string][] = [
   ['table', 'Tasks'],
   ['graph', 'Graph'],
@@ -31,30 +30,16 @@ const VIEWS: [string, string][] = [
   ['details', 'Details'],
 ];
 
-// Reads again when the server says that something changed, not more often than REFRESH_MS.
-function useThrottled(reload: () => void): () => void {
-  const timer = useRef(0);
-  useEffect(() => () => clearTimeout(timer.current), []);
-  return () => {
-    if (timer.current) return;
-    timer.current = window.setTimeout(() => {
-      timer.current = 0;
-      reload();
-    }, REFRESH_MS);
-  };
-}
-
 function useRun(runId: string): { run: Loaded<Run>; status: Loaded<RunStatus> } {
-  const of = encodeURIComponent(runId);
-  const [ended, setEnded] = useState(false);
   const run = useLoaded(`run ${runId}`, (signal) => getRun(runId, signal));
-  const status = useLoaded(`status ${runId}`, (signal) => call<RunStatus>(`/apis/penstock/v1/runs/${of}/status`, { signal }), ended ? 0 : SLOWLY_MS);
-  useEffect(() => setEnded(hasEnded(status.data?.state)), [status.data?.state]);
-  const changed = useThrottled(() => {
-    status.reload();
-    run.reload();
-  });
-  useStream(status.data && !ended ? `/apis/penstock/v1/runs/${of}:watch` : undefined, {}, changed);
+  const status = useRunStatus(runId);
+  // The run itself changes with its state.
+  const state = status.data?.state;
+  const before = useRef(state);
+  useEffect(() => {
+    if (before.current !== undefined && state !== undefined && before.current !== state) run.reload();
+    before.current = state;
+  }, [state]);
   return { run, status };
 }
 
@@ -67,7 +52,7 @@ export default function RunPage({ place }: { place: Place }) {
   return (
     <>
       {!(run.data && status.data) && <h1 class="visually-hidden">Run {runId}</h1>}
-      <Show of={run}>{(data) => <Show of={status}>{(told) => <Whole run={data} status={told} place={place} reload={status.reload} />}</Show>}</Show>
+      <Show of={run}>{(data) => <Show of={status}>{(told) => <Whole run={data} status={told} place={place} reload={() => { run.reload(); status.reload(); }} />}</Show>}</Show>
     </>
   );
 }

@@ -2,7 +2,7 @@
 
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { call } from '../api/http';
-import { searchRuns, type RunsWanted } from '../api/search';
+import { matchingRuns, searchRuns, type RunsWanted } from '../api/search';
 import type { FoundRun, State } from '../api/types';
 import { keep, kept } from '../kept';
 import { useLoaded, useStream } from '../load';
@@ -240,7 +240,7 @@ export function RunList({ place, experiment = '' }: { place: Place; experiment?:
   const experiments = useExperiments();
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
   // What changes on the server says that the page is to be read again; how often is the server's business.
-  useStream('/apis/penstock/v1/runs:watch', { page_size: 20, sort_by: 'created_at desc', experiment_id: wanted.experiment }, list.refresh);
+  useStream('/apis/penstock/v1/runs:watch', { page_size: 20, sort_by: 'created_at desc', experiment_id: wanted.experiment }, { take: list.refresh });
   useCommands([
     { title: 'Compare the selected runs', run: () => compare(selected) },
     ...STATES.map((state) => ({ title: `Show runs: ${stateWord(state)}`, state, run: () => setQuery({ state }) })),
@@ -252,7 +252,7 @@ export function RunList({ place, experiment = '' }: { place: Place; experiment?:
     <>
       <Filters place={place} wanted={wanted} experiments={experiments} />
       <div class="filters">
-        <RunActions selected={selected} clear={() => setSelected(new Set())} done={list.refresh} />
+        <RunActions selected={selected} select={setSelected} done={list.refresh} matching={() => matchingRuns(wanted)} />
         <span class="grow" />
         <span class="soft small">{runs.length > 0 && `${plural(runs.length, 'run')}${list.next ? ' and more' : ''}`}</span>
         <ColumnChoice place={place} runs={runs} />

@@ -6,7 +6,7 @@ import { send } from '../api/http';
 import type { ArtifactOfTask } from '../api/types';
 import { useLoaded } from '../load';
 import { hrefOf } from '../router';
-import { numberText } from '../words';
+import { numberText, plural } from '../words';
 import { Confusion, Roc } from './classification';
 import { markdown } from './markdown';
 import { Show } from './notice';
@@ -112,13 +112,18 @@ async function headOf(url: string, signal: AbortSignal): Promise<Head> {
   return { bytes, cut, text: new TextDecoder().decode(bytes), media: imageType(bytes) };
 }
 
+function begins(bytes: Uint8Array, signs: number[]): boolean {
+  return signs.every((sign, i) => bytes[i] === sign);
+}
+
+const isParquet = (bytes: Uint8Array) => begins(bytes, [0x50, 0x41, 0x52, 0x31]); // PAR1
+
 // By its first bytes: names and types are what the task says.
 function imageType(bytes: Uint8Array): string {
-  const begins = (...signs: number[]) => signs.every((sign, i) => bytes[i] === sign);
-  if (begins(0x89, 0x50, 0x4e, 0x47)) return 'image/png';
-  if (begins(0xff, 0xd8, 0xff)) return 'image/jpeg';
-  if (begins(0x47, 0x49, 0x46, 0x38)) return 'image/gif';
-  if (begins(0x52, 0x49, 0x46, 0x46) && bytes[8] === 0x57 && bytes[9] === 0x45) return 'image/webp';
+  if (begins(bytes, [0x89, 0x50, 0x4e, 0x47])) return 'image/png';
+  if (begins(bytes, [0xff, 0xd8, 0xff])) return 'image/jpeg';
+  if (begins(bytes, [0x47, 0x49, 0x46, 0x38])) return 'image/gif';
+  if (begins(bytes, [0x52, 0x49, 0x46, 0x46]) && bytes[8] === 0x57 && bytes[9] === 0x45) return 'image/webp';
   return '';
 }
 
@@ -129,7 +134,7 @@ function Content({ url, type, name }: { url: string; type: string; name: string 
       {(data) => (
         <div class="content">
           <Form url={url} head={data} type={type} name={name} />
-          {data.cut && <p class="soft">Its beginning; the download has all of it.</p>}
+          {data.cut && !isParquet(data.bytes) && <p class="soft">Its beginning; the download has all of it.</p>}
         </div>
       )}
     </Show>
@@ -142,6 +147,7 @@ function Form({ url, head, type, name }: { url: string; head: Head; type: string
   if (media && !cut) return <Image bytes={bytes} media={media} name={name} />;
   if (type === 'HTML') return <iframe class="html" title={name} sandbox="allow-scripts" src={`${url}?view=html`} referrerpolicy="no-referrer" />;
   if (type === 'Markdown') return <div class="markdown">{markdown(text)}</div>;
+  if (isParquet(bytes)) return <Parquet url={url} />;
   if (bytes.subarray(0, 4096).includes(0)) return <p class="soft">Its content is not text.</p>;
   const rows = tableOf(text);
   if (rows) return <TextTable rows={rows} />;
@@ -187,6 +193,24 @@ function split(line: string, sign: string): string[] {
     } else value += letter;
   }
   return [...values, value];
+}
+
+// What reads it is loaded only where there is such a file.
+function Parquet({ url }: { url: string }) {
+  const head = useLoaded(`parquet ${url}`, async (signal) => (await import('../artifact/parquet')).parquetHead(url, TABLE_ROWS, signal));
+  return (
+    <Show of={head}>
+      {({ rows, total, hidden }) => (
+        <>
+          <TextTable rows={rows} />
+          <p class="soft">
+            {rows.length - 1} of {plural(total, 'row')}, {plural(rows[0]!.length, 'column')}
+            {hidden > 0 && `, and ${hidden} more that are too large to show`}.
+          </p>
+        </>
+      )}
+    </Show>
+  );
 }
 
 function TextTable({ rows }: { rows: string[][] }) {

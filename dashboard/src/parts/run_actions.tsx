@@ -5,14 +5,14 @@ import { call } from '../api/http';
 import { hrefOf } from '../router';
 import { plural } from '../words';
 import { useKeys } from './palette';
+import { tellError } from './toast';
 
 type Action = 'ARCHIVE' | 'UNARCHIVE' | 'TERMINATE' | 'DELETE';
 
 interface Applied {
-  matched?: string;
-  changed?: string;
-  unchanged?: string;
-  failed?: string;
+  changed?: string | number;
+  unchanged?: string | number;
+  failed?: string | number;
   failures?: { run_id: string; message: string }[];
 }
 
@@ -27,8 +27,28 @@ function filterOf(ids: string[]): string {
   return JSON.stringify({ predicates: [{ key: 'run_id', operation: 'IN', string_values: { values: ids } }] });
 }
 
-function apply(action: Action, ids: string[], dryRun: boolean): Promise<Applied> {
-  return call('/apis/penstock/v1/runs:apply', { body: { action, filter: filterOf(ids), dry_run: dryRun } });
+const IDS_AT_ONCE = 1000; // that a filter may name
+const COMPARED = 100;
+
+// One call after the other, so that what was done is known when one of them fails.
+async function apply(action: Action, ids: string[], dryRun: boolean): Promise<Applied> {
+  const sum = { changed: 0, unchanged: 0, failed: 0 };
+  const failures: Applied['failures'] = [];
+  for (let at = 0; at < ids.length; at += IDS_AT_ONCE) {
+    const filter = filterOf(ids.slice(at, at + IDS_AT_ONCE));
+    let part: Applied;
+    try {
+      part = await call<Applied>('/apis/penstock/v1/runs:apply', { body: { action, filter, dry_run: dryRun } });
+    } catch (error) {
+      if (at === 0 || dryRun) throw error;
+      throw new Error(`${(error as Error).message} Before that ${plural(sum.changed, 'run')} were changed.`);
+    }
+    sum.changed += Number(part.changed ?? 0);
+    sum.unchanged += Number(part.unchanged ?? 0);
+    sum.failed += Number(part.failed ?? 0);
+    failures.push(...(part.failures ?? []).slice(0, 10 - Math.min(10, failures.length)));
+  }
+  return { ...sum, failures };
 }
 
 interface Step {
@@ -40,8 +60,21 @@ interface Step {
   busy?: boolean;
 }
 
-export function RunActions({ selected, clear, done }: { selected: ReadonlySet<string>; clear: () => void; done: () => void }) {
+interface Props {
+  selected: ReadonlySet<string>;
+  select: (ids: ReadonlySet<string>) => void;
+  done: () => void;
+  matching: () => Promise<string[]>; // ids of all runs that the list would come to
+}
+
+export function RunActions({ selected, select, done, matching }: Props) {
   const [step, setStep] = useState<Step>();
+  const [looking, setLooking] = useState(false);
+  const clear = () => select(new Set());
+  const selectAll = () => {
+    setLooking(true);
+    matching().then((ids) => select(new Set(ids)), tellError).finally(() => setLooking(false));
+  };
   const ids = [...selected];
   const begin = async (action: Action, which: string[]) => {
     const next: Step = { action, ids: which };
@@ -65,11 +98,16 @@ export function RunActions({ selected, clear, done }: { selected: ReadonlySet<st
   useKeys({ Escape: () => (step ? setStep(undefined) : clear()) });
 
   if (step) return <Confirm step={step} finish={finish} undo={(action) => finish({ action, ids: step.ids })} close={() => setStep(undefined)} />;
-  if (ids.length === 0) return <span class="soft small">Select runs to compare, archive, terminate or delete them.</span>;
+  const all = (
+    <button class="quiet" disabled={looking} onClick={selectAll}>
+      {looking ? 'Looking for all …' : 'Select all that match'}
+    </button>
+  );
+  if (ids.length === 0) return <span class="soft small">Select runs to compare, archive, terminate or delete them. {all}</span>;
   return (
     <div class="row">
       <span>{plural(ids.length, 'run')} selected</span>
-      {ids.length >= 2 && (
+      {ids.length >= 2 && ids.length <= COMPARED && (
         <a class="primary" href={hrefOf(['compare'], { runlist: ids.join(',') })}>
           Compare
         </a>
@@ -79,6 +117,7 @@ export function RunActions({ selected, clear, done }: { selected: ReadonlySet<st
           {WORDS[action].title}
         </button>
       ))}
+      {all}
       <button class="quiet" onClick={clear}>
         Clear
       </button>
@@ -98,13 +137,14 @@ function Confirm({ step, finish, undo, close }: { step: Step; finish: (step: Ste
   const told = step.done ?? step.would;
   const changed = Number(told?.changed ?? 0);
   const failures = told?.failures ?? [];
+  const failed = Number(told?.failed ?? 0);
   return (
     <div class="row" role="status">
       {step.done ? `${plural(changed, 'run')} ${done}.` : `${title} ${plural(changed, 'run')}?`}
       {Number(told?.unchanged ?? 0) > 0 && <span class="soft">{told!.unchanged} need no change.</span>}
       {failures.length > 0 && (
         <span class="bad" title={failures.map((one) => `${one.run_id}: ${one.message}`).join('\n')}>
-          {plural(failures.length, 'run')} cannot be: {failures[0]!.message}
+          {plural(failed, 'run')} cannot be: {failures[0]!.message}
         </span>
       )}
       {!step.done && (

@@ -1,0 +1,73 @@
+// The status of a run as it is now: a stream brings what changes of it.
+
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { ApiError, call } from '../api/http';
+import type { RunStatus, RunStatusChange, TaskStatus } from '../api/types';
+import { useStream, type Loaded } from '../load';
+import { hasEnded } from '../parts/state';
+
+const MANY_TASKS = 1000; // from which on what changes is gathered
+const GATHER_MS = 250;
+
+// The status after a change; what did not change stays the same object.
+export function changed(before: RunStatus, { status, removed_task_ids }: RunStatusChange): RunStatus {
+  const fresh = new Map((status.tasks ?? []).map((task) => [task.task_id, task]));
+  const removed = new Set(removed_task_ids ?? []);
+  const tasks: TaskStatus[] = [];
+  for (const task of before.tasks ?? []) {
+    if (removed.has(task.task_id)) continue;
+    tasks.push(fresh.get(task.task_id) ?? task);
+    fresh.delete(task.task_id);
+  }
+  tasks.push(...fresh.values());
+  return { ...status, tasks };
+}
+
+interface Shown {
+  runId: string;
+  data?: RunStatus;
+  error?: Error;
+}
+
+export function useRunStatus(runId: string): Loaded<RunStatus> {
+  const [shown, setShown] = useState<Shown>({ runId });
+  const [round, setRound] = useState(0);
+  const latest = useRef<RunStatus | undefined>(undefined);
+  const timer = useRef(0);
+  useEffect(() => () => {
+    clearTimeout(timer.current);
+    timer.current = 0;
+    latest.current = undefined;
+  }, [runId]);
+
+  const show = () => {
+    timer.current = 0;
+    setShown({ runId, data: latest.current });
+  };
+  const path = `/apis/penstock/v1/runs/${encodeURIComponent(runId)}/status`;
+  useStream<RunStatusChange>(`${path}:watch`, {}, {
+    take: (message, first) => {
+      latest.current = first || !latest.current ? message.status : changed(latest.current, message);
+      const many = (latest.current.tasks?.length ?? 0) > MANY_TASKS;
+      if (!many || first || hasEnded(latest.current.state)) {
+        clearTimeout(timer.current);
+        show();
+      } else if (!timer.current) {
+        timer.current = window.setTimeout(show, GATHER_MS);
+      }
+      return hasEnded(latest.current.state);
+    },
+    refused: (error) => {
+      if (!(error instanceof ApiError)) return;
+      if (error.status < 500 && error.status !== 429 && error.status !== 409) setShown({ runId, error });
+      // No place for another watch: what is there now can be had all the same.
+      else call<RunStatus>(path, { query: { brief: true } }).then((data) => {
+        latest.current = data;
+        show();
+      }, () => undefined);
+    },
+  }, round);
+  const reload = useCallback(() => setRound((old) => old + 1), []);
+  if (shown.runId !== runId) return { loading: true, reload };
+  return { data: shown.data, error: shown.error, loading: !shown.data && !shown.error, reload };
+}

@@ -1,1 +1,0 @@
-import{a,b,c}from"./chunk-IOFBK7Y5.js";import"./chunk-YTNZDWC5.js";import"./chunk-XURTFRBR.js";import"./chunk-TYAY55LL.js";import"./chunk-GRXEURWW.js";import"./chunk-PGMOTFDB.js";import"./chunk-F2BLPSM6.js";export{b as RunList,c as default,a as useExperiments};
