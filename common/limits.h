@@ -93,10 +93,10 @@ inline constexpr int kArtifactEntries = 10'000;                 // in a folder t
 inline constexpr int kArtifactPathBytes = 4'096;                // of a path in an artifact
 inline constexpr int kLogFollowers = 128;  // logs followed at once; each holds a thread of the server
 inline constexpr int kWatchers = 2048;     // watches of runs and lists at once
-inline constexpr int64_t kWatchedBytes = int64_t{128} << 20;       // what is kept of all that is watched
-inline constexpr int64_t kWatcherBacklogBytes = int64_t{8} << 20;  // that one watcher has yet to take
-inline constexpr int kWatcherBacklog = 256;                        // messages, likewise
-inline constexpr int kApplyRuns = 10'000;                          // runs that one ApplyToRuns looks at
+inline constexpr int64_t kWatchedBytes = int64_t{128} << 20;        // what is kept of all that is watched
+inline constexpr int64_t kWatcherBacklogBytes = int64_t{64} << 20;  // that one watcher has yet to take
+inline constexpr int kWatcherBacklog = 256;                         // messages, likewise
+inline constexpr int kApplyRuns = 10'000;                           // runs that one ApplyToRuns looks at
 inline constexpr int kApplyNamed = 1000;   // of them named in the answer, and failures in it
 inline constexpr int kRunRequestDays = 7;  // how long the id of a request is remembered
 
@@ -220,7 +220,10 @@ inline constexpr int kImportsPerPass = 1000;  // tasks that the engine completes
 inline constexpr int kInputNotesBytes = 2 << 10;  // what was found out about the inputs of a failed attempt
 
 // --- What the status of a run tells ---
-inline constexpr int kStatusTasks = 5000;           // tasks in one answer; the others are counted
+inline constexpr int kStatusTasks = 5000;  // tasks in one answer; the others are counted
+inline constexpr int kWatchedTasksFirst =
+    250;  // tasks in the first message of a watched status: a screen full
+inline constexpr int kWatchedTasksNext = 2500;      // and in each of the next ones that bring those there are
 inline constexpr int kStatusTasksBrief = 50'000;    // likewise, in the brief form
 inline constexpr int kStatusLogTails = 20;          // ends of logs in the brief form
 inline constexpr int kStatusNames = 20;             // blocking tasks of one task

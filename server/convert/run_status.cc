@@ -285,6 +285,12 @@ bool IsWanted(const TaskRow& row, const RunStatusScope& scope) {
 void RunStatusToApi(const RunStatusSource& source, const PipelineDocument& document,
                     const RunStatusScope& scope, v1::RunStatus* out) {
   out->set_run_id(source.run.run_id);
+  out->set_display_name(source.run.display_name);
+  out->set_experiment_id(source.run.experiment_id);
+  SetTimestamp(source.run.created_at, out->mutable_created_at());
+  if (source.run.finished_at != absl::UnixEpoch()) {
+    SetTimestamp(source.run.finished_at, out->mutable_finished_at());
+  }
   out->set_state(std::string(Name(source.run.state)));
   if (source.run.state == RunState::kPending) SetRunWait(source.scheduler, out->mutable_wait());
   if (!source.states.empty() && source.states.back().error_code != 0) {

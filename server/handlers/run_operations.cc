@@ -11,9 +11,8 @@
 #include "common/limits.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"
-#include "google/protobuf/io/coded_stream.h"
-#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "runs/run_verbs.h"
+#include "server/convert/bytes.h"
 #include "server/errors.h"
 #include "server/handlers/run.h"
 #include "server/validate.h"
@@ -31,17 +30,6 @@ using penstock::v1::ApplyToRunsResponse;
 
 constexpr int kApplyBatch = 100;  // runs in one transaction
 constexpr size_t kRequestMarkSize = 16;
-
-// The same bytes for equal messages of this process.
-std::string Bytes(const google::protobuf::Message& message) {
-  std::string bytes;
-  google::protobuf::io::StringOutputStream stream(&bytes);
-  google::protobuf::io::CodedOutputStream coded(&stream);
-  coded.SetSerializationDeterministic(true);
-  message.SerializeToCodedStream(&coded);
-  coded.Trim();
-  return bytes;
-}
 
 absl::Status ReadRecord(db::Tx& tx, const std::string& run_id, penstock::v1::RunRecord* reply) {
   reply->Clear();
@@ -135,7 +123,7 @@ std::string RequestMark(const ApplyToRunsRequest& request) {
   ApplyToRunsRequest of_all_pages = request;
   of_all_pages.clear_page_token();
   Sha256 hash;
-  hash.Add(Bytes(of_all_pages));
+  hash.Add(BytesOf(of_all_pages));
   return hash.HexDigest().substr(0, kRequestMarkSize);
 }
 
@@ -189,7 +177,7 @@ absl::Status RunCreateOnce(RequestContext& context, const penstock::v1::CreateRu
   options.tags = TagsFrom(request.tags());
   RETURN_IF_ERROR(CheckTags(options.tags));
   Sha256 hash;
-  hash.Add(Bytes(request));
+  hash.Add(BytesOf(request));
   options.request_sha256 = hash.HexDigest();
   ASSIGN_OR_RETURN(const api::Run run, WithArtifacts(request));
   return RunCreate(context, run, options, reply);

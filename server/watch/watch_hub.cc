@@ -208,8 +208,9 @@ void WatchHub::Deliver(Group& group, const absl::StatusOr<Watched::News>& news, 
       for (const auto& watcher : told) watcher->Send(news->change);
     }
     if (!newcomers.empty()) {
-      const WatchMessage whole = group.watched->Whole();
-      for (const auto& watcher : newcomers) watcher->Send(whole);
+      for (const WatchMessage& part : group.watched->Whole()) {
+        for (const auto& watcher : newcomers) watcher->Send(part);
+      }
     }
   }
   if (is_over || !news.ok()) {

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "server/context.h"
@@ -25,8 +26,8 @@ class Watched {
   // DEADLINE_EXCEEDED) may pass; with any other there is nothing left to watch.
   virtual absl::StatusOr<News> Read(RequestContext& context) = 0;
 
-  // All of it as it was read last, for who has had nothing yet.
-  virtual WatchMessage Whole() = 0;
+  // All of it as it was read last, for who has had nothing yet: messages to be sent one after the other.
+  virtual const std::vector<WatchMessage>& Whole() = 0;
 
   // What is kept of it in memory, about.
   virtual int64_t bytes() const = 0;

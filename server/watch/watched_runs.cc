@@ -1,13 +1,17 @@
 #include "server/watch/watched_runs.h"
 
+#include <algorithm>
 #include <map>
 #include <utility>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/hash/hash.h"
+#include "common/limits.h"
 #include "common/state.h"
 #include "common/status_macros.h"
 #include "server/convert/api.h"
+#include "server/convert/bytes.h"
 #include "server/handlers/run.h"
 #include "server/handlers/run_status.h"
 #include "server/memory.h"
@@ -19,74 +23,97 @@ namespace {
 constexpr int64_t kEntryBytes = 96;
 
 WatchMessage MessageOf(const google::protobuf::MessageLite& message) {
-  return std::make_shared<const std::string>(message.SerializeAsString());
+  return std::make_shared<const std::string>(BytesOf(message));
 }
 
-// Tells messages apart that this process has made; equal ones may seem to differ, since maps have no order.
 size_t MarkOf(const google::protobuf::MessageLite& message) {
-  return absl::Hash<std::string>()(message.SerializeAsString());
+  return absl::Hash<std::string>()(BytesOf(message));
 }
 
-class OfRun final : public Watched {
- public:
-  explicit OfRun(const std::string& run_id) { get_.set_run_id(run_id); }
+int64_t SizeOf(const std::vector<WatchMessage>& messages) {
+  int64_t bytes = 0;
+  for (const WatchMessage& message : messages) bytes += static_cast<int64_t>(message->size());
+  return bytes;
+}
 
-  absl::StatusOr<News> Read(RequestContext& context) override {
-    RETURN_IF_ERROR(TakeMemoryForRun(context, run_id()));
-    api::Run run;
-    RETURN_IF_ERROR(RunGet(context, get_, &run));
-    NoteRunTasks(context, run_id(), run.run_details().task_details_size());
-    WatchMessage now = MessageOf(run);
-    const bool ended = run.state() == api::SUCCEEDED || run.state() == api::FAILED ||
-                       run.state() == api::CANCELED || run.state() == api::SKIPPED;
-    if (whole_ != nullptr && *whole_ == *now) return News{nullptr, ended};
-    whole_ = std::move(now);
-    return News{whole_, ended};
+bool AreEqual(const std::vector<WatchMessage>& left, const std::vector<WatchMessage>& right) {
+  return std::equal(left.begin(), left.end(), right.begin(), right.end(),
+                    [](const WatchMessage& one, const WatchMessage& other) { return *one == *other; });
+}
+
+// What has been read last, as messages.
+class Kept : public Watched {
+ public:
+  explicit Kept(std::string run_id) : run_id_(std::move(run_id)) {}
+  const std::vector<WatchMessage>& Whole() override { return whole_; }
+  int64_t bytes() const override { return SizeOf(whole_); }
+  const std::string& run_id() const override { return run_id_; }
+
+ protected:
+  // Whether it differs from what was kept before.
+  bool Keep(std::vector<WatchMessage> whole) {
+    const bool differs = !AreEqual(whole_, whole);
+    whole_ = std::move(whole);
+    return differs;
   }
-  WatchMessage Whole() override { return whole_; }
-  int64_t bytes() const override { return whole_ == nullptr ? 0 : static_cast<int64_t>(whole_->size()); }
-  const std::string& run_id() const override { return get_.run_id(); }
 
  private:
-  api::GetRunRequest get_;
-  WatchMessage whole_;
+  const std::string run_id_;
+  std::vector<WatchMessage> whole_;
 };
 
-class OfRunStatus final : public Watched {
+class OfRun final : public Kept {
  public:
-  explicit OfRunStatus(const std::string& run_id) {
-    get_.set_run_id(run_id);
-    get_.set_brief(true);
-  }
-
+  using Kept::Kept;
   absl::StatusOr<News> Read(RequestContext& context) override {
     RETURN_IF_ERROR(TakeMemoryForRun(context, run_id()));
-    penstock::v1::RunStatusChange now;
-    RETURN_IF_ERROR(RunStatusGet(context, get_, now.mutable_status()));
-    const auto state = RunStateFromName(now.status().state());
+    api::GetRunRequest get;
+    get.set_run_id(run_id());
+    api::Run run;
+    RETURN_IF_ERROR(RunGet(context, get, &run));
+    NoteRunTasks(context, run_id(), run.run_details().task_details_size());
+    const WatchMessage now = MessageOf(run);
+    const bool ended = run.state() == api::SUCCEEDED || run.state() == api::FAILED ||
+                       run.state() == api::CANCELED || run.state() == api::SKIPPED;
+    return News{Keep({now}) ? now : nullptr, ended};
+  }
+};
+
+class OfRunStatus final : public Kept {
+ public:
+  using Kept::Kept;
+  absl::StatusOr<News> Read(RequestContext& context) override {
+    RETURN_IF_ERROR(TakeMemoryForRun(context, run_id()));
+    penstock::v1::GetRunStatusRequest get;
+    get.set_run_id(run_id());
+    get.set_brief(true);
+    penstock::v1::RunStatus now;
+    RETURN_IF_ERROR(RunStatusGet(context, get, &now));
+    const auto state = RunStateFromName(now.state());
     const bool ended = state.has_value() && IsFinal(*state);
     penstock::v1::RunStatusChange change = ChangeTo(now);
-    WatchMessage whole = MessageOf(now);
-    News news{nullptr, ended};
     // The fields of the run itself count too.
-    if (whole_ == nullptr || *whole_ != *whole) news.change = MessageOf(change);
-    whole_ = std::move(whole);
-    return news;
+    return News{Keep(Parts(std::move(now))) ? MessageOf(change) : nullptr, ended};
   }
-  WatchMessage Whole() override { return whole_; }
-  int64_t bytes() const override {
-    const auto marks = static_cast<int64_t>(marks_.size());
-    return marks * kEntryBytes + (whole_ == nullptr ? 0 : static_cast<int64_t>(whole_->size()));
-  }
-  const std::string& run_id() const override { return get_.run_id(); }
+  int64_t bytes() const override { return Kept::bytes() + static_cast<int64_t>(marks_.size()) * kEntryBytes; }
 
  private:
+  // All fields but the tasks.
+  static penstock::v1::RunStatus HeadOf(penstock::v1::RunStatus* status) {
+    google::protobuf::RepeatedPtrField<penstock::v1::TaskStatus> tasks;
+    tasks.Swap(status->mutable_tasks());
+    penstock::v1::RunStatus head = *status;
+    tasks.Swap(status->mutable_tasks());
+    return head;
+  }
+
   // What differs from the last time, which is then `now`.
-  penstock::v1::RunStatusChange ChangeTo(const penstock::v1::RunStatusChange& now) {
+  penstock::v1::RunStatusChange ChangeTo(penstock::v1::RunStatus& now) {
     penstock::v1::RunStatusChange change;
+    *change.mutable_status() = HeadOf(&now);
     absl::flat_hash_map<std::string, size_t> marks;
-    marks.reserve(now.status().tasks_size());
-    for (const auto& task : now.status().tasks()) {
+    marks.reserve(now.tasks_size());
+    for (const auto& task : now.tasks()) {
       const size_t mark = marks[task.task_id()] = MarkOf(task);
       const auto before = marks_.find(task.task_id());
       if (before == marks_.end() || before->second != mark) *change.mutable_status()->add_tasks() = task;
@@ -95,24 +122,32 @@ class OfRunStatus final : public Watched {
       if (!marks.contains(task_id)) change.add_removed_task_ids(task_id);
     }
     marks_ = std::move(marks);
-    penstock::v1::RunStatus& status = *change.mutable_status();
-    status.set_run_id(now.status().run_id());
-    status.set_state(now.status().state());
-    if (now.status().has_wait()) *status.mutable_wait() = now.status().wait();
-    if (now.status().has_error()) *status.mutable_error() = now.status().error();
-    *status.mutable_notes() = now.status().notes();
-    status.set_tasks_left_out(now.status().tasks_left_out());
     return change;
   }
 
-  penstock::v1::GetRunStatusRequest get_;
+  // The first is small, so that it is there soon.
+  static std::vector<WatchMessage> Parts(penstock::v1::RunStatus status) {
+    const penstock::v1::RunStatus head = HeadOf(&status);
+    std::vector<WatchMessage> parts;
+    int at = 0;
+    do {
+      const int most = parts.empty() ? limits::kWatchedTasksFirst : limits::kWatchedTasksNext;
+      const int end = std::min(status.tasks_size(), at + most);
+      penstock::v1::RunStatusChange part;
+      *part.mutable_status() = head;
+      for (; at < end; ++at) part.mutable_status()->add_tasks()->Swap(status.mutable_tasks(at));
+      part.set_tasks_to_come(status.tasks_size() - at);
+      parts.push_back(MessageOf(part));
+    } while (at < status.tasks_size());
+    return parts;
+  }
+
   absl::flat_hash_map<std::string, size_t> marks_;  // of the tasks, by id
-  WatchMessage whole_;
 };
 
-class OfRuns final : public Watched {
+class OfRuns final : public Kept {
  public:
-  explicit OfRuns(const penstock::v1::WatchRunsRequest& request) {
+  explicit OfRuns(const penstock::v1::WatchRunsRequest& request) : Kept("") {
     list_.set_experiment_id(request.experiment_id());
     list_.set_page_size(request.page_size());
     list_.set_sort_by(request.sort_by().empty() ? "created_at desc" : request.sort_by());
@@ -134,25 +169,15 @@ class OfRuns final : public Watched {
     for (const auto& [run_id, mark] : marks_) {
       if (marks.count(run_id) == 0) change.add_removed_run_ids(run_id);
     }
+    marks_ = std::move(marks);
     change.set_total_size(page.total_size());
     whole.set_total_size(page.total_size());
-    const bool differs = whole_ == nullptr || change.changed_size() > 0 ||
-                         change.removed_run_ids_size() > 0 || total_size_ != page.total_size();
-    marks_ = std::move(marks);
-    total_size_ = page.total_size();
-    whole_ = MessageOf(whole);
-    return News{differs ? MessageOf(change) : nullptr, false};
+    return News{Keep({MessageOf(whole)}) ? MessageOf(change) : nullptr, false};
   }
-  WatchMessage Whole() override { return whole_; }
-  int64_t bytes() const override { return whole_ == nullptr ? 0 : static_cast<int64_t>(whole_->size()); }
-  const std::string& run_id() const override { return no_run_; }
 
  private:
-  const std::string no_run_;
   api::ListRunsRequest list_;
   std::map<std::string, size_t> marks_;  // of the runs, by id
-  int32_t total_size_ = 0;
-  WatchMessage whole_;
 };
 
 }  // namespace

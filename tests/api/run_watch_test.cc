@@ -70,18 +70,18 @@ class WatchedNumber final : public Watched {
     const int now = number_.value;
     if (now < 0) return absl::NotFoundError("it is gone");
     auto message = std::make_shared<const std::string>(absl::StrCat(now));
-    const bool changed = whole_ == nullptr || *whole_ != *message;
-    whole_ = message;
+    const bool changed = whole_.empty() || *whole_[0] != *message;
+    whole_ = {message};
     return News{changed ? message : nullptr, false};
   }
-  WatchMessage Whole() override { return whole_; }
+  const std::vector<WatchMessage>& Whole() override { return whole_; }
   int64_t bytes() const override { return 1; }
   const std::string& run_id() const override { return run_id_; }
 
  private:
   Number& number_;
   const std::string run_id_;
-  WatchMessage whole_;
+  std::vector<WatchMessage> whole_;
 };
 
 class RunWatchTest : public ServerTest {
@@ -212,6 +212,28 @@ TEST_P(RunWatchTest, AWatchedStatusBringsOnlyTheTasksThatChange) {
   EXPECT_EQ(change.status().state(), "SUCCEEDED");
   EXPECT_FALSE(reader->Read(&change));
   EXPECT_TRUE(reader->Finish().ok());
+}
+
+TEST_P(RunWatchTest, AStatusOfManyTasksComesInParts) {
+  const std::string id = Create("a");
+  const int count = limits::kWatchedTasksFirst + limits::kWatchedTasksNext + 1;
+  Write([&](db::Tx& tx) -> absl::Status {
+    RETURN_IF_ERROR(RunSetState(tx, id, RunState::kPending, {RunState::kRunning, clock_.Now(), 0, ""}));
+    for (int i = 0; i < count; ++i) RETURN_IF_ERROR(TaskInsert(tx, Task(id, absl::StrCat("task ", i))));
+    return absl::OkStatus();
+  });
+  penstock::v1::WatchRunStatusRequest request;
+  request.set_run_id(id);
+  const auto reader = statuses_->WatchRunStatus(&context_, request);
+  penstock::v1::RunStatusChange part;
+  int seen = 0;
+  do {
+    ASSERT_TRUE(reader->Read(&part));
+    EXPECT_EQ(part.status().display_name(), "a");
+    seen += part.status().tasks_size();
+    EXPECT_EQ(part.tasks_to_come(), count - seen);
+  } while (part.tasks_to_come() > 0);
+  EXPECT_EQ(part.status().tasks_size(), 1);
 }
 
 TEST_P(RunWatchTest, AWatchOfNothingOrOfNonsenseIsRefused) {
