@@ -103,7 +103,7 @@ test('who has the room, and why others wait', () => {
   const wait = { reason: 'WAITING_FOR_CAPACITY', message: 'm', holders: [holder], setting: '--max_parallel_tasks=0' };
   const work = workOf({ running: 1, pending: 0 }, [{
     run: { run_id: 'r1', display_name: 'one' },
-    status: { run_id: 'r1', state: 'RUNNING', tasks: [
+    status: { run_id: 'r1', display_name: 'one', experiment_id: 'e', created_at: '2026-01-01T00:00:00Z', state: 'RUNNING', tasks: [
       { task_id: 't1', name: 'a', state: 'RUNNING', attempts: [{ number: 1, attempt_id: 'x', started_at: '2026-01-01T00:00:01Z' }] },
       { task_id: 't2', name: 'b', state: 'PENDING', wait },
       { task_id: 't3', name: 'c', state: 'PENDING', wait: { reason: 'ELSE', message: 'n' } },

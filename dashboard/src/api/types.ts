@@ -188,11 +188,16 @@ export interface RunStatus {
   notes?: string[];
   tasks?: TaskStatus[];
   tasks_left_out?: number;
+  display_name: string;
+  experiment_id: string;
+  created_at: string;
+  finished_at?: string;
 }
 
 export interface RunStatusChange {
-  status: RunStatus; // with all tasks the first time, then with those that changed
+  status: RunStatus; // with all tasks at first, in parts, then with those that changed
   removed_task_ids?: string[];
+  tasks_to_come?: number; // of those at first
 }
 
 export interface Experiment {

@@ -5,7 +5,7 @@ import { call } from '../api/http';
 import { getRun } from '../api/run_spec';
 import type { Run, RunStatus } from '../api/types';
 import { useLoaded, type Loaded } from '../load';
-import { Show } from '../parts/notice';
+import { Loading, Show } from '../parts/notice';
 import { useCommands, useKeys } from '../parts/palette';
 import { hasEnded, StateLabel } from '../parts/state';
 import { Tabs } from '../parts/tabs';
@@ -15,12 +15,13 @@ import { UserMetadata } from '../parts/user_metadata';
 import { Values } from '../parts/value';
 import { hrefOf, setQuery, type Place } from '../router';
 import { Graph } from '../run/graph';
-import { useRunStatus } from '../run/live';
+import { useRunStatus, type LiveStatus } from '../run/live';
 import { RunMetrics } from '../run/run_metrics';
 import { TaskPanel } from '../run/task_panel';
 import { TaskTable } from '../run/task_table';
 import { Timeline } from '../run/timeline';
 import { firstFailure, inOrder, titleOf, treeOf, withoutLog, type TaskTree } from '../run/tree';
+import { plural } from '../words';
 
 const VIEWS: [string, string][] = [
   ['table', 'Tasks'],
@@ -30,9 +31,13 @@ const VIEWS: [string, string][] = [
   ['details', 'Details'],
 ];
 
-function useRun(runId: string): { run: Loaded<Run>; status: Loaded<RunStatus> } {
-  const run = useLoaded(`run ${runId}`, (signal) => getRun(runId, signal));
+const MANY_TASKS = 1000; // from which on the page does not wait for the run itself, with its pipeline
+
+// The run comes after the first of its status: with thousands of tasks it is large, and takes a while.
+function useRun(runId: string): { run: Loaded<Run | undefined>; status: Loaded<LiveStatus> } {
   const status = useRunStatus(runId);
+  const isThere = status.data !== undefined;
+  const run = useLoaded(`run ${runId} ${isThere}`, async (signal) => (isThere ? getRun(runId, signal) : undefined));
   // The run itself changes with its state.
   const state = status.data?.state;
   const before = useRef(state);
@@ -52,13 +57,31 @@ export default function RunPage({ place }: { place: Place }) {
   return (
     <>
       {!(run.data && status.data) && <h1 class="visually-hidden">Run {runId}</h1>}
-      <Show of={run}>{(data) => <Show of={status}>{(told) => <Whole run={data} status={told} place={place} reload={() => { run.reload(); status.reload(); }} />}</Show>}</Show>
+      <Show of={status}>
+        {(told) =>
+          run.data || tasksOf(told) > MANY_TASKS ? (
+            <Whole run={run.data ?? outlineOf(told)} status={told} place={place} reload={() => { run.reload(); status.reload(); }} />
+          ) : (
+            <Show of={run}>{() => <Loading />}</Show>
+          )
+        }
+      </Show>
     </>
   );
 }
 
-function Whole({ run, status, place, reload }: { run: Run; status: RunStatus; place: Place; reload: () => void }) {
-  const tree = useMemo(() => inOrder(treeOf(status.tasks ?? []), run), [status.tasks, run.pipeline_spec]);
+const tasksOf = (status: LiveStatus) => (status.tasks?.length ?? 0) + status.toCome;
+
+// What the status knows of the run.
+function outlineOf(status: LiveStatus): Run {
+  const { run_id, display_name, experiment_id, created_at, finished_at, state } = status;
+  return { run_id, display_name, experiment_id, created_at, finished_at, state, storage_state: 'AVAILABLE' };
+}
+
+function Whole({ run, status, place, reload }: { run: Run; status: LiveStatus; place: Place; reload: () => void }) {
+  const isLarge = tasksOf(status) > MANY_TASKS;
+  // Of many tasks the order of their creation will do: another one would come late, and move them.
+  const tree = useMemo(() => (isLarge ? treeOf(status.tasks ?? []) : inOrder(treeOf(status.tasks ?? []), run)), [status.tasks, run.pipeline_spec, isLarge]);
   const openTask = place.query.get('task') ?? '';
   // A task may be named by its name, too.
   const task = tree.byId.get(openTask) ?? [...tree.byId.values()].find((one) => one.name === openTask);
@@ -84,6 +107,7 @@ function Whole({ run, status, place, reload }: { run: Run; status: RunStatus; pl
           {view === 'timeline' && <Timeline tree={tree} openTask={task?.task_id ?? ''} ended={hasEnded(status.state)} />}
           {view === 'metrics' && <RunMetrics runId={run.run_id} tree={tree} ended={hasEnded(status.state)} place={place} />}
           {view === 'details' && <Details run={run} />}
+          {status.toCome > 0 && <p class="soft" role="status">{plural(status.toCome, 'more task')} to come …</p>}
           {Number(status.tasks_left_out ?? 0) > 0 && <p class="why-box">{status.tasks_left_out} more tasks are not shown.</p>}
         </section>
         {task && <TaskPanel run={run} tree={tree} task={task} place={place} />}

@@ -43,18 +43,23 @@ interface Props<Row> {
   footer?: ComponentChildren;
 }
 
-const OVERSCAN = 12;
+const OVERSCAN = 16;
+const STEP = 8; // rows by which what is there moves: most frames of scrolling change nothing
 
 export function Table<Row>(props: Props<Row>) {
   const { columns, rows, keyOf, rowHeight = 40, selected, onSelect } = props;
   const box = useRef<HTMLDivElement>(null);
-  const [view, setView] = useState({ top: 0, height: 800 });
+  const [view, setView] = useState({ step: 0, height: 800 });
   const [at, setAt] = useState(-1);
   const anchor = useRef(-1);
 
   useLayoutEffect(() => {
     const element = box.current!;
-    const measure = () => setView({ top: element.scrollTop, height: element.clientHeight });
+    const measure = () => {
+      const step = Math.floor(element.scrollTop / rowHeight / STEP);
+      const height = element.clientHeight;
+      setView((old) => (old.step === step && old.height === height ? old : { step, height }));
+    };
     measure();
     const observer = new ResizeObserver(measure);
     observer.observe(element);
@@ -65,8 +70,8 @@ export function Table<Row>(props: Props<Row>) {
     };
   }, []);
 
-  const first = Math.max(0, Math.floor(view.top / rowHeight) - OVERSCAN);
-  const last = Math.min(rows.length, Math.ceil((view.top + view.height) / rowHeight) + OVERSCAN);
+  const first = Math.max(0, view.step * STEP - OVERSCAN);
+  const last = Math.min(rows.length, (view.step + 1) * STEP + Math.ceil(view.height / rowHeight) + OVERSCAN);
   useEffect(() => {
     if (last >= rows.length) props.onEnd?.();
   }, [last, rows.length]);

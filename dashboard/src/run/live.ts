@@ -19,20 +19,24 @@ export function changed(before: RunStatus, { status, removed_task_ids }: RunStat
     tasks.push(fresh.get(task.task_id) ?? task);
     fresh.delete(task.task_id);
   }
-  tasks.push(...fresh.values());
+  for (const task of fresh.values()) tasks.push(task);
   return { ...status, tasks };
+}
+
+export interface LiveStatus extends RunStatus {
+  toCome: number; // tasks that are on their way
 }
 
 interface Shown {
   runId: string;
-  data?: RunStatus;
+  data?: LiveStatus;
   error?: Error;
 }
 
-export function useRunStatus(runId: string): Loaded<RunStatus> {
+export function useRunStatus(runId: string): Loaded<LiveStatus> {
   const [shown, setShown] = useState<Shown>({ runId });
   const [round, setRound] = useState(0);
-  const latest = useRef<RunStatus | undefined>(undefined);
+  const latest = useRef<LiveStatus | undefined>(undefined);
   const timer = useRef(0);
   useEffect(() => () => {
     clearTimeout(timer.current);
@@ -41,28 +45,28 @@ export function useRunStatus(runId: string): Loaded<RunStatus> {
   }, [runId]);
 
   const show = () => {
+    clearTimeout(timer.current);
     timer.current = 0;
     setShown({ runId, data: latest.current });
   };
   const path = `/apis/penstock/v1/runs/${encodeURIComponent(runId)}/status`;
   useStream<RunStatusChange>(`${path}:watch`, {}, {
     take: (message, first) => {
-      latest.current = first || !latest.current ? message.status : changed(latest.current, message);
-      const many = (latest.current.tasks?.length ?? 0) > MANY_TASKS;
-      if (!many || first || hasEnded(latest.current.state)) {
-        clearTimeout(timer.current);
-        show();
-      } else if (!timer.current) {
-        timer.current = window.setTimeout(show, GATHER_MS);
-      }
-      return hasEnded(latest.current.state);
+      const status = first || !latest.current ? message.status : changed(latest.current, message);
+      latest.current = { ...status, toCome: Number(message.tasks_to_come ?? 0) };
+      const over = hasEnded(status.state) && latest.current.toCome === 0;
+      // A screen full at once, and then all of it.
+      const wait = (status.tasks?.length ?? 0) > MANY_TASKS ? GATHER_MS : 0;
+      if (first || over || (wait === 0 && latest.current.toCome === 0)) show();
+      else timer.current ||= window.setTimeout(show, GATHER_MS);
+      return over;
     },
     refused: (error) => {
       if (!(error instanceof ApiError)) return;
       if (error.status < 500 && error.status !== 429 && error.status !== 409) setShown({ runId, error });
       // No place for another watch: what is there now can be had all the same.
       else call<RunStatus>(path, { query: { brief: true } }).then((data) => {
-        latest.current = data;
+        latest.current = { ...data, toCome: 0 };
         show();
       }, () => undefined);
     },
