@@ -20,7 +20,10 @@ export function retryDelay(tries: number): number {
 // `key` names what is loaded: another one drops what is shown. With `everyMs` it is loaded again at intervals while the
 // page can be seen.
 export function useLoaded<T>(key: string, load: (signal: AbortSignal) => Promise<T>, everyMs = 0): Loaded<T> {
-  const [state, setState] = useState<{ key: string; data?: T; error?: Error; loading: boolean }>({ key, loading: true });
+  const [state, setState] = useState<{ key: string; data?: T; error?: Error; loading: boolean }>({
+    key,
+    loading: true,
+  });
   const [round, setRound] = useState(0);
   const latest = useRef(load);
   latest.current = load;
@@ -38,7 +41,12 @@ export function useLoaded<T>(key: string, load: (signal: AbortSignal) => Promise
       } catch (error) {
         if (abort.signal.aborted) return;
         const away = error instanceof Unreachable || (error instanceof ApiError && error.status === 503);
-        setState((old) => ({ key, data: old.key === key ? old.data : undefined, error: away ? undefined : (error as Error), loading: away }));
+        setState((old) => ({
+          key,
+          data: old.key === key ? old.data : undefined,
+          error: away ? undefined : (error as Error),
+          loading: away,
+        }));
         if (away) timer = window.setTimeout(() => run(tries + 1), retryDelay(tries));
       }
     };
@@ -56,14 +64,19 @@ export function useLoaded<T>(key: string, load: (signal: AbortSignal) => Promise
 }
 
 // Follows a stream for as long as the page is there and can be seen: `take` gets each message, `first` says that it is
-// the first of a connection, and the stream is opened again when it breaks off. It says true when nothing more is wanted.
-// `refused` hears why a stream was not to be had, or broke off. With another `round` it begins anew.
+// the first of a connection, and the stream is opened again when it breaks off. It says true when nothing more is
+// wanted. `refused` hears why a stream was not to be had, or broke off. With another `round` it begins anew.
 export interface StreamTaker<T> {
   take: (message: T, first: boolean) => boolean | void;
   refused?: (error: Error) => void;
 }
 
-export function useStream<T>(path: string | undefined, query: CallOptions['query'], taker: StreamTaker<T>, round = 0): void {
+export function useStream<T>(
+  path: string | undefined,
+  query: CallOptions['query'],
+  taker: StreamTaker<T>,
+  round = 0,
+): void {
   const latest = useRef(taker);
   latest.current = taker;
   const seen = useSeen();

@@ -20,11 +20,15 @@ const NAV = [
 function ThemeChoice() {
   const [theme, setTheme] = useState(chosenTheme);
   return (
-    <select aria-label="Theme" value={theme} onChange={(event) => {
-      const next = event.currentTarget.value as Theme;
-      chooseTheme(next);
-      setTheme(next);
-    }}>
+    <select
+      aria-label="Theme"
+      value={theme}
+      onChange={(event) => {
+        const next = event.currentTarget.value as Theme;
+        chooseTheme(next);
+        setTheme(next);
+      }}
+    >
       <option value="system">System</option>
       <option value="light">Light</option>
       <option value="dark">Dark</option>
@@ -44,7 +48,11 @@ function Away() {
 
 function Content({ place }: { place: Place }) {
   const name = pageOf(place.path);
-  const [page, setPage] = useState<{ name: string; component?: Awaited<ReturnType<typeof loadPage>>['default']; error?: Error }>();
+  const [page, setPage] = useState<{
+    name: string;
+    component?: Awaited<ReturnType<typeof loadPage>>['default'];
+    error?: Error;
+  }>();
   const [broken, mend] = useErrorBoundary();
   const address = place.path.join('/');
   useEffect(() => {
@@ -71,7 +79,8 @@ function Content({ place }: { place: Place }) {
     );
   }
   if (page?.name !== name) return <Loading />;
-  if (page.error || !page.component) return <Refused error={page.error ?? new Error('The page is missing.')} retry={() => location.reload()} />;
+  if (page.error || !page.component)
+    return <Refused error={page.error ?? new Error('The page is missing.')} retry={() => location.reload()} />;
   const Page = page.component;
   return <Page key={name} place={place} />;
 }

@@ -1,6 +1,6 @@
-// The address of a page is the part of the URL behind '#', as in the web UI of Kubeflow Pipelines, so that the links which
-// its SDK and CLI print open the right page: "#/runs/details/ID?task=train". All that a page shows by choice (filters,
-// columns, the task that is open) stands there, so that a view can be sent to a colleague.
+// The address of a page is the part of the URL behind '#', as in the web UI of Kubeflow Pipelines, so that the links
+// which its SDK and CLI print open the right page: "#/runs/details/ID?task=train". All that a page shows by choice
+// (filters, columns, the task that is open) stands there, so that a view can be sent to a colleague.
 
 import { useEffect, useState } from 'preact/hooks';
 

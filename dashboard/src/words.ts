@@ -42,8 +42,14 @@ export function exactTime(at: string): string {
   const time = new Date(at);
   if (Number.isNaN(time.getTime())) return at;
   return time.toLocaleString(undefined, {
-    year: 'numeric', month: 'short', day: '2-digit', hour: '2-digit', minute: '2-digit', second: '2-digit',
-    fractionalSecondDigits: 3, timeZoneName: 'short',
+    year: 'numeric',
+    month: 'short',
+    day: '2-digit',
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+    fractionalSecondDigits: 3,
+    timeZoneName: 'short',
   });
 }
 

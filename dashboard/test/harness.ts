@@ -32,7 +32,13 @@ function fail(message: string): never {
 
 // Alike means the same JSON, but for undefined, NaN and infinities, which JSON does not have.
 function text(value: unknown): string {
-  return JSON.stringify(value, (_, one) => (one === undefined || (typeof one === 'number' && !Number.isFinite(one)) ? `<${one}>` : one), 1) ?? '<undefined>';
+  return (
+    JSON.stringify(
+      value,
+      (_, one) => (one === undefined || (typeof one === 'number' && !Number.isFinite(one)) ? `<${one}>` : one),
+      1,
+    ) ?? '<undefined>'
+  );
 }
 
 export const assert = {
@@ -55,7 +61,10 @@ export const assert = {
     fail('nothing was thrown');
   },
   async rejects(promise: Promise<unknown>, message: RegExp = /./): Promise<void> {
-    const error = await promise.then(() => undefined, (one: Error) => one);
+    const error = await promise.then(
+      () => undefined,
+      (one: Error) => one,
+    );
     if (!error) fail('it was not rejected');
     if (!message.test(error.message)) fail(`rejected with ${error.message}`);
   },

@@ -13,25 +13,34 @@ const spec = (): Spec => ({
     dag: {
       tasks: {
         loop: {
-          componentRef: { name: 'comp-loop' }, parameterIterator: { items: { inputParameter: 'pipelinechannel--sizes' } },
+          componentRef: { name: 'comp-loop' },
+          parameterIterator: { items: { inputParameter: 'pipelinechannel--sizes' } },
         },
-        check: { componentRef: { name: 'comp-check' }, triggerPolicy: { condition: "inputs.parameter_values['pipelinechannel--fast'] == true" } },
+        check: {
+          componentRef: { name: 'comp-check' },
+          triggerPolicy: { condition: "inputs.parameter_values['pipelinechannel--fast'] == true" },
+        },
       },
     },
     inputDefinitions: {
       parameters: {
-        rows: { parameterType: 'NUMBER_INTEGER', defaultValue: 100 }, name: { parameterType: 'STRING' },
+        rows: { parameterType: 'NUMBER_INTEGER', defaultValue: 100 },
+        name: { parameterType: 'STRING' },
         mode: { parameterType: 'STRING', isOptional: true, literals: ['a', 'b'] },
       },
       artifacts: { data: { artifactType: { schemaTitle: 'system.Dataset' }, isArtifactList: true } },
     },
   },
   components: {
-    'comp-loop': { dag: { tasks: { show: { componentRef: { name: 'comp-show' }, cachingOptions: { enableCache: true } } } } },
+    'comp-loop': {
+      dag: { tasks: { show: { componentRef: { name: 'comp-show' }, cachingOptions: { enableCache: true } } } },
+    },
     'comp-check': { dag: { tasks: {} } },
     'comp-show': { executorLabel: 'exec-show' },
   },
-  deploymentSpec: { executors: { 'exec-show': { container: { image: 'python:3.11', command: ['sh', '-c'], args: ['x'] } } } },
+  deploymentSpec: {
+    executors: { 'exec-show': { container: { image: 'python:3.11', command: ['sh', '-c'], args: ['x'] } } },
+  },
 });
 
 test('tasks in words', () => {
@@ -40,18 +49,31 @@ test('tasks in words', () => {
   assert.equal(doesText(spec(), tasks.check!), 'If fast == true');
   assert.equal(doesText(spec(), taskAt(spec(), ['loop', 'show'])!), 'python:3.11');
   assert.equal(taskAt(spec(), ['loop', 'none']), undefined);
-  assert.equal(conditionText("inputs.parameters['pipelinechannel--coin-Output'].string_value == 'heads'"), "coin-Output == 'heads'");
+  assert.equal(
+    conditionText("inputs.parameters['pipelinechannel--coin-Output'].string_value == 'heads'"),
+    "coin-Output == 'heads'",
+  );
 });
 
 test('where an input comes from', () => {
   assert.equal(sourceText({ componentInputParameter: 'pipelinechannel--rows' }), 'the input rows');
-  assert.equal(sourceText({ taskOutputArtifact: { producerTask: 'train', outputArtifactKey: 'model' } }), 'model of train');
+  assert.equal(
+    sourceText({ taskOutputArtifact: { producerTask: 'train', outputArtifactKey: 'model' } }),
+    'model of train',
+  );
   assert.equal(sourceText({ runtimeValue: { constant: 5 } }), '5');
 });
 
 test('required inputs come first', () => {
-  assert.deepEqual(portsOf(spec().root!.inputDefinitions).map(({ name, type }) => [name, type]),
-    [['data', 'Dataset, several'], ['name', 'Text'], ['mode', 'Text'], ['rows', 'Whole number']]);
+  assert.deepEqual(
+    portsOf(spec().root!.inputDefinitions).map(({ name, type }) => [name, type]),
+    [
+      ['data', 'Dataset, several'],
+      ['name', 'Text'],
+      ['mode', 'Text'],
+      ['rows', 'Whole number'],
+    ],
+  );
 });
 
 test('what differs between versions', () => {
@@ -62,7 +84,14 @@ test('what differs between versions', () => {
   after.root!.dag!.tasks!.more = { componentRef: { name: 'comp-show' } };
   const found = differenceOf(spec(), after);
   assert.deepEqual(found.inputs, [
-    { name: 'name', kind: 'removed', aspects: [{ what: 'type', before: 'Text' }, { what: NEED, before: 'required' }] },
+    {
+      name: 'name',
+      kind: 'removed',
+      aspects: [
+        { what: 'type', before: 'Text' },
+        { what: NEED, before: 'required' },
+      ],
+    },
     { name: 'rows', kind: 'changed', aspects: [{ what: 'default', before: '100', after: '250' }] },
   ]);
   assert.deepEqual(found.tasks, [
@@ -72,7 +101,11 @@ test('what differs between versions', () => {
   assert.deepEqual(differenceOf(spec(), spec()), { inputs: [], outputs: [], tasks: [] });
 });
 
-const texts = (lines: Line[], signs: string) => lines.filter(({ sign }) => signs.includes(sign)).map(({ text }) => text).join('\n');
+const texts = (lines: Line[], signs: string) =>
+  lines
+    .filter(({ sign }) => signs.includes(sign))
+    .map(({ text }) => text)
+    .join('\n');
 
 test('a difference of lines has both texts and is the shortest', () => {
   let seed = 1;
@@ -101,13 +134,21 @@ test('what changed has a few lines around it, and each line once', () => {
   const before = Array.from({ length: 100 }, (_, i) => `line ${i}`);
   const after = before.map((line, i) => ([10, 14, 60].includes(i) ? `${line}!` : line));
   const hunks = hunksOf(linesOf(before.join('\n'), after.join('\n')));
-  assert.deepEqual(hunks.map(({ lines }) => [lines[0]!.before, lines.at(-1)!.after]), [[8, 18], [58, 64]]);
+  assert.deepEqual(
+    hunks.map(({ lines }) => [lines[0]!.before, lines.at(-1)!.after]),
+    [
+      [8, 18],
+      [58, 64],
+    ],
+  );
   assert.deepEqual(hunksOf(linesOf('a', 'a')), []);
 });
 
 test('texts of several lines stand as such in YAML', () => {
-  assert.equal(yamlOf({ b: 'two\nlines\n', a: [1, { c: '  indented\nx' }], d: {}, e: 'yes', f: 'plain text', g: '' }),
-    'a:\n  - 1\n  - c: |2-\n        indented\n      x\nb: |\n  two\n  lines\nd: {}\ne: "yes"\nf: plain text\ng: ""\n');
+  assert.equal(
+    yamlOf({ b: 'two\nlines\n', a: [1, { c: '  indented\nx' }], d: {}, e: 'yes', f: 'plain text', g: '' }),
+    'a:\n  - 1\n  - c: |2-\n        indented\n      x\nb: |\n  two\n  lines\nd: {}\ne: "yes"\nf: plain text\ng: ""\n',
+  );
   assert.equal(yamlOf({ a: 'x\r\ny' }), 'a: "x\\r\\ny"\n');
 });
 
@@ -117,9 +158,17 @@ test('settings of platforms are a document of their own', () => {
 });
 
 test('the version that is shown can be chosen, however old it is', () => {
-  const version = (id: string) => ({ pipeline_id: 'p', pipeline_version_id: id, display_name: id, created_at: '2026-01-01T00:00:00Z' });
+  const version = (id: string) => ({
+    pipeline_id: 'p',
+    pipeline_version_id: id,
+    display_name: id,
+    created_at: '2026-01-01T00:00:00Z',
+  });
   const rows = [version('b'), version('c')];
-  assert.deepEqual(withShown(rows, version('a')).map((one) => one.pipeline_version_id), ['a', 'b', 'c']);
+  assert.deepEqual(
+    withShown(rows, version('a')).map((one) => one.pipeline_version_id),
+    ['a', 'b', 'c'],
+  );
   assert.equal(withShown(rows, version('c')), rows);
   assert.equal(versionTitle(rows[0]!, rows[0]), 'b, the newest');
 });

@@ -78,6 +78,8 @@ REFUSED = [
     (check_size, {'gateway/a.go': 'package a\n\nfunc (s *S) Long(a int) {\n' + '\tx()\n' * 80 + '}\n'}, 'Long has 82'),
     (check_size, {'deploy/a.py': 'def long():\n' + '    x()\n' * 80}, 'long has 81'),
     (check_size, {'deploy/a.py': '#' * 121 + '\n'}, '121 columns'),
+    (check_size, {'dashboard/src/a.ts': 'export function long(): void {\n' + '  x();\n' * 80 + '}\n'}, 'long has 82'),
+    (check_size, {'dashboard/src/a.tsx': '// ' + 'a' * 120 + '\n'}, '123 columns'),
     (check_braces, {'storage/a.cc': 'if (x) {\n  return;\n}\n'}, 'storage/a.cc:1: the statement fits'),
     (check_braces, {'storage/a.cc': 'if (x)\n  return f(a,\n           b);\n'}, 'storage/a.cc:1: a statement'),
     (check_clock, {'storage/a.cc': 'auto t = absl::Now();\n'}, 'absl::Now('),

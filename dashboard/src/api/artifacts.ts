@@ -26,10 +26,18 @@ export function filterOf({ text, type, run }: ArtifactsWanted): string {
   return predicates.length > 0 ? JSON.stringify({ predicates }) : '';
 }
 
-export async function listArtifacts(wanted: ArtifactsWanted, token: string, signal: AbortSignal): Promise<Page<ListedArtifact>> {
-  const answer = await call<{ artifacts?: ListedArtifact[]; next_page_token?: string; total_size?: number }>('/apis/v2beta1/artifacts', {
-    signal, query: { filter: filterOf(wanted), sort_by: wanted.order, page_size: PAGE, page_token: token },
-  });
+export async function listArtifacts(
+  wanted: ArtifactsWanted,
+  token: string,
+  signal: AbortSignal,
+): Promise<Page<ListedArtifact>> {
+  const answer = await call<{ artifacts?: ListedArtifact[]; next_page_token?: string; total_size?: number }>(
+    '/apis/v2beta1/artifacts',
+    {
+      signal,
+      query: { filter: filterOf(wanted), sort_by: wanted.order, page_size: PAGE, page_token: token },
+    },
+  );
   return { rows: answer.artifacts ?? [], next: answer.next_page_token ?? '', total: answer.total_size };
 }
 
@@ -43,5 +51,8 @@ export async function howMade(id: string, signal: AbortSignal): Promise<Made> {
   const path = `/apis/penstock/v1/artifacts/${encodeURIComponent(id)}/lineage`;
   const { artifacts, tasks, edges } = await call<Lineage>(path, { signal, query: { direction: 'UP', max_tasks: 1 } });
   const output = edges?.find((edge) => edge.is_output && edge.artifact_id === artifacts![0]!.artifact_id);
-  return { artifact: artifacts![0]!, by: tasks?.find((task) => task.run_id === output?.run_id && task.task_id === output?.task_id) };
+  return {
+    artifact: artifacts![0]!,
+    by: tasks?.find((task) => task.run_id === output?.run_id && task.task_id === output?.task_id),
+  };
 }

@@ -14,14 +14,21 @@ export interface ExperimentsWanted {
 }
 
 export function filterOf({ text, archived }: ExperimentsWanted): string {
-  const predicates: object[] = [{ key: 'storage_state', operation: 'EQUALS', string_value: archived ? 'ARCHIVED' : 'AVAILABLE' }];
+  const predicates: object[] = [
+    { key: 'storage_state', operation: 'EQUALS', string_value: archived ? 'ARCHIVED' : 'AVAILABLE' },
+  ];
   if (text.trim()) predicates.push({ key: 'name', operation: 'IS_SUBSTRING', string_value: text.trim() });
   return JSON.stringify({ predicates });
 }
 
-export async function listExperiments(wanted: ExperimentsWanted, token: string, signal: AbortSignal): Promise<Page<Experiment>> {
+export async function listExperiments(
+  wanted: ExperimentsWanted,
+  token: string,
+  signal: AbortSignal,
+): Promise<Page<Experiment>> {
   const answer = await call<{ experiments?: Experiment[]; next_page_token?: string; total_size?: number }>(PATH, {
-    signal, query: { filter: filterOf(wanted), sort_by: wanted.order, page_size: PAGE, page_token: token },
+    signal,
+    query: { filter: filterOf(wanted), sort_by: wanted.order, page_size: PAGE, page_token: token },
   });
   return { rows: answer.experiments ?? [], next: answer.next_page_token ?? '', total: answer.total_size };
 }

@@ -1,8 +1,11 @@
-// Calls of the server's HTTP API. What a call is refused with is an ApiError; what did not reach the server at all is an
-// Unreachable, which pages show as a server that is away and try again.
+// Calls of the server's HTTP API. What a call is refused with is an ApiError; what did not reach the server at all is
+// an Unreachable, which pages show as a server that is away and try again.
 
 export class ApiError extends Error {
-  constructor(readonly status: number, message: string) {
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
     super(message);
   }
 }

@@ -41,7 +41,8 @@ export async function listMetrics(runId: string, signal: AbortSignal): Promise<M
   let token = '';
   do {
     const answer = await call<{ series?: MetricSeries[]; next_page_token?: string }>(`${ofRun(runId)}/metrics`, {
-      signal, query: { page_size: SERIES_PAGE, page_token: token },
+      signal,
+      query: { page_size: SERIES_PAGE, page_token: token },
     });
     all.push(...(answer.series ?? []));
     token = answer.next_page_token ?? '';
@@ -50,14 +51,22 @@ export async function listMetrics(runId: string, signal: AbortSignal): Promise<M
 }
 
 // About so many points, evenly over the steps.
-export async function sampleMetric(runId: string, series: MetricSeries, points: number, signal: AbortSignal): Promise<MetricPoint[]> {
+export async function sampleMetric(
+  runId: string,
+  series: MetricSeries,
+  points: number,
+  signal: AbortSignal,
+): Promise<MetricPoint[]> {
   const answer = await call<{ points?: MetricPoint[] }>(`${ofRun(runId)}/metrics:read`, {
-    signal, query: { task_id: series.task_id, name: series.name, sample: points },
+    signal,
+    query: { task_id: series.task_id, name: series.name, sample: points },
   });
   return answer.points ?? [];
 }
 
 export async function listClassifications(runId: string, signal: AbortSignal): Promise<ClassificationMetrics[]> {
-  const answer = await call<{ metrics?: ClassificationMetrics[] }>(`${ofRun(runId)}/classification_metrics`, { signal });
+  const answer = await call<{ metrics?: ClassificationMetrics[] }>(`${ofRun(runId)}/classification_metrics`, {
+    signal,
+  });
   return answer.metrics ?? [];
 }

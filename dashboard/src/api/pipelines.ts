@@ -50,13 +50,23 @@ export interface ListWanted {
 export async function listPipelines(wanted: ListWanted, token: string, signal: AbortSignal, size = PAGE) {
   const answer = await call<{ pipelines?: Pipeline[]; next_page_token?: string }>(PIPELINES, {
     signal,
-    query: { filter: holds('display_name', wanted.text.trim()), sort_by: wanted.order, page_size: size, page_token: token },
+    query: {
+      filter: holds('display_name', wanted.text.trim()),
+      sort_by: wanted.order,
+      page_size: size,
+      page_token: token,
+    },
   });
   return { rows: answer.pipelines ?? [], next: answer.next_page_token ?? '' };
 }
 
 // The newest first, which is also the one that counts as the latest.
-export async function listVersions(pipelineId: string, token: string, signal: AbortSignal, size = PAGE): Promise<Page<PipelineVersion>> {
+export async function listVersions(
+  pipelineId: string,
+  token: string,
+  signal: AbortSignal,
+  size = PAGE,
+): Promise<Page<PipelineVersion>> {
   const answer = await call<{ pipeline_versions?: PipelineVersion[]; next_page_token?: string; total_size?: number }>(
     `${pathOf(pipelineId)}/versions`,
     { signal, query: { page_size: size, sort_by: 'created_at desc', page_token: token } },
@@ -87,9 +97,16 @@ export function addPipeline({ name, description, file, url }: PackageSource): Pr
   });
 }
 
-export function addVersion(pipelineId: string, { name, description, file, url }: PackageSource): Promise<PipelineVersion> {
+export function addVersion(
+  pipelineId: string,
+  { name, description, file, url }: PackageSource,
+): Promise<PipelineVersion> {
   if (file) {
-    return call(`${PIPELINES}/upload_version`, { query: { name, description, pipelineid: pipelineId }, method: 'POST', body: formOf(file) });
+    return call(`${PIPELINES}/upload_version`, {
+      query: { name, description, pipelineid: pipelineId },
+      method: 'POST',
+      body: formOf(file),
+    });
   }
   return call(`${pathOf(pipelineId)}/versions`, {
     body: { pipeline_id: pipelineId, display_name: name, description, package_url: { pipeline_url: url } },
@@ -98,7 +115,8 @@ export function addVersion(pipelineId: string, { name, description, file, url }:
 
 function formOf(file: File): FormData {
   // The server would break off the request, which says less.
-  if (file.size > PACKAGE_BYTES) throw new ApiError(413, `${file.name} is larger than 32 MiB, which is the most that a package may have.`);
+  if (file.size > PACKAGE_BYTES)
+    throw new ApiError(413, `${file.name} is larger than 32 MiB, which is the most that a package may have.`);
   const form = new FormData();
   form.append('uploadfile', file, file.name);
   return form;

@@ -91,7 +91,9 @@ export async function listRunsOf(id: string, token: string, signal: AbortSignal)
     signal,
     query: {
       filter: JSON.stringify({ predicates: [{ key: 'recurring_run_id', operation: 'EQUALS', string_value: id }] }),
-      sort_by: 'created_at desc', page_size: PAGE, page_token: token,
+      sort_by: 'created_at desc',
+      page_size: PAGE,
+      page_token: token,
     },
   });
   return { rows: answer.runs ?? [], next: answer.next_page_token ?? '' };
@@ -102,7 +104,12 @@ export function previewOf(id: string, count: number, signal: AbortSignal): Promi
 }
 
 // Of a trigger that is not stored.
-export function previewTrigger(trigger: Trigger, timeZone: string, count: number, signal: AbortSignal): Promise<Preview> {
+export function previewTrigger(
+  trigger: Trigger,
+  timeZone: string,
+  count: number,
+  signal: AbortSignal,
+): Promise<Preview> {
   return call(`${OF_PENSTOCK}:preview`, { signal, body: { trigger, time_zone: timeZone, count } });
 }
 

@@ -45,12 +45,18 @@ export async function matchingRuns(wanted: RunsWanted): Promise<string[]> {
     const page = await searchRuns(wanted, 1000, token);
     ids.push(...page.runs.map((run) => run.run_id));
     token = page.next;
-    if (ids.length > MATCHING) throw new Error(`More than ${MATCHING} runs match: filter them further, by time for example.`);
+    if (ids.length > MATCHING)
+      throw new Error(`More than ${MATCHING} runs match: filter them further, by time for example.`);
   } while (token);
   return ids;
 }
 
-export async function searchRuns(wanted: RunsWanted, size: number, token: string, signal?: AbortSignal): Promise<RunsPage> {
+export async function searchRuns(
+  wanted: RunsWanted,
+  size: number,
+  token: string,
+  signal?: AbortSignal,
+): Promise<RunsPage> {
   const answer = await call<{ runs?: FoundRun[]; next_page_token?: string }>('/apis/penstock/v1/runs:search', {
     signal,
     body: {

@@ -101,14 +101,7 @@ export interface TaskIO {
 }
 
 export type TaskType =
-  | 'ROOT'
-  | 'RUNTIME'
-  | 'CONDITION_BRANCH'
-  | 'CONDITION'
-  | 'LOOP'
-  | 'EXIT_HANDLER'
-  | 'IMPORTER'
-  | 'DAG';
+  'ROOT' | 'RUNTIME' | 'CONDITION_BRANCH' | 'CONDITION' | 'LOOP' | 'EXIT_HANDLER' | 'IMPORTER' | 'DAG';
 
 export interface Task {
   task_id: string;

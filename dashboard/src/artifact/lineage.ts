@@ -31,7 +31,9 @@ export interface Lineage {
   truncated?: boolean;
 }
 
-export type LineageNode = { id: string } & ({ artifact: ArtifactSummary; task?: undefined } | { task: TaskSummary; artifact?: undefined });
+export type LineageNode = { id: string } & (
+  { artifact: ArtifactSummary; task?: undefined } | { task: TaskSummary; artifact?: undefined }
+);
 
 export interface LineageGraph {
   nodes: LineageNode[];
@@ -61,7 +63,8 @@ export function lineageGraph(parts: Lineage[]): LineageGraph {
   const nodes = new Map<string, LineageNode>();
   const edges = new Map<string, Edge>();
   for (const { artifacts = [], tasks = [] } of parts) {
-    for (const artifact of artifacts) nodes.set(artifactId(artifact.artifact_id), { id: artifactId(artifact.artifact_id), artifact });
+    for (const artifact of artifacts)
+      nodes.set(artifactId(artifact.artifact_id), { id: artifactId(artifact.artifact_id), artifact });
     for (const task of tasks) nodes.set(taskId(task), { id: taskId(task), task });
   }
   const add = (from: string, to: string) => {
@@ -88,9 +91,15 @@ export interface LineageStep {
 export function lineageSteps({ nodes, edges }: LineageGraph): LineageStep[] {
   const byId = new Map(nodes.map((node) => [node.id, node]));
   const artifactsOf = (ids: string[]) => ids.flatMap((id) => byId.get(id)?.artifact ?? []);
-  return nodes.flatMap((node) => (node.task ? [{
-    task: node.task,
-    took: artifactsOf(edges.filter(({ to }) => to === node.id).map(({ from }) => from)),
-    made: artifactsOf(edges.filter(({ from }) => from === node.id).map(({ to }) => to)),
-  }] : []));
+  return nodes.flatMap((node) =>
+    node.task
+      ? [
+          {
+            task: node.task,
+            took: artifactsOf(edges.filter(({ to }) => to === node.id).map(({ from }) => from)),
+            made: artifactsOf(edges.filter(({ from }) => from === node.id).map(({ to }) => to)),
+          },
+        ]
+      : [],
+  );
 }

@@ -33,11 +33,16 @@ export function LineageView({ id, place }: { id: string; place: Place }) {
   const asTable = place.query.get('as') === 'table';
   const path = `/apis/penstock/v1/artifacts/${encodeURIComponent(id)}/lineage`;
   const loaded = useLoaded(`${path} ${direction} ${tasks}`, (signal) =>
-    Promise.all(of.map((one) => call<Lineage>(path, { signal, query: { direction: one, max_tasks: tasks } }))));
+    Promise.all(of.map((one) => call<Lineage>(path, { signal, query: { direction: one, max_tasks: tasks } }))),
+  );
   return (
     <>
       <div class="filters tab-filters">
-        <select aria-label="Direction" value={direction} onChange={(event) => setQuery({ direction: event.currentTarget.value })}>
+        <select
+          aria-label="Direction"
+          value={direction}
+          onChange={(event) => setQuery({ direction: event.currentTarget.value })}
+        >
           {DIRECTIONS.map(([key, title]) => (
             <option key={key} value={key}>
               {title}
@@ -45,7 +50,11 @@ export function LineageView({ id, place }: { id: string; place: Place }) {
           ))}
         </select>
         <label>
-          <input type="checkbox" checked={asTable} onChange={(event) => setQuery({ as: event.currentTarget.checked ? 'table' : undefined })} />{' '}
+          <input
+            type="checkbox"
+            checked={asTable}
+            onChange={(event) => setQuery({ as: event.currentTarget.checked ? 'table' : undefined })}
+          />{' '}
           as a table
         </label>
       </div>
@@ -55,7 +64,11 @@ export function LineageView({ id, place }: { id: string; place: Place }) {
             {parts.some(({ truncated }) => truncated) && (
               <p class="why-box row">
                 Only {plural(tasks, 'task')} each way {tasks === 1 ? 'is' : 'are'} shown.
-                {tasks < TASKS_MOST && <button onClick={() => setQuery({ tasks: String(Math.min(TASKS_MOST, tasks * 5)) })}>Show more</button>}
+                {tasks < TASKS_MOST && (
+                  <button onClick={() => setQuery({ tasks: String(Math.min(TASKS_MOST, tasks * 5)) })}>
+                    Show more
+                  </button>
+                )}
               </p>
             )}
             <Drawn parts={parts} id={id} asTable={asTable} />
@@ -72,7 +85,11 @@ function Drawn({ parts, id, asTable }: { parts: Lineage[]; id: string; asTable: 
   if (!asTable && graph.nodes.length <= NODES_MOST) return <Drawing graph={graph} id={id} />;
   return (
     <>
-      {!asTable && <p class="why-box">A graph of {graph.nodes.length.toLocaleString('en')} parts would not be readable: here is the table.</p>}
+      {!asTable && (
+        <p class="why-box">
+          A graph of {graph.nodes.length.toLocaleString('en')} parts would not be readable: here is the table.
+        </p>
+      )}
       <Steps graph={graph} id={id} />
     </>
   );
@@ -82,7 +99,11 @@ function Drawing({ graph, id }: { graph: LineageGraph; id: string }) {
   const [placed, setPlaced] = useState<{ graph: LineageGraph; at: Placed }>();
   useEffect(() => {
     let current = true;
-    layout(graph.nodes.map((node) => node.id), graph.edges, SIZE).then((at) => current && setPlaced({ graph, at }));
+    layout(
+      graph.nodes.map((node) => node.id),
+      graph.edges,
+      SIZE,
+    ).then((at) => current && setPlaced({ graph, at }));
     return () => {
       current = false;
     };
@@ -90,15 +111,30 @@ function Drawing({ graph, id }: { graph: LineageGraph; id: string }) {
   if (placed?.graph !== graph) return <div class="graph" aria-busy="true" />;
   return (
     <Canvas placed={placed.at} label="Lineage; the table has the same" centre={`artifact ${id}`}>
-      {(words) => graph.nodes.map((node) => <Node key={node.id} node={node} at={placed.at.nodes[node.id]!} words={words} id={id} />)}
+      {(words) =>
+        graph.nodes.map((node) => (
+          <Node key={node.id} node={node} at={placed.at.nodes[node.id]!} words={words} id={id} />
+        ))
+      }
     </Canvas>
   );
 }
 
 const artifactHref = ({ artifact_id }: ArtifactSummary) => hrefOf(['artifacts', artifact_id], { tab: 'lineage' });
-const taskHref = ({ run_id, task_id }: TaskSummary) => hrefOf(['runs', 'details', run_id], { task: task_id, tab: task_id ? 'io' : undefined });
+const taskHref = ({ run_id, task_id }: TaskSummary) =>
+  hrefOf(['runs', 'details', run_id], { task: task_id, tab: task_id ? 'io' : undefined });
 
-function Node({ node, at, words, id }: { node: LineageNode; at: { x: number; y: number }; words: boolean; id: string }) {
+function Node({
+  node,
+  at,
+  words,
+  id,
+}: {
+  node: LineageNode;
+  at: { x: number; y: number };
+  words: boolean;
+  id: string;
+}) {
   const { artifact, task } = node;
   const [title, second, href] = artifact
     ? [artifact.name || artifact.artifact_id, typeWord(artifact.type), artifactHref(artifact)]
@@ -106,11 +142,24 @@ function Node({ node, at, words, id }: { node: LineageNode; at: { x: number; y: 
   const here = artifact?.artifact_id === id;
   return (
     <g class={`node ${here ? 'open' : ''}`} transform={`translate(${at.x - SIZE.width / 2} ${at.y - SIZE.height / 2})`}>
-      <a href={href} aria-label={words ? undefined : `${title}, ${second}`} aria-current={here ? 'true' : undefined} draggable={false}>
+      <a
+        href={href}
+        aria-label={words ? undefined : `${title}, ${second}`}
+        aria-current={here ? 'true' : undefined}
+        draggable={false}
+      >
         <title>{`${title}\n${second}`}</title>
         <rect width={SIZE.width} height={SIZE.height} rx={artifact ? 25 : 4} />
-        {words && <text x={SIZE.width / 2} y="21" text-anchor="middle">{cut(title, LETTERS)}</text>}
-        {words && <text class="why" x={SIZE.width / 2} y="38" text-anchor="middle">{cut(second, SECOND_LETTERS)}</text>}
+        {words && (
+          <text x={SIZE.width / 2} y="21" text-anchor="middle">
+            {cut(title, LETTERS)}
+          </text>
+        )}
+        {words && (
+          <text class="why" x={SIZE.width / 2} y="38" text-anchor="middle">
+            {cut(second, SECOND_LETTERS)}
+          </text>
+        )}
       </a>
     </g>
   );
@@ -138,8 +187,12 @@ function Steps({ graph, id }: { graph: LineageGraph; id: string }) {
               <td>
                 <a href={hrefOf(['runs', 'details', task.run_id])}>{task.run_display_name ?? task.run_id}</a>
               </td>
-              <td><Artifacts of={took} id={id} /></td>
-              <td><Artifacts of={made} id={id} /></td>
+              <td>
+                <Artifacts of={took} id={id} />
+              </td>
+              <td>
+                <Artifacts of={made} id={id} />
+              </td>
             </tr>
           ))}
         </tbody>
@@ -154,7 +207,11 @@ function Artifacts({ of, id }: { of: ArtifactSummary[]; id: string }) {
     <ul class="inline">
       {of.map((artifact) => (
         <li key={artifact.artifact_id}>
-          {artifact.artifact_id === id ? <b>{artifact.name}</b> : <a href={artifactHref(artifact)}>{artifact.name || artifact.artifact_id}</a>}{' '}
+          {artifact.artifact_id === id ? (
+            <b>{artifact.name}</b>
+          ) : (
+            <a href={artifactHref(artifact)}>{artifact.name || artifact.artifact_id}</a>
+          )}{' '}
           <span class="soft">{typeWord(artifact.type)}</span>
         </li>
       ))}

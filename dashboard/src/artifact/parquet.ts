@@ -16,14 +16,16 @@ async function bufferOf(url: string, signal: AbortSignal): Promise<AsyncBuffer> 
   const byteLength = Number(whole.headers.get('Content-Length'));
   return {
     byteLength,
-    slice: async (start: number, end = byteLength) => (await send(url, { signal, range: [start, end - 1] })).arrayBuffer(),
+    slice: async (start: number, end = byteLength) =>
+      (await send(url, { signal, range: [start, end - 1] })).arrayBuffer(),
   };
 }
 
 function textOf(value: unknown): string {
   if (value === null || value === undefined) return '';
   if (value instanceof Date) return value.toISOString();
-  if (value instanceof Uint8Array) return [...value.subarray(0, 32)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  if (value instanceof Uint8Array)
+    return [...value.subarray(0, 32)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
   if (typeof value !== 'object') return String(value);
   return JSON.stringify(value, (_, part) => (typeof part === 'bigint' ? String(part) : part)).slice(0, 500);
 }
@@ -47,10 +49,15 @@ export async function parquetHead(url: string, most: number, signal: AbortSignal
     });
     const total = Number(metadata.num_rows);
     const inFirst = Number(metadata.row_groups[0]?.num_rows ?? 0);
-    const rows = shown.length > 0 && inFirst > 0
-      ? await parquetReadObjects({ file, metadata, columns: shown, rowStart: 0, rowEnd: Math.min(most, inFirst) })
-      : [];
-    return { rows: [shown, ...rows.map((row) => shown.map((name) => textOf(row[name])))], total, hidden: names.length - shown.length };
+    const rows =
+      shown.length > 0 && inFirst > 0
+        ? await parquetReadObjects({ file, metadata, columns: shown, rowStart: 0, rowEnd: Math.min(most, inFirst) })
+        : [];
+    return {
+      rows: [shown, ...rows.map((row) => shown.map((name) => textOf(row[name])))],
+      total,
+      hidden: names.length - shown.length,
+    };
   } catch (error) {
     if (signal.aborted || error instanceof ApiError) throw error;
     throw new Error(`It begins as a Parquet file and cannot be read as one: ${(error as Error).message}`);

@@ -67,7 +67,8 @@ const RUNS_AT_ONCE = 20; // that the server compares
 export function chunksOf(ids: string[]): string[][] {
   const [baseline, ...others] = ids;
   const chunks: string[][] = [];
-  for (let i = 0; i < others.length; i += RUNS_AT_ONCE - 1) chunks.push([baseline!, ...others.slice(i, i + RUNS_AT_ONCE - 1)]);
+  for (let i = 0; i < others.length; i += RUNS_AT_ONCE - 1)
+    chunks.push([baseline!, ...others.slice(i, i + RUNS_AT_ONCE - 1)]);
   return chunks;
 }
 
@@ -98,7 +99,10 @@ export function merged(answers: Answer[]): Comparison {
 
 function joined(parts: (AnswerRow | undefined)[], answers: Answer[]): Row {
   const any = parts.find((part) => part !== undefined)!;
-  const cellOf = (value: { value?: string; shortened?: boolean } | undefined): Cell => ({ text: value?.value, shortened: value?.shortened });
+  const cellOf = (value: { value?: string; shortened?: boolean } | undefined): Cell => ({
+    text: value?.value,
+    shortened: value?.shortened,
+  });
   const baseline = cellOf(any.values[0]);
   const cells = parts.flatMap((part, i) => {
     const of = part ? part.values.map(cellOf) : answers[i]!.runs.map(() => baseline);
@@ -128,7 +132,10 @@ export interface PipelineDefaults {
 
 type StoredSpec = { root?: { inputDefinitions?: { parameters?: Record<string, { defaultValue?: Json }> } } };
 
-export function defaultsOf(spec: { [name: string]: Json } | undefined, given: Record<string, Json> = {}): PipelineDefaults {
+export function defaultsOf(
+  spec: { [name: string]: Json } | undefined,
+  given: Record<string, Json> = {},
+): PipelineDefaults {
   const read = ((spec?.pipeline_spec as { [name: string]: Json } | undefined) ?? spec ?? {}) as StoredSpec;
   const defaults: Record<string, Json> = {};
   for (const [name, { defaultValue }] of Object.entries(read.root?.inputDefinitions?.parameters ?? {})) {
@@ -137,8 +144,8 @@ export function defaultsOf(spec: { [name: string]: Json } | undefined, given: Re
   return { defaults, given };
 }
 
-// `of` has the pipeline of each run, where it is known. Without `all` a parameter that no row is of was given by all runs
-// alike or by none; the run whose parameters are known says which.
+// `of` has the pipeline of each run, where it is known. Without `all` a parameter that no row is of was given by all
+// runs alike or by none; the run whose parameters are known says which.
 export function withDefaults(section: Section, of: (PipelineDefaults | undefined)[], all: boolean): Section {
   const defaultOf = (i: number, key: string): Cell => {
     const value = of[i]?.defaults[key];
@@ -146,10 +153,13 @@ export function withDefaults(section: Section, of: (PipelineDefaults | undefined
   };
   const rows: Row[] = [];
   const add = (row: Row) => {
-    const differs = new Set(row.cells.map(({ text }) => text)).size > 1 || row.cells.some(({ shortened }) => shortened && row.differs);
+    const differs =
+      new Set(row.cells.map(({ text }) => text)).size > 1 ||
+      row.cells.some(({ shortened }) => shortened && row.differs);
     if (all || differs) rows.push({ ...row, differs });
   };
-  for (const row of section.rows) add({ ...row, cells: row.cells.map((cell, i) => (cell.text === undefined ? defaultOf(i, row.key) : cell)) });
+  for (const row of section.rows)
+    add({ ...row, cells: row.cells.map((cell, i) => (cell.text === undefined ? defaultOf(i, row.key) : cell)) });
   const there = new Set(section.rows.map(({ key }) => key));
   const names = [...new Set(of.flatMap((one) => Object.keys(one?.defaults ?? {})))].filter((name) => !there.has(name));
   for (const name of names) {

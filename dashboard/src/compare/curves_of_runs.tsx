@@ -18,7 +18,9 @@ const keyOf = (runs: ComparedRun[]) => runs.map(({ run_id }) => run_id).join(','
 
 async function nameOfTask(runId: string, taskId: string | undefined, signal: AbortSignal): Promise<string> {
   if (!taskId) return 'the run';
-  const task = await call<Task>(`/apis/v2beta1/runs/${encodeURIComponent(runId)}/tasks/${encodeURIComponent(taskId)}`, { signal });
+  const task = await call<Task>(`/apis/v2beta1/runs/${encodeURIComponent(runId)}/tasks/${encodeURIComponent(taskId)}`, {
+    signal,
+  });
   return task.display_name || task.name;
 }
 
@@ -29,7 +31,10 @@ async function linesOf(run: ComparedRun, signal: AbortSignal): Promise<Line[]> {
   for (const { name } of series) times.set(name, (times.get(name) ?? 0) + 1);
   return eachOf(series, 1, async (one) => ({
     key: `${run.run_id} ${one.task_id ?? ''} ${one.name}`,
-    name: times.get(one.name)! > 1 ? `${run.display_name}, ${await nameOfTask(run.run_id, one.task_id, signal)}` : run.display_name,
+    name:
+      times.get(one.name)! > 1
+        ? `${run.display_name}, ${await nameOfTask(run.run_id, one.task_id, signal)}`
+        : run.display_name,
     href: hrefOf(['runs', 'details', run.run_id], { view: 'metrics' }),
     runId: run.run_id,
     series: one,
@@ -37,7 +42,9 @@ async function linesOf(run: ComparedRun, signal: AbortSignal): Promise<Line[]> {
 }
 
 export function CurvesOfRuns({ runs, place }: { runs: ComparedRun[]; place: Place }) {
-  const loaded = useLoaded(`lines ${keyOf(runs)}`, async (signal) => (await eachOf(runs, CALLS_AT_ONCE, (run) => linesOf(run, signal))).flat());
+  const loaded = useLoaded(`lines ${keyOf(runs)}`, async (signal) =>
+    (await eachOf(runs, CALLS_AT_ONCE, (run) => linesOf(run, signal))).flat(),
+  );
   return (
     <div class="panel-body">
       <Show of={loaded}>
@@ -68,7 +75,8 @@ interface OfRun {
 export function ClassificationsOfRuns({ runs }: { runs: ComparedRun[] }) {
   const loaded = useLoaded(`classifications ${keyOf(runs)}`, async (signal) => {
     const all = await eachOf(runs, CALLS_AT_ONCE, async (run) =>
-      (await listClassifications(run.run_id, signal)).map((metrics): OfRun => ({ run, metrics })));
+      (await listClassifications(run.run_id, signal)).map((metrics): OfRun => ({ run, metrics })),
+    );
     return classificationsByName(all.flat(), ({ metrics }) => metrics);
   });
   return (
@@ -104,7 +112,9 @@ function Classification({ name, items }: { name: string; items: OfRun[] }) {
         {matrices.map(({ run, metrics }) => (
           <div key={`${run.run_id} ${metrics.artifact_id}`}>
             <h3 class="cut">
-              <a href={hrefOf(['artifacts', metrics.artifact_id])} title={run.display_name}>{run.display_name}</a>
+              <a href={hrefOf(['artifacts', metrics.artifact_id])} title={run.display_name}>
+                {run.display_name}
+              </a>
             </h3>
             <Confusion matrix={matrixOf(metrics)} />
           </div>

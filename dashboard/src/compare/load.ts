@@ -5,7 +5,15 @@ import { getRun } from '../api/run_spec';
 import { quoted } from '../api/search';
 import type { FoundRun } from '../api/types';
 import { eachOf } from '../parallel';
-import { chunksOf, defaultsOf, merged, withDefaults, type Answer, type Comparison, type PipelineDefaults } from './comparison';
+import {
+  chunksOf,
+  defaultsOf,
+  merged,
+  withDefaults,
+  type Answer,
+  type Comparison,
+  type PipelineDefaults,
+} from './comparison';
 
 const CALLS_AT_ONCE = 4;
 export const RERUN_TAG = 'penstock.rerun_of';
@@ -16,7 +24,9 @@ export interface Compared extends Comparison {
 
 // Pipelines by the hash that the comparison tells; each is read of one run.
 async function defaultsOfRuns(comparison: Comparison, signal: AbortSignal): Promise<(PipelineDefaults | undefined)[]> {
-  const hashes = comparison.sections.find(({ name }) => name === 'run')?.rows.find(({ key }) => key === 'spec sha256')?.cells;
+  const hashes = comparison.sections
+    .find(({ name }) => name === 'run')
+    ?.rows.find(({ key }) => key === 'spec sha256')?.cells;
   const hashOf = (i: number) => hashes?.[i]?.text ?? '';
   const one = new Map(comparison.runs.map((run, i) => [hashOf(i), run.run_id]).reverse() as [string, string][]);
   const read = await eachOf([...one], CALLS_AT_ONCE, async ([hash, runId]) => {
@@ -29,16 +39,22 @@ async function defaultsOfRuns(comparison: Comparison, signal: AbortSignal): Prom
 
 async function rerunsAmong(ids: string[], signal: AbortSignal): Promise<Map<string, string>> {
   const answer = await call<{ runs?: FoundRun[] }>('/apis/penstock/v1/runs:search', {
-    signal, body: { filter: `run_id IN (${ids.map(quoted).join(', ')})`, include_archived: true, page_size: ids.length },
+    signal,
+    body: { filter: `run_id IN (${ids.map(quoted).join(', ')})`, include_archived: true, page_size: ids.length },
   });
-  return new Map((answer.runs ?? []).flatMap((run) => (run.tags?.[RERUN_TAG] ? [[run.run_id, run.tags[RERUN_TAG]]] : [])));
+  return new Map(
+    (answer.runs ?? []).flatMap((run) => (run.tags?.[RERUN_TAG] ? [[run.run_id, run.tags[RERUN_TAG]]] : [])),
+  );
 }
 
 export async function compareRuns(ids: string[], all: boolean, signal: AbortSignal): Promise<Compared> {
   const answers = await eachOf(chunksOf(ids), CALLS_AT_ONCE, (chunk) =>
-    call<Answer>('/apis/penstock/v1/runs:compare', { signal, query: { run_ids: chunk, all } }));
+    call<Answer>('/apis/penstock/v1/runs:compare', { signal, query: { run_ids: chunk, all } }),
+  );
   const comparison = merged(answers);
   const [defaults, rerunOf] = await Promise.all([defaultsOfRuns(comparison, signal), rerunsAmong(ids, signal)]);
-  const sections = comparison.sections.map((section) => (section.name === 'parameters' ? withDefaults(section, defaults, all) : section));
+  const sections = comparison.sections.map((section) =>
+    section.name === 'parameters' ? withDefaults(section, defaults, all) : section,
+  );
   return { ...comparison, sections, rerunOf };
 }

@@ -28,15 +28,32 @@ const SHOWN = 20; // of the outputs that are not the same
 export function Reruns({ compared }: { compared: Compared }) {
   return (
     <>
-      {compared.runs.filter((run) => compared.rerunOf.has(run.run_id)).map((run) => (
-        <Rerun key={run.run_id} runId={run.run_id} name={run.display_name} original={compared.rerunOf.get(run.run_id)!}
-          originalName={compared.runs.find((one) => one.run_id === compared.rerunOf.get(run.run_id))?.display_name} />
-      ))}
+      {compared.runs
+        .filter((run) => compared.rerunOf.has(run.run_id))
+        .map((run) => (
+          <Rerun
+            key={run.run_id}
+            runId={run.run_id}
+            name={run.display_name}
+            original={compared.rerunOf.get(run.run_id)!}
+            originalName={compared.runs.find((one) => one.run_id === compared.rerunOf.get(run.run_id))?.display_name}
+          />
+        ))}
     </>
   );
 }
 
-function Rerun({ runId, name, original, originalName }: { runId: string; name: string; original: string; originalName?: string }) {
+function Rerun({
+  runId,
+  name,
+  original,
+  originalName,
+}: {
+  runId: string;
+  name: string;
+  original: string;
+  originalName?: string;
+}) {
   const path = `/apis/penstock/v1/runs/${encodeURIComponent(runId)}/rerun_report`;
   const report = useLoaded(path, (signal) => call<Report>(path, { signal }));
   const outputs = (report.data?.outputs ?? []).filter(({ result }) => result !== 'IDENTICAL');
@@ -47,7 +64,8 @@ function Rerun({ runId, name, original, originalName }: { runId: string; name: s
       {report.error && <span class="bad">: {report.error.message}</span>}
       {report.data && (
         <>
-          {' '}and <b>{VERDICTS[report.data.verdict] ?? report.data.verdict}</b>: {counts(report.data)}.
+          {' '}
+          and <b>{VERDICTS[report.data.verdict] ?? report.data.verdict}</b>: {counts(report.data)}.
         </>
       )}
       {outputs.length > 0 && (
@@ -56,7 +74,8 @@ function Rerun({ runId, name, original, originalName }: { runId: string; name: s
           <ul>
             {outputs.slice(0, SHOWN).map((output) => (
               <li key={`${output.task} ${output.name}`}>
-                {[output.task, output.name].filter(Boolean).join(' / ')}: {output.result.toLowerCase().replaceAll('_', ' ')}
+                {[output.task, output.name].filter(Boolean).join(' / ')}:{' '}
+                {output.result.toLowerCase().replaceAll('_', ' ')}
                 {output.reason && `, ${output.reason}`}
               </li>
             ))}
@@ -69,8 +88,16 @@ function Rerun({ runId, name, original, originalName }: { runId: string; name: s
 
 function counts(report: Report): string {
   const parts: [number | undefined, string][] = [
-    [report.identical, 'the same'], [report.different, 'different'], [report.missing, 'missing'],
-    [report.not_comparable, 'not comparable'], [report.pending, 'not there yet'],
+    [report.identical, 'the same'],
+    [report.different, 'different'],
+    [report.missing, 'missing'],
+    [report.not_comparable, 'not comparable'],
+    [report.pending, 'not there yet'],
   ];
-  return parts.filter(([count]) => count).map(([count, word]) => `${count} ${word}`).join(', ') || 'there are no outputs';
+  return (
+    parts
+      .filter(([count]) => count)
+      .map(([count, word]) => `${count} ${word}`)
+      .join(', ') || 'there are no outputs'
+  );
 }

@@ -6,7 +6,16 @@ import { Ago } from '../parts/time';
 import { Value } from '../parts/value';
 import { hrefOf, setQuery, type Place } from '../router';
 import { plural } from '../words';
-import { deltaText, folded, numberShown, shortHash, type Cell, type ComparedRun, type Row, type Section } from './comparison';
+import {
+  deltaText,
+  folded,
+  numberShown,
+  shortHash,
+  type Cell,
+  type ComparedRun,
+  type Row,
+  type Section,
+} from './comparison';
 import type { Compared } from './load';
 
 const SECTIONS: [name: string, title: string][] = [
@@ -32,7 +41,8 @@ interface Props {
 
 // In the order above; sections that are not known there come last.
 function ordered(sections: Section[]): Section[] {
-  const rank = ({ name }: Section) => (SECTIONS.findIndex(([one]) => one === name) + SECTIONS.length + 1) % (SECTIONS.length + 1);
+  const rank = ({ name }: Section) =>
+    (SECTIONS.findIndex(([one]) => one === name) + SECTIONS.length + 1) % (SECTIONS.length + 1);
   return [...sections].sort((a, b) => rank(a) - rank(b));
 }
 
@@ -41,9 +51,13 @@ export function SideBySide({ compared, ids, place }: Props) {
   const text = place.query.get('text')?.toLowerCase() ?? '';
   const closed = place.query.getAll('closed');
   const fits = (row: Row) => !text || [row.key, ...row.tasks].some((one) => one.toLowerCase().includes(text));
-  const sections = ordered(compared.sections).map((section) => ({ ...section, rows: folded(section.rows.filter(fits)) }));
+  const sections = ordered(compared.sections).map((section) => ({
+    ...section,
+    rows: folded(section.rows.filter(fits)),
+  }));
   const shown = sections.filter(({ rows }) => rows.length > 0);
-  const toggle = (name: string) => setQuery({ closed: closed.includes(name) ? closed.filter((one) => one !== name) : [...closed, name] });
+  const toggle = (name: string) =>
+    setQuery({ closed: closed.includes(name) ? closed.filter((one) => one !== name) : [...closed, name] });
   return (
     <div class="compare" tabIndex={0} role="region" aria-label="Runs side by side">
       <table>
@@ -56,10 +70,18 @@ export function SideBySide({ compared, ids, place }: Props) {
           </tr>
         </thead>
         {shown.map((section) => (
-          <Group key={section.name} section={section} runs={runs} open={!closed.includes(section.name)} toggle={() => toggle(section.name)} />
+          <Group
+            key={section.name}
+            section={section}
+            runs={runs}
+            open={!closed.includes(section.name)}
+            toggle={() => toggle(section.name)}
+          />
         ))}
       </table>
-      {shown.length === 0 && <p class="notice-empty">{text ? 'Nothing has such a name.' : 'These runs do not differ.'}</p>}
+      {shown.length === 0 && (
+        <p class="notice-empty">{text ? 'Nothing has such a name.' : 'These runs do not differ.'}</p>
+      )}
     </div>
   );
 }
@@ -80,13 +102,20 @@ function RunHead({ run, baseline, ids }: { run: ComparedRun; baseline: boolean; 
           {baseline ? (
             <b>baseline</b>
           ) : (
-            <button class="quiet" aria-label={`Make ${run.display_name} the baseline`} onClick={() => setQuery({ baseline: run.run_id })}>
+            <button
+              class="quiet"
+              aria-label={`Make ${run.display_name} the baseline`}
+              onClick={() => setQuery({ baseline: run.run_id })}
+            >
               Baseline
             </button>
           )}
           {ids.length > 2 && (
-            <button class="quiet" aria-label={`Leave out ${run.display_name}`}
-              onClick={() => setQuery({ runlist: without.join(','), ...(baseline ? { baseline: undefined } : {}) })}>
+            <button
+              class="quiet"
+              aria-label={`Leave out ${run.display_name}`}
+              onClick={() => setQuery({ runlist: without.join(','), ...(baseline ? { baseline: undefined } : {}) })}
+            >
               ×
             </button>
           )}
@@ -96,7 +125,17 @@ function RunHead({ run, baseline, ids }: { run: ComparedRun; baseline: boolean; 
   );
 }
 
-function Group({ section, runs, open, toggle }: { section: Section; runs: ComparedRun[]; open: boolean; toggle: () => void }) {
+function Group({
+  section,
+  runs,
+  open,
+  toggle,
+}: {
+  section: Section;
+  runs: ComparedRun[];
+  open: boolean;
+  toggle: () => void;
+}) {
   const [most, setMost] = useState(ROWS_AT_FIRST);
   const title = SECTIONS.find(([name]) => name === section.name)?.[1] ?? section.name;
   const rows = open ? section.rows.slice(0, most) : [];
@@ -106,7 +145,8 @@ function Group({ section, runs, open, toggle }: { section: Section; runs: Compar
       <tr class="compare-section">
         <th colSpan={runs.length + 1} scope="rowgroup">
           <button class="quiet" aria-expanded={open} onClick={toggle}>
-            <span aria-hidden="true">{open ? '▾' : '▸'}</span> {title} <span class="soft small">{plural(section.rows.length, 'row')}</span>
+            <span aria-hidden="true">{open ? '▾' : '▸'}</span> {title}{' '}
+            <span class="soft small">{plural(section.rows.length, 'row')}</span>
           </button>
         </th>
       </tr>
@@ -116,7 +156,9 @@ function Group({ section, runs, open, toggle }: { section: Section; runs: Compar
       {open && left > 0 && (
         <tr>
           <th colSpan={runs.length + 1}>
-            <button onClick={() => setMost(most + ROWS_MORE)}>Show {Math.min(left, ROWS_MORE)} of {plural(left, 'further row')}</button>
+            <button onClick={() => setMost(most + ROWS_MORE)}>
+              Show {Math.min(left, ROWS_MORE)} of {plural(left, 'further row')}
+            </button>
           </th>
         </tr>
       )}
@@ -163,9 +205,17 @@ function ValueCell({ cell, baseline, first, metric, differs }: CellProps) {
     );
   }
   return (
-    <td class={[metric && 'numeric', other && 'other', cell.isDefault && 'soft'].filter(Boolean).join(' ') || undefined}>
+    <td
+      class={[metric && 'numeric', other && 'other', cell.isDefault && 'soft'].filter(Boolean).join(' ') || undefined}
+    >
       {other && <Other />}
-      {metric ? <span class="mono" title={cell.text}>{numberShown(cell.text)}</span> : <Short text={cell.text} />}
+      {metric ? (
+        <span class="mono" title={cell.text}>
+          {numberShown(cell.text)}
+        </span>
+      ) : (
+        <Short text={cell.text} />
+      )}
       {delta && <span class="small soft"> {delta}</span>}
       {cell.isDefault && <span class="small"> default</span>}
       {cell.shortened && <span class="small soft"> and more</span>}

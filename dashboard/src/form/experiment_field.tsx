@@ -7,7 +7,9 @@ import { useLoaded } from '../load';
 import { setQuery } from '../router';
 import { Field } from './field';
 
-const AVAILABLE = JSON.stringify({ predicates: [{ key: 'storage_state', operation: 'EQUALS', string_value: 'AVAILABLE' }] });
+const AVAILABLE = JSON.stringify({
+  predicates: [{ key: 'storage_state', operation: 'EQUALS', string_value: 'AVAILABLE' }],
+});
 const DEFAULT_NAME = 'Default'; // as the server calls the one that counts where none is named
 
 async function offered(wanted: string, signal: AbortSignal): Promise<Experiment[]> {
@@ -29,10 +31,18 @@ export function ExperimentField({ wanted, error }: { wanted: string; error: stri
   const known = list.some((one) => one.experiment_id === wanted);
   const archived = list.find((one) => one.experiment_id === wanted)?.storage_state === 'ARCHIVED';
   return (
-    <Field id="experiment" label="Experiment" error={error ?? loaded.error?.message} hint={archived ? 'It is archived.' : undefined}>
+    <Field
+      id="experiment"
+      label="Experiment"
+      error={error ?? loaded.error?.message}
+      hint={archived ? 'It is archived.' : undefined}
+    >
       {(about) => (
-        <select {...about} value={wanted || fallback?.experiment_id || ''}
-          onChange={(event) => setQuery({ experimentId: event.currentTarget.value || undefined }, true)}>
+        <select
+          {...about}
+          value={wanted || fallback?.experiment_id || ''}
+          onChange={(event) => setQuery({ experimentId: event.currentTarget.value || undefined }, true)}
+        >
           {!fallback && <option value="">The default one</option>}
           {wanted && !known && <option value={wanted}>{wanted}</option>}
           {list.map((one) => (

@@ -26,7 +26,12 @@ export function Field({ id, label, about, hint, error, required, children }: Pro
     <div class="field">
       <label for={id}>
         {label}
-        {required && <span class="bad" title="Required" aria-hidden="true"> *</span>}
+        {required && (
+          <span class="bad" title="Required" aria-hidden="true">
+            {' '}
+            *
+          </span>
+        )}
         {about && <span class="soft small field-about"> {about}</span>}
       </label>
       <div class="field-value">
@@ -36,8 +41,16 @@ export function Field({ id, label, about, hint, error, required, children }: Pro
           'aria-invalid': error ? true : undefined,
           'aria-required': required || undefined,
         })}
-        {error && <div class="bad small pre" id={`${id}-error`}>{error}</div>}
-        {hint && <div class="soft small pre" id={`${id}-hint`}>{hint}</div>}
+        {error && (
+          <div class="bad small pre" id={`${id}-error`}>
+            {error}
+          </div>
+        )}
+        {hint && (
+          <div class="soft small pre" id={`${id}-hint`}>
+            {hint}
+          </div>
+        )}
       </div>
     </div>
   );

@@ -16,14 +16,27 @@ const ROWS_MOST = 14;
 export function InputField({ id, input, filled, change, error }: Props) {
   const write = (text: string) => change({ text, given: true });
   // While something is written, what is wrong with it; that it is missing only once it was sent.
-  const wrong = error ?? (filled.given && !(input.required && filled.text === '') ? readField(input, filled).error : undefined);
+  const wrong =
+    error ?? (filled.given && !(input.required && filled.text === '') ? readField(input, filled).error : undefined);
   return (
-    <Field id={id} label={input.name} about={input.schema || TYPE_WORDS[input.type]} required={input.required} error={wrong} hint={hintOf(input)}>
+    <Field
+      id={id}
+      label={input.name}
+      about={input.schema || TYPE_WORDS[input.type]}
+      required={input.required}
+      error={wrong}
+      hint={hintOf(input)}
+    >
       {(about) => (
         <div class="input-row">
           <Control about={about} input={input} filled={filled} write={write} leave={() => change(notGiven(input))} />
           {filled.given && !input.required && (
-            <button type="button" class="quiet" onClick={() => change(notGiven(input))} aria-label={`${resetWord(input)}: ${input.name}`}>
+            <button
+              type="button"
+              class="quiet"
+              onClick={() => change(notGiven(input))}
+              aria-label={`${resetWord(input)}: ${input.name}`}
+            >
               {resetWord(input)}
             </button>
           )}
@@ -61,15 +74,28 @@ function Control({ about, input, filled, write, leave }: ControlProps) {
   const placeholder = !given && !input.hasDefault && !input.required ? 'not given' : undefined;
   if (input.type === 'integer' || input.type === 'number') {
     return (
-      <input {...about} class={look} inputMode={input.type === 'integer' ? 'numeric' : 'decimal'} value={text} placeholder={placeholder}
-        onInput={(event) => write(event.currentTarget.value)} />
+      <input
+        {...about}
+        class={look}
+        inputMode={input.type === 'integer' ? 'numeric' : 'decimal'}
+        value={text}
+        placeholder={placeholder}
+        onInput={(event) => write(event.currentTarget.value)}
+      />
     );
   }
   const isText = input.type === 'text';
   const rows = Math.min(ROWS_MOST, text.split('\n').length);
   return (
-    <textarea {...about} class={`${look} ${isText ? '' : 'mono'}`} rows={rows} value={text} placeholder={placeholder} spellcheck={false}
-      onInput={(event) => write(event.currentTarget.value)} />
+    <textarea
+      {...about}
+      class={`${look} ${isText ? '' : 'mono'}`}
+      rows={rows}
+      value={text}
+      placeholder={placeholder}
+      spellcheck={false}
+      onInput={(event) => write(event.currentTarget.value)}
+    />
   );
 }
 
@@ -82,12 +108,16 @@ function Choice({ about, input, filled, write, leave }: ControlProps) {
   const strange = filled.given && !texts.includes(filled.text);
   const at = filled.given || input.hasDefault ? `=${filled.text}` : NOT_GIVEN;
   return (
-    <select {...about} class={filled.given ? '' : 'default'} value={at}
+    <select
+      {...about}
+      class={filled.given ? '' : 'default'}
+      value={at}
       onChange={(event) => {
         const chosen = event.currentTarget.value;
         if (chosen === NOT_GIVEN) leave();
         else write(chosen.slice(1));
-      }}>
+      }}
+    >
       {!input.hasDefault && <option value={NOT_GIVEN}>{input.required ? 'Choose' : 'not given'}</option>}
       {strange && <option value={`=${filled.text}`}>{filled.text}</option>}
       {texts.map((text) => (

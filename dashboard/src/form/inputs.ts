@@ -25,13 +25,25 @@ export interface Filled {
 export type Form = Record<string, Filled>;
 
 const TYPES: Record<string, InputType> = {
-  NUMBER_INTEGER: 'integer', INT: 'integer', NUMBER_DOUBLE: 'number', DOUBLE: 'number', BOOLEAN: 'boolean', STRING: 'text', LIST: 'list',
+  NUMBER_INTEGER: 'integer',
+  INT: 'integer',
+  NUMBER_DOUBLE: 'number',
+  DOUBLE: 'number',
+  BOOLEAN: 'boolean',
+  STRING: 'text',
+  LIST: 'list',
   STRUCT: 'object',
 };
 
 export const TYPE_WORDS: Record<InputType, string> = {
-  integer: 'whole number', number: 'number', boolean: 'true or false', text: 'text', list: 'list, as JSON', object: 'object, as JSON',
-  artifact: 'artifact', artifacts: 'artifacts',
+  integer: 'whole number',
+  number: 'number',
+  boolean: 'true or false',
+  text: 'text',
+  list: 'list, as JSON',
+  object: 'object, as JSON',
+  artifact: 'artifact',
+  artifacts: 'artifacts',
 };
 
 // Required ones first, each by name.
@@ -41,7 +53,9 @@ export function inputsOf(spec: Spec): Input[] {
   for (const [name, of] of Object.entries(parameters ?? {})) {
     const type = TYPES[String(of.parameterType ?? of.type ?? '')] ?? 'text';
     inputs.push({
-      name, type, schema: '',
+      name,
+      type,
+      schema: '',
       required: of.isOptional !== true && of.defaultValue === undefined,
       hasDefault: of.defaultValue !== undefined,
       defaultValue: of.defaultValue,
@@ -52,8 +66,12 @@ export function inputsOf(spec: Spec): Input[] {
   for (const [name, of] of Object.entries(artifacts ?? {})) {
     const schema = (of.artifactType as { schemaTitle?: string } | undefined)?.schemaTitle ?? '';
     inputs.push({
-      name, type: of.isArtifactList === true ? 'artifacts' : 'artifact', schema: schema.replace(/^system\./, ''),
-      required: of.isOptional !== true, hasDefault: false, literals: [],
+      name,
+      type: of.isArtifactList === true ? 'artifacts' : 'artifact',
+      schema: schema.replace(/^system\./, ''),
+      required: of.isOptional !== true,
+      hasDefault: false,
+      literals: [],
       description: typeof of.description === 'string' ? of.description : '',
     });
   }
@@ -64,7 +82,8 @@ export function inputsOf(spec: Spec): Input[] {
 export function textOf({ type }: Pick<Input, 'type'>, value: Json | undefined): string {
   if (value === undefined || value === null) return '';
   if (type === 'list' || type === 'object') return JSON.stringify(value, null, 2);
-  if (type === 'artifacts' && Array.isArray(value) && value.every((one) => typeof one === 'string')) return value.join('\n');
+  if (type === 'artifacts' && Array.isArray(value) && value.every((one) => typeof one === 'string'))
+    return value.join('\n');
   if (typeof value === 'object') return JSON.stringify(value, null, 2);
   return String(value);
 }
@@ -73,8 +92,8 @@ export function notGiven(input: Input): Filled {
   return { text: input.hasDefault ? textOf(input, input.defaultValue) : '', given: false };
 }
 
-// The fields of a pipeline, filled with what another run was given and, where the reader has written something already, with
-// that.
+// The fields of a pipeline, filled with what another run was given and, where the reader has written something already,
+// with that.
 export function filledOf(inputs: Input[], given: Record<string, Json>, written: Form = {}): Form {
   const form: Form = {};
   for (const input of inputs) {
@@ -96,13 +115,16 @@ export function readField(input: Input, { text, given }: Filled): Read {
   if (!given) return input.required ? { error: 'It is required.' } : {};
   if (input.type === 'text') return literal(input, text);
   const trimmed = text.trim();
-  if (trimmed === '') return input.required ? { error: 'It is required.' } : { error: 'It is empty. Leave it out, or write a value.' };
+  if (trimmed === '')
+    return input.required ? { error: 'It is required.' } : { error: 'It is empty. Leave it out, or write a value.' };
   switch (input.type) {
     case 'integer':
     case 'number':
       return literal(input, numberOf(trimmed, input.type));
     case 'boolean':
-      return trimmed === 'true' || trimmed === 'false' ? literal(input, trimmed === 'true') : { error: 'It has to be true or false.' };
+      return trimmed === 'true' || trimmed === 'false'
+        ? literal(input, trimmed === 'true')
+        : { error: 'It has to be true or false.' };
     case 'list':
     case 'object':
       return jsonOf(trimmed, input.type);
@@ -122,10 +144,12 @@ function literal({ literals }: Input, value: Json | Read): Read {
 
 function numberOf(text: string, type: 'integer' | 'number'): Json | Read {
   const value = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(text) ? Number(text) : NaN;
-  if (Number.isNaN(value)) return { error: type === 'integer' ? 'It has to be a whole number.' : 'It has to be a number.' };
+  if (Number.isNaN(value))
+    return { error: type === 'integer' ? 'It has to be a whole number.' : 'It has to be a number.' };
   if (!Number.isFinite(value)) return { error: 'It is too large for a number.' };
   if (type === 'integer' && !Number.isInteger(value)) return { error: 'It has to be a whole number.' };
-  if (type === 'integer' && !Number.isSafeInteger(value)) return { error: 'It is too large: whole numbers go up to 9007199254740991.' };
+  if (type === 'integer' && !Number.isSafeInteger(value))
+    return { error: 'It is too large: whole numbers go up to 9007199254740991.' };
   return value;
 }
 
@@ -174,7 +198,12 @@ function artifactOf(text: string, several: boolean): Read {
     }
   }
   if (!several) return { value: text };
-  return { value: text.split('\n').map((line) => line.trim()).filter(Boolean) };
+  return {
+    value: text
+      .split('\n')
+      .map((line) => line.trim())
+      .filter(Boolean),
+  };
 }
 
 export interface AllRead {

@@ -27,7 +27,12 @@ export async function loadOrigin(runId: string, scheduleId: string, signal: Abor
   }
   if (!scheduleId) return undefined;
   const schedule = await getSchedule(scheduleId, signal);
-  return { what: 'schedule', href: hrefOf(['recurringrun', 'details', scheduleId]), schedule, ...common(schedule.recurring_run) };
+  return {
+    what: 'schedule',
+    href: hrefOf(['recurringrun', 'details', scheduleId]),
+    schedule,
+    ...common(schedule.recurring_run),
+  };
 }
 
 function common(of: Run | RecurringRun) {

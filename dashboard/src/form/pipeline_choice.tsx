@@ -30,20 +30,32 @@ export interface Chosen {
 export function useChosen(place: Place, origin: Origin | undefined): Chosen {
   const inPlace = place.query.get('pipelineId') ?? '';
   const pipelineId = inPlace || (origin?.reference?.pipeline_id ?? '');
-  const versionId = place.query.get('pipelineVersionId') ?? (inPlace ? '' : (origin?.reference?.pipeline_version_id ?? ''));
-  const pipeline = useLoaded(`pipeline ${pipelineId}`, async (signal) => (pipelineId ? getPipeline(pipelineId, signal) : undefined));
+  const versionId =
+    place.query.get('pipelineVersionId') ?? (inPlace ? '' : (origin?.reference?.pipeline_version_id ?? ''));
+  const pipeline = useLoaded(`pipeline ${pipelineId}`, async (signal) =>
+    pipelineId ? getPipeline(pipelineId, signal) : undefined,
+  );
   const versions = usePaged<PipelineVersion>(`versions ${pipelineId}`, async (token, signal) =>
-    pipelineId ? listVersions(pipelineId, token, signal) : { rows: [], next: '' });
+    pipelineId ? listVersions(pipelineId, token, signal) : { rows: [], next: '' },
+  );
   const listed = versionId ? versions.rows.find((one) => one.pipeline_version_id === versionId) : versions.rows[0];
   const missing = versionId && !versions.loading && !listed ? versionId : '';
-  const older = useLoaded(`version ${missing}`, async (signal) => (missing ? getVersion(pipelineId, missing, signal) : undefined));
+  const older = useLoaded(`version ${missing}`, async (signal) =>
+    missing ? getVersion(pipelineId, missing, signal) : undefined,
+  );
   const version = pipelineId ? (listed ?? older.data) : undefined;
   const stored = pipelineId ? undefined : origin?.spec;
   const compiled = version?.pipeline_spec ?? stored;
   const spec = useMemo(() => compiled && specOf({ pipeline_spec: compiled }), [compiled]);
   const error = pipeline.error ?? versions.error ?? older.error;
   return {
-    pipelineId, versionId, version, versions, spec, stored, error,
+    pipelineId,
+    versionId,
+    version,
+    versions,
+    spec,
+    stored,
+    error,
     title: pipeline.data?.display_name ?? spec?.pipelineInfo?.name ?? '',
     loading: !error && !spec && (versions.loading || !!missing || isFirst(pipeline)),
   };
@@ -70,7 +82,11 @@ interface Props {
 
 async function offered(text: string, signal: AbortSignal) {
   const { rows } = await listPipelines({ text, order: 'created_at desc' }, '', signal, OFFERED);
-  return rows.map((one) => ({ id: one.pipeline_id, title: one.display_name || one.pipeline_id, hint: one.description?.split('\n')[0] }));
+  return rows.map((one) => ({
+    id: one.pipeline_id,
+    title: one.display_name || one.pipeline_id,
+    hint: one.description?.split('\n')[0],
+  }));
 }
 
 export function PipelineChoice({ chosen, origin, recurring, error }: Props) {
@@ -79,14 +95,31 @@ export function PipelineChoice({ chosen, origin, recurring, error }: Props) {
   const shown = chosen.title || (chosen.pipelineId && !chosen.loading ? chosen.pipelineId : '');
   return (
     <>
-      <Field id="pipeline" label="Pipeline" required error={error}
-        hint={chosen.stored && `As it was compiled for the ${origin!.what} ${origin!.name}; it is no version of a pipeline that is stored.`}>
+      <Field
+        id="pipeline"
+        label="Pipeline"
+        required
+        error={error}
+        hint={
+          chosen.stored &&
+          `As it was compiled for the ${origin!.what} ${origin!.name}; it is no version of a pipeline that is stored.`
+        }
+      >
         {(about) => (
           <div class="input-row">
-            <Choose about={about} shown={shown} placeholder="Search by name" load={offered}
-              choose={({ id }) => setQuery({ pipelineId: id, pipelineVersionId: undefined })} />
+            <Choose
+              about={about}
+              shown={shown}
+              placeholder="Search by name"
+              load={offered}
+              choose={({ id }) => setQuery({ pipelineId: id, pipelineVersionId: undefined })}
+            />
             {isOther && (
-              <button type="button" class="quiet" onClick={() => setQuery({ pipelineId: undefined, pipelineVersionId: undefined })}>
+              <button
+                type="button"
+                class="quiet"
+                onClick={() => setQuery({ pipelineId: undefined, pipelineVersionId: undefined })}
+              >
                 As in the {origin.what}
               </button>
             )}
@@ -110,8 +143,11 @@ function VersionChoice({ chosen, recurring }: { chosen: Chosen; recurring: boole
     <Field id="version" label="Version" hint={about}>
       {(attributes) => (
         <div class="input-row">
-          <select {...attributes} value={recurring && !versionId ? '' : version?.pipeline_version_id}
-            onChange={(event) => setQuery({ pipelineId, pipelineVersionId: event.currentTarget.value || undefined })}>
+          <select
+            {...attributes}
+            value={recurring && !versionId ? '' : version?.pipeline_version_id}
+            onChange={(event) => setQuery({ pipelineId, pipelineVersionId: event.currentTarget.value || undefined })}
+          >
             {recurring && <option value="">The newest at each time</option>}
             {withShown(versions.rows, version).map((one) => (
               <option key={one.pipeline_version_id} value={one.pipeline_version_id}>

@@ -24,7 +24,8 @@ const SIGNS: [sign: RegExp, field: string][] = [
 
 export function placed(message: string, inputs: string[]): Placed {
   const found: Placed = { fields: {}, rest: '' };
-  const add = (field: string, text: string) => (found.fields[field] = found.fields[field] ? `${found.fields[field]}\n${text}` : text);
+  const add = (field: string, text: string) =>
+    (found.fields[field] = found.fields[field] ? `${found.fields[field]}\n${text}` : text);
   const rest: string[] = [];
   // Several sentences come in one message.
   for (const part of message.split(/; (?=the (?:parameter|artifact|pipeline) )/)) {

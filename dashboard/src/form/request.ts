@@ -42,9 +42,11 @@ export function ageText(maxAge: string): string {
 export function checkFields(fields: Fields, recurring: boolean): Record<string, string> {
   const errors: Record<string, string> = {};
   const whole = (text: string) => /^\d+$/.test(text.trim()) && Number(text) >= 1;
-  if (fields.cache === 'age' && !whole(fields.maxAge)) errors.cache = 'It has to be a whole number of seconds, at least 1.';
+  if (fields.cache === 'age' && !whole(fields.maxAge))
+    errors.cache = 'It has to be a whole number of seconds, at least 1.';
   const most = Number(fields.maxConcurrency);
-  if (recurring && !(whole(fields.maxConcurrency) && most <= 10)) errors.maxConcurrency = 'It has to be a number from 1 to 10.';
+  if (recurring && !(whole(fields.maxConcurrency) && most <= 10))
+    errors.maxConcurrency = 'It has to be a number from 1 to 10.';
   return errors;
 }
 
@@ -63,7 +65,12 @@ function pluginsOf(fields: Fields, others: Record<string, Json>): Record<string,
 
 // What runs and schedules have in common.
 export function bodyOf(
-  fields: Fields, name: string, experimentId: string, source: Source, parameters: Record<string, Json>, origin: Origin | undefined,
+  fields: Fields,
+  name: string,
+  experimentId: string,
+  source: Source,
+  parameters: Record<string, Json>,
+  origin: Origin | undefined,
 ) {
   return {
     display_name: name,
@@ -78,5 +85,9 @@ export function bodyOf(
 }
 
 export function scheduleBodyOf(fields: Fields) {
-  return { max_concurrency: fields.maxConcurrency.trim(), no_catchup: !fields.catchUp, mode: fields.enabled ? 'ENABLE' : 'DISABLE' };
+  return {
+    max_concurrency: fields.maxConcurrency.trim(),
+    no_catchup: !fields.catchUp,
+    mode: fields.enabled ? 'ENABLE' : 'DISABLE',
+  };
 }

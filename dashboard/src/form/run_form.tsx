@@ -45,7 +45,10 @@ function useSend(recurring: boolean) {
     try {
       if (recurring) {
         const { trigger, timeZone } = triggerOf(draft);
-        const made = await createSchedule({ ...body, ...scheduleBodyOf(fields), trigger }, { timeZone, force: draft.force });
+        const made = await createSchedule(
+          { ...body, ...scheduleBodyOf(fields), trigger },
+          { timeZone, force: draft.force },
+        );
         tell(`${made.recurring_run.display_name} is stored.`);
         go(hrefOf(['recurringrun', 'details', made.recurring_run.recurring_run_id]));
       } else {
@@ -53,9 +56,14 @@ function useSend(recurring: boolean) {
         go(hrefOf(['runs', 'details', made.run_id]));
       }
     } catch (error) {
-      const { fields: about, rest } = placed((error as Error).message, inputs.map(({ name }) => name));
+      const { fields: about, rest } = placed(
+        (error as Error).message,
+        inputs.map(({ name }) => name),
+      );
       const refused = error instanceof ApiError && error.status < 500;
-      setProblems(refused ? { fields: about, top: rest ? new Error(rest) : undefined } : { fields: {}, top: error as Error });
+      setProblems(
+        refused ? { fields: about, top: rest ? new Error(rest) : undefined } : { fields: {}, top: error as Error },
+      );
       setBusy(false);
     }
   };
@@ -83,7 +91,9 @@ export function RunForm({ place, origin }: { place: Place; origin: Origin | unde
   const inputs = useMemo(() => (chosen.spec ? inputsOf(chosen.spec) : []), [chosen.spec]);
   const [written, setWritten] = useState<Form>({});
   const [fields, setFields] = useState(() => fieldsOf(origin));
-  const [draft, setDraft] = useState(() => draftOf(origin?.schedule?.recurring_run.trigger, origin?.schedule?.time_zone ?? 'UTC'));
+  const [draft, setDraft] = useState(() =>
+    draftOf(origin?.schedule?.recurring_run.trigger, origin?.schedule?.time_zone ?? 'UTC'),
+  );
   const [now] = useState(nowText);
   const { problems, setProblems, busy, send } = useSend(recurring);
   const form = useRef<HTMLFormElement>(null);
@@ -95,12 +105,16 @@ export function RunForm({ place, origin }: { place: Place; origin: Origin | unde
   const submit = () => {
     if (busy || chosen.loading) return;
     const { parameters, errors } = readForm(inputs, filled);
-    const wrong: Record<string, string> = { ...checkFields(fields, recurring), ...(recurring ? triggerOf(draft).errors : {}) };
+    const wrong: Record<string, string> = {
+      ...checkFields(fields, recurring),
+      ...(recurring ? triggerOf(draft).errors : {}),
+    };
     for (const [input, error] of Object.entries(errors)) wrong[`input:${input}`] = error;
     const source = sourceOf(chosen, recurring && !chosen.versionId);
     if (!source) wrong.pipeline = chosen.pipelineId ? 'It has no version that could run.' : 'Choose a pipeline.';
     setProblems({ fields: wrong });
-    if (source && Object.keys(wrong).length === 0) send(bodyOf(fields, name, experimentId, source, parameters, origin), draft, fields, inputs);
+    if (source && Object.keys(wrong).length === 0)
+      send(bodyOf(fields, name, experimentId, source, parameters, origin), draft, fields, inputs);
   };
   // The first thing that is wrong is where the reader goes on.
   useEffect(() => {
@@ -117,14 +131,25 @@ export function RunForm({ place, origin }: { place: Place; origin: Origin | unde
       {problems.top && <Refused error={problems.top} />}
       {origin && <From origin={origin} />}
       <OnceOrOften recurring={recurring} />
-      <PipelineChoice chosen={chosen} origin={origin} recurring={recurring} error={wrong.pipeline ?? chosen.error?.message} />
+      <PipelineChoice
+        chosen={chosen}
+        origin={origin}
+        recurring={recurring}
+        error={wrong.pipeline ?? chosen.error?.message}
+      />
       <Field id="name" label="Name" required error={wrong.name}>
         {(about) => <input {...about} value={name} onInput={(event) => change({ name: event.currentTarget.value })} />}
       </Field>
       <ExperimentField wanted={experimentId} error={wrong.experiment} />
       <Field id="description" label="Description" error={wrong.description}>
-        {(about) => <textarea {...about} rows={Math.min(6, fields.description.split('\n').length)} value={fields.description}
-          onInput={(event) => change({ description: event.currentTarget.value })} />}
+        {(about) => (
+          <textarea
+            {...about}
+            rows={Math.min(6, fields.description.split('\n').length)}
+            value={fields.description}
+            onInput={(event) => change({ description: event.currentTarget.value })}
+          />
+        )}
       </Field>
       {recurring && (
         <fieldset class="group">
@@ -133,11 +158,17 @@ export function RunForm({ place, origin }: { place: Place; origin: Origin | unde
           <ScheduleFields fields={fields} change={change} errors={wrong} />
         </fieldset>
       )}
-      <Inputs chosen={chosen} inputs={inputs} filled={filled} errors={wrong} origin={origin}
+      <Inputs
+        chosen={chosen}
+        inputs={inputs}
+        filled={filled}
+        errors={wrong}
+        origin={origin}
         change={(input, to) => {
           setWritten((old) => ({ ...old, [input]: to }));
           setProblems((old) => ({ ...old, fields: { ...old.fields, [`input:${input}`]: '' } }));
-        }} />
+        }}
+      />
       <More fields={fields} change={change} errors={wrong} open={MORE_FIELDS.some((field) => wrong[field])} />
       <div class="form-foot">
         <button class="primary" type="submit" disabled={busy || chosen.loading} aria-keyshortcuts="Control+Enter">
@@ -164,10 +195,17 @@ function OnceOrOften({ recurring }: { recurring: boolean }) {
     <fieldset class="row choice">
       <legend class="visually-hidden">How often</legend>
       <label>
-        <input type="radio" name="recurring" checked={!recurring} onChange={() => setQuery({ recurring: undefined }, true)} /> Run once, now
+        <input
+          type="radio"
+          name="recurring"
+          checked={!recurring}
+          onChange={() => setQuery({ recurring: undefined }, true)}
+        />{' '}
+        Run once, now
       </label>
       <label>
-        <input type="radio" name="recurring" checked={recurring} onChange={() => setQuery({ recurring: '1' }, true)} /> On a schedule
+        <input type="radio" name="recurring" checked={recurring} onChange={() => setQuery({ recurring: '1' }, true)} />
+        {' On a schedule'}
       </label>
     </fieldset>
   );
@@ -191,10 +229,20 @@ function Inputs({ chosen, inputs, filled, errors, origin, change }: InputsProps)
       <legend>Inputs</legend>
       {inputs.length === 0 && <p class="soft">This pipeline takes none.</p>}
       {inputs.map((input, i) => (
-        <InputField key={input.name} id={`input-${i}`} input={input} filled={filled[input.name]!} error={errors[`input:${input.name}`] || undefined}
-          change={(to) => change(input.name, to)} />
+        <InputField
+          key={input.name}
+          id={`input-${i}`}
+          input={input}
+          filled={filled[input.name]!}
+          error={errors[`input:${input.name}`] || undefined}
+          change={(to) => change(input.name, to)}
+        />
       ))}
-      {unknown.length > 0 && <p class="why-box">This version has no input {unknown.join(', ')}, which the {origin!.what} was given.</p>}
+      {unknown.length > 0 && (
+        <p class="why-box">
+          This version has no input {unknown.join(', ')}, which the {origin!.what} was given.
+        </p>
+      )}
     </fieldset>
   );
 }

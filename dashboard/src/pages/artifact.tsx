@@ -24,7 +24,8 @@ const TABS: [string, string][] = [
 ];
 const PAGE = 50;
 const COPIED = ['Id', 'SHA-256', 'URI'];
-const WITHOUT_CONTENT = ['Metrics', 'ClassificationMetrics', 'SlicedClassificationMetrics']; // their metadata is all there is
+// Their metadata is all there is.
+const WITHOUT_CONTENT = ['Metrics', 'ClassificationMetrics', 'SlicedClassificationMetrics'];
 
 export default function ArtifactPage({ place }: { place: Place }) {
   const id = artifactIdOf(place.path.at(-1)!);
@@ -40,7 +41,12 @@ function Whole({ made, place }: { made: Made; place: Place }) {
   const { artifact } = made;
   const wanted = place.query.get('tab') ?? '';
   const tab = TABS.some(([key]) => key === wanted) ? wanted : 'overview';
-  useCommands(TABS.map(([key, title]) => ({ title: `Show ${title.toLowerCase()} of this artifact`, run: () => setQuery({ tab: key }) })));
+  useCommands(
+    TABS.map(([key, title]) => ({
+      title: `Show ${title.toLowerCase()} of this artifact`,
+      run: () => setQuery({ tab: key }),
+    })),
+  );
   return (
     <div class="page">
       <div class="page-head">
@@ -79,25 +85,36 @@ function MadeBy({ made: { artifact, by } }: { made: Made }) {
 function Overview({ made: { artifact } }: { made: Made }) {
   const hasContent = !WITHOUT_CONTENT.includes(typeWord(artifact.type)) && !!artifact.uri;
   const facts: [string, string | undefined][] = [
-    ['Id', artifact.artifact_id], ['Number', artifact.artifact_number], ['Type', artifact.type], ['Size', sizeText(artifact.size_bytes)],
-    ['SHA-256', artifact.sha256], ['URI', artifact.uri], ['Created', exactTime(artifact.created_at)],
+    ['Id', artifact.artifact_id],
+    ['Number', artifact.artifact_number],
+    ['Type', artifact.type],
+    ['Size', sizeText(artifact.size_bytes)],
+    ['SHA-256', artifact.sha256],
+    ['URI', artifact.uri],
+    ['Created', exactTime(artifact.created_at)],
   ];
   return (
     <div class="panel-body">
       <h2>Content and metadata</h2>
-      <Artifact artifact={asOfTask(artifact)} contentUrl={hasContent ? contentUrl(artifact) : undefined} opened={hasContent} />
+      <Artifact
+        artifact={asOfTask(artifact)}
+        contentUrl={hasContent ? contentUrl(artifact) : undefined}
+        opened={hasContent}
+      />
       <UserMetadata owner={{ artifact_id: artifact.artifact_id }} />
       <h2>Facts</h2>
       {typeWord(artifact.type) !== 'Metrics' && <Description id={artifact.artifact_id} />}
       <dl class="facts">
-        {facts.filter(([, value]) => value).map(([name, value]) => (
-          <>
-            <dt>{name}</dt>
-            <dd>
-              <span class="mono">{value}</span> {COPIED.includes(name) && <Copy text={value!} />}
-            </dd>
-          </>
-        ))}
+        {facts
+          .filter(([, value]) => value)
+          .map(([name, value]) => (
+            <>
+              <dt>{name}</dt>
+              <dd>
+                <span class="mono">{value}</span> {COPIED.includes(name) && <Copy text={value!} />}
+              </dd>
+            </>
+          ))}
       </dl>
     </div>
   );
@@ -111,7 +128,8 @@ function sizeText(bytes: string | undefined): string | undefined {
 // Which clients of KFP 3.0 give; what holds metrics has none, and is not found there.
 function Description({ id }: { id: string }) {
   const loaded = useLoaded(`description ${id}`, (signal) =>
-    call<{ description?: string }>(`/apis/v2beta1/artifacts/${encodeURIComponent(id)}`, { signal }));
+    call<{ description?: string }>(`/apis/v2beta1/artifacts/${encodeURIComponent(id)}`, { signal }),
+  );
   return loaded.data?.description ? <p class="pre">{loaded.data.description}</p> : null;
 }
 
@@ -127,29 +145,49 @@ interface Use {
 
 function Uses({ id }: { id: string }) {
   const list = usePaged(`uses ${id}`, async (token, signal) => {
-    const answer = await call<{ uses?: Use[]; next_page_token?: string }>(`/apis/penstock/v1/artifacts/${encodeURIComponent(id)}/runs`, {
-      signal, query: { page_size: PAGE, page_token: token },
-    });
+    const answer = await call<{ uses?: Use[]; next_page_token?: string }>(
+      `/apis/penstock/v1/artifacts/${encodeURIComponent(id)}/runs`,
+      {
+        signal,
+        query: { page_size: PAGE, page_token: token },
+      },
+    );
     return { rows: answer.uses ?? [], next: answer.next_page_token ?? '' };
   });
-  const href = ({ run_id, task_id }: Use) => hrefOf(['runs', 'details', run_id], { task: task_id, tab: task_id ? 'io' : undefined });
+  const href = ({ run_id, task_id }: Use) =>
+    hrefOf(['runs', 'details', run_id], { task: task_id, tab: task_id ? 'io' : undefined });
   if (list.error) return <Refused error={list.error} retry={list.refresh} />;
   if (list.loading) return <Loading />;
   if (list.rows.length === 0) return <p class="notice-empty">No run has made or used it.</p>;
   return (
-    <Table label="Runs that made or used it" rows={list.rows} rowHeight={36} onEnd={list.more} hrefOf={href}
+    <Table
+      label="Runs that made or used it"
+      rows={list.rows}
+      rowHeight={36}
+      onEnd={list.more}
+      hrefOf={href}
       keyOf={(use) => JSON.stringify([use.run_id, use.task_id, use.name, use.is_output])}
       columns={[
         {
-          key: 'run', title: 'Run', width: 'minmax(180px, 1.2fr)',
+          key: 'run',
+          title: 'Run',
+          width: 'minmax(180px, 1.2fr)',
           cell: (use) => <a href={hrefOf(['runs', 'details', use.run_id])}>{use.run_display_name ?? use.run_id}</a>,
         },
-        { key: 'task', title: 'Task', width: 'minmax(140px, 1fr)', cell: (use) => <a href={href(use)}>{use.task_name || 'the run itself'}</a> },
         {
-          key: 'how', title: 'How', width: '160px',
+          key: 'task',
+          title: 'Task',
+          width: 'minmax(140px, 1fr)',
+          cell: (use) => <a href={href(use)}>{use.task_name || 'the run itself'}</a>,
+        },
+        {
+          key: 'how',
+          title: 'How',
+          width: '160px',
           cell: (use) => `${use.is_output ? 'made' : 'took'} it${use.from_cache ? ', from the cache' : ''}`,
         },
         { key: 'name', title: 'As', width: 'minmax(100px, 1fr)', cell: (use) => use.name },
-      ]} />
+      ]}
+    />
   );
 }

@@ -13,7 +13,16 @@ import { bytesText, numberText, plural } from '../words';
 
 const ORDER = 'created_at desc';
 const READS_AT_ONCE = 4;
-const TYPES = ['Dataset', 'Model', 'Metrics', 'ClassificationMetrics', 'SlicedClassificationMetrics', 'HTML', 'Markdown', 'Artifact'];
+const TYPES = [
+  'Dataset',
+  'Model',
+  'Metrics',
+  'ClassificationMetrics',
+  'SlicedClassificationMetrics',
+  'HTML',
+  'Markdown',
+  'Artifact',
+];
 
 function wantedOf(place: Place): ArtifactsWanted {
   const get = (name: string) => place.query.get(name) ?? '';
@@ -27,11 +36,17 @@ function useMade(rows: ListedArtifact[]): ReadonlyMap<string, Made> {
   const abort = useRef(new AbortController());
   useEffect(() => () => abort.current.abort(), []);
   useEffect(() => {
-    const ids = [...new Set(rows.map(({ artifact_id }) => artifactIdOf(artifact_id)))].filter((id) => !asked.current.has(id));
+    const ids = [...new Set(rows.map(({ artifact_id }) => artifactIdOf(artifact_id)))].filter(
+      (id) => !asked.current.has(id),
+    );
     ids.forEach((id) => asked.current.add(id));
     // Without an answer a row shows less, no more.
     eachOf(ids, READS_AT_ONCE, (id) =>
-      howMade(id, abort.current.signal).then((one) => setMade((old) => new Map(old).set(id, one)), () => undefined));
+      howMade(id, abort.current.signal).then(
+        (one) => setMade((old) => new Map(old).set(id, one)),
+        () => undefined,
+      ),
+    );
   }, [rows]);
   return made;
 }
@@ -40,15 +55,23 @@ function columnsOf(made: ReadonlyMap<string, Made>): Column<ListedArtifact>[] {
   const of = ({ artifact_id }: ListedArtifact) => made.get(artifactIdOf(artifact_id));
   return [
     {
-      key: 'name', title: 'Artifact', width: 'minmax(180px, 1.2fr)', sort: 'name',
+      key: 'name',
+      title: 'Artifact',
+      width: 'minmax(180px, 1.2fr)',
+      sort: 'name',
       cell: (one) => <a href={hrefOf(['artifacts', one.artifact_id])}>{one.name || one.artifact_id}</a>,
     },
     {
-      key: 'type', title: 'Type', width: '170px', sort: 'type',
+      key: 'type',
+      title: 'Type',
+      width: '170px',
+      sort: 'type',
       cell: ({ type, number_value: value }) => (value === undefined ? type : `${type}: ${numberText(value)}`),
     },
     {
-      key: 'run', title: 'Made by', width: 'minmax(180px, 1.4fr)',
+      key: 'run',
+      title: 'Made by',
+      width: 'minmax(180px, 1.4fr)',
       cell: (one) => {
         const { by, artifact } = of(one) ?? {};
         const run = by?.run_id ?? artifact?.run_id;
@@ -61,8 +84,20 @@ function columnsOf(made: ReadonlyMap<string, Made>): Column<ListedArtifact>[] {
         );
       },
     },
-    { key: 'created', title: 'Created', width: '110px', sort: 'created_at', cell: ({ created_at }) => <Ago at={created_at} /> },
-    { key: 'size', title: 'Size', width: '90px', numeric: true, cell: (one) => bytesText(of(one)?.artifact.size_bytes) },
+    {
+      key: 'created',
+      title: 'Created',
+      width: '110px',
+      sort: 'created_at',
+      cell: ({ created_at }) => <Ago at={created_at} />,
+    },
+    {
+      key: 'size',
+      title: 'Size',
+      width: '90px',
+      numeric: true,
+      cell: (one) => bytesText(of(one)?.artifact.size_bytes),
+    },
   ];
 }
 
@@ -70,9 +105,20 @@ function Filters({ wanted, total }: { wanted: ArtifactsWanted; total: number | u
   const known = TYPES.map((type) => `system.${type}`);
   return (
     <div class="filters" role="search">
-      <input data-filter type="search" placeholder="Name" aria-label="Name contains" value={wanted.text} size={18}
-        onInput={(event) => setQuery({ text: event.currentTarget.value }, true)} />
-      <select aria-label="Type" value={wanted.type} onChange={(event) => setQuery({ type: event.currentTarget.value || undefined })}>
+      <input
+        data-filter
+        type="search"
+        placeholder="Name"
+        aria-label="Name contains"
+        value={wanted.text}
+        size={18}
+        onInput={(event) => setQuery({ text: event.currentTarget.value }, true)}
+      />
+      <select
+        aria-label="Type"
+        value={wanted.type}
+        onChange={(event) => setQuery({ type: event.currentTarget.value || undefined })}
+      >
         <option value="">All types</option>
         {[...known, ...(wanted.type && !known.includes(wanted.type) ? [wanted.type] : [])].map((type) => (
           <option key={type} value={type}>
@@ -86,7 +132,9 @@ function Filters({ wanted, total }: { wanted: ArtifactsWanted; total: number | u
         </button>
       )}
       <span class="grow" />
-      <span class="soft small" role="status">{total !== undefined && total >= 0 && plural(total, 'artifact')}</span>
+      <span class="soft small" role="status">
+        {total !== undefined && total >= 0 && plural(total, 'artifact')}
+      </span>
     </div>
   );
 }
@@ -112,9 +160,17 @@ export default function Artifacts({ place }: { place: Place }) {
           {filtered ? <a href="#/artifacts">All artifacts</a> : <p>What tasks of runs put out is listed here.</p>}
         </Empty>
       ) : (
-        <Table label="Artifacts" columns={columnsOf(made)} rows={list.rows} keyOf={({ artifact_id }) => artifact_id} rowHeight={46}
-          hrefOf={({ artifact_id }) => hrefOf(['artifacts', artifact_id])} onEnd={list.more} sorting={sortingOf(wanted.order)}
-          onSort={({ by, descending }) => setQuery({ order: `${by} ${descending ? 'desc' : 'asc'}` })} />
+        <Table
+          label="Artifacts"
+          columns={columnsOf(made)}
+          rows={list.rows}
+          keyOf={({ artifact_id }) => artifact_id}
+          rowHeight={46}
+          hrefOf={({ artifact_id }) => hrefOf(['artifacts', artifact_id])}
+          onEnd={list.more}
+          sorting={sortingOf(wanted.order)}
+          onSort={({ by, descending }) => setQuery({ order: `${by} ${descending ? 'desc' : 'asc'}` })}
+        />
       )}
     </div>
   );

@@ -21,7 +21,14 @@ const VIEWS: [string, string][] = [
 
 // Each once, as they stand in the address.
 function idsOf(place: Place): string[] {
-  return [...new Set((place.query.get('runlist') ?? '').split(',').map((id) => id.trim()).filter(Boolean))];
+  return [
+    ...new Set(
+      (place.query.get('runlist') ?? '')
+        .split(',')
+        .map((id) => id.trim())
+        .filter(Boolean),
+    ),
+  ];
 }
 
 export default function Compare({ place }: { place: Place }) {
@@ -35,7 +42,11 @@ export default function Compare({ place }: { place: Place }) {
       <div class="page-head">
         <h1>Compare runs</h1>
       </div>
-      {all.length > RUNS_MOST && <p class="why-box">Only the first {RUNS_MOST} of {all.length} runs are compared.</p>}
+      {all.length > RUNS_MOST && (
+        <p class="why-box">
+          Only the first {RUNS_MOST} of {all.length} runs are compared.
+        </p>
+      )}
       {ids.length < 2 ? (
         <Empty title="Choose two runs or more">
           <p>
@@ -56,14 +67,22 @@ function Loaded({ place, ids }: { place: Place; ids: string[] }) {
   const loaded = useLoaded(`compare ${all} ${ordered.join(',')}`, (signal) => compareRuns(ordered, all, signal));
   useCommands([
     ...VIEWS.map(([key, title]) => ({ title: `Compare: ${title.toLowerCase()}`, run: () => setQuery({ view: key }) })),
-    { title: all ? 'Compare: show only what differs' : 'Compare: show all', run: () => setQuery({ all: all ? undefined : 'true' }) },
+    {
+      title: all ? 'Compare: show only what differs' : 'Compare: show all',
+      run: () => setQuery({ all: all ? undefined : 'true' }),
+    },
   ]);
-  const missing = loaded.error instanceof ApiError && loaded.error.status === 404 ? ids.find((id) => loaded.error!.message.includes(id)) : undefined;
+  const missing =
+    loaded.error instanceof ApiError && loaded.error.status === 404
+      ? ids.find((id) => loaded.error!.message.includes(id))
+      : undefined;
   return (
     <>
       {missing && ids.length > 2 && (
         <p class="why-box">
-          <button onClick={() => setQuery({ runlist: ids.filter((id) => id !== missing).join(',') })}>Compare the others</button>
+          <button onClick={() => setQuery({ runlist: ids.filter((id) => id !== missing).join(',') })}>
+            Compare the others
+          </button>
         </p>
       )}
       <Show of={loaded}>{(compared) => <Views compared={compared} ids={ids} place={place} all={all} />}</Show>
@@ -82,11 +101,21 @@ function Views({ compared, ids, place, all }: { compared: Compared; ids: string[
         {view === 'table' && (
           <>
             <div class="filters tab-filters" role="search">
-              <input data-filter type="search" placeholder="Name or task" aria-label="Name or task contains" size={18}
-                value={place.query.get('text') ?? ''} onInput={(event) => setQuery({ text: event.currentTarget.value }, true)} />
+              <input
+                data-filter
+                type="search"
+                placeholder="Name or task"
+                aria-label="Name or task contains"
+                size={18}
+                value={place.query.get('text') ?? ''}
+                onInput={(event) => setQuery({ text: event.currentTarget.value }, true)}
+              />
               <label>
-                <input type="checkbox" checked={!all}
-                  onChange={(event) => setQuery({ all: event.currentTarget.checked ? undefined : 'true' })} />{' '}
+                <input
+                  type="checkbox"
+                  checked={!all}
+                  onChange={(event) => setQuery({ all: event.currentTarget.checked ? undefined : 'true' })}
+                />{' '}
                 only what differs
               </label>
             </div>

@@ -27,11 +27,15 @@ const PAGE = 50;
 
 export default function ExperimentPage({ place }: { place: Place }) {
   const id = place.path.at(-1)!;
-  const loaded = useLoaded(`experiment ${id}`, (signal) => call<Experiment>(`/apis/v2beta1/experiments/${encodeURIComponent(id)}`, { signal }));
+  const loaded = useLoaded(`experiment ${id}`, (signal) =>
+    call<Experiment>(`/apis/v2beta1/experiments/${encodeURIComponent(id)}`, { signal }),
+  );
   useEffect(() => {
     document.title = `${loaded.data?.display_name ?? 'Experiment'} - Penstock`;
   }, [loaded.data?.display_name]);
-  return <Show of={loaded}>{(experiment) => <Whole experiment={experiment} place={place} reload={loaded.reload} />}</Show>;
+  return (
+    <Show of={loaded}>{(experiment) => <Whole experiment={experiment} place={place} reload={loaded.reload} />}</Show>
+  );
 }
 
 function Whole({ experiment, place, reload }: { experiment: Experiment; place: Place; reload: () => void }) {
@@ -41,7 +45,10 @@ function Whole({ experiment, place, reload }: { experiment: Experiment; place: P
   const tab = TABS.some(([key]) => key === wanted) ? wanted : 'runs';
   const word = archived ? 'Restore' : 'Archive';
   useCommands([
-    ...TABS.map(([key, title]) => ({ title: `Show ${title.toLowerCase()} of this experiment`, run: () => setQuery({ tab: key }) })),
+    ...TABS.map(([key, title]) => ({
+      title: `Show ${title.toLowerCase()} of this experiment`,
+      run: () => setQuery({ tab: key }),
+    })),
     { title: `${word} this experiment`, run: () => setArchiving(true) },
   ]);
   return (
@@ -73,9 +80,13 @@ function Details({ experiment, reload }: { experiment: Experiment; reload: () =>
     <div class="panel-body">
       <UserMetadata owner={{ experiment_id: experiment.experiment_id }} note="Description" changed={reload} />
       <h2>Experiment</h2>
-      <Values of={[
-        ['Id', experiment.experiment_id], ['Created', exactTime(experiment.created_at)], ['Last run', last ? exactTime(last) : 'none yet'],
-      ]} />
+      <Values
+        of={[
+          ['Id', experiment.experiment_id],
+          ['Created', exactTime(experiment.created_at)],
+          ['Last run', last ? exactTime(last) : 'none yet'],
+        ]}
+      />
     </div>
   );
 }
@@ -96,9 +107,13 @@ function triggerText({ trigger }: RecurringRun): string {
 
 function Schedules({ experimentId }: { experimentId: string }) {
   const list = usePaged(`schedules ${experimentId}`, async (token, signal) => {
-    const answer = await call<{ recurringRuns?: RecurringRun[]; next_page_token?: string }>('/apis/v2beta1/recurringruns', {
-      signal, query: { experiment_id: experimentId, page_size: PAGE, page_token: token, sort_by: 'created_at desc' },
-    });
+    const answer = await call<{ recurringRuns?: RecurringRun[]; next_page_token?: string }>(
+      '/apis/v2beta1/recurringruns',
+      {
+        signal,
+        query: { experiment_id: experimentId, page_size: PAGE, page_token: token, sort_by: 'created_at desc' },
+      },
+    );
     return { rows: answer.recurringRuns ?? [], next: answer.next_page_token ?? '' };
   });
   if (list.error) return <Refused error={list.error} retry={list.refresh} />;
@@ -111,16 +126,33 @@ function Schedules({ experimentId }: { experimentId: string }) {
     );
   }
   return (
-    <Table label="Schedules" rows={list.rows} keyOf={(one) => one.recurring_run_id} onEnd={list.more}
+    <Table
+      label="Schedules"
+      rows={list.rows}
+      keyOf={(one) => one.recurring_run_id}
+      onEnd={list.more}
       hrefOf={(one) => hrefOf(['recurringrun', 'details', one.recurring_run_id])}
       columns={[
         {
-          key: 'name', title: 'Schedule', width: 'minmax(160px, 1fr)',
+          key: 'name',
+          title: 'Schedule',
+          width: 'minmax(160px, 1fr)',
           cell: (one) => <a href={hrefOf(['recurringrun', 'details', one.recurring_run_id])}>{one.display_name}</a>,
         },
-        { key: 'status', title: 'State', width: '100px', cell: (one) => (one.status === 'ENABLED' ? 'enabled' : 'disabled') },
-        { key: 'trigger', title: 'When', width: 'minmax(140px, 1fr)', cell: (one) => <span class="mono">{triggerText(one)}</span> },
+        {
+          key: 'status',
+          title: 'State',
+          width: '100px',
+          cell: (one) => (one.status === 'ENABLED' ? 'enabled' : 'disabled'),
+        },
+        {
+          key: 'trigger',
+          title: 'When',
+          width: 'minmax(140px, 1fr)',
+          cell: (one) => <span class="mono">{triggerText(one)}</span>,
+        },
         { key: 'created', title: 'Created', width: '110px', cell: (one) => <Ago at={one.created_at} /> },
-      ]} />
+      ]}
+    />
   );
 }

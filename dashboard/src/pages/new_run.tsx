@@ -12,7 +12,9 @@ export default function NewRun({ place }: { place: Place }) {
   const scheduleId = place.query.get('cloneFromRecurringRun') ?? '';
   const title = place.query.get('recurring') === '1' ? 'New schedule' : 'New run';
   // In an object, since nothing is what is loaded where nothing is cloned.
-  const loaded = useLoaded(`origin ${runId} ${scheduleId}`, async (signal) => ({ origin: await loadOrigin(runId, scheduleId, signal) }));
+  const loaded = useLoaded(`origin ${runId} ${scheduleId}`, async (signal) => ({
+    origin: await loadOrigin(runId, scheduleId, signal),
+  }));
   useEffect(() => {
     document.title = `${title} - Penstock`;
   }, [title]);
@@ -21,7 +23,9 @@ export default function NewRun({ place }: { place: Place }) {
       <div class="page-head">
         <h1>{title}</h1>
       </div>
-      <Show of={loaded}>{({ origin }) => <RunForm key={`${runId} ${scheduleId}`} place={place} origin={origin} />}</Show>
+      <Show of={loaded}>
+        {({ origin }) => <RunForm key={`${runId} ${scheduleId}`} place={place} origin={origin} />}
+      </Show>
     </div>
   );
 }

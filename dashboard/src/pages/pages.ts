@@ -1,5 +1,5 @@
-// Which page an address opens. The first four blocks are the addresses of the web UI of Kubeflow Pipelines; each page is
-// loaded when it is first shown.
+// Which page an address opens. The first four blocks are the addresses of the web UI of Kubeflow Pipelines; each page
+// is loaded when it is first shown.
 
 import type { ComponentType } from 'preact';
 import type { Place } from '../router';

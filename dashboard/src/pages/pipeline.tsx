@@ -2,7 +2,14 @@
 
 import { useEffect } from 'preact/hooks';
 import {
-  addVersion, deletePipeline, deleteVersion, getPipeline, getVersion, listVersions, type Pipeline, type PipelineVersion,
+  addVersion,
+  deletePipeline,
+  deleteVersion,
+  getPipeline,
+  getVersion,
+  listVersions,
+  type Pipeline,
+  type PipelineVersion,
 } from '../api/pipelines';
 import { useLoaded } from '../load';
 import { usePaged, type Paged } from '../paged';
@@ -43,7 +50,11 @@ export default function PipelinePage({ place }: { place: Place }) {
   }, [pipeline.data?.display_name]);
   return (
     <div class="page">
-      {!pipeline.data && <div class="page-head"><h1>Pipeline</h1></div>}
+      {!pipeline.data && (
+        <div class="page-head">
+          <h1>Pipeline</h1>
+        </div>
+      )}
       <Show of={pipeline}>{(data) => <Whole key={pipelineId} pipeline={data} place={place} />}</Show>
     </div>
   );
@@ -66,22 +77,28 @@ function Whole({ pipeline, place }: { pipeline: Pipeline; place: Place }) {
         <button aria-expanded={uploads} onClick={() => setQuery({ upload: uploads ? undefined : 'true' })}>
           Upload a version
         </button>
-        <Confirm title="Delete" question="Delete this pipeline with all its versions? Runs stay; its schedules start no more runs."
+        <Confirm
+          title="Delete"
+          question="Delete this pipeline with all its versions? Runs stay; its schedules start no more runs."
           act={async () => {
             await deletePipeline(id);
             tell(`${pipeline.display_name} is deleted.`);
             go('#/pipelines');
-          }} />
+          }}
+        />
       </div>
       {pipeline.description && <p class="about pre">{pipeline.description}</p>}
       {uploads && (
-        <Upload what="version" close={() => setQuery({ upload: undefined })}
+        <Upload
+          what="version"
+          close={() => setQuery({ upload: undefined })}
           send={async (source) => {
             const made = await addVersion(id, source);
             tell(`${made.display_name} is stored.`);
             versions.refresh();
             go(hrefOf(['pipelines', 'details', id, 'version', made.pipeline_version_id]));
-          }} />
+          }}
+        />
       )}
       {versions.error && <Refused error={versions.error} retry={versions.refresh} />}
       {versions.loading && <Loading />}
@@ -100,8 +117,9 @@ interface OfVersionProps {
 function OfVersion({ pipeline, wanted, versions, place }: OfVersionProps) {
   const id = pipeline.pipeline_id;
   const listed = versions.rows.find((one) => one.pipeline_version_id === wanted);
-  const older = useLoaded(`version ${wanted && !listed ? wanted : ''}`,
-    async (signal) => (wanted && !listed ? getVersion(id, wanted, signal) : undefined));
+  const older = useLoaded(`version ${wanted && !listed ? wanted : ''}`, async (signal) =>
+    wanted && !listed ? getVersion(id, wanted, signal) : undefined,
+  );
   const version = listed ?? (wanted ? older.data : versions.rows[0]);
   if (older.error) {
     return <Refused error={older.error} retry={older.reload} />;
@@ -117,7 +135,15 @@ function OfVersion({ pipeline, wanted, versions, place }: OfVersionProps) {
   return <Version version={version} versions={versions} place={place} />;
 }
 
-function Version({ version, versions, place }: { version: PipelineVersion; versions: Paged<PipelineVersion>; place: Place }) {
+function Version({
+  version,
+  versions,
+  place,
+}: {
+  version: PipelineVersion;
+  versions: Paged<PipelineVersion>;
+  place: Place;
+}) {
   const { pipeline_id: pipelineId, pipeline_version_id: versionId } = version;
   const wanted = place.query.get('tab') ?? '';
   const tab = TABS.some(([key]) => key === wanted) ? wanted : 'graph';
@@ -127,18 +153,30 @@ function Version({ version, versions, place }: { version: PipelineVersion; versi
   useCommands([
     { title: 'New run of this version', run: () => go(start) },
     { title: 'New schedule of this version', run: () => go(plan) },
-    ...TABS.map(([key, title]) => ({ title: `Show ${title.toLowerCase()} of this pipeline`, run: () => setQuery({ tab: key }) })),
+    ...TABS.map(([key, title]) => ({
+      title: `Show ${title.toLowerCase()} of this pipeline`,
+      run: () => setQuery({ tab: key }),
+    })),
   ]);
   const spec = specOf({ pipeline_spec: version.pipeline_spec });
   return (
     <>
       <div class="filters">
-        <VersionSelect id="version" label="Version" versions={versions} shown={version}
-          choose={(chosen) => go(hrefOfVersion(place, pipelineId, chosen))} />
+        <VersionSelect
+          id="version"
+          label="Version"
+          versions={versions}
+          shown={version}
+          choose={(chosen) => go(hrefOfVersion(place, pipelineId, chosen))}
+        />
         <span class="soft small">
           <Ago at={version.created_at} />
         </span>
-        {version.description && <span class="soft small cut about-version" title={version.description}>{version.description}</span>}
+        {version.description && (
+          <span class="soft small cut about-version" title={version.description}>
+            {version.description}
+          </span>
+        )}
         <span class="grow" />
         <a class="primary" href={start}>
           New run of this version
@@ -153,37 +191,73 @@ function Version({ version, versions, place }: { version: PipelineVersion; versi
       {tab === 'inputs' && <Interface spec={spec} />}
       {tab === 'spec' && <SpecText key={versionId} spec={version.pipeline_spec ?? {}} name={version.display_name} />}
       {tab === 'versions' && (
-        <VersionList versions={versions} shown={versionId} place={place}
+        <VersionList
+          versions={versions}
+          shown={versionId}
+          place={place}
           remove={async (one) => {
             await deleteVersion(pipelineId, one.pipeline_version_id);
             tell(`${one.display_name} is deleted.`);
-            if (one.pipeline_version_id === versionId) go(hrefOf(['pipelines', 'details', pipelineId], { tab: 'versions' }));
+            if (one.pipeline_version_id === versionId)
+              go(hrefOf(['pipelines', 'details', pipelineId], { tab: 'versions' }));
             versions.refresh();
-          }} />
+          }}
+        />
       )}
-      {tab === 'difference' && <Difference version={version} versions={versions} against={place.query.get('against') ?? ''} />}
+      {tab === 'difference' && (
+        <Difference version={version} versions={versions} against={place.query.get('against') ?? ''} />
+      )}
     </>
   );
 }
 
-function Difference({ version, versions, against }: { version: PipelineVersion; versions: Paged<PipelineVersion>; against: string }) {
+function Difference({
+  version,
+  versions,
+  against,
+}: {
+  version: PipelineVersion;
+  versions: Paged<PipelineVersion>;
+  against: string;
+}) {
   const { pipeline_id: pipelineId, pipeline_version_id: versionId } = version;
   // Without a choice, the version before.
   const at = versions.rows.findIndex((one) => one.pipeline_version_id === versionId);
-  const before = against || versions.rows[at + 1]?.pipeline_version_id || versions.rows.find((one) => one !== version)?.pipeline_version_id || '';
+  const before =
+    against ||
+    versions.rows[at + 1]?.pipeline_version_id ||
+    versions.rows.find((one) => one !== version)?.pipeline_version_id ||
+    '';
   const listed = versions.rows.find((one) => one.pipeline_version_id === before);
-  const loaded = useLoaded(`against ${before}`, async (signal) => listed ?? (before ? getVersion(pipelineId, before, signal) : undefined));
+  const loaded = useLoaded(
+    `against ${before}`,
+    async (signal) => listed ?? (before ? getVersion(pipelineId, before, signal) : undefined),
+  );
   if (!before) return <p class="notice-empty">There is no other version to compare this one with.</p>;
   return (
     <>
       <div class="filters layers">
-        <VersionSelect id="against" label="What is new in it against" versions={versions} shown={loaded.data}
-          choose={(chosen) => setQuery({ against: chosen })} />
+        <VersionSelect
+          id="against"
+          label="What is new in it against"
+          versions={versions}
+          shown={loaded.data}
+          choose={(chosen) => setQuery({ against: chosen })}
+        />
         {loaded.data && (
-          <a href={hrefOf(['pipelines', 'details', pipelineId, 'version', before], { tab: 'difference', against: versionId })}>the other way round</a>
+          <a
+            href={hrefOf(['pipelines', 'details', pipelineId, 'version', before], {
+              tab: 'difference',
+              against: versionId,
+            })}
+          >
+            the other way round
+          </a>
         )}
       </div>
-      <Show of={loaded}>{(other) => (other ? <DifferenceView before={other.pipeline_spec} after={version.pipeline_spec} /> : null)}</Show>
+      <Show of={loaded}>
+        {(other) => (other ? <DifferenceView before={other.pipeline_spec} after={version.pipeline_spec} /> : null)}
+      </Show>
     </>
   );
 }

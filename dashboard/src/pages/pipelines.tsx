@@ -20,11 +20,19 @@ function Newest({ pipeline }: { pipeline: Pipeline }) {
   const id = pipeline.pipeline_id;
   const loaded = useLoaded(`newest ${id}`, (signal) => listVersions(id, '', signal, 1));
   const version = loaded.data?.rows[0];
-  if (loaded.error) return <span class="bad small" title={loaded.error.message}>{loaded.error.message}</span>;
+  if (loaded.error)
+    return (
+      <span class="bad small" title={loaded.error.message}>
+        {loaded.error.message}
+      </span>
+    );
   if (!version) return <span class="soft small">{loaded.loading ? '' : 'No version yet'}</span>;
   return (
     <span class="two">
-      <a href={hrefOf(['pipelines', 'details', id, 'version', version.pipeline_version_id])} title={version.display_name}>
+      <a
+        href={hrefOf(['pipelines', 'details', id, 'version', version.pipeline_version_id])}
+        title={version.display_name}
+      >
         {version.display_name}
       </a>
       <span class="soft small">
@@ -37,20 +45,34 @@ function Newest({ pipeline }: { pipeline: Pipeline }) {
 
 const COLUMNS: Column<Pipeline>[] = [
   {
-    key: 'name', title: 'Pipeline', width: 'minmax(220px, 1.2fr)', sort: 'display_name',
+    key: 'name',
+    title: 'Pipeline',
+    width: 'minmax(220px, 1.2fr)',
+    sort: 'display_name',
     cell: (one) => (
       <span class="two">
-        <a href={hrefOf(['pipelines', 'details', one.pipeline_id])} title={one.display_name}>{one.display_name || one.pipeline_id}</a>
-        <span class="soft small" title={one.description}>{one.error?.message ?? one.description?.split('\n')[0]}</span>
+        <a href={hrefOf(['pipelines', 'details', one.pipeline_id])} title={one.display_name}>
+          {one.display_name || one.pipeline_id}
+        </a>
+        <span class="soft small" title={one.description}>
+          {one.error?.message ?? one.description?.split('\n')[0]}
+        </span>
       </span>
     ),
   },
   { key: 'newest', title: 'Newest version', width: 'minmax(200px, 1fr)', cell: (one) => <Newest pipeline={one} /> },
   { key: 'created', title: 'Created', width: '100px', sort: 'created_at', cell: (one) => <Ago at={one.created_at} /> },
   {
-    key: 'run', title: '', help: 'New run', width: '90px',
+    key: 'run',
+    title: '',
+    help: 'New run',
+    width: '90px',
     cell: (one) => (
-      <a class="button" href={hrefOf(['runs', 'new'], { pipelineId: one.pipeline_id })} aria-label={`New run of ${one.display_name}`}>
+      <a
+        class="button"
+        href={hrefOf(['runs', 'new'], { pipelineId: one.pipeline_id })}
+        aria-label={`New run of ${one.display_name}`}
+      >
         New run
       </a>
     ),
@@ -72,8 +94,14 @@ function Selected({ ids, clear, done }: { ids: ReadonlySet<string>; clear: () =>
   return (
     <div class="row">
       <span>{plural(ids.size, 'pipeline')} selected</span>
-      <Confirm title="Delete" act={act}
-        question={`Delete ${plural(ids.size, 'pipeline')} with all ${their} versions? Runs stay; schedules of ${them} start no more runs.`} />
+      <Confirm
+        title="Delete"
+        act={act}
+        question={
+          `Delete ${plural(ids.size, 'pipeline')} with all ${their} versions? ` +
+          `Runs stay; schedules of ${them} start no more runs.`
+        }
+      />
       <button class="quiet" onClick={clear}>
         Clear
       </button>
@@ -107,7 +135,9 @@ export default function Pipelines({ place }: { place: Place }) {
   const order = place.query.get('order') || NEWEST_FIRST;
   const uploads = place.query.get('upload') === 'true';
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
-  const list = usePaged(JSON.stringify([text, order]), (token, signal) => listPipelines({ text, order }, token, signal));
+  const list = usePaged(JSON.stringify([text, order]), (token, signal) =>
+    listPipelines({ text, order }, token, signal),
+  );
   useEffect(() => {
     document.title = 'Pipelines - Penstock';
   }, []);
@@ -123,29 +153,50 @@ export default function Pipelines({ place }: { place: Place }) {
         </button>
       </div>
       {uploads && (
-        <Upload what="pipeline" close={() => setQuery({ upload: undefined })}
+        <Upload
+          what="pipeline"
+          close={() => setQuery({ upload: undefined })}
           send={async (source) => {
             const made = await addPipeline(source);
             tell(`${made.display_name} is stored.`);
             go(hrefOf(['pipelines', 'details', made.pipeline_id]));
-          }} />
+          }}
+        />
       )}
       <div class="filters" role="search">
-        <input data-filter type="search" placeholder="Name" aria-label="Name contains" value={text} size={24}
-          onInput={(event) => setQuery({ text: event.currentTarget.value }, true)} />
+        <input
+          data-filter
+          type="search"
+          placeholder="Name"
+          aria-label="Name contains"
+          value={text}
+          size={24}
+          onInput={(event) => setQuery({ text: event.currentTarget.value }, true)}
+        />
         <Selected ids={selected} clear={() => setSelected(new Set())} done={list.refresh} />
         <span class="grow" />
-        <span class="soft small">{list.rows.length > 0 && `${plural(list.rows.length, 'pipeline')}${list.next ? ' and more' : ''}`}</span>
+        <span class="soft small">
+          {list.rows.length > 0 && `${plural(list.rows.length, 'pipeline')}${list.next ? ' and more' : ''}`}
+        </span>
       </div>
       {list.error && <Refused error={list.error} retry={list.refresh} />}
       {list.loading && <Loading />}
       {!list.loading && !list.error && list.rows.length === 0 ? (
         <NoPipelines filtered={text !== ''} />
       ) : (
-        <Table label="Pipelines" columns={COLUMNS} rows={list.rows} keyOf={(one) => one.pipeline_id} rowHeight={46}
-          hrefOf={(one) => hrefOf(['pipelines', 'details', one.pipeline_id])} selected={selected} onSelect={setSelected} onEnd={list.more}
+        <Table
+          label="Pipelines"
+          columns={COLUMNS}
+          rows={list.rows}
+          keyOf={(one) => one.pipeline_id}
+          rowHeight={46}
+          hrefOf={(one) => hrefOf(['pipelines', 'details', one.pipeline_id])}
+          selected={selected}
+          onSelect={setSelected}
+          onEnd={list.more}
           sorting={sortingOf(order)}
-          onSort={(sorting) => setQuery({ order: `${sorting.by} ${sorting.descending ? 'desc' : 'asc'}` })} />
+          onSort={(sorting) => setQuery({ order: `${sorting.by} ${sorting.descending ? 'desc' : 'asc'}` })}
+        />
       )}
     </div>
   );

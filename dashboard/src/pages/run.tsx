@@ -60,7 +60,15 @@ export default function RunPage({ place }: { place: Place }) {
       <Show of={status}>
         {(told) =>
           run.data || tasksOf(told) > MANY_TASKS ? (
-            <Whole run={run.data ?? outlineOf(told)} status={told} place={place} reload={() => { run.reload(); status.reload(); }} />
+            <Whole
+              run={run.data ?? outlineOf(told)}
+              status={told}
+              place={place}
+              reload={() => {
+                run.reload();
+                status.reload();
+              }}
+            />
           ) : (
             <Show of={run}>{() => <Loading />}</Show>
           )
@@ -81,7 +89,10 @@ function outlineOf(status: LiveStatus): Run {
 function Whole({ run, status, place, reload }: { run: Run; status: LiveStatus; place: Place; reload: () => void }) {
   const isLarge = tasksOf(status) > MANY_TASKS;
   // Of many tasks the order of their creation will do: another one would come late, and move them.
-  const tree = useMemo(() => (isLarge ? treeOf(status.tasks ?? []) : inOrder(treeOf(status.tasks ?? []), run)), [status.tasks, run.pipeline_spec, isLarge]);
+  const tree = useMemo(
+    () => (isLarge ? treeOf(status.tasks ?? []) : inOrder(treeOf(status.tasks ?? []), run)),
+    [status.tasks, run.pipeline_spec, isLarge],
+  );
   const openTask = place.query.get('task') ?? '';
   // A task may be named by its name, too.
   const task = tree.byId.get(openTask) ?? [...tree.byId.values()].find((one) => one.name === openTask);
@@ -89,7 +100,10 @@ function Whole({ run, status, place, reload }: { run: Run; status: LiveStatus; p
   const act = useActions(run, reload);
   useKeys({ Escape: () => openTask && setQuery({ task: undefined }) });
   useCommands([
-    ...VIEWS.map(([key, title]) => ({ title: `Show ${title.toLowerCase()} of this run`, run: () => setQuery({ view: key }) })),
+    ...VIEWS.map(([key, title]) => ({
+      title: `Show ${title.toLowerCase()} of this run`,
+      run: () => setQuery({ view: key }),
+    })),
     ...act.map(({ title, run: perform }) => ({ title: `${title} this run`, run: perform })),
   ]);
   return (
@@ -97,18 +111,39 @@ function Whole({ run, status, place, reload }: { run: Run; status: LiveStatus; p
       <Head run={run} status={status} actions={act} />
       <Failure run={run} status={status} tree={tree} />
       {(status.notes ?? []).map((note) => (
-        <p key={note} class="why-box">{note}</p>
+        <p key={note} class="why-box">
+          {note}
+        </p>
       ))}
       <div class={`panes ${task ? '' : 'single'}`}>
         <section class="pane" aria-label="Tasks">
           <Tabs label="Run" tabs={VIEWS} at={view} choose={(key) => setQuery({ view: key })} />
-          {view === 'table' && <TaskTable tree={tree} openTask={task?.task_id ?? ''} text={place.query.get('text') ?? ''} state={place.query.get('state') ?? ''} />}
-          {view === 'graph' && <Graph run={run} tree={tree} layer={place.query.get('layer') ?? ''} openTask={task?.task_id ?? ''} />}
-          {view === 'timeline' && <Timeline tree={tree} openTask={task?.task_id ?? ''} ended={hasEnded(status.state)} />}
-          {view === 'metrics' && <RunMetrics runId={run.run_id} tree={tree} ended={hasEnded(status.state)} place={place} />}
+          {view === 'table' && (
+            <TaskTable
+              tree={tree}
+              openTask={task?.task_id ?? ''}
+              text={place.query.get('text') ?? ''}
+              state={place.query.get('state') ?? ''}
+            />
+          )}
+          {view === 'graph' && (
+            <Graph run={run} tree={tree} layer={place.query.get('layer') ?? ''} openTask={task?.task_id ?? ''} />
+          )}
+          {view === 'timeline' && (
+            <Timeline tree={tree} openTask={task?.task_id ?? ''} ended={hasEnded(status.state)} />
+          )}
+          {view === 'metrics' && (
+            <RunMetrics runId={run.run_id} tree={tree} ended={hasEnded(status.state)} place={place} />
+          )}
           {view === 'details' && <Details run={run} />}
-          {status.toCome > 0 && <p class="soft" role="status">{plural(status.toCome, 'more task')} to come …</p>}
-          {Number(status.tasks_left_out ?? 0) > 0 && <p class="why-box">{status.tasks_left_out} more tasks are not shown.</p>}
+          {status.toCome > 0 && (
+            <p class="soft" role="status">
+              {plural(status.toCome, 'more task')} to come …
+            </p>
+          )}
+          {Number(status.tasks_left_out ?? 0) > 0 && (
+            <p class="why-box">{status.tasks_left_out} more tasks are not shown.</p>
+          )}
         </section>
         {task && <TaskPanel run={run} tree={tree} task={task} place={place} />}
       </div>
@@ -126,7 +161,13 @@ function useActions(run: Run, reload: () => void): ActionOfRun[] {
   const verb = (name: string) => () => {
     call(`/apis/v2beta1/runs/${run.run_id}:${name}`, { method: 'POST' }).then(reload, tellError);
   };
-  const actions: ActionOfRun[] = [{ title: 'Clone', href: hrefOf(['runs', 'new'], { cloneFromRun: run.run_id }), run: () => (location.hash = hrefOf(['runs', 'new'], { cloneFromRun: run.run_id })) }];
+  const actions: ActionOfRun[] = [
+    {
+      title: 'Clone',
+      href: hrefOf(['runs', 'new'], { cloneFromRun: run.run_id }),
+      run: () => (location.hash = hrefOf(['runs', 'new'], { cloneFromRun: run.run_id })),
+    },
+  ];
   if (!hasEnded(run.state)) actions.push({ title: 'Terminate', run: verb('terminate') });
   if (run.state === 'FAILED' || run.state === 'CANCELED') actions.push({ title: 'Retry', run: verb('retry') });
   const archived = run.storage_state === 'ARCHIVED';
@@ -145,10 +186,24 @@ function Head({ run, status, actions }: { run: Run; status: RunStatus; actions: 
         <Duration from={run.created_at} to={hasEnded(status.state) ? run.finished_at : undefined} />
       </span>
       <a href={hrefOf(['experiments', 'details', run.experiment_id])}>Experiment</a>
-      {version && <a href={hrefOf(['pipelines', 'details', version.pipeline_id, 'version', version.pipeline_version_id])}>Pipeline</a>}
+      {version && (
+        <a href={hrefOf(['pipelines', 'details', version.pipeline_id, 'version', version.pipeline_version_id])}>
+          Pipeline
+        </a>
+      )}
       {run.recurring_run_id && <a href={hrefOf(['recurringrun', 'details', run.recurring_run_id])}>Schedule</a>}
       <span class="grow" />
-      {actions.map(({ title, run: perform, href }) => (href ? <a key={title} class="button" href={href}>{title}</a> : <button key={title} onClick={perform}>{title}</button>))}
+      {actions.map(({ title, run: perform, href }) =>
+        href ? (
+          <a key={title} class="button" href={href}>
+            {title}
+          </a>
+        ) : (
+          <button key={title} onClick={perform}>
+            {title}
+          </button>
+        ),
+      )}
     </div>
   );
 }
@@ -162,7 +217,11 @@ function Failure({ run, status, tree }: { run: Run; status: RunStatus; tree: Tas
   return (
     <div class="failure" role="alert">
       <p class="pre">
-        {task && <a href={hrefOf(['runs', 'details', run.run_id], { task: task.task_id, tab: 'log', line: 'error' })}>{titleOf(task)} failed</a>}
+        {task && (
+          <a href={hrefOf(['runs', 'details', run.run_id], { task: task.task_id, tab: 'log', line: 'error' })}>
+            {titleOf(task)} failed
+          </a>
+        )}
         {task && ': '}
         {tail ? withoutLog(message) : message}
       </p>
@@ -176,12 +235,21 @@ function Details({ run }: { run: Run }) {
     <div class="panel-body">
       <UserMetadata owner={{ run_id: run.run_id }} note="Description" />
       <h2>Parameters</h2>
-      <Values of={Object.entries(run.runtime_config?.parameters ?? {})} empty="None was given; the pipeline's defaults hold." />
+      <Values
+        of={Object.entries(run.runtime_config?.parameters ?? {})}
+        empty="None was given; the pipeline's defaults hold."
+      />
       <h2>Run</h2>
-      <Values of={([
-        ['Id', run.run_id], ['Pipeline root', run.runtime_config?.pipeline_root], ['Service account', run.service_account],
-        ['Pipeline version', run.pipeline_version_reference?.pipeline_version_id],
-      ] as [string, string | undefined][]).filter(([, value]) => value)} />
+      <Values
+        of={(
+          [
+            ['Id', run.run_id],
+            ['Pipeline root', run.runtime_config?.pipeline_root],
+            ['Service account', run.service_account],
+            ['Pipeline version', run.pipeline_version_reference?.pipeline_version_id],
+          ] as [string, string | undefined][]
+        ).filter(([, value]) => value)}
+      />
       <h2>States</h2>
       <ol>
         {(run.state_history ?? []).map(({ state, update_time }) => (

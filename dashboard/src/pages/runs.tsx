@@ -55,7 +55,10 @@ function RunName({ run }: { run: FoundRun }) {
       </span>
       {failure ? (
         <span class="bad small" title={[failure.message, failure.log_tail].filter(Boolean).join('\n\n')}>
-          <a class="bad" href={hrefOf(['runs', 'details', run.run_id], { task: failure.task_id, tab: 'log', line: 'error' })}>
+          <a
+            class="bad"
+            href={hrefOf(['runs', 'details', run.run_id], { task: failure.task_id, tab: 'log', line: 'error' })}
+          >
             {failure.task_display_name || 'log'}
           </a>
           {': '}
@@ -83,13 +86,17 @@ function chooseColumns(names: string[]): void {
 function columnsOf(place: Place, runs: FoundRun[]): Column<FoundRun>[] {
   const chosen = columnsChosen(place);
   const known = [...new Set(runs.flatMap((run) => Object.keys(run.metrics ?? {})))].sort();
-  const extra = chosen.length > 0 ? chosen.filter((one) => one !== 'none') : known.slice(0, METRICS_AT_FIRST).map((name) => `metrics.${name}`);
+  const extra =
+    chosen.length > 0
+      ? chosen.filter((one) => one !== 'none')
+      : known.slice(0, METRICS_AT_FIRST).map((name) => `metrics.${name}`);
   const without = (name: string) => chooseColumns(extra.filter((one) => one !== name));
   const differs = place.query.get('differ') === 'true';
   const more: Column<FoundRun>[] = [];
   for (const name of extra) {
     const [kind, key] = [name.slice(0, name.indexOf('.')), name.slice(name.indexOf('.') + 1)];
-    const value = (run: FoundRun) => (kind === 'metrics' ? numberText(run.metrics?.[key]) : (run.parameters?.[key] ?? ''));
+    const value = (run: FoundRun) =>
+      kind === 'metrics' ? numberText(run.metrics?.[key]) : (run.parameters?.[key] ?? '');
     if (differs && new Set(runs.map(value)).size < 2) continue;
     more.push({
       key: name,
@@ -106,38 +113,64 @@ function columnsOf(place: Place, runs: FoundRun[]): Column<FoundRun>[] {
     { key: 'state', title: '', width: '20px', cell: (run) => <StateIcon state={run.status} /> },
     { key: 'name', title: 'Run', width: 'minmax(240px, 1fr)', cell: (run) => <RunName run={run} />, sort: 'run_name' },
     {
-      key: 'experiment', title: 'Experiment', width: 'minmax(100px, 160px)',
-      cell: (run) => <a href={hrefOf(['experiments', 'details', run.experiment_id])}>{run.experiment_display_name ?? ''}</a>,
+      key: 'experiment',
+      title: 'Experiment',
+      width: 'minmax(100px, 160px)',
+      cell: (run) => (
+        <a href={hrefOf(['experiments', 'details', run.experiment_id])}>{run.experiment_display_name ?? ''}</a>
+      ),
     },
-    { key: 'started', title: 'Started', width: '100px', cell: (run) => <Ago at={run.created_at} />, sort: 'start_time' },
-    { key: 'took', title: 'Took', width: '100px', numeric: true, cell: (run) => <Duration from={run.created_at} to={run.finished_at} /> },
+    {
+      key: 'started',
+      title: 'Started',
+      width: '100px',
+      cell: (run) => <Ago at={run.created_at} />,
+      sort: 'start_time',
+    },
+    {
+      key: 'took',
+      title: 'Took',
+      width: '100px',
+      numeric: true,
+      cell: (run) => <Duration from={run.created_at} to={run.finished_at} />,
+    },
     ...more,
   ];
 }
 
 function ColumnChoice({ place, runs }: { place: Place; runs: FoundRun[] }) {
-  const shown = columnsOf(place, runs).map((column) => column.key).filter((key) => key.includes('.'));
+  const shown = columnsOf(place, runs)
+    .map((column) => column.key)
+    .filter((key) => key.includes('.'));
   const offered = [
-    ...new Set(runs.flatMap((run) => [
-      ...Object.keys(run.metrics ?? {}).map((name) => `metrics.${name}`),
-      ...Object.keys(run.parameters ?? {}).map((name) => `params.${name}`),
-    ])),
+    ...new Set(
+      runs.flatMap((run) => [
+        ...Object.keys(run.metrics ?? {}).map((name) => `metrics.${name}`),
+        ...Object.keys(run.parameters ?? {}).map((name) => `params.${name}`),
+      ]),
+    ),
   ].sort();
   return (
     <details class="menu">
       <summary>Columns</summary>
       <div class="menu-body">
         <label>
-          <input type="checkbox" checked={place.query.get('differ') === 'true'}
-            onChange={(event) => setQuery({ differ: event.currentTarget.checked ? 'true' : undefined })} />{' '}
+          <input
+            type="checkbox"
+            checked={place.query.get('differ') === 'true'}
+            onChange={(event) => setQuery({ differ: event.currentTarget.checked ? 'true' : undefined })}
+          />{' '}
           only those that differ
         </label>
         {offered.map((name) => (
           <label key={name}>
-            <input type="checkbox" checked={shown.includes(name)}
+            <input
+              type="checkbox"
+              checked={shown.includes(name)}
               onChange={(event) => {
                 chooseColumns(event.currentTarget.checked ? [...shown, name] : shown.filter((one) => one !== name));
-              }} />{' '}
+              }}
+            />{' '}
             {name}
           </label>
         ))}
@@ -147,20 +180,42 @@ function ColumnChoice({ place, runs }: { place: Place; runs: FoundRun[] }) {
   );
 }
 
-function Filters({ place, wanted, experiments }: { place: Place; wanted: RunsWanted; experiments: { id: string; name: string }[] }) {
+function Filters({
+  place,
+  wanted,
+  experiments,
+}: {
+  place: Place;
+  wanted: RunsWanted;
+  experiments: { id: string; name: string }[];
+}) {
   return (
     <div class="filters" role="search">
-      <input data-filter type="search" placeholder="Name" aria-label="Name contains" value={wanted.text} size={18}
-        onInput={(event) => setQuery({ text: event.currentTarget.value }, true)} />
+      <input
+        data-filter
+        type="search"
+        placeholder="Name"
+        aria-label="Name contains"
+        value={wanted.text}
+        size={18}
+        onInput={(event) => setQuery({ text: event.currentTarget.value }, true)}
+      />
       {STATES.map((state) => (
-        <button key={state} class="chip" aria-pressed={wanted.state === state}
-          onClick={() => setQuery({ state: wanted.state === state ? undefined : state })}>
+        <button
+          key={state}
+          class="chip"
+          aria-pressed={wanted.state === state}
+          onClick={() => setQuery({ state: wanted.state === state ? undefined : state })}
+        >
           <StateIcon state={state} title={false} /> {stateWord(state)}
         </button>
       ))}
       {place.path[0] !== 'experiments' && (
-        <select aria-label="Experiment" value={wanted.experiment}
-          onChange={(event) => setQuery({ experiment: event.currentTarget.value || undefined })}>
+        <select
+          aria-label="Experiment"
+          value={wanted.experiment}
+          onChange={(event) => setQuery({ experiment: event.currentTarget.value || undefined })}
+        >
           <option value="">All experiments</option>
           {experiments.map(({ id, name }) => (
             <option key={id} value={id}>
@@ -172,8 +227,11 @@ function Filters({ place, wanted, experiments }: { place: Place; wanted: RunsWan
       <QueryField value={wanted.query} />
       {place.path[0] !== 'archive' && (
         <label>
-          <input type="checkbox" checked={wanted.archived}
-            onChange={(event) => setQuery({ archived: event.currentTarget.checked ? 'true' : undefined })} />{' '}
+          <input
+            type="checkbox"
+            checked={wanted.archived}
+            onChange={(event) => setQuery({ archived: event.currentTarget.checked ? 'true' : undefined })}
+          />{' '}
           archived too
         </label>
       )}
@@ -187,10 +245,17 @@ function QueryField({ value }: { value: string }) {
   useEffect(() => setText(value), [value]);
   const take = () => text !== value && setQuery({ query: text });
   return (
-    <input class="grow mono" aria-label="Filter by metric, parameter, tag or time" value={text} spellcheck={false}
-      placeholder="metrics.accuracy > 0.9 and params.seed = '7'" style={{ maxWidth: '460px' }}
-      onInput={(event) => setText(event.currentTarget.value)} onBlur={take}
-      onKeyDown={(event) => event.key === 'Enter' && take()} />
+    <input
+      class="grow mono"
+      aria-label="Filter by metric, parameter, tag or time"
+      value={text}
+      spellcheck={false}
+      placeholder="metrics.accuracy > 0.9 and params.seed = '7'"
+      style={{ maxWidth: '460px' }}
+      onInput={(event) => setText(event.currentTarget.value)}
+      onBlur={take}
+      onKeyDown={(event) => event.key === 'Enter' && take()}
+    />
   );
 }
 
@@ -222,7 +287,11 @@ interface ExperimentName {
 
 export function useExperiments(): { id: string; name: string }[] {
   const loaded = useLoaded('experiments', (signal) =>
-    call<{ experiments?: ExperimentName[] }>('/apis/v2beta1/experiments', { signal, query: { page_size: 200, sort_by: 'last_run_created_at desc' } }));
+    call<{ experiments?: ExperimentName[] }>('/apis/v2beta1/experiments', {
+      signal,
+      query: { page_size: 200, sort_by: 'last_run_created_at desc' },
+    }),
+  );
   return useMemo(
     () => (loaded.data?.experiments ?? []).map((one) => ({ id: one.experiment_id, name: one.display_name })),
     [loaded.data],
@@ -233,28 +302,46 @@ export function useExperiments(): { id: string; name: string }[] {
 export function RunList({ place, experiment = '' }: { place: Place; experiment?: string }) {
   const wanted = wantedOf(place);
   if (experiment) wanted.experiment = experiment;
-  const list = usePaged(JSON.stringify(wanted), async (token, signal) => {
-    const page = await searchRuns(wanted, PAGE, token, signal);
-    return { rows: page.runs, next: page.next };
-  }, SLOWLY_MS);
+  const list = usePaged(
+    JSON.stringify(wanted),
+    async (token, signal) => {
+      const page = await searchRuns(wanted, PAGE, token, signal);
+      return { rows: page.runs, next: page.next };
+    },
+    SLOWLY_MS,
+  );
   const experiments = useExperiments();
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
   // What changes on the server says that the page is to be read again; how often is the server's business.
-  useStream('/apis/penstock/v1/runs:watch', { page_size: 20, sort_by: 'created_at desc', experiment_id: wanted.experiment }, { take: list.refresh });
+  useStream(
+    '/apis/penstock/v1/runs:watch',
+    { page_size: 20, sort_by: 'created_at desc', experiment_id: wanted.experiment },
+    { take: list.refresh },
+  );
   useCommands([
     { title: 'Compare the selected runs', run: () => compare(selected) },
     ...STATES.map((state) => ({ title: `Show runs: ${stateWord(state)}`, state, run: () => setQuery({ state }) })),
   ]);
   const names = new Map(experiments.map(({ id, name }) => [id, name]));
-  const runs = list.rows.map((run) => ({ ...run, experiment_display_name: run.experiment_display_name ?? names.get(run.experiment_id) }));
+  const runs = list.rows.map((run) => ({
+    ...run,
+    experiment_display_name: run.experiment_display_name ?? names.get(run.experiment_id),
+  }));
   const filtered = !!(wanted.text || wanted.state || wanted.query || (wanted.experiment && !experiment));
   return (
     <>
       <Filters place={place} wanted={wanted} experiments={experiments} />
       <div class="filters">
-        <RunActions selected={selected} select={setSelected} done={list.refresh} matching={() => matchingRuns(wanted)} />
+        <RunActions
+          selected={selected}
+          select={setSelected}
+          done={list.refresh}
+          matching={() => matchingRuns(wanted)}
+        />
         <span class="grow" />
-        <span class="soft small">{runs.length > 0 && `${plural(runs.length, 'run')}${list.next ? ' and more' : ''}`}</span>
+        <span class="soft small">
+          {runs.length > 0 && `${plural(runs.length, 'run')}${list.next ? ' and more' : ''}`}
+        </span>
         <ColumnChoice place={place} runs={runs} />
       </div>
       {list.error && <Refused error={list.error} retry={list.refresh} />}
@@ -262,10 +349,19 @@ export function RunList({ place, experiment = '' }: { place: Place; experiment?:
       {!list.loading && !list.error && runs.length === 0 ? (
         <NoRuns filtered={filtered} />
       ) : (
-        <Table label="Runs" columns={columnsOf(place, runs)} rows={runs} keyOf={(run) => run.run_id} rowHeight={46}
-          hrefOf={(run) => hrefOf(['runs', 'details', run.run_id])} selected={selected} onSelect={setSelected}
-          sorting={sortingOf(wanted.order)} onEnd={list.more}
-          onSort={({ by, descending }) => setQuery({ order: `${by} ${descending ? 'DESC' : 'ASC'}` })} />
+        <Table
+          label="Runs"
+          columns={columnsOf(place, runs)}
+          rows={runs}
+          keyOf={(run) => run.run_id}
+          rowHeight={46}
+          hrefOf={(run) => hrefOf(['runs', 'details', run.run_id])}
+          selected={selected}
+          onSelect={setSelected}
+          sorting={sortingOf(wanted.order)}
+          onEnd={list.more}
+          onSort={({ by, descending }) => setQuery({ order: `${by} ${descending ? 'DESC' : 'ASC'}` })}
+        />
       )}
     </>
   );

@@ -42,7 +42,11 @@ export default function SchedulePage({ place }: { place: Place }) {
   }, [name]);
   return (
     <div class="page">
-      {!schedule.data && <div class="page-head"><h1>Schedule</h1></div>}
+      {!schedule.data && (
+        <div class="page-head">
+          <h1>Schedule</h1>
+        </div>
+      )}
       <Show of={schedule}>{(data) => <Whole key={id} schedule={data} place={place} reload={schedule.reload} />}</Show>
     </div>
   );
@@ -61,7 +65,9 @@ function Whole({ schedule, place, reload }: { schedule: Schedule; place: Place; 
   };
   const [starter] = useState(() => new RunStarter());
   const runNow = () => {
-    starter.start(runByHand(of, `${of.display_name} ${nowText()}`)).then((run) => go(hrefOf(['runs', 'details', run.run_id])), tellError);
+    starter
+      .start(runByHand(of, `${of.display_name} ${nowText()}`))
+      .then((run) => go(hrefOf(['runs', 'details', run.run_id])), tellError);
   };
   const edit = () => setQuery({ edit: edits ? undefined : 'true' });
   const clone = hrefOf(['runs', 'new'], { cloneFromRecurringRun: id, recurring: '1' });
@@ -70,7 +76,10 @@ function Whole({ schedule, place, reload }: { schedule: Schedule; place: Place; 
     { title: 'Run this schedule now', run: runNow },
     { title: 'Edit this schedule', run: () => setQuery({ edit: 'true' }) },
     { title: 'Clone this schedule', run: () => go(clone) },
-    ...TABS.map(([key, title]) => ({ title: `Show ${title.toLowerCase()} of this schedule`, run: () => setQuery({ tab: key }) })),
+    ...TABS.map(([key, title]) => ({
+      title: `Show ${title.toLowerCase()} of this schedule`,
+      run: () => setQuery({ tab: key }),
+    })),
   ]);
   return (
     <>
@@ -79,7 +88,11 @@ function Whole({ schedule, place, reload }: { schedule: Schedule; place: Place; 
         <EnabledSwitch schedule={of} done={changed} />
         <span class="soft">
           {triggerText(of.trigger)}
-          {of.status === 'ENABLED' && schedule.next_due_at && <>; next <Ago at={schedule.next_due_at} /></>}
+          {of.status === 'ENABLED' && schedule.next_due_at && (
+            <>
+              ; next <Ago at={schedule.next_due_at} />
+            </>
+          )}
           {of.status === 'ENABLED' && !schedule.next_due_at && '; it is not due any more'}
         </span>
         <span class="grow" />
@@ -90,21 +103,27 @@ function Whole({ schedule, place, reload }: { schedule: Schedule; place: Place; 
         <a class="button" href={clone}>
           Clone
         </a>
-        <Confirm title="Delete" question="Delete this schedule? Its runs stay."
+        <Confirm
+          title="Delete"
+          question="Delete this schedule? Its runs stay."
           act={async () => {
             await deleteSchedule(id);
             tell(`${of.display_name} is deleted.`);
             go('#/recurringruns');
-          }} />
+          }}
+        />
       </div>
       {of.description && <p class="about pre">{of.description}</p>}
       {of.error?.message && <p class="failure pre">The last time started no run: {of.error.message}</p>}
       {edits && (
-        <Edit schedule={schedule} close={() => setQuery({ edit: undefined })}
+        <Edit
+          schedule={schedule}
+          close={() => setQuery({ edit: undefined })}
           done={() => {
             setQuery({ edit: undefined });
             changed();
-          }} />
+          }}
+        />
       )}
       <Tabs label="Schedule" tabs={TABS} at={tab} choose={(key) => setQuery({ tab: key })} />
       {tab === 'ticks' && <Ticks id={id} round={round} />}
@@ -122,7 +141,9 @@ function Next({ schedule, round }: { schedule: Schedule; round: number }) {
   return (
     <div class="panel-body" tabIndex={0} role="region" aria-label="Next times">
       {schedule.recurring_run.status !== 'ENABLED' && <p class="soft">It is disabled. If it were enabled:</p>}
-      <Show of={loaded}>{({ ticks = [], time_zone }) => <NextTimes ticks={ticks} timeZone={isCron ? time_zone : undefined} />}</Show>
+      <Show of={loaded}>
+        {({ ticks = [], time_zone }) => <NextTimes ticks={ticks} timeZone={isCron ? time_zone : undefined} />}
+      </Show>
     </div>
   );
 }
@@ -133,7 +154,9 @@ function PipelineLink({ of }: { of: RecurringRun }) {
   if (!id) return <>{specOf(of).pipelineInfo?.name ?? ''}, as it was compiled for the schedule</>;
   return (
     <>
-      <a href={hrefOf(['pipelines', 'details', id, ...(version ? ['version', version] : [])])}>{loaded.data?.display_name ?? id}</a>
+      <a href={hrefOf(['pipelines', 'details', id, ...(version ? ['version', version] : [])])}>
+        {loaded.data?.display_name ?? id}
+      </a>
       {version ? ', always this version' : ', its newest version at each time'}
       {loaded.error && <span class="bad"> {loaded.error.message}</span>}
     </>
@@ -146,15 +169,28 @@ function ExperimentLink({ id }: { id: string }) {
   return <a href={hrefOf(['experiments', 'details', id])}>{loaded.data?.display_name ?? id}</a>;
 }
 
-function factsOf({ recurring_run: of, time_zone, run_count, most_runs_an_hour }: Schedule): [string, string | undefined][] {
+function factsOf({
+  recurring_run: of,
+  time_zone,
+  run_count,
+  most_runs_an_hour,
+}: Schedule): [string, string | undefined][] {
   const bounds = of.trigger?.cron_schedule ?? of.trigger?.periodic_schedule;
   const facts: [string, string | undefined][] = [
-    ['Due', triggerText(of.trigger)], ['Cron', of.trigger?.cron_schedule?.cron], ['Time zone', of.trigger?.cron_schedule && time_zone],
-    ['From', bounds?.start_time && exactTime(bounds.start_time)], ['Until', bounds?.end_time && exactTime(bounds.end_time)],
-    ['Runs at a time', of.max_concurrency], ['Missed times', of.no_catchup ? 'only the last one is run' : 'all are made up for'],
-    ['Runs so far', run_count ?? '0'], ['Runs an hour, at most', most_runs_an_hour],
-    ['Pipeline root', of.runtime_config?.pipeline_root], ['Service account', of.service_account],
-    ['Created', exactTime(of.created_at)], ['Changed', of.updated_at && exactTime(of.updated_at)], ['Id', of.recurring_run_id],
+    ['Due', triggerText(of.trigger)],
+    ['Cron', of.trigger?.cron_schedule?.cron],
+    ['Time zone', of.trigger?.cron_schedule && time_zone],
+    ['From', bounds?.start_time && exactTime(bounds.start_time)],
+    ['Until', bounds?.end_time && exactTime(bounds.end_time)],
+    ['Runs at a time', of.max_concurrency],
+    ['Missed times', of.no_catchup ? 'only the last one is run' : 'all are made up for'],
+    ['Runs so far', run_count ?? '0'],
+    ['Runs an hour, at most', most_runs_an_hour],
+    ['Pipeline root', of.runtime_config?.pipeline_root],
+    ['Service account', of.service_account],
+    ['Created', exactTime(of.created_at)],
+    ['Changed', of.updated_at && exactTime(of.updated_at)],
+    ['Id', of.recurring_run_id],
   ];
   return facts.filter(([, value]) => value);
 }
@@ -180,7 +216,10 @@ function Details({ schedule }: { schedule: Schedule }) {
         ))}
       </dl>
       <h2>Parameters</h2>
-      <Values of={Object.entries(of.runtime_config?.parameters ?? {})} empty="None was given; the pipeline's defaults hold." />
+      <Values
+        of={Object.entries(of.runtime_config?.parameters ?? {})}
+        empty="None was given; the pipeline's defaults hold."
+      />
       {of.plugins_input && (
         <>
           <h2>Settings</h2>

@@ -2,7 +2,15 @@
 
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { getPipeline, holds } from '../api/pipelines';
-import { deleteSchedule, getSchedule, listSchedules, listTicks, setEnabled, type RecurringRun, type Trigger } from '../api/schedules';
+import {
+  deleteSchedule,
+  getSchedule,
+  listSchedules,
+  listTicks,
+  setEnabled,
+  type RecurringRun,
+  type Trigger,
+} from '../api/schedules';
 import { useLoaded } from '../load';
 import { usePaged } from '../paged';
 import { Confirm } from '../parts/confirm';
@@ -54,7 +62,9 @@ function PipelineOf({ schedule }: { schedule: RecurringRun }) {
   const version = reference.pipeline_version_id;
   return (
     <span class="two">
-      <a href={hrefOf(['pipelines', 'details', id, ...(version ? ['version', version] : [])])}>{loaded.data?.display_name ?? ''}</a>
+      <a href={hrefOf(['pipelines', 'details', id, ...(version ? ['version', version] : [])])}>
+        {loaded.data?.display_name ?? ''}
+      </a>
       <span class="soft small">{version ? 'one version' : 'the newest version'}</span>
     </span>
   );
@@ -74,10 +84,15 @@ function columnsOf(reload: () => void): Column<RecurringRun>[] {
   return [
     { key: 'state', title: 'State', width: '110px', cell: (one) => <EnabledSwitch schedule={one} done={reload} /> },
     {
-      key: 'name', title: 'Schedule', width: 'minmax(200px, 1.3fr)', sort: 'display_name',
+      key: 'name',
+      title: 'Schedule',
+      width: 'minmax(200px, 1.3fr)',
+      sort: 'display_name',
       cell: (one) => (
         <span class="two">
-          <a href={hrefOf(['recurringrun', 'details', one.recurring_run_id])} title={one.display_name}>{one.display_name}</a>
+          <a href={hrefOf(['recurringrun', 'details', one.recurring_run_id])} title={one.display_name}>
+            {one.display_name}
+          </a>
           <span class={one.error?.message ? 'bad small' : 'soft small'} title={one.error?.message ?? one.description}>
             {one.error?.message ?? one.description?.split('\n')[0]}
           </span>
@@ -113,7 +128,11 @@ function Selected({ rows, clear, done }: SelectedProps) {
       <span>{plural(rows.length, 'schedule')} selected</span>
       <button onClick={() => each((id) => setEnabled(id, true), 'enabled').catch(tellError)}>Enable</button>
       <button onClick={() => each((id) => setEnabled(id, false), 'disabled').catch(tellError)}>Disable</button>
-      <Confirm title="Delete" question={`Delete ${plural(rows.length, 'schedule')}? Runs stay.`} act={() => each(deleteSchedule, 'deleted')} />
+      <Confirm
+        title="Delete"
+        question={`Delete ${plural(rows.length, 'schedule')}? Runs stay.`}
+        act={() => each(deleteSchedule, 'deleted')}
+      />
       <button class="quiet" onClick={clear}>
         Clear
       </button>
@@ -125,8 +144,11 @@ export default function Schedules({ place }: { place: Place }) {
   const text = place.query.get('text') ?? '';
   const order = place.query.get('order') || NEWEST_FIRST;
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
-  const list = usePaged(JSON.stringify([text, order]),
-    (token, signal) => listSchedules(holds('display_name', text.trim()), order, token, signal), REFRESH_MS);
+  const list = usePaged(
+    JSON.stringify([text, order]),
+    (token, signal) => listSchedules(holds('display_name', text.trim()), order, token, signal),
+    REFRESH_MS,
+  );
   useEffect(() => {
     document.title = 'Schedules - Penstock';
   }, []);
@@ -144,23 +166,47 @@ export default function Schedules({ place }: { place: Place }) {
         </a>
       </div>
       <div class="filters" role="search">
-        <input data-filter type="search" placeholder="Name" aria-label="Name contains" value={text} size={24}
-          onInput={(event) => setQuery({ text: event.currentTarget.value }, true)} />
-        <Selected rows={list.rows.filter((one) => selected.has(one.recurring_run_id))} clear={clear} done={list.refresh} />
+        <input
+          data-filter
+          type="search"
+          placeholder="Name"
+          aria-label="Name contains"
+          value={text}
+          size={24}
+          onInput={(event) => setQuery({ text: event.currentTarget.value }, true)}
+        />
+        <Selected
+          rows={list.rows.filter((one) => selected.has(one.recurring_run_id))}
+          clear={clear}
+          done={list.refresh}
+        />
         <span class="grow" />
-        <span class="soft small">{list.rows.length > 0 && `${plural(list.rows.length, 'schedule')}${list.next ? ' and more' : ''}`}</span>
+        <span class="soft small">
+          {list.rows.length > 0 && `${plural(list.rows.length, 'schedule')}${list.next ? ' and more' : ''}`}
+        </span>
       </div>
       {list.error && <Refused error={list.error} retry={list.refresh} />}
       {list.loading && <Loading />}
       {!list.loading && !list.error && list.rows.length === 0 ? (
         <Empty title={text ? 'No schedule matches' : 'No schedule yet'}>
-          <p>{text ? <a href="#/recurringruns">All schedules</a> : <a href={create}>Start a pipeline again and again</a>}</p>
+          <p>
+            {text ? <a href="#/recurringruns">All schedules</a> : <a href={create}>Start a pipeline again and again</a>}
+          </p>
         </Empty>
       ) : (
-        <Table label="Schedules" columns={columns} rows={list.rows} keyOf={(one) => one.recurring_run_id} rowHeight={46}
-          hrefOf={(one) => hrefOf(['recurringrun', 'details', one.recurring_run_id])} selected={selected} onSelect={setSelected} onEnd={list.more}
+        <Table
+          label="Schedules"
+          columns={columns}
+          rows={list.rows}
+          keyOf={(one) => one.recurring_run_id}
+          rowHeight={46}
+          hrefOf={(one) => hrefOf(['recurringrun', 'details', one.recurring_run_id])}
+          selected={selected}
+          onSelect={setSelected}
+          onEnd={list.more}
           sorting={sortingOf(order)}
-          onSort={(sorting) => setQuery({ order: `${sorting.by} ${sorting.descending ? 'desc' : 'asc'}` })} />
+          onSort={(sorting) => setQuery({ order: `${sorting.by} ${sorting.descending ? 'desc' : 'asc'}` })}
+        />
       )}
     </div>
   );

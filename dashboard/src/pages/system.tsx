@@ -82,12 +82,14 @@ export default function System() {
 function Facts({ of }: { of: [name: string, value: ComponentChildren][] }) {
   return (
     <dl class="facts">
-      {of.filter(([, value]) => value !== undefined && value !== '').map(([name, value]) => (
-        <>
-          <dt>{name}</dt>
-          <dd>{value}</dd>
-        </>
-      ))}
+      {of
+        .filter(([, value]) => value !== undefined && value !== '')
+        .map(([name, value]) => (
+          <>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </>
+        ))}
     </dl>
   );
 }
@@ -95,13 +97,15 @@ function Facts({ of }: { of: [name: string, value: ComponentChildren][] }) {
 function Server({ health }: { health: Health }) {
   const commit = health.commit_sha && health.commit_sha !== 'unknown' ? health.commit_sha.slice(0, 12) : undefined;
   return (
-    <Facts of={[
-      ['Health', `answers, and reads its database (${health.took.toFixed(0)} ms from here)`],
-      ['Version', health.tag_name],
-      ['Commit', commit && <code title={health.commit_sha}>{commit}</code>],
-      ['Pipelines', health.pipeline_store && `kept in the ${health.pipeline_store}`],
-      ['Users', health.multi_user ? 'many, each with namespaces' : 'one'],
-    ]} />
+    <Facts
+      of={[
+        ['Health', `answers, and reads its database (${health.took.toFixed(0)} ms from here)`],
+        ['Version', health.tag_name],
+        ['Commit', commit && <code title={health.commit_sha}>{commit}</code>],
+        ['Pipelines', health.pipeline_store && `kept in the ${health.pipeline_store}`],
+        ['Users', health.multi_user ? 'many, each with namespaces' : 'one'],
+      ]}
+    />
   );
 }
 
@@ -110,12 +114,14 @@ const numberOrNothing = (value: number | undefined) => value?.toLocaleString('en
 function Queue({ work, metrics }: { work: Work; metrics: Samples | undefined }) {
   return (
     <>
-      <Facts of={[
-        ['Runs that run', <a href={hrefOf(['runs'], { state: 'RUNNING' })}>{work.running.toLocaleString('en')}</a>],
-        ['Runs that wait', <a href={hrefOf(['runs'], { state: 'PENDING' })}>{work.pending.toLocaleString('en')}</a>],
-        ['Runs driven by this server', metrics && numberOrNothing(total(metrics, 'penstock_server_runs_active'))],
-        ['Tasks that run', metrics && numberOrNothing(total(metrics, 'penstock_server_attempts_running'))],
-      ]} />
+      <Facts
+        of={[
+          ['Runs that run', <a href={hrefOf(['runs'], { state: 'RUNNING' })}>{work.running.toLocaleString('en')}</a>],
+          ['Runs that wait', <a href={hrefOf(['runs'], { state: 'PENDING' })}>{work.pending.toLocaleString('en')}</a>],
+          ['Runs driven by this server', metrics && numberOrNothing(total(metrics, 'penstock_server_runs_active'))],
+          ['Tasks that run', metrics && numberOrNothing(total(metrics, 'penstock_server_attempts_running'))],
+        ]}
+      />
       {work.waits.length > 0 && (
         <>
           <h3>Why others wait</h3>
@@ -128,7 +134,9 @@ function Queue({ work, metrics }: { work: Work; metrics: Samples | undefined }) 
           </ul>
         </>
       )}
-      {work.looked < work.running + work.pending && work.looked > 0 && <p class="soft small">Of the tasks of {plural(work.looked, 'run')}.</p>}
+      {work.looked < work.running + work.pending && work.looked > 0 && (
+        <p class="soft small">Of the tasks of {plural(work.looked, 'run')}.</p>
+      )}
     </>
   );
 }
@@ -140,14 +148,25 @@ function Done({ samples }: { samples: Samples }) {
   const errors = of('engine_errors_total');
   if (of('runs_taken_total') === undefined) return <p class="soft">The server did not give its metrics.</p>;
   return (
-    <Facts of={[
-      ['Runs begun', numberOrNothing(of('runs_taken_total'))],
-      ['Runs ended', numberOrNothing(of('runs_finished_total'))],
-      ['Attempts of tasks', numberOrNothing(of('attempts_started_total'))],
-      ['Taken from the cache', asked > 0 ? `${hits.toLocaleString('en')} of ${asked.toLocaleString('en')} tasks` : 'no task has asked'],
-      ['Slots of schedules', `${numberOrNothing(of('ticks_decided_total'))}, ${numberOrNothing(of('ticks_fired_total'))} made a run`],
-      ['Errors of the engine', errors ? <b class="bad">{errors.toLocaleString('en')}: see the server's log</b> : 'none'],
-    ]} />
+    <Facts
+      of={[
+        ['Runs begun', numberOrNothing(of('runs_taken_total'))],
+        ['Runs ended', numberOrNothing(of('runs_finished_total'))],
+        ['Attempts of tasks', numberOrNothing(of('attempts_started_total'))],
+        [
+          'Taken from the cache',
+          asked > 0 ? `${hits.toLocaleString('en')} of ${asked.toLocaleString('en')} tasks` : 'no task has asked',
+        ],
+        [
+          'Slots of schedules',
+          `${numberOrNothing(of('ticks_decided_total'))}, ${numberOrNothing(of('ticks_fired_total'))} made a run`,
+        ],
+        [
+          'Errors of the engine',
+          errors ? <b class="bad">{errors.toLocaleString('en')}: see the server's log</b> : 'none',
+        ],
+      ]}
+    />
   );
 }
 
@@ -156,15 +175,32 @@ function Processes({ samples }: { samples: Samples }) {
   const cpu = total(samples, 'penstock_server_cpu_seconds');
   const gatewayCpu = total(samples, 'penstock_gateway_process_cpu_seconds_total');
   return (
-    <Facts of={[
-      ['Server', [bytesText(total(samples, 'penstock_server_resident_memory_bytes')), cpu === undefined ? '' : `${durationText(cpu)} of CPU`,
-        plural(total(samples, 'penstock_server_threads') ?? 0, 'thread')].filter(Boolean).join(', ')],
-      ['Gateway', [bytesText(total(samples, 'penstock_gateway_process_resident_memory_bytes')),
-        gatewayCpu === undefined ? '' : `${durationText(gatewayCpu)} of CPU`].filter(Boolean).join(', ')],
-      ['Gateway started', started && <Ago at={new Date(started * 1000).toISOString()} />],
-      ['Requests in work', numberOrNothing(total(samples, 'penstock_gateway_requests_in_flight'))],
-      ['Requests answered', numberOrNothing(total(samples, 'penstock_gateway_requests_total'))],
-    ]} />
+    <Facts
+      of={[
+        [
+          'Server',
+          [
+            bytesText(total(samples, 'penstock_server_resident_memory_bytes')),
+            cpu === undefined ? '' : `${durationText(cpu)} of CPU`,
+            plural(total(samples, 'penstock_server_threads') ?? 0, 'thread'),
+          ]
+            .filter(Boolean)
+            .join(', '),
+        ],
+        [
+          'Gateway',
+          [
+            bytesText(total(samples, 'penstock_gateway_process_resident_memory_bytes')),
+            gatewayCpu === undefined ? '' : `${durationText(gatewayCpu)} of CPU`,
+          ]
+            .filter(Boolean)
+            .join(', '),
+        ],
+        ['Gateway started', started && <Ago at={new Date(started * 1000).toISOString()} />],
+        ['Requests in work', numberOrNothing(total(samples, 'penstock_gateway_requests_in_flight'))],
+        ['Requests answered', numberOrNothing(total(samples, 'penstock_gateway_requests_total'))],
+      ]}
+    />
   );
 }
 
@@ -187,11 +223,17 @@ function Room({ work }: { work: Work }) {
           <tbody>
             {work.slots.slice(0, SLOTS_SHOWN).map((slot) => (
               <tr key={slot.key}>
-                <td><a href={hrefOf(['runs', 'details', slot.runId])}>{slot.runName}</a></td>
-                <td><a href={hrefOf(['runs', 'details', slot.runId], { task: slot.taskId ?? slot.task })}>{slot.task}</a></td>
+                <td>
+                  <a href={hrefOf(['runs', 'details', slot.runId])}>{slot.runName}</a>
+                </td>
+                <td>
+                  <a href={hrefOf(['runs', 'details', slot.runId], { task: slot.taskId ?? slot.task })}>{slot.task}</a>
+                </td>
                 <td class="numeric">{slot.cpu === undefined ? '' : slot.cpu / 1000}</td>
                 <td class="numeric">{slot.memory ? bytesText(slot.memory) : ''}</td>
-                <td><Ago at={slot.since} /></td>
+                <td>
+                  <Ago at={slot.since} />
+                </td>
               </tr>
             ))}
           </tbody>

@@ -1,4 +1,5 @@
-// Colours of terminals: a line of a log as pieces of text with classes. What else a terminal would do is left out. Pure.
+// Colours of terminals: a line of a log as pieces of text with classes. What else a terminal would do is left out.
+// Pure.
 
 export interface Piece {
   text: string;
@@ -24,7 +25,10 @@ export const plainStyle = (): Style => ({ color: '', back: '', marks: new Set() 
 const MARKS: Record<number, string> = { 1: 'bold', 2: 'dim', 3: 'italic', 4: 'underline', 7: 'reverse', 9: 'strike' };
 
 function classesOf(style: Style): string {
-  return [...style.marks, style.color, style.back].filter(Boolean).map((name) => `ansi-${name}`).join(' ');
+  return [...style.marks, style.color, style.back]
+    .filter(Boolean)
+    .map((name) => `ansi-${name}`)
+    .join(' ');
 }
 
 function take(codes: number[], style: Style): void {

@@ -30,8 +30,12 @@ export function ArchiveExperiment({ experiment, done, close }: Props) {
     }
   };
   return (
-    <div class="why-box row" role="group" aria-label={`${word} ${experiment.display_name}`}
-      onKeyDown={(event) => event.key === 'Escape' && (event.stopPropagation(), close())}>
+    <div
+      class="why-box row"
+      role="group"
+      aria-label={`${word} ${experiment.display_name}`}
+      onKeyDown={(event) => event.key === 'Escape' && (event.stopPropagation(), close())}
+    >
       <span>
         {word} <b>{experiment.display_name}</b>
         {archived

@@ -1,5 +1,5 @@
-// An artifact: where it lies, what is known of it, and its content if that can be shown. What a run has made is never a page
-// of this origin: HTML stands in a frame of no origin, which reaches nothing.
+// An artifact: where it lies, what is known of it, and its content if that can be shown. What a run has made is never a
+// page of this origin: HTML stands in a frame of no origin, which reaches nothing.
 
 import { useState } from 'preact/hooks';
 import { send } from '../api/http';
@@ -28,7 +28,9 @@ interface Props {
 
 export function Artifact({ artifact, contentUrl, opened = ['HTML', 'Markdown'].includes(artifact.type) }: Props) {
   const [open, setOpen] = useState(opened);
-  const metadata = Object.entries(artifact.metadata ?? {}).filter(([name]) => !['confusionMatrix', 'confidenceMetrics'].includes(name));
+  const metadata = Object.entries(artifact.metadata ?? {}).filter(
+    ([name]) => !['confusionMatrix', 'confidenceMetrics'].includes(name),
+  );
   return (
     <section class="artifact" aria-label={artifact.name}>
       <div class="row">
@@ -55,7 +57,13 @@ export function Artifact({ artifact, contentUrl, opened = ['HTML', 'Markdown'].i
   );
 }
 
-function Metadata({ artifact, metadata }: { artifact: ArtifactOfTask; metadata: [string, never][] | [string, NonNullable<ArtifactOfTask['metadata']>[string]][] }) {
+function Metadata({
+  artifact,
+  metadata,
+}: {
+  artifact: ArtifactOfTask;
+  metadata: [string, never][] | [string, NonNullable<ArtifactOfTask['metadata']>[string]][];
+}) {
   const matrix = artifact.metadata?.confusionMatrix;
   const curve = artifact.metadata?.confidenceMetrics;
   return (
@@ -145,7 +153,10 @@ function Form({ url, head, type, name }: { url: string; head: Head; type: string
   const { text, bytes, media, cut } = head;
   if (bytes.length === 0) return <p class="soft">It is empty.</p>;
   if (media && !cut) return <Image bytes={bytes} media={media} name={name} />;
-  if (type === 'HTML') return <iframe class="html" title={name} sandbox="allow-scripts" src={`${url}?view=html`} referrerpolicy="no-referrer" />;
+  if (type === 'HTML')
+    return (
+      <iframe class="html" title={name} sandbox="allow-scripts" src={`${url}?view=html`} referrerpolicy="no-referrer" />
+    );
   if (type === 'Markdown') return <div class="markdown">{markdown(text)}</div>;
   if (isParquet(bytes)) return <Parquet url={url} />;
   if (bytes.subarray(0, 4096).includes(0)) return <p class="soft">Its content is not text.</p>;
@@ -197,7 +208,9 @@ function split(line: string, sign: string): string[] {
 
 // What reads it is loaded only where there is such a file.
 function Parquet({ url }: { url: string }) {
-  const head = useLoaded(`parquet ${url}`, async (signal) => (await import('../artifact/parquet')).parquetHead(url, TABLE_ROWS, signal));
+  const head = useLoaded(`parquet ${url}`, async (signal) =>
+    (await import('../artifact/parquet')).parquetHead(url, TABLE_ROWS, signal),
+  );
   return (
     <Show of={head}>
       {({ rows, total, hidden }) => (

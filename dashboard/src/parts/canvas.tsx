@@ -39,7 +39,11 @@ function useView(box: { current: HTMLDivElement | null }, placed: Placed, centre
     const { clientWidth: width, clientHeight: height } = box.current!;
     const all = fitted(placed, width, height);
     const node = centre === undefined ? undefined : placed.nodes[centre];
-    setView(node && all.zoom < ZOOM.words ? { zoom: ZOOM.read, x: width / 2 - node.x * ZOOM.read, y: height / 2 - node.y * ZOOM.read } : all);
+    setView(
+      node && all.zoom < ZOOM.words
+        ? { zoom: ZOOM.read, x: width / 2 - node.x * ZOOM.read, y: height / 2 - node.y * ZOOM.read }
+        : all,
+    );
   };
   useEffect(begin, [placed]);
   const zoomAt = (factor: number, x: number, y: number) =>
@@ -58,7 +62,12 @@ function useView(box: { current: HTMLDivElement | null }, placed: Placed, centre
     element.addEventListener('wheel', wheel, { passive: false });
     return () => element.removeEventListener('wheel', wheel);
   }, []);
-  return { view, setView, fit, zoomIn: (factor) => zoomAt(factor, box.current!.clientWidth / 2, box.current!.clientHeight / 2) };
+  return {
+    view,
+    setView,
+    fit,
+    zoomIn: (factor) => zoomAt(factor, box.current!.clientWidth / 2, box.current!.clientHeight / 2),
+  };
 }
 
 // It keeps what has the focus in sight.
@@ -72,11 +81,18 @@ export function Canvas({ placed, label, centre, children }: Props) {
     const bounds = box.current!.getBoundingClientRect();
     const shift = (from: number, to: number, least: number, most: number) =>
       from < least + EDGE ? least + EDGE - from : to > most - EDGE ? most - EDGE - to : 0;
-    const [dx, dy] = [shift(node.left, node.right, bounds.left, bounds.right), shift(node.top, node.bottom, bounds.top, bounds.bottom)];
-    if ((event.target as Element).closest('.canvas') && (dx !== 0 || dy !== 0)) setView((old) => ({ ...old, x: old.x + dx, y: old.y + dy }));
+    const [dx, dy] = [
+      shift(node.left, node.right, bounds.left, bounds.right),
+      shift(node.top, node.bottom, bounds.top, bounds.bottom),
+    ];
+    if ((event.target as Element).closest('.canvas') && (dx !== 0 || dy !== 0))
+      setView((old) => ({ ...old, x: old.x + dx, y: old.y + dy }));
   };
   return (
-    <div class="graph" ref={box} onFocusIn={reveal}
+    <div
+      class="graph"
+      ref={box}
+      onFocusIn={reveal}
       onPointerDown={(event) => (drag.current = { x: event.clientX, y: event.clientY, moved: false })}
       onPointerMove={(event) => {
         const from = drag.current;
@@ -91,9 +107,10 @@ export function Canvas({ placed, label, centre, children }: Props) {
         drag.current = undefined;
       }}
       onClickCapture={(event) => {
-        if (dragged.current) event.preventDefault(), event.stopPropagation();
+        if (dragged.current) (event.preventDefault(), event.stopPropagation());
         dragged.current = false;
-      }}>
+      }}
+    >
       <svg class="canvas" role="group" aria-label={label}>
         <g transform={`translate(${view.x} ${view.y}) scale(${view.zoom})`}>
           {placed.edges.map(({ from, to, points }) => (
@@ -108,8 +125,12 @@ export function Canvas({ placed, label, centre, children }: Props) {
         </defs>
       </svg>
       <div class="tools">
-        <button aria-label="Zoom in" onClick={() => zoomIn(1.3)}>+</button>
-        <button aria-label="Zoom out" onClick={() => zoomIn(1 / 1.3)}>−</button>
+        <button aria-label="Zoom in" onClick={() => zoomIn(1.3)}>
+          +
+        </button>
+        <button aria-label="Zoom out" onClick={() => zoomIn(1 / 1.3)}>
+          −
+        </button>
         <button onClick={fit}>Fit</button>
       </div>
     </div>

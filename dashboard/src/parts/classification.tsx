@@ -53,21 +53,37 @@ interface Point {
 
 const SIDE = 260;
 
+const within = (part: number) => Math.min(1, Math.max(0, part));
+
 export function Roc({ curves }: { curves: { name: string; points: Json }[] }) {
   const place = ({ falsePositiveRate = 0, recall = 0 }: Point) =>
-    `${(Math.min(1, Math.max(0, falsePositiveRate)) * SIDE).toFixed(1)},${((1 - Math.min(1, Math.max(0, recall))) * SIDE).toFixed(1)}`;
+    `${(within(falsePositiveRate) * SIDE).toFixed(1)},${((1 - within(recall)) * SIDE).toFixed(1)}`;
   return (
     <figure class="roc">
-      <svg viewBox={`-30 -6 ${SIDE + 40} ${SIDE + 40}`} width={SIDE + 40} height={SIDE + 46} role="img" aria-label="ROC curve">
+      <svg
+        viewBox={`-30 -6 ${SIDE + 40} ${SIDE + 40}`}
+        width={SIDE + 40}
+        height={SIDE + 46}
+        role="img"
+        aria-label="ROC curve"
+      >
         <rect width={SIDE} height={SIDE} class="frame" />
         <path d={`M0 ${SIDE}L${SIDE} 0`} class="chance" />
         {curves.map(({ name, points }, i) => (
-          <polyline key={name} class={`series series-${i % 8}`} points={((Array.isArray(points) ? points : []) as Point[]).map(place).join(' ')}>
+          <polyline
+            key={name}
+            class={`series series-${i % 8}`}
+            points={((Array.isArray(points) ? points : []) as Point[]).map(place).join(' ')}
+          >
             <title>{name}</title>
           </polyline>
         ))}
-        <text x={SIDE / 2} y={SIDE + 26} text-anchor="middle">False positive rate</text>
-        <text transform={`translate(-12 ${SIDE / 2}) rotate(-90)`} text-anchor="middle">True positive rate</text>
+        <text x={SIDE / 2} y={SIDE + 26} text-anchor="middle">
+          False positive rate
+        </text>
+        <text transform={`translate(-12 ${SIDE / 2}) rotate(-90)`} text-anchor="middle">
+          True positive rate
+        </text>
       </svg>
       {curves.length > 1 && (
         <figcaption>

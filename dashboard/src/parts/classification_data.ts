@@ -5,7 +5,9 @@ import type { Json } from '../api/types';
 
 export function rocPoints(metrics: ClassificationMetrics): Json {
   return (metrics.roc ?? []).map((point) => ({
-    confidenceThreshold: point.threshold ?? 0, recall: point.true_positive_rate ?? 0, falsePositiveRate: point.false_positive_rate ?? 0,
+    confidenceThreshold: point.threshold ?? 0,
+    recall: point.true_positive_rate ?? 0,
+    falsePositiveRate: point.false_positive_rate ?? 0,
   }));
 }
 
@@ -17,7 +19,10 @@ export function matrixOf({ confusion_matrix: matrix }: ClassificationMetrics): J
 }
 
 // What may be laid one over the other: the same output, and the same slice of the data.
-export function classificationsByName<Item>(items: Item[], of: (item: Item) => ClassificationMetrics): [name: string, items: Item[]][] {
+export function classificationsByName<Item>(
+  items: Item[],
+  of: (item: Item) => ClassificationMetrics,
+): [name: string, items: Item[]][] {
   const groups = new Map<string, Item[]>();
   for (const item of items) {
     const { name, slice } = of(item);

@@ -36,8 +36,12 @@ export function Confirm({ title, question, act, danger = true }: Props) {
     );
   }
   return (
-    <span class="row asks" role="group" aria-label={question}
-      onKeyDown={(event) => event.key === 'Escape' && (event.stopPropagation(), setAsks(false))}>
+    <span
+      class="row asks"
+      role="group"
+      aria-label={question}
+      onKeyDown={(event) => event.key === 'Escape' && (event.stopPropagation(), setAsks(false))}
+    >
       <span>{question}</span>
       <button class={look} disabled={busy} onClick={perform}>
         {title}

@@ -10,8 +10,8 @@ export interface Curve {
   leftOut: number; // points that cannot be drawn
 }
 
-// By step, or by seconds since the first point. NaN and infinities are left out; on a logarithmic scale 0 and less, too.
-// Of points at the same place the last one counts.
+// By step, or by seconds since the first point. NaN and infinities are left out; on a logarithmic scale 0 and less,
+// too. Of points at the same place the last one counts.
 export function curveOf(points: MetricPoint[], by: XAxis, log: boolean): Curve {
   const begin = Math.min(...points.map((point) => Date.parse(point.time)));
   const at = new Map<number, number>();

@@ -1,5 +1,5 @@
-// Curves of one metric, one over the other: drawn by uPlot, read by the mouse or by the arrows, and as a legend with the
-// values at the place that is looked at.
+// Curves of one metric, one over the other: drawn by uPlot, read by the mouse or by the arrows, and as a legend with
+// the values at the place that is looked at.
 
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
@@ -42,11 +42,20 @@ function xText(x: number, by: XAxis): string {
   return x < 10 ? `${numberText(Number(x.toPrecision(3)))} s` : durationText(x);
 }
 
-function optionsOf(box: HTMLElement, curves: NamedCurve[], by: XAxis, log: boolean, moved: (index: number | undefined) => void): uPlot.Options {
+function optionsOf(
+  box: HTMLElement,
+  curves: NamedCurve[],
+  by: XAxis,
+  log: boolean,
+  moved: (index: number | undefined) => void,
+): uPlot.Options {
   const style = getComputedStyle(box);
   const variable = (name: string) => style.getPropertyValue(name).trim();
   const axis = {
-    stroke: variable('--soft'), font: `12px ${style.fontFamily}`, grid: { stroke: variable('--line'), width: 1 }, ticks: { show: false },
+    stroke: variable('--soft'),
+    font: `12px ${style.fontFamily}`,
+    grid: { stroke: variable('--line'), width: 1 },
+    ticks: { show: false },
   };
   const probes = box.parentElement!.querySelectorAll('[data-curve]');
   return {
@@ -57,7 +66,9 @@ function optionsOf(box: HTMLElement, curves: NamedCurve[], by: XAxis, log: boole
     scales: { x: { time: false }, y: log ? { distr: 3, log: 10 } : {} },
     axes: [
       {
-        ...axis, size: 28, space: by === 'step' ? 50 : 90,
+        ...axis,
+        size: 28,
+        space: by === 'step' ? 50 : 90,
         values: (_, splits) => splits.map((x) => (by === 'step' && !Number.isInteger(x) ? '' : xText(x, by))),
       },
       { ...axis, size: 62, values: (_, splits) => splits.map((y) => (y === null ? '' : numberText(y))) },
@@ -65,7 +76,10 @@ function optionsOf(box: HTMLElement, curves: NamedCurve[], by: XAxis, log: boole
     series: [
       {},
       ...curves.map((_, i) => ({
-        stroke: getComputedStyle(probes[i]!).color, width: 1.6, dash: dashOf(i), spanGaps: true,
+        stroke: getComputedStyle(probes[i]!).color,
+        width: 1.6,
+        dash: dashOf(i),
+        spanGaps: true,
       })),
     ],
     hooks: { setCursor: [(plot) => moved(plot.cursor.idx ?? undefined)] },
@@ -83,9 +97,15 @@ export function Curves(props: Props) {
     setAt(undefined);
     if (data.xs.length === 0) return undefined;
     const element = box.current!;
-    const made = new uPlot(optionsOf(element, curves, by, log, setAt), [data.xs, ...data.ys] as uPlot.AlignedData, element);
+    const made = new uPlot(
+      optionsOf(element, curves, by, log, setAt),
+      [data.xs, ...data.ys] as uPlot.AlignedData,
+      element,
+    );
     plot.current = made;
-    const observer = new ResizeObserver(() => element.clientWidth !== made.width && made.setSize({ width: element.clientWidth, height: HEIGHT }));
+    const observer = new ResizeObserver(
+      () => element.clientWidth !== made.width && made.setSize({ width: element.clientWidth, height: HEIGHT }),
+    );
     observer.observe(element);
     return () => {
       observer.disconnect();
@@ -103,7 +123,9 @@ export function Curves(props: Props) {
     const now = at ?? -1;
     const far = Math.max(1, Math.round(last / 10));
     const before = at === undefined ? last : now - 1;
-    const to = { ArrowRight: now + 1, ArrowLeft: before, PageUp: now + far, PageDown: now - far, Home: 0, End: last }[event.key];
+    const to = { ArrowRight: now + 1, ArrowLeft: before, PageUp: now + far, PageDown: now - far, Home: 0, End: last }[
+      event.key
+    ];
     if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     move(to);
@@ -114,19 +136,30 @@ export function Curves(props: Props) {
   return (
     <figure class="curves" aria-label={title}>
       <figcaption>
-        <b>{title}</b> <span class="soft small">{place || (by === 'step' ? 'by step' : 'by time since its first point')}</span>
+        <b>{title}</b>{' '}
+        <span class="soft small">{place || (by === 'step' ? 'by step' : 'by time since its first point')}</span>
       </figcaption>
       {data.xs.length === 0 ? (
         <p class="soft">No point can be drawn.</p>
       ) : (
-        <div ref={box} class="curves-box" tabIndex={0} role="slider" aria-label={`${title}: place on the curve`} aria-valuemin={0}
-          aria-valuemax={data.xs.length - 1} aria-valuenow={at ?? 0} aria-valuetext={place ? spoken(place, curves, data.ys, at!) : 'none chosen'}
-          onKeyDown={onKey} />
+        <div
+          ref={box}
+          class="curves-box"
+          tabIndex={0}
+          role="slider"
+          aria-label={`${title}: place on the curve`}
+          aria-valuemin={0}
+          aria-valuemax={data.xs.length - 1}
+          aria-valuenow={at ?? 0}
+          aria-valuetext={place ? spoken(place, curves, data.ys, at!) : 'none chosen'}
+          onKeyDown={onKey}
+        />
       )}
       <Legend curves={curves} ys={data.ys} at={at} />
       {leftOut > 0 && (
         <p class="soft small">
-          {plural(leftOut, 'point')} {leftOut === 1 ? 'is' : 'are'} not drawn: NaN, {log ? 'infinite, or not above 0' : 'or infinite'}.
+          {plural(leftOut, 'point')} {leftOut === 1 ? 'is' : 'are'} not drawn: NaN,{' '}
+          {log ? 'infinite, or not above 0' : 'or infinite'}.
         </p>
       )}
     </figure>
@@ -136,19 +169,34 @@ export function Curves(props: Props) {
 const SPOKEN = 10; // curves whose values are read out
 
 function spoken(place: string, curves: NamedCurve[], ys: (number | null)[][], at: number): string {
-  return [place, ...curves.slice(0, SPOKEN).map(({ name }, i) => `${name} ${numberText(valueAt(ys[i]!, at)) || 'nothing'}`)].join(', ');
+  return [
+    place,
+    ...curves.slice(0, SPOKEN).map(({ name }, i) => `${name} ${numberText(valueAt(ys[i]!, at)) || 'nothing'}`),
+  ].join(', ');
 }
 
 // The values where the reader looks; else the last ones.
 function Legend({ curves, ys, at }: { curves: NamedCurve[]; ys: (number | null)[][]; at: number | undefined }) {
   return (
-    <ul class="curves-legend" tabIndex={curves.length > COLORS ? 0 : undefined} aria-label={curves.length > COLORS ? 'Curves' : undefined}>
+    <ul
+      class="curves-legend"
+      tabIndex={curves.length > COLORS ? 0 : undefined}
+      aria-label={curves.length > COLORS ? 'Curves' : undefined}
+    >
       {curves.map(({ key, name, href }, i) => (
         <li key={key}>
           <svg class={`series ${colorOf(i)}`} data-curve viewBox="0 0 24 8" width="24" height="8" aria-hidden="true">
             <path d="M0 4H24" stroke-dasharray={dashOf(i).join(' ') || undefined} />
           </svg>
-          {href ? <a class="cut" href={href} title={name}>{name}</a> : <span class="cut" title={name}>{name}</span>}
+          {href ? (
+            <a class="cut" href={href} title={name}>
+              {name}
+            </a>
+          ) : (
+            <span class="cut" title={name}>
+              {name}
+            </span>
+          )}
           <span class="mono">{numberText(valueAt(ys[i] ?? [], at ?? Infinity))}</span>
         </li>
       ))}

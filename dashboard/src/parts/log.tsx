@@ -1,5 +1,5 @@
-// The log of one attempt: followed while it grows, searched, in the colours of terminals. What is loaded is text of the page,
-// so that the browser's own find works; of a large log that is its end, and more is loaded on the way up.
+// The log of one attempt: followed while it grows, searched, in the colours of terminals. What is loaded is text of the
+// page, so that the browser's own find works; of a large log that is its end, and more is loaded on the way up.
 
 import { Component } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
@@ -115,7 +115,9 @@ export function Log(props: Props) {
 
   const show = (line: number) => {
     stuck.current = false;
-    requestAnimationFrame(() => box.current?.querySelector(`[data-line="${line}"]`)?.scrollIntoView({ block: 'center' }));
+    requestAnimationFrame(() =>
+      box.current?.querySelector(`[data-line="${line}"]`)?.scrollIntoView({ block: 'center' }),
+    );
   };
   useEffect(() => {
     if (stuck.current && box.current) box.current.scrollTop = box.current.scrollHeight;
@@ -131,41 +133,40 @@ export function Log(props: Props) {
     if (found[at] !== undefined) show(found[at]!);
   }, [found, at]);
 
-  const step = (by: number) => found.length > 0 && setAt((at + by + found.length) % found.length);
   const chunks = [];
   for (let first = 0; first < lines.length; first += CHUNK_LINES) chunks.push(first);
   return (
     <div class={full ? 'full' : 'pane grow'}>
-      <div class="log-bar">
-        <input type="search" data-find placeholder="Find in the log" aria-label="Find in the log" value={find} size={16}
-          onInput={(event) => {
-            setFind(event.currentTarget.value);
-            setAt(0);
-          }}
-          onKeyDown={(event) => event.key === 'Enter' && step(event.shiftKey ? -1 : 1)} />
-        {find && (
-          <span role="status" class="small soft">
-            {found.length > 0 ? `${at + 1} of ${found.length}` : 'nothing'} {text.begin > 0 && 'in what is loaded'}
-          </span>
-        )}
-        {find && text.begin > 0 && <FindAll {...props} find={find} />}
-        <span class="grow" />
-        <span class="soft small">{bytesText(text.end)}</span>
-        {!text.whole && <span class="small" role="status">live</span>}
-        <a href={urlOf(props.url, { attempt: props.attempt })} download={`${props.name}.log`}>
-          Download
-        </a>
-        <button onClick={() => setFull(!full)}>{full ? 'Smaller' : 'Full screen'}</button>
-      </div>
+      <Bar
+        {...props}
+        text={text}
+        find={find}
+        told={found.length > 0 ? `${at + 1} of ${found.length}` : 'nothing'}
+        setFind={(wanted) => {
+          setFind(wanted);
+          setAt(0);
+        }}
+        step={(by) => found.length > 0 && setAt((at + by + found.length) % found.length)}
+        full={full}
+        setFull={setFull}
+      />
       {text.error && <Refused error={text.error} />}
-      <div class="log" ref={box} tabIndex={0} role="log" aria-label={`Log of ${props.name}`}
+      <div
+        class="log"
+        ref={box}
+        tabIndex={0}
+        role="log"
+        aria-label={`Log of ${props.name}`}
         onScroll={(event) => {
           const element = event.currentTarget;
           stuck.current = element.scrollTop + element.clientHeight >= element.scrollHeight - 30;
-        }}>
+        }}
+      >
         {text.begin > 0 && (
           <div class="filters">
-            <button onClick={() => readBefore(props, text).then(setText, (error: Error) => setText({ ...text, error }))}>
+            <button
+              onClick={() => readBefore(props, text).then(setText, (error: Error) => setText({ ...text, error }))}
+            >
               Load {bytesText(Math.min(text.begin, TAIL_BYTES))} more
             </button>
             <span class="soft">{bytesText(text.begin)} before this</span>
@@ -173,10 +174,60 @@ export function Log(props: Props) {
         )}
         {text.whole && !text.error && lines.length === 0 && <div class="notice-empty">It printed nothing.</div>}
         {chunks.map((first) => (
-          <Chunk key={first} first={first} lines={lines.slice(first, first + CHUNK_LINES)} numbered={text.begin === 0}
-            find={find.toLowerCase()} at={found[at] ?? -1} />
+          <Chunk
+            key={first}
+            first={first}
+            lines={lines.slice(first, first + CHUNK_LINES)}
+            numbered={text.begin === 0}
+            find={find.toLowerCase()}
+            at={found[at] ?? -1}
+          />
         ))}
       </div>
+    </div>
+  );
+}
+
+interface BarProps extends Props {
+  text: Text;
+  find: string;
+  told: string; // where in what was found
+  setFind: (find: string) => void;
+  step: (by: number) => void;
+  full: boolean;
+  setFull: (full: boolean) => void;
+}
+
+function Bar({ text, find, told, setFind, step, full, setFull, ...props }: BarProps) {
+  return (
+    <div class="log-bar">
+      <input
+        type="search"
+        data-find
+        placeholder="Find in the log"
+        aria-label="Find in the log"
+        value={find}
+        size={16}
+        onInput={(event) => setFind(event.currentTarget.value)}
+        onKeyDown={(event) => event.key === 'Enter' && step(event.shiftKey ? -1 : 1)}
+      />
+      {find && (
+        <span role="status" class="small soft">
+          {told} {text.begin > 0 && 'in what is loaded'}
+        </span>
+      )}
+      {find && text.begin > 0 && <FindAll {...props} find={find} />}
+      <span class="grow" />
+      <span class="soft small">{bytesText(text.end)}</span>
+      {!text.whole && (
+        <span class="small" role="status">
+          live
+        </span>
+      )}
+      <a href={urlOf(props.url, { attempt: props.attempt })} download={`${props.name}.log`}>
+        Download
+      </a>
+      <button onClick={() => setFull(!full)}>{full ? 'Smaller' : 'Full screen'}</button>
     </div>
   );
 }
@@ -192,7 +243,9 @@ function FindAll({ searchUrl, attempt, find }: Props & { find: string }) {
   const [matches, setMatches] = useState<{ find: string; found?: Match[]; more?: boolean; error?: string }>();
   const search = async () => {
     try {
-      const answer = await call<{ matches?: Match[]; truncated?: boolean }>(searchUrl, { query: { attempt, text: find } });
+      const answer = await call<{ matches?: Match[]; truncated?: boolean }>(searchUrl, {
+        query: { attempt, text: find },
+      });
       setMatches({ find, found: answer.matches ?? [], more: answer.truncated });
     } catch (error) {
       setMatches({ find, error: (error as Error).message });
@@ -223,8 +276,15 @@ interface ChunkProps {
 
 function sameChunk(a: ChunkProps, b: ChunkProps): boolean {
   const inChunk = ({ at, first }: ChunkProps) => (at >= first && at < first + CHUNK_LINES ? at : -1);
-  return a.first === b.first && a.numbered === b.numbered && a.find === b.find && inChunk(a) === inChunk(b) &&
-    a.lines.length === b.lines.length && a.lines[0] === b.lines[0] && a.lines.at(-1) === b.lines.at(-1);
+  return (
+    a.first === b.first &&
+    a.numbered === b.numbered &&
+    a.find === b.find &&
+    inChunk(a) === inChunk(b) &&
+    a.lines.length === b.lines.length &&
+    a.lines[0] === b.lines[0] &&
+    a.lines.at(-1) === b.lines.at(-1)
+  );
 }
 
 // Drawn again only when its lines or what is found in them have changed.
@@ -246,7 +306,9 @@ class Chunk extends Component<ChunkProps> {
           return (
             <div key={i} class="log-line" data-line={first + i} data-number={numbered ? first + i + 1 : undefined}>
               {pieces}
-              {cut !== line && <span class="soft"> … {(line.length - LINE_LETTERS).toLocaleString('en')} letters more</span>}
+              {cut !== line && (
+                <span class="soft"> … {(line.length - LINE_LETTERS).toLocaleString('en')} letters more</span>
+              )}
             </div>
           );
         })}

@@ -13,7 +13,12 @@ function inline(text: string): ComponentChildren {
     if (code !== undefined) parts.push(<code>{code}</code>);
     else if (bold ?? bold2) parts.push(<strong>{inline((bold ?? bold2)!)}</strong>);
     else if (emphasis !== undefined) parts.push(<em>{inline(emphasis)}</em>);
-    else if (/^https?:\/\//.test(href!)) parts.push(<a href={href} rel="noreferrer noopener" target="_blank">{label}</a>);
+    else if (/^https?:\/\//.test(href!))
+      parts.push(
+        <a href={href} rel="noreferrer noopener" target="_blank">
+          {label}
+        </a>,
+      );
     else parts.push(label);
     rest = rest.slice(match.index + all.length);
   }
@@ -21,7 +26,12 @@ function inline(text: string): ComponentChildren {
   return parts;
 }
 
-const cells = (line: string) => line.trim().replace(/^\||\|$/g, '').split('|').map((cell) => cell.trim());
+const cells = (line: string) =>
+  line
+    .trim()
+    .replace(/^\||\|$/g, '')
+    .split('|')
+    .map((cell) => cell.trim());
 
 export function markdown(text: string): ComponentChildren[] {
   const lines = text.replaceAll('\r\n', '\n').split('\n');
@@ -31,7 +41,7 @@ export function markdown(text: string): ComponentChildren[] {
     while (to < lines.length && keep(lines[to]!)) ++to;
     return to;
   };
-  for (let i = 0; i < lines.length; ) {
+  for (let i = 0; i < lines.length;) {
     const line = lines[i]!;
     const heading = /^(#{1,6})\s+(.*)/.exec(line);
     if (line.startsWith('```')) {
@@ -47,10 +57,20 @@ export function markdown(text: string): ComponentChildren[] {
       out.push(
         <table class="plain">
           <thead>
-            <tr>{cells(line).map((cell) => <th>{inline(cell)}</th>)}</tr>
+            <tr>
+              {cells(line).map((cell) => (
+                <th>{inline(cell)}</th>
+              ))}
+            </tr>
           </thead>
           <tbody>
-            {lines.slice(i + 2, to).map((row) => <tr>{cells(row).map((cell) => <td>{inline(cell)}</td>)}</tr>)}
+            {lines.slice(i + 2, to).map((row) => (
+              <tr>
+                {cells(row).map((cell) => (
+                  <td>{inline(cell)}</td>
+                ))}
+              </tr>
+            ))}
           </tbody>
         </table>,
       );
@@ -62,7 +82,16 @@ export function markdown(text: string): ComponentChildren[] {
       i = to;
     } else if (line.startsWith('>')) {
       const to = takeWhile(i, (one) => one.startsWith('>'));
-      out.push(<blockquote>{inline(lines.slice(i, to).map((one) => one.replace(/^>\s?/, '')).join(' '))}</blockquote>);
+      out.push(
+        <blockquote>
+          {inline(
+            lines
+              .slice(i, to)
+              .map((one) => one.replace(/^>\s?/, ''))
+              .join(' '),
+          )}
+        </blockquote>,
+      );
       i = to;
     } else if (/^\s*([-*_])(\s*\1){2,}\s*$/.test(line)) {
       out.push(<hr />);
@@ -70,7 +99,10 @@ export function markdown(text: string): ComponentChildren[] {
     } else if (!line.trim()) {
       ++i;
     } else {
-      const to = Math.max(i + 1, takeWhile(i, (one) => !!one.trim() && !/^(#|```|>|\s*[-*+]\s)/.test(one)));
+      const to = Math.max(
+        i + 1,
+        takeWhile(i, (one) => !!one.trim() && !/^(#|```|>|\s*[-*+]\s)/.test(one)),
+      );
       out.push(<p>{inline(lines.slice(i, to).join(' '))}</p>);
       i = to;
     }

@@ -41,7 +41,9 @@ function useSeen(): [seen: boolean, ref: { current: HTMLDivElement | null }] {
   const ref = useRef<HTMLDivElement>(null);
   const [seen, setSeen] = useState(false);
   useEffect(() => {
-    const observer = new IntersectionObserver(([entry]) => entry!.isIntersecting && setSeen(true), { rootMargin: '200px' });
+    const observer = new IntersectionObserver(([entry]) => entry!.isIntersecting && setSeen(true), {
+      rootMargin: '200px',
+    });
     observer.observe(ref.current!);
     return () => observer.disconnect();
   }, []);
@@ -49,9 +51,13 @@ function useSeen(): [seen: boolean, ref: { current: HTMLDivElement | null }] {
 }
 
 function Chart({ name, lines, by, log }: { name: string; lines: Line[]; by: XAxis; log: boolean }) {
-  const loaded = useLoaded<{ lines: Line[]; points: MetricPoint[][] }>(`curves ${name} ${lines.map(({ key }) => key).join(' ')}`, async (signal) => ({
-    lines, points: await eachOf(lines, READS_AT_ONCE, ({ runId, series }) => sampleMetric(runId, series, SAMPLE, signal)),
-  }));
+  const loaded = useLoaded<{ lines: Line[]; points: MetricPoint[][] }>(
+    `curves ${name} ${lines.map(({ key }) => key).join(' ')}`,
+    async (signal) => ({
+      lines,
+      points: await eachOf(lines, READS_AT_ONCE, ({ runId, series }) => sampleMetric(runId, series, SAMPLE, signal)),
+    }),
+  );
   const counts = lines.map(({ series }) => series.points).join(' ');
   const read = useRef(counts);
   useEffect(() => {
@@ -59,7 +65,13 @@ function Chart({ name, lines, by, log }: { name: string; lines: Line[]; by: XAxi
     read.current = counts;
   }, [counts]);
   const curves = useMemo(
-    () => loaded.data?.lines.map(({ key, name: title, href }, i) => ({ key, name: title, href, ...curveOf(loaded.data!.points[i]!, by, log) })),
+    () =>
+      loaded.data?.lines.map(({ key, name: title, href }, i) => ({
+        key,
+        name: title,
+        href,
+        ...curveOf(loaded.data!.points[i]!, by, log),
+      })),
     [loaded.data, by, log],
   );
   return <Show of={loaded}>{() => <Curves title={name} curves={curves!} by={by} log={log} />}</Show>;
@@ -89,7 +101,9 @@ export function MetricCharts({ lines, place }: { lines: Line[]; place: Place }) 
           <Lazy key={name} name={name} lines={of} by={by} log={log} />
         ))}
       </div>
-      {shown.length < charts.length && <button onClick={() => setAll(true)}>Show {charts.length - shown.length} more charts</button>}
+      {shown.length < charts.length && (
+        <button onClick={() => setAll(true)}>Show {charts.length - shown.length} more charts</button>
+      )}
     </>
   );
 }
@@ -97,16 +111,29 @@ export function MetricCharts({ lines, place }: { lines: Line[]; place: Place }) 
 export function ChartChoices({ place }: { place: Place }) {
   return (
     <>
-      <input data-filter type="search" placeholder="Metric" aria-label="Metric name contains" size={14} value={place.query.get('metric') ?? ''}
-        onInput={(event) => setQuery({ metric: event.currentTarget.value }, true)} />
-      <select aria-label="Curves over" value={xAxisOf(place)}
-        onChange={(event) => setQuery({ x: event.currentTarget.value === 'time' ? 'time' : undefined })}>
+      <input
+        data-filter
+        type="search"
+        placeholder="Metric"
+        aria-label="Metric name contains"
+        size={14}
+        value={place.query.get('metric') ?? ''}
+        onInput={(event) => setQuery({ metric: event.currentTarget.value }, true)}
+      />
+      <select
+        aria-label="Curves over"
+        value={xAxisOf(place)}
+        onChange={(event) => setQuery({ x: event.currentTarget.value === 'time' ? 'time' : undefined })}
+      >
         <option value="step">By step</option>
         <option value="time">By time</option>
       </select>
       <label>
-        <input type="checkbox" checked={place.query.get('log') === 'true'}
-          onChange={(event) => setQuery({ log: event.currentTarget.checked ? 'true' : undefined })} />{' '}
+        <input
+          type="checkbox"
+          checked={place.query.get('log') === 'true'}
+          onChange={(event) => setQuery({ log: event.currentTarget.checked ? 'true' : undefined })}
+        />{' '}
         log scale
       </label>
     </>

@@ -42,7 +42,11 @@ export function Show<T>({ of, children }: { of: Loaded<T>; children: (data: T) =
 
 // A page that came over plain HTTP from another machine has no clipboard of its own.
 async function copyText(text: string): Promise<boolean> {
-  if (navigator.clipboard) return navigator.clipboard.writeText(text).then(() => true, () => false);
+  if (navigator.clipboard)
+    return navigator.clipboard.writeText(text).then(
+      () => true,
+      () => false,
+    );
   const field = document.createElement('textarea');
   field.value = text;
   document.body.append(field);

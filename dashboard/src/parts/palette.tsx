@@ -59,7 +59,9 @@ export function useCommands(commands: Command[]): void {
 }
 
 function isTyping(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement && target.matches('input:not([type=checkbox]), textarea, select, [contenteditable]');
+  return (
+    target instanceof HTMLElement && target.matches('input:not([type=checkbox]), textarea, select, [contenteditable]')
+  );
 }
 
 let openPalette: ((mode: 'commands' | 'keys') => void) | undefined;
@@ -102,7 +104,6 @@ export function installKeys(): void {
   });
 }
 
-
 async function runsNamed(text: string, signal: AbortSignal): Promise<Command[]> {
   const found = await call<{ runs?: FoundRun[] }>('/apis/penstock/v1/runs:search', {
     signal,
@@ -129,8 +130,11 @@ export function Palette() {
   };
   if (!mode) return null;
   return (
-    <div class="veil" onClick={(event) => event.target === event.currentTarget && close()}
-      onKeyDown={(event) => event.key === 'Escape' && (event.stopPropagation(), close())}>
+    <div
+      class="veil"
+      onClick={(event) => event.target === event.currentTarget && close()}
+      onKeyDown={(event) => event.key === 'Escape' && (event.stopPropagation(), close())}
+    >
       {mode === 'commands' ? <Commands close={close} /> : <Keys close={close} />}
     </div>
   );
@@ -196,8 +200,15 @@ function Commands({ close }: { close: () => void }) {
   };
   return (
     <div class="dialog palette" role="dialog" aria-modal="true" aria-label="Commands">
-      <input ref={input} value={text} placeholder="A command, or the name of a run" role="combobox" aria-expanded="true"
-        aria-controls="palette-list" aria-activedescendant={shown[at] ? `palette-${at}` : undefined} aria-label="Command"
+      <input
+        ref={input}
+        value={text}
+        placeholder="A command, or the name of a run"
+        role="combobox"
+        aria-expanded="true"
+        aria-controls="palette-list"
+        aria-activedescendant={shown[at] ? `palette-${at}` : undefined}
+        aria-label="Command"
         onInput={(event) => setText(event.currentTarget.value)}
         onKeyDown={(event) => {
           if (event.key === 'ArrowDown') setAt(Math.min(at + 1, shown.length - 1));
@@ -205,11 +216,18 @@ function Commands({ close }: { close: () => void }) {
           else if (event.key === 'Enter') choose(shown[at]);
           else return;
           event.preventDefault();
-        }} />
+        }}
+      />
       <div id="palette-list" role="listbox" aria-label="Commands">
         {shown.map((command, i) => (
-          <div key={i} id={`palette-${i}`} role="option" aria-selected={i === at} onClick={() => choose(command)}
-            onMouseMove={() => setAt(i)}>
+          <div
+            key={i}
+            id={`palette-${i}`}
+            role="option"
+            aria-selected={i === at}
+            onClick={() => choose(command)}
+            onMouseMove={() => setAt(i)}
+          >
             {command.state && <StateIcon state={command.state} />}
             <span class="grow cut">{command.title}</span>
             <span class="soft small cut">{command.hint}</span>

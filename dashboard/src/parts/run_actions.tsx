@@ -73,7 +73,9 @@ export function RunActions({ selected, select, done, matching }: Props) {
   const clear = () => select(new Set());
   const selectAll = () => {
     setLooking(true);
-    matching().then((ids) => select(new Set(ids)), tellError).finally(() => setLooking(false));
+    matching()
+      .then((ids) => select(new Set(ids)), tellError)
+      .finally(() => setLooking(false));
   };
   const ids = [...selected];
   const begin = async (action: Action, which: string[]) => {
@@ -97,13 +99,22 @@ export function RunActions({ selected, select, done, matching }: Props) {
   };
   useKeys({ Escape: () => (step ? setStep(undefined) : clear()) });
 
-  if (step) return <Confirm step={step} finish={finish} undo={(action) => finish({ action, ids: step.ids })} close={() => setStep(undefined)} />;
+  if (step)
+    return (
+      <Confirm
+        step={step}
+        finish={finish}
+        undo={(action) => finish({ action, ids: step.ids })}
+        close={() => setStep(undefined)}
+      />
+    );
   const all = (
     <button class="quiet" disabled={looking} onClick={selectAll}>
       {looking ? 'Looking for all …' : 'Select all that match'}
     </button>
   );
-  if (ids.length === 0) return <span class="soft small">Select runs to compare, archive, terminate or delete them. {all}</span>;
+  if (ids.length === 0)
+    return <span class="soft small">Select runs to compare, archive, terminate or delete them. {all}</span>;
   return (
     <div class="row">
       <span>{plural(ids.length, 'run')} selected</span>
@@ -125,7 +136,17 @@ export function RunActions({ selected, select, done, matching }: Props) {
   );
 }
 
-function Confirm({ step, finish, undo, close }: { step: Step; finish: (step: Step) => void; undo: (action: Action) => void; close: () => void }) {
+function Confirm({
+  step,
+  finish,
+  undo,
+  close,
+}: {
+  step: Step;
+  finish: (step: Step) => void;
+  undo: (action: Action) => void;
+  close: () => void;
+}) {
   const { title, done, undo: reverse } = WORDS[step.action];
   if (step.error) {
     return (
@@ -148,7 +169,11 @@ function Confirm({ step, finish, undo, close }: { step: Step; finish: (step: Ste
         </span>
       )}
       {!step.done && (
-        <button class={step.action === 'DELETE' ? 'danger' : 'primary'} disabled={step.busy || changed === 0} onClick={() => finish(step)}>
+        <button
+          class={step.action === 'DELETE' ? 'danger' : 'primary'}
+          disabled={step.busy || changed === 0}
+          onClick={() => finish(step)}
+        >
           {title}
         </button>
       )}

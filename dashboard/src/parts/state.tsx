@@ -28,8 +28,15 @@ export function stateWord(state: State | undefined): string {
 export function StateIcon({ state, title = true }: { state: State | undefined; title?: boolean }) {
   const look = LOOKS[state ?? ''] ?? { word: 'Unknown', shape: CIRCLE };
   return (
-    <svg class={`state state-${(state ?? 'unknown').toLowerCase()}`} viewBox="0 0 16 16" width="16" height="16"
-      role="img" aria-label={title ? look.word : undefined} aria-hidden={!title}>
+    <svg
+      class={`state state-${(state ?? 'unknown').toLowerCase()}`}
+      viewBox="0 0 16 16"
+      width="16"
+      height="16"
+      role="img"
+      aria-label={title ? look.word : undefined}
+      aria-hidden={!title}
+    >
       {title && <title>{look.word}</title>}
       <path d={look.shape} />
     </svg>

@@ -18,7 +18,13 @@ export function Tabs({ label, tabs, at, choose }: Props) {
   return (
     <div class="tabs" role="tablist" aria-label={label} onKeyDown={move}>
       {tabs.map(([key, title]) => (
-        <button key={key} role="tab" aria-selected={key === at} tabIndex={key === at ? 0 : -1} onClick={() => choose(key)}>
+        <button
+          key={key}
+          role="tab"
+          aria-selected={key === at}
+          tabIndex={key === at ? 0 : -1}
+          onClick={() => choose(key)}
+        >
           {title}
         </button>
       ))}

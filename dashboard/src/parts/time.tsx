@@ -14,7 +14,8 @@ export function useNow(active = true): number {
     if (!active) return undefined;
     const tick = () => setNow(Date.now());
     ticking.add(tick);
-    if (ticking.size === 1) timer = window.setInterval(() => document.hidden || ticking.forEach((one) => one()), TICK_MS);
+    if (ticking.size === 1)
+      timer = window.setInterval(() => document.hidden || ticking.forEach((one) => one()), TICK_MS);
     return () => {
       ticking.delete(tick);
       if (ticking.size === 0) clearInterval(timer);
@@ -37,5 +38,7 @@ export function Ago({ at }: { at: string | undefined }) {
 export function Duration({ from, to }: { from: string | undefined; to: string | undefined }) {
   const now = useNow(!!from && !to);
   if (!from) return null;
-  return <span title={`${exactTime(from)} to ${to ? exactTime(to) : 'now'}`}>{durationText(seconds(from, to, now))}</span>;
+  return (
+    <span title={`${exactTime(from)} to ${to ? exactTime(to) : 'now'}`}>{durationText(seconds(from, to, now))}</span>
+  );
 }

@@ -1,5 +1,5 @@
-// A word on what an action came to, in a corner, for a while. What a page cannot show otherwise is told here, never in a
-// window of the browser.
+// A word on what an action came to, in a corner, for a while. What a page cannot show otherwise is told here, never in
+// a window of the browser.
 
 import { useEffect, useState } from 'preact/hooks';
 

@@ -54,7 +54,13 @@ export function UserMetadata({ owner, note = 'Note', changed }: Props) {
       <Show of={loaded}>
         {(data) =>
           editing ? (
-            <Form data={data} owner={owner} noteTitle={note} close={close} done={() => (loaded.reload(), changed?.())} />
+            <Form
+              data={data}
+              owner={owner}
+              noteTitle={note}
+              close={close}
+              done={() => (loaded.reload(), changed?.())}
+            />
           ) : (
             <>
               {data.note && <div class="markdown note">{markdown(data.note)}</div>}
@@ -77,19 +83,26 @@ interface FormProps {
 
 function Form({ data, owner, noteTitle, close, done }: FormProps) {
   const before = data.values ?? {};
-  const [fields, setFields] = useState<Field[]>(() => [...Object.entries(before).map(([key, value]) => fieldOf(key, value)), NEW]);
+  const [fields, setFields] = useState<Field[]>(() => [
+    ...Object.entries(before).map(([key, value]) => fieldOf(key, value)),
+    NEW,
+  ]);
   const [note, setNote] = useState(data.note ?? '');
   const [error, setError] = useState('');
   const [busy, setBusy] = useState(false);
   const form = useRef<HTMLFormElement>(null);
   useEffect(() => form.current!.querySelector('input')?.focus(), []);
-  const change = (at: number, by: Partial<Field>) => setFields(fields.map((field, i) => (i === at ? { ...field, ...by } : field)));
+  const change = (at: number, by: Partial<Field>) =>
+    setFields(fields.map((field, i) => (i === at ? { ...field, ...by } : field)));
   const save = async (event: Event) => {
     event.preventDefault();
     setBusy(true);
     try {
       const { set, remove } = changeOf(before, fields);
-      await call(PATH, { method: 'PATCH', body: { owner, set, remove, ...(note === (data.note ?? '') ? {} : { note }) } });
+      await call(PATH, {
+        method: 'PATCH',
+        body: { owner, set, remove, ...(note === (data.note ?? '') ? {} : { note }) },
+      });
       tell('Saved.');
       done();
       close();
@@ -99,9 +112,19 @@ function Form({ data, owner, noteTitle, close, done }: FormProps) {
     }
   };
   return (
-    <form ref={form} onSubmit={save} onKeyDown={(event) => event.key === 'Escape' && (event.stopPropagation(), close())}>
+    <form
+      ref={form}
+      onSubmit={save}
+      onKeyDown={(event) => event.key === 'Escape' && (event.stopPropagation(), close())}
+    >
       {fields.map((field, i) => (
-        <FieldRow key={i} field={field} number={i + 1} change={(by) => change(i, by)} remove={() => setFields(fields.filter((_, at) => at !== i))} />
+        <FieldRow
+          key={i}
+          field={field}
+          number={i + 1}
+          change={(by) => change(i, by)}
+          remove={() => setFields(fields.filter((_, at) => at !== i))}
+        />
       ))}
       <p>
         <button type="button" onClick={() => setFields([...fields, NEW])}>
@@ -112,7 +135,11 @@ function Form({ data, owner, noteTitle, close, done }: FormProps) {
         {noteTitle} (Markdown)
         <textarea rows={4} value={note} onInput={(event) => setNote(event.currentTarget.value)} />
       </label>
-      {error && <p class="bad" role="alert">{error}</p>}
+      {error && (
+        <p class="bad" role="alert">
+          {error}
+        </p>
+      )}
       <p class="row">
         <button type="submit" class="primary" disabled={busy}>
           Save
@@ -136,21 +163,41 @@ function FieldRow({ field, number, change, remove }: FieldProps) {
   const of = field.key || `value ${number}`;
   return (
     <div class="row user-value">
-      <input aria-label={`Name of value ${number}`} placeholder="Name" value={field.key} size={16} spellcheck={false}
-        onInput={(event) => change({ key: event.currentTarget.value })} />
-      <select aria-label={`Type of ${of}`} value={field.kind} onChange={(event) => change({ kind: event.currentTarget.value as Kind })}>
+      <input
+        aria-label={`Name of value ${number}`}
+        placeholder="Name"
+        value={field.key}
+        size={16}
+        spellcheck={false}
+        onInput={(event) => change({ key: event.currentTarget.value })}
+      />
+      <select
+        aria-label={`Type of ${of}`}
+        value={field.kind}
+        onChange={(event) => change({ kind: event.currentTarget.value as Kind })}
+      >
         {KINDS.map((kind) => (
           <option key={kind}>{kind}</option>
         ))}
       </select>
       {field.kind === 'yes or no' ? (
-        <select aria-label={`Value of ${of}`} value={String(field.text === 'true')} onChange={(event) => change({ text: event.currentTarget.value })}>
+        <select
+          aria-label={`Value of ${of}`}
+          value={String(field.text === 'true')}
+          onChange={(event) => change({ text: event.currentTarget.value })}
+        >
           <option value="true">yes</option>
           <option value="false">no</option>
         </select>
       ) : (
-        <input class="grow" aria-label={`Value of ${of}`} placeholder="Value" value={field.text}
-          inputMode={field.kind === 'number' ? 'decimal' : undefined} onInput={(event) => change({ text: event.currentTarget.value })} />
+        <input
+          class="grow"
+          aria-label={`Value of ${of}`}
+          placeholder="Value"
+          value={field.text}
+          inputMode={field.kind === 'number' ? 'decimal' : undefined}
+          onInput={(event) => change({ text: event.currentTarget.value })}
+        />
       )}
       <button type="button" class="quiet" aria-label={`Remove ${of}`} onClick={remove}>
         ×

@@ -34,7 +34,11 @@ function stable(value: Json | undefined): string {
   if (value === undefined) return '';
   if (value === null || typeof value !== 'object') return valueText(value);
   if (Array.isArray(value)) return JSON.stringify(value.map(stable));
-  return JSON.stringify(Object.keys(value).sort().map((name) => [name, stable(value[name])]));
+  return JSON.stringify(
+    Object.keys(value)
+      .sort()
+      .map((name) => [name, stable(value[name])]),
+  );
 }
 
 function factsOfPort(port: Port): Facts {
@@ -90,13 +94,15 @@ function taskFacts(spec: Spec): Map<string, Facts> {
 
 function changesOf(before: Map<string, Facts>, after: Map<string, Facts>, whole: boolean): Change[] {
   const changes: Change[] = [];
-  const all = (facts: Facts, side: 'before' | 'after'): Aspect[] => (whole ? [...facts].map(([what, value]) => ({ what, [side]: value })) : []);
+  const all = (facts: Facts, side: 'before' | 'after'): Aspect[] =>
+    whole ? [...facts].map(([what, value]) => ({ what, [side]: value })) : [];
   for (const name of new Set([...before.keys(), ...after.keys()])) {
     const [old, now] = [before.get(name), after.get(name)];
     if (!old) changes.push({ name, kind: 'added', aspects: all(now!, 'after') });
     else if (!now) changes.push({ name, kind: 'removed', aspects: all(old, 'before') });
     else {
-      const aspects = [...new Set([...old.keys(), ...now.keys()])].filter((what) => old.get(what) !== now.get(what))
+      const aspects = [...new Set([...old.keys(), ...now.keys()])]
+        .filter((what) => old.get(what) !== now.get(what))
         .map((what) => ({ what, before: old.get(what), after: now.get(what) }));
       if (aspects.length > 0) changes.push({ name, kind: 'changed', aspects });
     }
@@ -107,5 +113,9 @@ function changesOf(before: Map<string, Facts>, after: Map<string, Facts>, whole:
 export function differenceOf(before: Spec, after: Spec): Difference {
   const ports = (side: 'inputDefinitions' | 'outputDefinitions') =>
     changesOf(portFacts(portsOf(before.root?.[side])), portFacts(portsOf(after.root?.[side])), true);
-  return { inputs: ports('inputDefinitions'), outputs: ports('outputDefinitions'), tasks: changesOf(taskFacts(before), taskFacts(after), false) };
+  return {
+    inputs: ports('inputDefinitions'),
+    outputs: ports('outputDefinitions'),
+    tasks: changesOf(taskFacts(before), taskFacts(after), false),
+  };
 }

@@ -16,7 +16,10 @@ const CHANGES_AT_FIRST = 200;
 const LINES_AT_FIRST = 1500;
 
 export function DifferenceView({ before, after }: { before: Stored; after: Stored }) {
-  const found = useMemo(() => differenceOf(specOf({ pipeline_spec: before }), specOf({ pipeline_spec: after })), [before, after]);
+  const found = useMemo(
+    () => differenceOf(specOf({ pipeline_spec: before }), specOf({ pipeline_spec: after })),
+    [before, after],
+  );
   const hunks = useMemo(() => hunksOf(linesOf(packageOf(before ?? {}), packageOf(after ?? {}))), [before, after]);
   if (hunks.length === 0) return <p class="notice-empty">Both versions are the same.</p>;
   const none = found.inputs.length + found.outputs.length + found.tasks.length === 0;
@@ -36,7 +39,9 @@ function Changes({ title, changes }: { title: string; changes: Change[] }) {
   const [all, setAll] = useState(false);
   if (changes.length === 0) return null;
   const count = (kind: Change['kind']) => changes.filter((one) => one.kind === kind).length;
-  const counts = (['added', 'removed', 'changed'] as const).filter((kind) => count(kind) > 0).map((kind) => `${count(kind)} ${kind}`);
+  const counts = (['added', 'removed', 'changed'] as const)
+    .filter((kind) => count(kind) > 0)
+    .map((kind) => `${count(kind)} ${kind}`);
   return (
     <section aria-label={title}>
       <h2>
@@ -45,22 +50,29 @@ function Changes({ title, changes }: { title: string; changes: Change[] }) {
       <ul class="changes">
         {(all ? changes : changes.slice(0, CHANGES_AT_FIRST)).map((change) => (
           <li key={change.name} class={`change-${change.kind}`}>
-            <span class="sign" aria-hidden="true">{SIGNS[change.kind]}</span>
+            <span class="sign" aria-hidden="true">
+              {SIGNS[change.kind]}
+            </span>
             <span>
               <strong>{change.name}</strong> <span class="soft">{change.kind}</span>
               {change.kind !== 'changed' && <WholeText change={change} />}
-              {change.kind === 'changed' && change.aspects.map((aspect) => <AspectText key={aspect.what} aspect={aspect} />)}
+              {change.kind === 'changed' &&
+                change.aspects.map((aspect) => <AspectText key={aspect.what} aspect={aspect} />)}
             </span>
           </li>
         ))}
       </ul>
-      {!all && changes.length > CHANGES_AT_FIRST && <button onClick={() => setAll(true)}>Show all {changes.length}</button>}
+      {!all && changes.length > CHANGES_AT_FIRST && (
+        <button onClick={() => setAll(true)}>Show all {changes.length}</button>
+      )}
     </section>
   );
 }
 
 function WholeText({ change }: { change: Change }) {
-  const text = change.aspects.map(({ what, before, after }) => `${what === NEED ? '' : `${what}: `}${before ?? after}`).join('; ');
+  const text = change.aspects
+    .map(({ what, before, after }) => `${what === NEED ? '' : `${what}: `}${before ?? after}`)
+    .join('; ');
   return <span class="soft small"> {text.slice(0, VALUE_LETTERS)}</span>;
 }
 
@@ -110,7 +122,10 @@ function Hunks({ hunks }: { hunks: Hunk[] }) {
           </colgroup>
           <tbody>
             {lines.map(({ sign, text, before, after }) => (
-              <tr key={`${before} ${after}`} class={sign === '+' ? 'diff-added' : sign === '-' ? 'diff-removed' : undefined}>
+              <tr
+                key={`${before} ${after}`}
+                class={sign === '+' ? 'diff-added' : sign === '-' ? 'diff-removed' : undefined}
+              >
                 <td class="number">{before}</td>
                 <td class="number">{after}</td>
                 <td class="sign">

@@ -13,7 +13,11 @@ export function Interface({ spec }: { spec: Spec }) {
       <h2>Inputs</h2>
       {inputs.length === 0 ? <p class="soft">It takes none.</p> : <Ports ports={inputs} label="Inputs" withDefaults />}
       <h2>Outputs</h2>
-      {outputs.length === 0 ? <p class="soft">It has none of its own; its tasks may.</p> : <Ports ports={outputs} label="Outputs" />}
+      {outputs.length === 0 ? (
+        <p class="soft">It has none of its own; its tasks may.</p>
+      ) : (
+        <Ports ports={outputs} label="Outputs" />
+      )}
     </div>
   );
 }
@@ -49,6 +53,7 @@ function Ports({ ports, label, withDefaults = false }: { ports: Port[]; label: s
 }
 
 function defaultOf(port: Port) {
-  if (port.hasDefault) return port.defaultValue === '' ? <span class="soft">an empty text</span> : <Value value={port.defaultValue} />;
+  if (port.hasDefault)
+    return port.defaultValue === '' ? <span class="soft">an empty text</span> : <Value value={port.defaultValue} />;
   return port.isOptional ? <span class="soft">may be left out</span> : <strong>required</strong>;
 }

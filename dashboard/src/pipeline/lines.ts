@@ -1,4 +1,5 @@
-// The difference of two texts by their lines: the shortest one (Myers), as pieces with what is the same around it. Pure.
+// The difference of two texts by their lines: the shortest one (Myers), as pieces with what is the same around it.
+// Pure.
 
 export interface Line {
   sign: ' ' | '-' | '+';

@@ -7,7 +7,11 @@ import { valueText } from '../words';
 export type TaskKind = 'task' | 'loop' | 'condition' | 'pipeline' | 'importer';
 
 export const KIND_WORDS: Record<TaskKind, string> = {
-  task: 'Task', loop: 'Loop', condition: 'Condition', pipeline: 'Pipeline', importer: 'Importer',
+  task: 'Task',
+  loop: 'Loop',
+  condition: 'Condition',
+  pipeline: 'Pipeline',
+  importer: 'Importer',
 };
 
 export function componentOf(spec: Spec, task: SpecTask): SpecComponent | undefined {
@@ -71,13 +75,18 @@ function isObject(value: Json | undefined): value is { [name: string]: Json } {
 // Where an input comes from: "5", "the input rows", "Output of train".
 export function sourceText(source: Json | undefined): string {
   if (!isObject(source)) return valueText(source);
-  const selector = typeof source.parameterExpressionSelector === 'string' ? `, of it ${source.parameterExpressionSelector}` : '';
-  if (typeof source.componentInputParameter === 'string') return `the input ${plainName(source.componentInputParameter)}${selector}`;
+  const selector =
+    typeof source.parameterExpressionSelector === 'string' ? `, of it ${source.parameterExpressionSelector}` : '';
+  if (typeof source.componentInputParameter === 'string')
+    return `the input ${plainName(source.componentInputParameter)}${selector}`;
   if (typeof source.componentInputArtifact === 'string') return `the input ${plainName(source.componentInputArtifact)}`;
   if (isObject(source.runtimeValue)) return valueText(source.runtimeValue.constant ?? source.runtimeValue) + selector;
   if (source.constant !== undefined) return valueText(source.constant);
   if (typeof source.runtimeParameter === 'string') return `the input ${source.runtimeParameter}`;
-  for (const [kind, key] of [['taskOutputParameter', 'outputParameterKey'], ['taskOutputArtifact', 'outputArtifactKey']] as const) {
+  for (const [kind, key] of [
+    ['taskOutputParameter', 'outputParameterKey'],
+    ['taskOutputArtifact', 'outputArtifactKey'],
+  ] as const) {
     const from = source[kind];
     if (isObject(from)) return `${valueText(from[key])} of ${valueText(from.producerTask)}${selector}`;
   }
@@ -91,13 +100,23 @@ export interface TaskInput {
 }
 
 export function inputsOfTask(task: SpecTask): TaskInput[] {
-  return Object.entries({ ...task.inputs?.parameters, ...task.inputs?.artifacts })
-    .map(([name, source]) => ({ name: plainName(name), source: sourceText(source) }));
+  return Object.entries({ ...task.inputs?.parameters, ...task.inputs?.artifacts }).map(([name, source]) => ({
+    name: plainName(name),
+    source: sourceText(source),
+  }));
 }
 
 const TYPES: Record<string, string> = {
-  NUMBER_INTEGER: 'Whole number', INT: 'Whole number', NUMBER_DOUBLE: 'Number', DOUBLE: 'Number', STRING: 'Text', BOOLEAN: 'True or false',
-  LIST: 'List', STRUCT: 'Object', TASK_FINAL_STATUS: 'How a task ended', TASK_CONFIG: 'Settings of a task',
+  NUMBER_INTEGER: 'Whole number',
+  INT: 'Whole number',
+  NUMBER_DOUBLE: 'Number',
+  DOUBLE: 'Number',
+  STRING: 'Text',
+  BOOLEAN: 'True or false',
+  LIST: 'List',
+  STRUCT: 'Object',
+  TASK_FINAL_STATUS: 'How a task ended',
+  TASK_CONFIG: 'Settings of a task',
 };
 
 export interface Port {
@@ -118,8 +137,16 @@ export function portsOf(side: SpecComponent['inputDefinitions']): Port[] {
     ports.push(portOf(name, of, TYPES[type] ?? type));
   }
   for (const [name, of] of Object.entries(side?.artifacts ?? {})) {
-    const schema = isObject(of.artifactType) ? (of.artifactType.schemaTitle ?? of.artifactType.instanceSchema) : undefined;
-    ports.push(portOf(name, of, `${valueText(schema).replace(/^system\./, '') || 'Artifact'}${of.isArtifactList === true ? ', several' : ''}`));
+    const schema = isObject(of.artifactType)
+      ? (of.artifactType.schemaTitle ?? of.artifactType.instanceSchema)
+      : undefined;
+    ports.push(
+      portOf(
+        name,
+        of,
+        `${valueText(schema).replace(/^system\./, '') || 'Artifact'}${of.isArtifactList === true ? ', several' : ''}`,
+      ),
+    );
   }
   const rank = ({ isOptional, hasDefault }: Port) => (isOptional || hasDefault ? 1 : 0);
   return ports.sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1));
@@ -127,7 +154,8 @@ export function portsOf(side: SpecComponent['inputDefinitions']): Port[] {
 
 function portOf(name: string, of: { [name: string]: Json }, type: string): Port {
   return {
-    name, type,
+    name,
+    type,
     isOptional: of.isOptional === true,
     hasDefault: of.defaultValue !== undefined,
     defaultValue: of.defaultValue,

@@ -4,7 +4,18 @@ import type { Json } from '../api/types';
 import { Values } from '../parts/value';
 import type { Spec, SpecTask } from '../run/tree';
 import { setQuery } from '../router';
-import { componentOf, conditionText, doesText, executorOf, inputsOfTask, KIND_WORDS, kindOf, loopText, portsOf, taskTitle } from './spec';
+import {
+  componentOf,
+  conditionText,
+  doesText,
+  executorOf,
+  inputsOfTask,
+  KIND_WORDS,
+  kindOf,
+  loopText,
+  portsOf,
+  taskTitle,
+} from './spec';
 
 interface Props {
   spec: Spec;
@@ -20,7 +31,9 @@ export function TaskFacts({ spec, layer, name, task }: Props) {
       <div class="page-head">
         <h2 class="grow">{taskTitle(name, task)}</h2>
         <span class="soft">{KIND_WORDS[kindOf(spec, task)]}</span>
-        {component?.dag && <button onClick={() => setQuery({ layer: [...layer, name], task: undefined })}>Open its graph</button>}
+        {component?.dag && (
+          <button onClick={() => setQuery({ layer: [...layer, name], task: undefined })}>Open its graph</button>
+        )}
         <button class="quiet" aria-label="Close the task" onClick={() => setQuery({ task: undefined })}>
           ×
         </button>
@@ -45,7 +58,11 @@ function whenOf(spec: Spec, task: SpecTask): [string, Json][] {
     ['Iterations at a time', task.iteratorPolicy?.parallelismLimit],
     ['Waits for', task.dependentTasks?.join(', ')],
     ['Runs', strategy === 'ALL_UPSTREAM_TASKS_COMPLETED' && 'whatever became of the tasks before'],
-    ['Cache', kindOf(spec, task) === 'task' && (task.cachingOptions?.enableCache ? task.cachingOptions.cacheKey || 'on' : 'off')],
+    [
+      'Cache',
+      kindOf(spec, task) === 'task' &&
+        (task.cachingOptions?.enableCache ? task.cachingOptions.cacheKey || 'on' : 'off'),
+    ],
     ['Retries', task.retryPolicy as Json | undefined],
     ['Component', task.componentRef?.name],
   ];
@@ -58,12 +75,20 @@ function Program({ spec, task }: { spec: Spec; task: SpecTask }) {
     return (
       <>
         <h2>Import</h2>
-        <Values of={[['What', doesText(spec, task)], ['Whole', importer as Json]]} />
+        <Values
+          of={[
+            ['What', doesText(spec, task)],
+            ['Whole', importer as Json],
+          ]}
+        />
       </>
     );
   }
   if (!container) return null;
-  const facts: [string, Json | undefined][] = [['Image', container.image], ['Resources', container.resources]];
+  const facts: [string, Json | undefined][] = [
+    ['Image', container.image],
+    ['Resources', container.resources],
+  ];
   for (const { name, value } of container.env ?? []) facts.push([name, value]);
   const lines = [...(container.command ?? []), ...(container.args ?? [])];
   return (

@@ -43,26 +43,43 @@ export function Upload({ what, send, close }: Props) {
     setBusy(true);
     setError(undefined);
     try {
-      await send({ name: name.trim(), description: description.trim(), file: from === 'file' ? file : undefined, url: url.trim() });
+      await send({
+        name: name.trim(),
+        description: description.trim(),
+        file: from === 'file' ? file : undefined,
+        url: url.trim(),
+      });
     } catch (refusal) {
       setError(refusal as Error);
     }
     setBusy(false);
   };
   return (
-    <form class="box" aria-label={`Upload a ${what}`} onSubmit={submit} onDragOver={(event) => event.preventDefault()}
+    <form
+      class="box"
+      aria-label={`Upload a ${what}`}
+      onSubmit={submit}
+      onDragOver={(event) => event.preventDefault()}
       onDrop={(event) => {
         event.preventDefault();
         take(event.dataTransfer?.files[0]);
       }}
-      onKeyDown={(event) => event.key === 'Escape' && (event.stopPropagation(), close())}>
+      onKeyDown={(event) => event.key === 'Escape' && (event.stopPropagation(), close())}
+    >
       <h2>{what === 'pipeline' ? 'Upload a pipeline' : 'Upload a version'}</h2>
       <Source from={from} setFrom={setFrom} file={file} take={take} url={url} setUrl={setUrl} />
       <Field id="upload-name" label="Name" hint={from === 'file' ? 'Empty: that of the file' : undefined}>
         {(about) => <input {...about} value={name} onInput={(event) => setName(event.currentTarget.value)} />}
       </Field>
       <Field id="upload-description" label="Description">
-        {(about) => <textarea {...about} rows={2} value={description} onInput={(event) => setDescription(event.currentTarget.value)} />}
+        {(about) => (
+          <textarea
+            {...about}
+            rows={2}
+            value={description}
+            onInput={(event) => setDescription(event.currentTarget.value)}
+          />
+        )}
       </Field>
       {error && <Refused error={error} />}
       <div class="row">
@@ -99,15 +116,31 @@ function Source({ from, setFrom, file, take, url, setUrl }: SourceProps) {
         </label>
       </fieldset>
       {from === 'file' ? (
-        <Field id="upload-file" label="File" required
-          hint={file ? `${file.name} is chosen` : 'YAML, JSON, zip or tar.gz; it may be dropped here, too'}>
-          {(about) => <input {...about} type="file" accept={KINDS} onChange={(event) => take(event.currentTarget.files?.[0])} />}
+        <Field
+          id="upload-file"
+          label="File"
+          required
+          hint={file ? `${file.name} is chosen` : 'YAML, JSON, zip or tar.gz; it may be dropped here, too'}
+        >
+          {(about) => (
+            <input {...about} type="file" accept={KINDS} onChange={(event) => take(event.currentTarget.files?.[0])} />
+          )}
         </Field>
       ) : (
-        <Field id="upload-url" label="URL" required hint="The server fetches it, from https and the hosts that it allows">
+        <Field
+          id="upload-url"
+          label="URL"
+          required
+          hint="The server fetches it, from https and the hosts that it allows"
+        >
           {(about) => (
-            <input {...about} type="url" placeholder="https://raw.githubusercontent.com/..." value={url}
-              onInput={(event) => setUrl(event.currentTarget.value)} />
+            <input
+              {...about}
+              type="url"
+              placeholder="https://raw.githubusercontent.com/..."
+              value={url}
+              onInput={(event) => setUrl(event.currentTarget.value)}
+            />
           )}
         </Field>
       )}

@@ -33,7 +33,8 @@ export function VersionGraph({ spec, place }: { spec: Spec; place: Place }) {
   if (!tasks) {
     return (
       <p class="notice">
-        This version has no graph {layer.join(' / ')}. <button onClick={() => setQuery({ layer: undefined, ...closed })}>Its first graph</button>
+        This version has no graph {layer.join(' / ')}.{' '}
+        <button onClick={() => setQuery({ layer: undefined, ...closed })}>Its first graph</button>
       </p>
     );
   }
@@ -61,7 +62,10 @@ function Layers({ spec, layer }: { spec: Spec; layer: string[] }) {
         const task = taskAt(spec, path);
         return (
           <span key={path.join('/')}>
-            / <button class="quiet" onClick={() => setQuery({ layer: path, ...closed })}>{task ? taskTitle(name, task) : name}</button>
+            /{' '}
+            <button class="quiet" onClick={() => setQuery({ layer: path, ...closed })}>
+              {task ? taskTitle(name, task) : name}
+            </button>
           </span>
         );
       })}
@@ -75,9 +79,12 @@ function nodeOf(spec: Spec, layer: string[], name: string, task: SpecTask, open:
   const does = doesText(spec, task);
   const holds = !!componentOf(spec, task)?.dag;
   return {
-    name, title,
+    name,
+    title,
     second: does,
-    tip: [title, `${KIND_WORDS[kind]}: ${does}`, holds && 'Double click or Shift Enter: its graph'].filter(Boolean).join('\n'),
+    tip: [title, `${KIND_WORDS[kind]}: ${does}`, holds && 'Double click or Shift Enter: its graph']
+      .filter(Boolean)
+      .join('\n'),
     icon: <KindIcon kind={kind} />,
     isOpen: name === open,
     holds,

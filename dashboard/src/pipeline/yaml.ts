@@ -1,5 +1,5 @@
-// JSON as YAML that people read: a text of several lines stands as such, so that the source code in a pipeline can be read and
-// compared line by line. It can be uploaded as a package again. Pure.
+// JSON as YAML that people read: a text of several lines stands as such, so that the source code in a pipeline can be
+// read and compared line by line. It can be uploaded as a package again. Pure.
 
 import type { Json } from '../api/types';
 

@@ -13,7 +13,15 @@ interface Record_ {
   packages?: string[];
   setup?: { command?: string[]; image?: string; variables?: Record<string, string>; sha256?: string };
   place?: {
-    machine?: { hostname?: string; kernel?: string; os?: string; cpu_model?: string; cpus?: number; memory_bytes?: string; gpus?: string[] };
+    machine?: {
+      hostname?: string;
+      kernel?: string;
+      os?: string;
+      cpu_model?: string;
+      cpus?: number;
+      memory_bytes?: string;
+      gpus?: string[];
+    };
     interpreter?: { path?: string; version?: string; packages?: string[] };
     image_digest?: string;
   };
@@ -39,16 +47,28 @@ function Facts({ record }: { record: Record_ }) {
   return (
     <>
       <h2>Machine</h2>
-      <Values empty="Not known yet" of={given([
-        ['Host', machine?.hostname], ['System', machine?.os], ['Kernel', machine?.kernel],
-        ['CPU', machine?.cpu_model && `${machine.cpus} x ${machine.cpu_model}`], ['Memory', machine?.memory_bytes && bytesText(machine.memory_bytes)],
-        ['GPU', machine?.gpus?.join(', ')], ['Executor', record.executor],
-      ])} />
+      <Values
+        empty="Not known yet"
+        of={given([
+          ['Host', machine?.hostname],
+          ['System', machine?.os],
+          ['Kernel', machine?.kernel],
+          ['CPU', machine?.cpu_model && `${machine.cpus} x ${machine.cpu_model}`],
+          ['Memory', machine?.memory_bytes && bytesText(machine.memory_bytes)],
+          ['GPU', machine?.gpus?.join(', ')],
+          ['Executor', record.executor],
+        ])}
+      />
       <h2>Program</h2>
-      <Values of={given([
-        ['Python', interpreter?.version && `${interpreter.version}, ${interpreter.path}`], ['Environment', record.environment],
-        ['Image', record.setup?.image], ['Image digest', record.place?.image_digest], ['Command', record.setup?.command?.join('\n')],
-      ])} />
+      <Values
+        of={given([
+          ['Python', interpreter?.version && `${interpreter.version}, ${interpreter.path}`],
+          ['Environment', record.environment],
+          ['Image', record.setup?.image],
+          ['Image digest', record.place?.image_digest],
+          ['Command', record.setup?.command?.join('\n')],
+        ])}
+      />
       {Object.keys(record.setup?.variables ?? {}).length > 0 && (
         <>
           <h2>Variables</h2>

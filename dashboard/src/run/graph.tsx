@@ -28,7 +28,10 @@ export function Graph(props: Props) {
           </button>
           {path.map((task) => (
             <span key={task.task_id}>
-              / <button class="quiet" onClick={() => setQuery({ layer: task.task_id })}>{titleOf(task)}</button>
+              /{' '}
+              <button class="quiet" onClick={() => setQuery({ layer: task.task_id })}>
+                {titleOf(task)}
+              </button>
             </span>
           ))}
         </nav>
@@ -42,9 +45,13 @@ function Iterations({ parts, open }: { parts: TaskStatus[]; open: string }) {
   return (
     <div class="iterations" aria-label="Iterations">
       {parts.map((part) => (
-        <button key={part.task_id} class={`iteration ${open === part.task_id ? 'open' : ''}`} title={`#${part.iteration}: ${stateWord(part.state)}`}
+        <button
+          key={part.task_id}
+          class={`iteration ${open === part.task_id ? 'open' : ''}`}
+          title={`#${part.iteration}: ${stateWord(part.state)}`}
           aria-label={`Iteration ${part.iteration}: ${stateWord(part.state)}`}
-          onClick={() => setQuery({ layer: part.task_id, task: part.task_id })}>
+          onClick={() => setQuery({ layer: part.task_id, task: part.task_id })}
+        >
           <StateIcon state={part.state} title={false} /> {part.iteration}
         </button>
       ))}
@@ -57,7 +64,9 @@ function Layer({ run, tree, layer, openTask, path, parts }: Props & { path: Task
   const names = path.filter((task) => task.iteration === undefined).map((task) => task.name);
   const spec = graphTasks(specOf(run), names) ?? {};
   const byName = new Map(parts.map((part) => [part.name, part]));
-  const nodes = [...new Set([...Object.keys(spec), ...byName.keys()])].map((name) => nodeOf(name, byName.get(name), tree, openTask));
+  const nodes = [...new Set([...Object.keys(spec), ...byName.keys()])].map((name) =>
+    nodeOf(name, byName.get(name), tree, openTask),
+  );
   return <TaskGraph key={layer} label="Graph of tasks; the table has the same" nodes={nodes} edges={edgesOf(spec)} />;
 }
 
@@ -68,7 +77,9 @@ function nodeOf(name: string, task: TaskStatus | undefined, tree: TaskTree, open
   const why = task ? whyOf(task) : 'Not begun';
   const second = parts.length > 0 ? partsText(parts) : why;
   return {
-    name, title, second,
+    name,
+    title,
+    second,
     tip: [title, stateWord(state), second].filter(Boolean).join('\n'),
     icon: <StateIcon state={state} title={false} />,
     isOpen: !!task && openTask === task.task_id,

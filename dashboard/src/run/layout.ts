@@ -23,8 +23,12 @@ export interface LayoutRequest {
 
 // The page's policy lets no script be made of a text but by this.
 function trusted(source: string): string {
-  const { trustedTypes } = window as { trustedTypes?: { createPolicy: (name: string, rules: object) => { createScriptURL: (url: string) => string } } };
-  return trustedTypes ? trustedTypes.createPolicy('worker', { createScriptURL: (url: string) => url }).createScriptURL(source) : source;
+  const { trustedTypes } = window as {
+    trustedTypes?: { createPolicy: (name: string, rules: object) => { createScriptURL: (url: string) => string } };
+  };
+  return trustedTypes
+    ? trustedTypes.createPolicy('worker', { createScriptURL: (url: string) => url }).createScriptURL(source)
+    : source;
 }
 
 let worker: Worker | undefined;

@@ -38,11 +38,14 @@ export function useRunStatus(runId: string): Loaded<LiveStatus> {
   const [round, setRound] = useState(0);
   const latest = useRef<LiveStatus | undefined>(undefined);
   const timer = useRef(0);
-  useEffect(() => () => {
-    clearTimeout(timer.current);
-    timer.current = 0;
-    latest.current = undefined;
-  }, [runId]);
+  useEffect(
+    () => () => {
+      clearTimeout(timer.current);
+      timer.current = 0;
+      latest.current = undefined;
+    },
+    [runId],
+  );
 
   const show = () => {
     clearTimeout(timer.current);
@@ -50,27 +53,36 @@ export function useRunStatus(runId: string): Loaded<LiveStatus> {
     setShown({ runId, data: latest.current });
   };
   const path = `/apis/penstock/v1/runs/${encodeURIComponent(runId)}/status`;
-  useStream<RunStatusChange>(`${path}:watch`, {}, {
-    take: (message, first) => {
-      const status = first || !latest.current ? message.status : changed(latest.current, message);
-      latest.current = { ...status, toCome: Number(message.tasks_to_come ?? 0) };
-      const over = hasEnded(status.state) && latest.current.toCome === 0;
-      // A screen full at once, and then all of it.
-      const wait = (status.tasks?.length ?? 0) > MANY_TASKS ? GATHER_MS : 0;
-      if (first || over || (wait === 0 && latest.current.toCome === 0)) show();
-      else timer.current ||= window.setTimeout(show, GATHER_MS);
-      return over;
+  useStream<RunStatusChange>(
+    `${path}:watch`,
+    {},
+    {
+      take: (message, first) => {
+        const status = first || !latest.current ? message.status : changed(latest.current, message);
+        latest.current = { ...status, toCome: Number(message.tasks_to_come ?? 0) };
+        const over = hasEnded(status.state) && latest.current.toCome === 0;
+        // A screen full at once, and then all of it.
+        const wait = (status.tasks?.length ?? 0) > MANY_TASKS ? GATHER_MS : 0;
+        if (first || over || (wait === 0 && latest.current.toCome === 0)) show();
+        else timer.current ||= window.setTimeout(show, GATHER_MS);
+        return over;
+      },
+      refused: (error) => {
+        if (!(error instanceof ApiError)) return;
+        if (error.status < 500 && error.status !== 429 && error.status !== 409) setShown({ runId, error });
+        // No place for another watch: what is there now can be had all the same.
+        else
+          call<RunStatus>(path, { query: { brief: true } }).then(
+            (data) => {
+              latest.current = { ...data, toCome: 0 };
+              show();
+            },
+            () => undefined,
+          );
+      },
     },
-    refused: (error) => {
-      if (!(error instanceof ApiError)) return;
-      if (error.status < 500 && error.status !== 429 && error.status !== 409) setShown({ runId, error });
-      // No place for another watch: what is there now can be had all the same.
-      else call<RunStatus>(path, { query: { brief: true } }).then((data) => {
-        latest.current = { ...data, toCome: 0 };
-        show();
-      }, () => undefined);
-    },
-  }, round);
+    round,
+  );
   const reload = useCallback(() => setRound((old) => old + 1), []);
   if (shown.runId !== runId) return { loading: true, reload };
   return { data: shown.data, error: shown.error, loading: !shown.data && !shown.error, reload };

@@ -65,8 +65,15 @@ interface NumbersProps {
 
 function Numbers({ all, runId, nameOf, place }: NumbersProps) {
   const text = place.query.get('metric')?.toLowerCase() ?? '';
-  const lines = all.map((series): Line => ({ key: `${series.task_id ?? ''} ${series.name}`, name: nameOf(series.task_id), runId, series }));
-  const shown = all.filter(({ name, task_id }) => !text || name.toLowerCase().includes(text) || nameOf(task_id).toLowerCase().includes(text));
+  const lines = all.map((series): Line => ({
+    key: `${series.task_id ?? ''} ${series.name}`,
+    name: nameOf(series.task_id),
+    runId,
+    series,
+  }));
+  const shown = all.filter(
+    ({ name, task_id }) => !text || name.toLowerCase().includes(text) || nameOf(task_id).toLowerCase().includes(text),
+  );
   return (
     <>
       {chartsOf(lines).length > 0 && (
@@ -91,7 +98,9 @@ function SeriesTable({ series, nameOf }: { series: MetricSeries[]; nameOf: (task
         <thead>
           <tr>
             {['Metric', 'Task', 'Latest', 'Least', 'Greatest', 'Values'].map((title) => (
-              <th key={title} scope="col">{title}</th>
+              <th key={title} scope="col">
+                {title}
+              </th>
             ))}
           </tr>
         </thead>
@@ -101,7 +110,9 @@ function SeriesTable({ series, nameOf }: { series: MetricSeries[]; nameOf: (task
               <th scope="row">{one.name}</th>
               <td>
                 {one.task_id ? (
-                  <button class="quiet" onClick={() => setQuery({ task: one.task_id })}>{nameOf(one.task_id)}</button>
+                  <button class="quiet" onClick={() => setQuery({ task: one.task_id })}>
+                    {nameOf(one.task_id)}
+                  </button>
                 ) : (
                   <span class="soft">the run</span>
                 )}
@@ -114,13 +125,29 @@ function SeriesTable({ series, nameOf }: { series: MetricSeries[]; nameOf: (task
           ))}
         </tbody>
       </table>
-      {series.length > most && <button onClick={() => setMost(most * 10)}>Show more of {plural(series.length - most, 'further metric')}</button>}
+      {series.length > most && (
+        <button onClick={() => setMost(most * 10)}>
+          Show more of {plural(series.length - most, 'further metric')}
+        </button>
+      )}
     </div>
   );
 }
 
-function Classifications({ runId, ended, nameOf }: { runId: string; ended: boolean; nameOf: (taskId: string | undefined) => string }) {
-  const loaded = useLoaded(`classification ${runId} ${ended}`, (signal) => listClassifications(runId, signal), ended ? 0 : REFRESH_MS);
+function Classifications({
+  runId,
+  ended,
+  nameOf,
+}: {
+  runId: string;
+  ended: boolean;
+  nameOf: (taskId: string | undefined) => string;
+}) {
+  const loaded = useLoaded(
+    `classification ${runId} ${ended}`,
+    (signal) => listClassifications(runId, signal),
+    ended ? 0 : REFRESH_MS,
+  );
   return (
     <>
       {classificationsByName(loaded.data ?? [], (one) => one).map(([name, metrics]) => {
@@ -128,16 +155,20 @@ function Classifications({ runId, ended, nameOf }: { runId: string; ended: boole
         return (
           <section key={name}>
             <h2>{name}</h2>
-            {curves.length > 0 && <Roc curves={curves.map((one) => ({ name: nameOf(one.task_id), points: rocPoints(one) }))} />}
+            {curves.length > 0 && (
+              <Roc curves={curves.map((one) => ({ name: nameOf(one.task_id), points: rocPoints(one) }))} />
+            )}
             <div class="matrices">
-              {metrics.filter((one) => one.confusion_matrix?.rows?.length).map((one) => (
-                <div key={one.artifact_id + (one.task_id ?? '')}>
-                  <h3>
-                    <a href={hrefOf(['artifacts', one.artifact_id])}>{nameOf(one.task_id)}</a>
-                  </h3>
-                  <Confusion matrix={matrixOf(one)} />
-                </div>
-              ))}
+              {metrics
+                .filter((one) => one.confusion_matrix?.rows?.length)
+                .map((one) => (
+                  <div key={one.artifact_id + (one.task_id ?? '')}>
+                    <h3>
+                      <a href={hrefOf(['artifacts', one.artifact_id])}>{nameOf(one.task_id)}</a>
+                    </h3>
+                    <Confusion matrix={matrixOf(one)} />
+                  </div>
+                ))}
             </div>
           </section>
         );

@@ -40,9 +40,15 @@ export function TaskGraph({ label, nodes, edges }: { label: string; nodes: Graph
   if (placed?.key !== key) return <div class="graph" aria-busy="true" />;
   return (
     <>
-      {nodes.length > drawn.length && <p class="why-box">The first {drawn.length} of {nodes.length} tasks are drawn.</p>}
+      {nodes.length > drawn.length && (
+        <p class="why-box">
+          The first {drawn.length} of {nodes.length} tasks are drawn.
+        </p>
+      )}
       <Canvas label={label} placed={placed.at}>
-        {(words) => drawn.map((node) => <Node key={node.name} node={node} at={placed.at.nodes[node.name]!} words={words} />)}
+        {(words) =>
+          drawn.map((node) => <Node key={node.name} node={node} at={placed.at.nodes[node.name]!} words={words} />)
+        }
       </Canvas>
     </>
   );
@@ -52,20 +58,34 @@ export function TaskGraph({ label, nodes, edges }: { label: string; nodes: Graph
 function Node({ node, at, words }: { node: GraphNode; at: { x: number; y: number }; words: boolean }) {
   const { title, second } = node;
   return (
-    <g class={`node ${node.isOpen ? 'open' : ''}`} tabindex={0} role="button"
-      transform={`translate(${at.x - SIZE.width / 2} ${at.y - SIZE.height / 2})`} onClick={node.open} onDblClick={node.enter}
+    <g
+      class={`node ${node.isOpen ? 'open' : ''}`}
+      tabindex={0}
+      role="button"
+      transform={`translate(${at.x - SIZE.width / 2} ${at.y - SIZE.height / 2})`}
+      onClick={node.open}
+      onDblClick={node.enter}
       onKeyDown={(event) => {
         if (event.key !== 'Enter' && event.key !== ' ') return;
         event.preventDefault();
         if (event.shiftKey) node.enter();
         else node.open();
-      }}>
+      }}
+    >
       <title>{node.tip}</title>
       {node.holds && <rect x="5" y="5" width={SIZE.width} height={SIZE.height} rx="7" />}
       <rect width={SIZE.width} height={SIZE.height} rx="7" />
       <g transform={words ? 'translate(10 9)' : 'translate(78 8) scale(2.1)'}>{node.icon}</g>
-      {words && <text aria-hidden="true" x="34" y={second ? 21 : 30}>{cut(title, LETTERS)}</text>}
-      {words && second && <text aria-hidden="true" class="why" x="34" y="38">{cut(second, WHY_LETTERS)}</text>}
+      {words && (
+        <text aria-hidden="true" x="34" y={second ? 21 : 30}>
+          {cut(title, LETTERS)}
+        </text>
+      )}
+      {words && second && (
+        <text aria-hidden="true" class="why" x="34" y="38">
+          {cut(second, WHY_LETTERS)}
+        </text>
+      )}
     </g>
   );
 }

@@ -29,7 +29,12 @@ export function TaskPanel(props: Props) {
   const tabs = [
     ...(attempts.length > 0 ? [['log', 'Log']] : []),
     ['io', 'Inputs and outputs'],
-    ...(attempts.length > 0 ? [['attempts', `Attempts ${attempts.length > 1 ? attempts.length : ''}`], ['environment', 'Environment']] : []),
+    ...(attempts.length > 0
+      ? [
+          ['attempts', `Attempts ${attempts.length > 1 ? attempts.length : ''}`],
+          ['environment', 'Environment'],
+        ]
+      : []),
   ] as [string, string][];
   const wanted = place.query.get('tab') ?? '';
   const tab = tabs.some(([key]) => key === wanted) ? wanted : tabs[0]![0];
@@ -40,7 +45,11 @@ export function TaskPanel(props: Props) {
         <h2 class="grow">{titleOf(task)}</h2>
         <StateLabel state={task.state} />
         {isGroup && <button onClick={() => setQuery({ layer: task.task_id, view: undefined })}>Open its graph</button>}
-        <button class="quiet" aria-label="Close the task" onClick={() => setQuery({ task: undefined, tab: undefined, attempt: undefined, line: undefined })}>
+        <button
+          class="quiet"
+          aria-label="Close the task"
+          onClick={() => setQuery({ task: undefined, tab: undefined, attempt: undefined, line: undefined })}
+        >
           ×
         </button>
       </div>
@@ -64,13 +73,18 @@ function Why({ task }: { task: TaskStatus }) {
       {wait?.until && <p>Until {exactTime(wait.until)}</p>}
       {(wait?.holders ?? []).map((holder) => (
         <p key={holder.run_id + holder.task}>
-          <a href={`#/runs/details/${holder.run_id}`}>{holder.run_display_name}</a>: {holder.task} <Ago at={holder.since} />
+          <a href={`#/runs/details/${holder.run_id}`}>{holder.run_display_name}</a>: {holder.task}{' '}
+          <Ago at={holder.since} />
         </p>
       ))}
       {wait?.setting && <p class="mono">{wait.setting}</p>}
       {task.state === 'CACHED' && task.cache?.run_id && (
         <p>
-          Its outputs are those of <a href={hrefOf(['runs', 'details', task.cache.run_id], { task: task.cache.task_id, tab: 'log' })}>another run</a>.
+          Its outputs are those of{' '}
+          <a href={hrefOf(['runs', 'details', task.cache.run_id], { task: task.cache.task_id, tab: 'log' })}>
+            another run
+          </a>
+          .
         </p>
       )}
     </div>
@@ -86,15 +100,26 @@ function TaskLog({ run, task, place, number }: Props & { number: number }) {
       {attempts.length > 1 && (
         <div class="filters">
           {attempts.map((one) => (
-            <button key={one.number} class="chip" aria-pressed={one.number === number} onClick={() => setQuery({ attempt: String(one.number) })}>
+            <button
+              key={one.number}
+              class="chip"
+              aria-pressed={one.number === number}
+              onClick={() => setQuery({ attempt: String(one.number) })}
+            >
               Attempt {one.number}
             </button>
           ))}
         </div>
       )}
-      <Log key={`${task.task_id} ${number}`} url={`/apis/v2beta1/runs/${of}/nodes/${task.task_id}/log`}
-        searchUrl={`/apis/penstock/v1/runs/${of}/tasks/${task.task_id}/log:search`} attempt={number}
-        ended={!!attempt?.outcome || hasEnded(task.state)} name={`${task.name}-${number}`} toError={place.query.get('line') === 'error'} />
+      <Log
+        key={`${task.task_id} ${number}`}
+        url={`/apis/v2beta1/runs/${of}/nodes/${task.task_id}/log`}
+        searchUrl={`/apis/penstock/v1/runs/${of}/tasks/${task.task_id}/log:search`}
+        attempt={number}
+        ended={!!attempt?.outcome || hasEnded(task.state)}
+        name={`${task.name}-${number}`}
+        toError={place.query.get('line') === 'error'}
+      />
     </>
   );
 }
@@ -109,14 +134,16 @@ function Attempts({ task, number }: { task: TaskStatus; number: number }) {
             Attempt {attempt.number}: {attempt.outcome ? attempt.outcome.toLowerCase() : 'running'}
           </h2>
           {attempt.message && <p class="pre bad">{attempt.message}</p>}
-          <Values of={[
-            ['Started', attempt.started_at && exactTime(attempt.started_at)],
-            ['Exit code', attempt.exit_code],
-            ['Signal', attempt.signal],
-            ['CPU time', attempt.cpu_time],
-            ['Memory at most', attempt.max_rss_bytes && bytesText(attempt.max_rss_bytes)],
-            ['Id', attempt.attempt_id],
-          ].filter((pair): pair is [string, string] => pair[1] !== undefined && pair[1] !== '')} />
+          <Values
+            of={[
+              ['Started', attempt.started_at && exactTime(attempt.started_at)],
+              ['Exit code', attempt.exit_code],
+              ['Signal', attempt.signal],
+              ['CPU time', attempt.cpu_time],
+              ['Memory at most', attempt.max_rss_bytes && bytesText(attempt.max_rss_bytes)],
+              ['Id', attempt.attempt_id],
+            ].filter((pair): pair is [string, string] => pair[1] !== undefined && pair[1] !== '')}
+          />
           <p>
             Took <Duration from={attempt.started_at} to={attempt.finished_at} />
           </p>
@@ -155,8 +182,11 @@ function Side({ io }: { io: TaskIO | undefined }) {
       <Values of={parameters.map((one) => [one.parameter_key, one.value])} />
       {artifacts.flatMap((one) =>
         (one.artifacts ?? []).map((artifact) => (
-          <Artifact key={one.artifact_key + artifact.artifact_id} artifact={artifact}
-            contentUrl={contentUrl(artifact)} />
+          <Artifact
+            key={one.artifact_key + artifact.artifact_id}
+            artifact={artifact}
+            contentUrl={contentUrl(artifact)}
+          />
         )),
       )}
     </>

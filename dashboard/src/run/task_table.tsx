@@ -20,7 +20,8 @@ interface Props {
 
 function openAtFirst(tree: TaskTree): Set<string> {
   const open = new Set<string>();
-  for (const [parent, parts] of tree.children) if (parent && parts.length <= OPEN_AT_FIRST && parts[0]?.iteration === undefined) open.add(parent);
+  for (const [parent, parts] of tree.children)
+    if (parent && parts.length <= OPEN_AT_FIRST && parts[0]?.iteration === undefined) open.add(parent);
   return open;
 }
 
@@ -33,7 +34,8 @@ export function TaskTable({ tree, openTask, text, state }: Props) {
   const [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
   const open = new Set([...openAtFirst(tree), ...opened].filter((id) => !closed.has(id)));
   const wanted = text.toLowerCase();
-  const keep = (task: TaskStatus) => (!wanted || titleOf(task).toLowerCase().includes(wanted)) && (!state || task.state === state);
+  const keep = (task: TaskStatus) =>
+    (!wanted || titleOf(task).toLowerCase().includes(wanted)) && (!state || task.state === state);
   const rows = rowsOf(tree, open, text || state ? keep : undefined);
   const toggle = (id: string, isOpen: boolean) => {
     const [add, drop] = isOpen ? [setClosed, setOpened] : [setOpened, setClosed];
@@ -44,12 +46,18 @@ export function TaskTable({ tree, openTask, text, state }: Props) {
   for (const task of tree.byId.values()) counts.set(task.state, (counts.get(task.state) ?? 0) + 1);
   const columns: Column<Row>[] = [
     {
-      key: 'name', title: 'Task', width: 'minmax(200px, 1.2fr)',
+      key: 'name',
+      title: 'Task',
+      width: 'minmax(200px, 1.2fr)',
       cell: ({ task, depth, parts, open: isOpen }) => (
         <span style={{ paddingLeft: `${depth * 18}px` }}>
           {parts > 0 ? (
-            <button class="quiet fold" aria-expanded={isOpen} aria-label={`${isOpen ? 'Close' : 'Open'} ${titleOf(task)}`}
-              onClick={() => toggle(task.task_id, isOpen)}>
+            <button
+              class="quiet fold"
+              aria-expanded={isOpen}
+              aria-label={`${isOpen ? 'Close' : 'Open'} ${titleOf(task)}`}
+              onClick={() => toggle(task.task_id, isOpen)}
+            >
               {isOpen ? '▾' : '▸'}
             </button>
           ) : (
@@ -59,24 +67,64 @@ export function TaskTable({ tree, openTask, text, state }: Props) {
         </span>
       ),
     },
-    { key: 'why', title: 'Why', width: 'minmax(160px, 1.6fr)', cell: ({ task }) => <span class={task.state === 'FAILED' ? 'bad' : 'soft'} title={whyOf(task)}>{whyOf(task)}</span> },
+    {
+      key: 'why',
+      title: 'Why',
+      width: 'minmax(160px, 1.6fr)',
+      cell: ({ task }) => (
+        <span class={task.state === 'FAILED' ? 'bad' : 'soft'} title={whyOf(task)}>
+          {whyOf(task)}
+        </span>
+      ),
+    },
     { key: 'began', title: 'Started', width: '90px', cell: ({ task }) => <Ago at={began(task)} /> },
-    { key: 'took', title: 'Took', width: '90px', numeric: true, cell: ({ task }) => <Duration from={began(task)} to={task.attempts?.at(-1)?.finished_at} /> },
-    { key: 'attempts', title: 'Attempts', width: '70px', numeric: true, cell: ({ task }) => task.attempts?.length || '' },
+    {
+      key: 'took',
+      title: 'Took',
+      width: '90px',
+      numeric: true,
+      cell: ({ task }) => <Duration from={began(task)} to={task.attempts?.at(-1)?.finished_at} />,
+    },
+    {
+      key: 'attempts',
+      title: 'Attempts',
+      width: '70px',
+      numeric: true,
+      cell: ({ task }) => task.attempts?.length || '',
+    },
   ];
   return (
     <>
       <div class="filters" role="search">
-        <input data-filter type="search" placeholder="Task" aria-label="Task name contains" value={text} size={14}
-          onInput={(event) => setQuery({ text: event.currentTarget.value }, true)} />
+        <input
+          data-filter
+          type="search"
+          placeholder="Task"
+          aria-label="Task name contains"
+          value={text}
+          size={14}
+          onInput={(event) => setQuery({ text: event.currentTarget.value }, true)}
+        />
         {STATES.filter((one) => counts.has(one)).map((one) => (
-          <button key={one} class="chip" aria-pressed={state === one} onClick={() => setQuery({ state: state === one ? undefined : one })}>
+          <button
+            key={one}
+            class="chip"
+            aria-pressed={state === one}
+            onClick={() => setQuery({ state: state === one ? undefined : one })}
+          >
             <StateIcon state={one} title={false} /> {stateWord(one)} {counts.get(one)!.toLocaleString('en')}
           </button>
         ))}
       </div>
-      <Table label="Tasks" columns={columns} rows={rows} rowHeight={32} keyOf={({ task }) => task.task_id}
-        isOpen={({ task }) => task.task_id === openTask} onOpen={({ task }) => setQuery({ task: task.task_id })} />
+      <Table
+        label="Tasks"
+        columns={columns}
+        rows={rows}
+        rowHeight={32}
+        keyOf={({ task }) => task.task_id}
+        isOpen={({ task }) => task.task_id === openTask}
+        onOpen={({ task }) => setQuery({ task: task.task_id })}
+      />
     </>
   );
 }

@@ -9,7 +9,9 @@ export interface TaskTree {
 
 export function treeOf(given: TaskStatus[]): TaskTree {
   // What came from the cache has succeeded, too; here it is a state of its own.
-  const tasks = given.map((task) => (task.state === 'SUCCEEDED' && task.cache?.result === 'HIT' ? { ...task, state: 'CACHED' as const } : task));
+  const tasks = given.map((task) =>
+    task.state === 'SUCCEEDED' && task.cache?.result === 'HIT' ? { ...task, state: 'CACHED' as const } : task,
+  );
   const byId = new Map(tasks.map((task) => [task.task_id, task]));
   const children = new Map<string, TaskStatus[]>();
   for (const task of tasks) {
@@ -29,7 +31,8 @@ export function titleOf(task: TaskStatus): string {
 // From the outermost to the task itself.
 export function ancestorsOf(tree: TaskTree, taskId: string): TaskStatus[] {
   const path: TaskStatus[] = [];
-  for (let at = tree.byId.get(taskId); at && path.length < 100; at = tree.byId.get(at.parent_task_id ?? '')) path.unshift(at);
+  for (let at = tree.byId.get(taskId); at && path.length < 100; at = tree.byId.get(at.parent_task_id ?? ''))
+    path.unshift(at);
   return path;
 }
 
@@ -90,7 +93,13 @@ export interface SpecComponent {
 }
 
 export interface SpecExecutor {
-  container?: { image?: string; command?: string[]; args?: string[]; env?: { name: string; value?: string }[]; resources?: { [name: string]: Json } };
+  container?: {
+    image?: string;
+    command?: string[];
+    args?: string[];
+    env?: { name: string; value?: string }[];
+    resources?: { [name: string]: Json };
+  };
   importer?: { artifactUri?: Json; reimport?: boolean; [name: string]: Json | undefined };
 }
 
@@ -139,7 +148,11 @@ export interface Edge {
 }
 
 export function edgesOf(tasks: SpecTasks): Edge[] {
-  return Object.entries(tasks).flatMap(([to, task]) => upstreamOf(task).filter((from) => tasks[from]).map((from) => ({ from, to })));
+  return Object.entries(tasks).flatMap(([to, task]) =>
+    upstreamOf(task)
+      .filter((from) => tasks[from])
+      .map((from) => ({ from, to })),
+  );
 }
 
 // The tree with the tasks of each graph in the order in which they may run: who waits for nobody comes first.
@@ -148,9 +161,14 @@ export function inOrder(tree: TaskTree, run: Pick<Run, 'pipeline_spec'>): TaskTr
   const children = new Map(tree.children);
   for (const [parent, parts] of tree.children) {
     if (parts.length < 2 || parts[0]!.iteration !== undefined) continue;
-    const path = ancestorsOf(tree, parent).filter((task) => task.iteration === undefined).map((task) => task.name);
+    const path = ancestorsOf(tree, parent)
+      .filter((task) => task.iteration === undefined)
+      .map((task) => task.name);
     const ranks = ranksOf(graphTasks(spec, path) ?? {});
-    children.set(parent, [...parts].sort((a, b) => (ranks.get(a.name) ?? 0) - (ranks.get(b.name) ?? 0)));
+    children.set(
+      parent,
+      [...parts].sort((a, b) => (ranks.get(a.name) ?? 0) - (ranks.get(b.name) ?? 0)),
+    );
   }
   return { byId: tree.byId, children };
 }
@@ -162,7 +180,12 @@ function ranksOf(tasks: SpecTasks): Map<string, number> {
     const known = ranks.get(name);
     if (known !== undefined) return known;
     ranks.set(name, 0); // a cycle, which no pipeline has, would end here
-    const rank = Math.max(0, ...upstreamOf(tasks[name]!).filter((one) => tasks[one]).map((one) => rankOf(one) + 1));
+    const rank = Math.max(
+      0,
+      ...upstreamOf(tasks[name]!)
+        .filter((one) => tasks[one])
+        .map((one) => rankOf(one) + 1),
+    );
     ranks.set(name, rank);
     return rank;
   };

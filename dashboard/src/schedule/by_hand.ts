@@ -3,8 +3,8 @@
 import type { RecurringRun } from '../api/schedules';
 import type { Json } from '../api/types';
 
-// The server replaces what stands for the slot only in runs that the schedule starts itself. The slot of this one is now, and
-// it has no number.
+// The server replaces what stands for the slot only in runs that the schedule starts itself. The slot of this one is
+// now, and it has no number.
 export function withoutSlot(value: Json): Json {
   if (typeof value === 'string') {
     return value

@@ -35,9 +35,18 @@ export function Edit({ schedule, close, done }: Props) {
     setTop(undefined);
     if (busy || (isNew && Object.keys(read.errors).length > 0)) return;
     setBusy(true);
-    const body = { display_name: name, description, max_concurrency: most, no_catchup: !catchUp, ...(isNew ? { trigger: read.trigger } : {}) };
+    const body = {
+      display_name: name,
+      description,
+      max_concurrency: most,
+      no_catchup: !catchUp,
+      ...(isNew ? { trigger: read.trigger } : {}),
+    };
     try {
-      await updateSchedule(before.recurring_run_id, body, { timeZone: isNew ? read.timeZone : undefined, force: draft.force });
+      await updateSchedule(before.recurring_run_id, body, {
+        timeZone: isNew ? read.timeZone : undefined,
+        force: draft.force,
+      });
       tell(`${name} is changed.`);
       done();
     } catch (refusal) {
@@ -48,7 +57,11 @@ export function Edit({ schedule, close, done }: Props) {
     }
   };
   return (
-    <form class="box" aria-label="Edit the schedule" noValidate onSubmit={(event) => (event.preventDefault(), save())}
+    <form
+      class="box"
+      aria-label="Edit the schedule"
+      noValidate
+      onSubmit={(event) => (event.preventDefault(), save())}
       onKeyDown={(event) => {
         if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
           event.preventDefault();
@@ -57,14 +70,22 @@ export function Edit({ schedule, close, done }: Props) {
           event.stopPropagation();
           close();
         }
-      }}>
+      }}
+    >
       <h2>Edit the schedule</h2>
       {top && <Refused error={top} />}
       <Field id="edit-name" label="Name" required error={errors.name}>
         {(about) => <input {...about} value={name} onInput={(event) => setName(event.currentTarget.value)} />}
       </Field>
       <Field id="edit-description" label="Description" error={errors.description}>
-        {(about) => <textarea {...about} rows={2} value={description} onInput={(event) => setDescription(event.currentTarget.value)} />}
+        {(about) => (
+          <textarea
+            {...about}
+            rows={2}
+            value={description}
+            onInput={(event) => setDescription(event.currentTarget.value)}
+          />
+        )}
       </Field>
       <TriggerForm draft={draft} errors={errors} change={(changes) => setDraft((old) => ({ ...old, ...changes }))} />
       <Concurrency value={most} error={errors.maxConcurrency} change={setMost} />

@@ -1,4 +1,5 @@
-// The times at which a schedule is due next: as the reader's clock has them, and as the schedule's if that is another one.
+// The times at which a schedule is due next: as the reader's clock has them, and as the schedule's if that is another
+// one.
 
 import type { PreviewTick } from '../api/schedules';
 import { Ago } from '../parts/time';
@@ -6,7 +7,12 @@ import { readersZone } from './trigger';
 
 function readersText(at: string, withSeconds: boolean): string {
   return new Date(at).toLocaleString(undefined, {
-    weekday: 'short', year: 'numeric', month: 'short', day: '2-digit', hour: '2-digit', minute: '2-digit',
+    weekday: 'short',
+    year: 'numeric',
+    month: 'short',
+    day: '2-digit',
+    hour: '2-digit',
+    minute: '2-digit',
     second: withSeconds ? '2-digit' : undefined,
   });
 }

@@ -44,7 +44,14 @@ export function EnabledSwitch({ schedule, done }: { schedule: RecurringRun; done
     setBusy(false);
   };
   return (
-    <button class="switch" role="switch" aria-checked={enabled} disabled={busy} onClick={toggle} aria-label={`Enabled: ${schedule.display_name}`}>
+    <button
+      class="switch"
+      role="switch"
+      aria-checked={enabled}
+      disabled={busy}
+      onClick={toggle}
+      aria-label={`Enabled: ${schedule.display_name}`}
+    >
       <span class="switch-knob" aria-hidden="true" /> {enabled ? 'Enabled' : 'Disabled'}
     </button>
   );

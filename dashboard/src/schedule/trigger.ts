@@ -22,7 +22,16 @@ export function readersZone(): string {
 }
 
 export function emptyDraft(): Draft {
-  return { kind: 'cron', cron: '0 2 * * *', timeZone: readersZone(), amount: '1', unit: 'hour', start: '', end: '', force: false };
+  return {
+    kind: 'cron',
+    cron: '0 2 * * *',
+    timeZone: readersZone(),
+    amount: '1',
+    unit: 'hour',
+    start: '',
+    end: '',
+    force: false,
+  };
 }
 
 const ZONE = /^(?:CRON_)?TZ=(\S+)\s+/;
@@ -34,7 +43,8 @@ export function cronOf(stored: string): { cron: string; timeZone?: string } {
 
 // The largest unit of which the seconds are a whole number.
 export function unitOf(seconds: number): { amount: number; unit: Unit } {
-  const unit = (['day', 'hour', 'minute'] as const).find((one) => seconds > 0 && seconds % UNIT_SECONDS[one] === 0) ?? 'second';
+  const unit =
+    (['day', 'hour', 'minute'] as const).find((one) => seconds > 0 && seconds % UNIT_SECONDS[one] === 0) ?? 'second';
   return { amount: seconds / UNIT_SECONDS[unit], unit };
 }
 
@@ -73,10 +83,12 @@ export interface TriggerRead {
 export function triggerOf(draft: Draft): TriggerRead {
   const errors: Record<string, string> = {};
   const between = { start_time: timeOf(draft.start), end_time: timeOf(draft.end) };
-  if (between.start_time && between.end_time && between.end_time < between.start_time) errors.end = 'It ends before it starts.';
+  if (between.start_time && between.end_time && between.end_time < between.start_time)
+    errors.end = 'It ends before it starts.';
   if (draft.kind === 'interval') {
     const seconds = Number(draft.amount) * UNIT_SECONDS[draft.unit];
-    if (!draft.amount.trim() || !Number.isInteger(seconds) || seconds < 1) errors.interval = 'It has to be a whole number of seconds, at least 1.';
+    if (!draft.amount.trim() || !Number.isInteger(seconds) || seconds < 1)
+      errors.interval = 'It has to be a whole number of seconds, at least 1.';
     return { trigger: { periodic_schedule: { interval_second: String(seconds), ...between } }, errors };
   }
   const cron = draft.cron.trim();

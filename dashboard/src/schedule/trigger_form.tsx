@@ -33,8 +33,11 @@ export function TriggerForm({ draft, change, errors }: Props) {
   const read = triggerOf(draft);
   const settled = useSettled(read, JSON.stringify(read));
   const sound = Object.keys(settled.errors).length === 0;
-  const preview = useLoaded(`preview ${sound ? JSON.stringify(settled) : ''}`, async (signal): Promise<Preview | undefined> =>
-    sound ? previewTrigger(settled.trigger!, settled.timeZone ?? '', PREVIEW_TICKS, signal) : undefined);
+  const preview = useLoaded(
+    `preview ${sound ? JSON.stringify(settled) : ''}`,
+    async (signal): Promise<Preview | undefined> =>
+      sound ? previewTrigger(settled.trigger!, settled.timeZone ?? '', PREVIEW_TICKS, signal) : undefined,
+  );
   const told = placed(preview.error?.message ?? '', []);
   const wrong = { ...told.fields, ...read.errors, ...errors };
   return (
@@ -42,20 +45,41 @@ export function TriggerForm({ draft, change, errors }: Props) {
       <fieldset class="row choice">
         <legend>Due</legend>
         <label>
-          <input type="radio" name="trigger" checked={draft.kind === 'cron'} onChange={() => change({ kind: 'cron' })} /> By cron
+          <input
+            type="radio"
+            name="trigger"
+            checked={draft.kind === 'cron'}
+            onChange={() => change({ kind: 'cron' })}
+          />{' '}
+          By cron
         </label>
         <label>
-          <input type="radio" name="trigger" checked={draft.kind === 'interval'} onChange={() => change({ kind: 'interval' })} /> At intervals
+          <input
+            type="radio"
+            name="trigger"
+            checked={draft.kind === 'interval'}
+            onChange={() => change({ kind: 'interval' })}
+          />{' '}
+          At intervals
         </label>
       </fieldset>
-      {draft.kind === 'cron' ? <Cron draft={draft} change={change} errors={wrong} /> : <Interval draft={draft} change={change} errors={wrong} />}
+      {draft.kind === 'cron' ? (
+        <Cron draft={draft} change={change} errors={wrong} />
+      ) : (
+        <Interval draft={draft} change={change} errors={wrong} />
+      )}
       <Bounds draft={draft} change={change} errors={wrong} />
       <Force draft={draft} change={change} errors={errors} runsAnHour={Number(preview.data?.most_runs_an_hour ?? 0)} />
       <div class="field">
         <span class="label">The next times</span>
         <div class="field-value" aria-live="polite">
           {told.rest && <p class="bad pre">{told.rest}</p>}
-          {preview.data && <NextTimes ticks={preview.data.ticks ?? []} timeZone={draft.kind === 'cron' ? preview.data.time_zone : undefined} />}
+          {preview.data && (
+            <NextTimes
+              ticks={preview.data.ticks ?? []}
+              timeZone={draft.kind === 'cron' ? preview.data.time_zone : undefined}
+            />
+          )}
         </div>
       </div>
     </>
@@ -68,12 +92,23 @@ function Cron({ draft, change, errors }: Props) {
   const fields = 'Minute, hour, day of the month, month, day of the week; with six fields, a second before them';
   return (
     <>
-      <Field id="cron" label="Cron" required error={errors.cron}
-        hint={words.startsWith('By cron') ? fields : `${words}\n${fields}`}>
+      <Field
+        id="cron"
+        label="Cron"
+        required
+        error={errors.cron}
+        hint={words.startsWith('By cron') ? fields : `${words}\n${fields}`}
+      >
         {(about) => (
           <div class="input-row">
-            <input {...about} class="mono" value={draft.cron} spellcheck={false} autocomplete="off"
-              onInput={(event) => change({ cron: event.currentTarget.value })} />
+            <input
+              {...about}
+              class="mono"
+              value={draft.cron}
+              spellcheck={false}
+              autocomplete="off"
+              onInput={(event) => change({ cron: event.currentTarget.value })}
+            />
             <select aria-label="Fill in" value="" onChange={(event) => change({ cron: event.currentTarget.value })}>
               <option value="">Fill in…</option>
               {PRESETS.map(([title, cron]) => (
@@ -85,11 +120,22 @@ function Cron({ draft, change, errors }: Props) {
           </div>
         )}
       </Field>
-      <Field id="time-zone" label="Time zone" error={errors.timeZone} hint={draft.timeZone === readersZone() ? 'Yours' : undefined}>
+      <Field
+        id="time-zone"
+        label="Time zone"
+        error={errors.timeZone}
+        hint={draft.timeZone === readersZone() ? 'Yours' : undefined}
+      >
         {(about) => (
           <>
-            <input {...about} list="time-zones" value={draft.timeZone} placeholder="UTC" autocomplete="off"
-              onInput={(event) => change({ timeZone: event.currentTarget.value })} />
+            <input
+              {...about}
+              list="time-zones"
+              value={draft.timeZone}
+              placeholder="UTC"
+              autocomplete="off"
+              onInput={(event) => change({ timeZone: event.currentTarget.value })}
+            />
             <datalist id="time-zones">
               {zones.map((zone) => (
                 <option key={zone} value={zone} />
@@ -107,8 +153,18 @@ function Interval({ draft, change, errors }: Props) {
     <Field id="interval" label="Every" required error={errors.interval}>
       {(about) => (
         <div class="input-row">
-          <input {...about} inputMode="numeric" size={6} value={draft.amount} onInput={(event) => change({ amount: event.currentTarget.value })} />
-          <select aria-label="Unit" value={draft.unit} onChange={(event) => change({ unit: event.currentTarget.value as Unit })}>
+          <input
+            {...about}
+            inputMode="numeric"
+            size={6}
+            value={draft.amount}
+            onInput={(event) => change({ amount: event.currentTarget.value })}
+          />
+          <select
+            aria-label="Unit"
+            value={draft.unit}
+            onChange={(event) => change({ unit: event.currentTarget.value as Unit })}
+          >
             {(['second', 'minute', 'hour', 'day'] as Unit[]).map((unit) => (
               <option key={unit} value={unit}>
                 {unit}s
@@ -122,7 +178,15 @@ function Interval({ draft, change, errors }: Props) {
 }
 
 function Time({ about, value, change }: { about: About; value: string; change: (value: string) => void }) {
-  return <input {...about} type="datetime-local" step={1} value={value} onInput={(event) => change(event.currentTarget.value)} />;
+  return (
+    <input
+      {...about}
+      type="datetime-local"
+      step={1}
+      value={value}
+      onInput={(event) => change(event.currentTarget.value)}
+    />
+  );
 }
 
 function Bounds({ draft, change, errors }: Props) {
@@ -147,8 +211,14 @@ function Force({ draft, change, errors, runsAnHour }: Props & { runsAnHour: numb
     <div class="field">
       <span />
       <label class="field-value">
-        <input type="checkbox" checked={draft.force} onChange={(event) => change({ force: event.currentTarget.checked })} />{' '}
-        {runsAnHour > RUNS_AN_HOUR ? `Start up to ${runsAnHour.toLocaleString('en')} runs an hour` : 'Start all of them, however many they are'}
+        <input
+          type="checkbox"
+          checked={draft.force}
+          onChange={(event) => change({ force: event.currentTarget.checked })}
+        />{' '}
+        {runsAnHour > RUNS_AN_HOUR
+          ? `Start up to ${runsAnHour.toLocaleString('en')} runs an hour`
+          : 'Start all of them, however many they are'}
       </label>
     </div>
   );

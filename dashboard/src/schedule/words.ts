@@ -4,11 +4,30 @@ import type { Decision, ScheduleTick, Trigger } from '../api/schedules';
 import { cronOf, unitOf } from './trigger';
 
 const NICKNAMES: Record<string, string> = {
-  '@yearly': '0 0 1 1 *', '@annually': '0 0 1 1 *', '@monthly': '0 0 1 * *', '@weekly': '0 0 * * 0', '@daily': '0 0 * * *',
-  '@midnight': '0 0 * * *', '@hourly': '0 * * * *',
+  '@yearly': '0 0 1 1 *',
+  '@annually': '0 0 1 1 *',
+  '@monthly': '0 0 1 * *',
+  '@weekly': '0 0 * * 0',
+  '@daily': '0 0 * * *',
+  '@midnight': '0 0 * * *',
+  '@hourly': '0 * * * *',
 };
 const DAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'];
-const MONTHS = ['', 'January', 'February', 'March', 'April', 'May', 'June', 'July', 'August', 'September', 'October', 'November', 'December'];
+const MONTHS = [
+  '',
+  'January',
+  'February',
+  'March',
+  'April',
+  'May',
+  'June',
+  'July',
+  'August',
+  'September',
+  'October',
+  'November',
+  'December',
+];
 
 const isAny = (field: string) => field === '*' || field === '?';
 const isNumber = (field: string) => /^\d+$/.test(field);
@@ -77,7 +96,8 @@ export function intervalText(seconds: number): string {
 
 // When it is due, and in which zone that is if it matters.
 export function triggerParts(trigger: Trigger | undefined): { due: string; zone: string } {
-  if (trigger?.periodic_schedule) return { due: intervalText(Number(trigger.periodic_schedule.interval_second ?? 0)), zone: '' };
+  if (trigger?.periodic_schedule)
+    return { due: intervalText(Number(trigger.periodic_schedule.interval_second ?? 0)), zone: '' };
   const stored = trigger?.cron_schedule?.cron;
   if (!stored) return { due: 'Once', zone: '' };
   const { cron, timeZone } = cronOf(stored);
@@ -90,7 +110,11 @@ export function triggerText(trigger: Trigger | undefined): string {
 }
 
 const DECISIONS: Record<Decision, string> = {
-  FIRED: 'Started', CAUGHT_UP: 'Started late', OVERLAPPED: 'Waits', SKIPPED: 'Passed over', REFUSED: 'Refused',
+  FIRED: 'Started',
+  CAUGHT_UP: 'Started late',
+  OVERLAPPED: 'Waits',
+  SKIPPED: 'Passed over',
+  REFUSED: 'Refused',
 };
 
 export function decisionText(decision: Decision | undefined): string {

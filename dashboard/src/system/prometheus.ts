@@ -24,7 +24,8 @@ export function samplesOf(text: string): Samples {
     if (!match) continue;
     const [, name, labelText = '', value] = match;
     const labels: Record<string, string> = {};
-    for (const [, key, raw] of labelText.matchAll(LABEL)) labels[key!] = raw!.replace(/\\[n"\\]/g, (sign) => ESCAPED[sign]!);
+    for (const [, key, raw] of labelText.matchAll(LABEL))
+      labels[key!] = raw!.replace(/\\[n"\\]/g, (sign) => ESCAPED[sign]!);
     const of = samples.get(name!);
     if (of) of.push({ labels, value: numberOf(value!) });
     else samples.set(name!, [{ labels, value: numberOf(value!) }]);
@@ -56,6 +57,7 @@ export function callsOf(samples: Samples): Call[] {
     call.count += value;
     if (labels.code !== 'OK') call.failed += value;
   }
-  for (const { labels, value } of samples.get('penstock_server_rpc_seconds_sum') ?? []) of(labels.method ?? '').seconds += value;
+  for (const { labels, value } of samples.get('penstock_server_rpc_seconds_sum') ?? [])
+    of(labels.method ?? '').seconds += value;
   return [...calls.values()].sort((a, b) => b.seconds - a.seconds);
 }

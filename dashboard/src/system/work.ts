@@ -44,7 +44,12 @@ async function countOf(state: State, signal: AbortSignal): Promise<number> {
 }
 
 async function runsIn(state: State, signal: AbortSignal): Promise<FoundRun[]> {
-  const page = await searchRuns({ text: '', state, query: '', experiment: '', order: '', archived: true }, RUNS_LOOKED_AT, '', signal);
+  const page = await searchRuns(
+    { text: '', state, query: '', experiment: '', order: '', archived: true },
+    RUNS_LOOKED_AT,
+    '',
+    signal,
+  );
   return page.runs;
 }
 
@@ -55,9 +60,15 @@ export async function readWork(signal: AbortSignal): Promise<Work> {
   const told = await eachOf(active.slice(0, RUNS_LOOKED_AT), CALLS_AT_ONCE, async (run) => {
     const path = `/apis/penstock/v1/runs/${encodeURIComponent(run.run_id)}/status`;
     // A run may be deleted meanwhile.
-    return { run, status: await call<RunStatus>(path, { signal, query: { unfinished_only: true } }).catch(() => undefined) };
+    return {
+      run,
+      status: await call<RunStatus>(path, { signal, query: { unfinished_only: true } }).catch(() => undefined),
+    };
   });
-  return workOf({ running, pending }, told.flatMap(({ run, status }) => (status ? [{ run, status }] : [])));
+  return workOf(
+    { running, pending },
+    told.flatMap(({ run, status }) => (status ? [{ run, status }] : [])),
+  );
 }
 
 export interface Told {
@@ -79,7 +90,12 @@ export function workOf(counts: Pick<Work, 'running' | 'pending'>, told: Told[]):
     for (const holder of (wait.holders ?? []) as Holder[]) {
       const key = `${holder.run_id} ${holder.task}`;
       slots.set(key, {
-        ...slots.get(key), key, runId: holder.run_id, runName: holder.run_display_name, task: holder.task, since: holder.since,
+        ...slots.get(key),
+        key,
+        runId: holder.run_id,
+        runName: holder.run_display_name,
+        task: holder.task,
+        since: holder.since,
         cpu: holder.cpu_millicores === undefined ? undefined : Number(holder.cpu_millicores),
         memory: holder.memory_bytes === undefined ? undefined : Number(holder.memory_bytes),
       });
@@ -92,14 +108,24 @@ export function workOf(counts: Pick<Work, 'running' | 'pending'>, told: Told[]):
         const key = `${run.run_id} ${task.name}`;
         const since = task.attempts!.at(-1)!.started_at;
         const title = task.display_name || task.name;
-        slots.set(key, { since, ...slots.get(key), key, runId: run.run_id, runName: run.display_name, task: title, taskId: task.task_id });
+        slots.set(key, {
+          since,
+          ...slots.get(key),
+          key,
+          runId: run.run_id,
+          runName: run.display_name,
+          task: title,
+          taskId: task.task_id,
+        });
       } else take('task', task.wait);
     }
   }
   return {
     ...counts,
     looked: told.length,
-    slots: [...slots.values()].sort((a, b) => (b.cpu ?? 0) - (a.cpu ?? 0) || (a.since ?? '').localeCompare(b.since ?? '')),
+    slots: [...slots.values()].sort(
+      (a, b) => (b.cpu ?? 0) - (a.cpu ?? 0) || (a.since ?? '').localeCompare(b.since ?? ''),
+    ),
     waits: [...waits.values()].sort((a, b) => b.count - a.count),
     settings: [...settings],
   };
