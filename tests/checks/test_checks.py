@@ -14,7 +14,7 @@ import check_clock  # noqa: E402
 import check_cycles  # noqa: E402
 import check_errors  # noqa: E402
 import check_format  # noqa: E402
-import check_gateway_layers  # noqa: E402
+import check_go_layers  # noqa: E402
 import check_layers  # noqa: E402
 import check_names  # noqa: E402
 import check_out_parameters  # noqa: E402
@@ -25,7 +25,7 @@ import check_tests_listed  # noqa: E402
 import check_words  # noqa: E402
 import project  # noqa: E402
 
-CHECKS = [check_braces, check_clock, check_cycles, check_errors, check_format, check_gateway_layers, check_layers,
+CHECKS = [check_braces, check_clock, check_cycles, check_errors, check_format, check_go_layers, check_layers,
           check_names, check_out_parameters, check_proofs, check_scripts, check_size, check_tests_listed, check_words]
 LONG_BODY = '  x();\n' * 120
 PROVEN = '| what | | shown by |\n|---|---|---|\n| a feature | {} | {} |\n'
@@ -57,13 +57,16 @@ REFUSED = [
     (check_layers, {'scheduler/engine.cc': '#include <sqlite3.h>\n'}, 'may be included only in storage/sqlite/'),
     (check_layers, {'common/a.cc': '#include <grpcpp/grpcpp.h>\n'}, 'may be included only in server/'),
     (check_layers, {'elsewhere/a.cc': '#include "common/clock.h"\n'}, 'no rule'),
-    (check_gateway_layers, {'gateway/upload/a.go': GO_IMPORT.format('', '/legacy')}, 'a.go:6: import of legacy points'),
-    (check_gateway_layers, {'gateway/streams/a.go': GO_IMPORT.format('', '/upload')}, 'wrong way'),
-    (check_gateway_layers, {'gateway/guard/a.go': GO_IMPORT.format('settings ', '/config')}, 'wrong way'),
-    (check_gateway_layers, {'gateway/limits/a_test.go': GO_IMPORT.format('', '/elsewhere')}, 'wrong way'),
-    (check_gateway_layers, {'gateway/legacy/a.go': 'package a\n\nimport "github.com/penstock/penstock/gateway"\n'},
+    (check_go_layers, {'gateway/upload/a.go': GO_IMPORT.format('', '/legacy')}, 'a.go:6: import of legacy points'),
+    (check_go_layers, {'gateway/streams/a.go': GO_IMPORT.format('', '/upload')}, 'wrong way'),
+    (check_go_layers, {'gateway/guard/a.go': GO_IMPORT.format('settings ', '/config')}, 'wrong way'),
+    (check_go_layers, {'gateway/limits/a_test.go': GO_IMPORT.format('', '/elsewhere')}, 'wrong way'),
+    (check_go_layers, {'gateway/legacy/a.go': 'package a\n\nimport "github.com/penstock/penstock/gateway"\n'},
      'import of . points the wrong way'),
-    (check_gateway_layers, {'gateway/elsewhere/a.go': 'package a\n'}, 'no row of LAYERS'),
+    (check_go_layers, {'gateway/elsewhere/a.go': 'package a\n'}, 'no row of GATEWAY'),
+    (check_go_layers, {'cli/spec/a.go': GO_IMPORT.format('', '/commands').replace('gateway', 'cli')},
+     'import of commands points'),
+    (check_go_layers, {'cli/elsewhere/a.go': 'package a\n'}, 'no row of CLI'),
     (check_cycles, {'storage/a.h': '#include "storage/b.h"\n', 'storage/b.h': '#include "storage/a.h"\n'},
      'these include each other: storage/a storage/b;'),
     (check_cycles, {'storage/a.h': '', 'storage/a.cc': '#include "storage/a.h"\n#include "storage/b.h"\n',
@@ -133,7 +136,7 @@ ACCEPTED = [
         'storage/a_test.cc': '#include "common/clock.h"\n#include "tests/fakes/simulated_clock.h"\n',
         'server/main.cc': '#include "scheduler/engine.h"\n#include "kubeflow/pipelines/v2beta1/run.grpc.pb.h"\n',
         'tests/api/a.cc': '#include "server/server.h"\n#include "scheduler/engine.h"\n'}),
-    (check_gateway_layers, {
+    (check_go_layers, {
         'gateway/main.go': GO_IMPORT.format('', '/config'),
         'gateway/limits/a.go': GO_IMPORT.format('_ ', '/gen/kfp'),
         'gateway/apierror/a.go': 'package a\n\n// import "github.com/penstock/penstock/gateway/routes"\n',
