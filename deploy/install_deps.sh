@@ -68,13 +68,15 @@ install_packages() {
   rm -f "$log"
 }
 
-# The Go version that gateway/go.mod asks for.
+# The newest Go version that a go.mod of the build asks for.
 go_needed() {
-  local version=
-  if [[ -f $root/gateway/go.mod ]]; then
-    version=$(awk '$1 == "go" { print $2; exit }' "$root/gateway/go.mod")
-  fi
-  printf '%s\n' "${version:-$go_needed_default}"
+  local module versions=("$go_needed_default")
+  for module in gateway cli; do
+    if [[ -f $root/$module/go.mod ]]; then
+      versions+=("$(awk '$1 == "go" { print $2; exit }' "$root/$module/go.mod")")
+    fi
+  done
+  printf '%s\n' "${versions[@]}" | sort -V | tail -n 1
 }
 
 check_go() {
