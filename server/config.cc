@@ -19,6 +19,8 @@
 #include "common/limits.h"
 #include "common/status_macros.h"
 #include "common/text.h"
+#include "server/commands/cli.h"
+#include "server/program_path.h"
 
 namespace penstock {
 namespace {
@@ -89,9 +91,6 @@ constexpr Command kCommands[] = {
      "copies a whole store into an empty database; goes on where it stopped"},
     {"envs", CommandLine::Action::kEnvs, "list|prune", 1, 1,
      "shows the shared Python environments of tasks, or removes those that no task uses"},
-    {"runs", CommandLine::Action::kRuns,
-     "compare ID ID ...|rerun ID [--pin_packages]|report ID|export ID FILE|import FILE", 2, 21,
-     "asks the server at --grpc_listen how runs differ, to do one again, or for one as a file"},
 };
 
 using Values = std::map<std::string, std::string>;
@@ -126,16 +125,9 @@ absl::StatusOr<int> ReadCommand(int argc, char** argv, CommandLine& line) {
     }
     return next;
   }
+  for (const CliWord& word : CliWords()) names.emplace_back(word.name);
   return absl::InvalidArgumentError(absl::StrCat("there is no command ", QuoteForMessage(argv[1]),
                                                  SuggestName(argv[1], names), "; see --help"));
-}
-
-// Takes a flag that only `runs rerun` has for a word of it. False if it is none.
-bool ReadRerunFlag(absl::string_view argument, CommandLine& line) {
-  const bool is_rerun = line.action == CommandLine::Action::kRuns && line.arguments[0] == "rerun";
-  if (!is_rerun || argument != kPinPackagesWord) return false;
-  line.arguments.emplace_back(argument);
-  return true;
 }
 
 // Reads a flag that only `migrate revert` has. False if it is none.
@@ -165,7 +157,7 @@ absl::Status ReadFlags(int argc, char** argv, Values& values, CommandLine& line)
       return absl::OkStatus();
     }
     ASSIGN_OR_RETURN(const bool taken, ReadRevertFlag(argument, line));
-    if (taken || ReadRerunFlag(argument, line)) continue;
+    if (taken) continue;
     if (!absl::StartsWith(argument, "--")) {
       return absl::InvalidArgumentError(absl::StrCat("unexpected argument '", argument, "'; see --help"));
     }
@@ -234,13 +226,6 @@ std::string OnPath(const std::string& name) {
     if (access(candidate.c_str(), X_OK) == 0) return candidate;
   }
   return name;
-}
-
-std::string BesideThisProgram(absl::string_view name) {
-  char self[PATH_MAX];
-  const ssize_t size = readlink("/proc/self/exe", self, sizeof(self));
-  const absl::string_view path(self, size > 0 ? size : 0);
-  return absl::StrCat(path.substr(0, path.rfind('/') + 1), name);
 }
 
 // Takes checked values out of `values`; the first error is kept.
@@ -423,7 +408,13 @@ std::string HelpText() {
     absl::StrAppend(&text, "       penstock ", command.name, " ", command.words,
                     " [--name=value ...]\n           ", command.help, "\n");
   }
-  absl::StrAppend(&text, "\n");
+  absl::StrAppend(&text,
+                  "\nCommands of a user, which ask a server over HTTP; `penstock WORD --help` tells more:\n");
+  for (const CliWord& word : CliWords()) {
+    absl::StrAppend(&text, "       penstock ", word.name, *word.words == '\0' ? "" : " ", word.words,
+                    "\n           ", word.help, "\n");
+  }
+  absl::StrAppend(&text, "\nSettings of the server:\n");
   for (const Setting& setting : kSettings) {
     std::string left = absl::StrCat("  --", setting.name, "=", setting.value_name);
     left.resize(std::max<size_t>(left.size() + 1, 34), ' ');

@@ -47,12 +47,9 @@ struct Config {
   std::string ready_file;  // written once everything is served; empty: none
 };
 
-// A word of `runs rerun`: packages in the versions that the run had.
-inline constexpr absl::string_view kPinPackagesWord = "--pin_packages";
-
 // What the command line asks for.
 struct CommandLine {
-  enum class Action { kServe, kHelp, kVersion, kMigrate, kCopy, kEnvs, kRuns };
+  enum class Action { kServe, kHelp, kVersion, kMigrate, kCopy, kEnvs };
   Action action = Action::kServe;
   std::vector<std::string> arguments;  // words behind the command, as many as it takes
   bool yes = false;                    // of `migrate revert`: --yes, nobody is to be asked

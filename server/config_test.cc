@@ -55,12 +55,15 @@ TEST(Config, ReadsCommandsAndTheirWords) {
   EXPECT_EQ(list->action, Action::kEnvs);
   EXPECT_EQ(list->arguments, std::vector<std::string>{"list"});
   EXPECT_EQ(list->config.data_dir, "/tmp/d");
-  EXPECT_EQ(Read({"runs", "rerun", "ID", "--pin_packages"})->arguments,
-            (std::vector<std::string>{"rerun", "ID", "--pin_packages"}));
-  EXPECT_FALSE(Read({"runs", "report", "ID", "--pin_packages"}).ok());
   EXPECT_EQ(Read({"envs", "prune", "--help"})->action, Action::kHelp);
   EXPECT_FALSE(Read({"--data_dir=/tmp/d", "envs", "list"}).ok());
   EXPECT_FALSE(Read({"envs", "list", "all"}).ok());
+}
+
+TEST(Config, KnowsTheWordsOfTheCommandLine) {
+  EXPECT_THAT(HelpText(), testing::HasSubstr("penstock run FILE|PIPELINE"));
+  EXPECT_THAT(HelpText(), testing::HasSubstr("penstock diff RUN RUN"));
+  EXPECT_THAT(Read({"stauts"}).status().message(), testing::HasSubstr("did you mean 'status'"));
 }
 
 TEST(Config, SaysWhatIsWrongAndWhatWouldBeRight) {

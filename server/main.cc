@@ -21,9 +21,9 @@
 #include "executor/python/env_commands.h"
 #include "scheduler/engine.h"
 #include "scheduler/recurring/recurring_engine.h"
+#include "server/commands/cli.h"
 #include "server/commands/copy.h"
 #include "server/commands/migrate.h"
-#include "server/commands/runs.h"
 #include "server/config.h"
 #include "server/data_dir.h"
 #include "server/gateway_process.h"
@@ -260,8 +260,6 @@ absl::Status Run(const CommandLine& line) {
       return RunCopyCommand(words[0], words[1], line.config);
     case CommandLine::Action::kEnvs:
       return RunEnvsCommand(words[0], line.config.data_dir);
-    case CommandLine::Action::kRuns:
-      return RunRunsCommand(words, line.config);
     default:
       return Serve(line.config);
   }
@@ -305,4 +303,7 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace penstock
 
-int main(int argc, char** argv) { return penstock::Main(argc, argv); }
+int main(int argc, char** argv) {
+  penstock::BecomeCli(argc, argv);
+  return penstock::Main(argc, argv);
+}

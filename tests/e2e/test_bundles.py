@@ -159,7 +159,7 @@ def test_the_command_line_exports_and_imports(server, done, make_server, tmp_pat
     other = make_server().start()
 
     def penstock(of: Server, *words: str) -> 'subprocess.CompletedProcess[str]':
-        return subprocess.run([str(SERVER), 'runs', *words, f'--grpc_listen=127.0.0.1:{of.grpc_port}'],
+        return subprocess.run([str(SERVER), 'runs', *words, f'--server={of.url}'],
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120,
                               env=environment(of.folder))
     file = tmp_path / 'run.tar.zst'

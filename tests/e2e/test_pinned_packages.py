@@ -115,7 +115,7 @@ def test_a_rerun_has_the_packages_of_the_run(own_server, index):
     own_server.start()
     assert report(own_server, rerun(own_server, pinned))['verdict'] == 'IDENTICAL'
     by_hand = penstock(own_server, 'runs', 'rerun', run_id, '--pin_packages',
-                       f'--grpc_listen=127.0.0.1:{own_server.grpc_port}').strip()
+                       f'--server={own_server.url}').strip()
     own_server.succeed(by_hand, timeout=120)
     assert report(own_server, by_hand)['verdict'] == 'IDENTICAL'
 

@@ -151,7 +151,7 @@ def test_only_runs_that_are_there_can_be_compared(server):
 
 
 def penstock(server: Server, *words: str) -> 'subprocess.CompletedProcess[str]':
-    return subprocess.run([str(SERVER), 'runs', *words, f'--grpc_listen=127.0.0.1:{server.grpc_port}'],
+    return subprocess.run([str(SERVER), 'runs', *words, f'--server={server.url}'],
                           stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment(server.folder),
                           timeout=120)
 
