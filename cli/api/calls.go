@@ -95,13 +95,14 @@ func (c *Client) SearchRuns(ctx context.Context, search Search) (FoundRuns, erro
 	return found, err
 }
 
-// RunsBetween lists runs whose id is from on, and before to.
+// RunsBetween lists runs whose id is from on, and before to, the last first. Ids begin with the time.
 func (c *Client) RunsBetween(ctx context.Context, from, to string, size int) ([]Run, error) {
 	var found struct {
 		Runs []Run `json:"runs"`
 	}
-	_, err := c.Get(ctx, kfp+"/runs", listQuery(size, Predicate{"run_id", "GREATER_THAN_EQUALS", from},
-		Predicate{"run_id", "LESS_THAN", to}), &found)
+	query := listQuery(size, Predicate{"run_id", "GREATER_THAN_EQUALS", from}, Predicate{"run_id", "LESS_THAN", to})
+	query.Set("sort_by", "run_id desc")
+	_, err := c.Get(ctx, kfp+"/runs", query, &found)
 	return found.Runs, err
 }
 

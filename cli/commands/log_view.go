@@ -105,16 +105,22 @@ func (v *logView) Update(ctx context.Context, run api.Run) {
 	v.titles = follow.Titles(run)
 	v.mutex.Unlock()
 	v.ended = api.HasEnded(run.State)
-	// What a task has printed comes before it is told that it has ended.
-	v.logs.Update(ctx, run)
-	if v.ended {
-		v.logs.Wait()
-	}
+	changes := v.progress.Update(run)
 	if v.quiet {
-		return
+		changes = nil
 	}
-	for _, change := range v.progress.Update(run) {
-		v.tell(change)
+	for _, change := range changes {
+		if !api.HasEnded(change.Task.State) {
+			v.tell(change)
+		}
+	}
+	v.logs.Update(ctx, run)
+	// What a task has printed comes before it is told that it has ended.
+	for _, change := range changes {
+		if api.HasEnded(change.Task.State) {
+			v.logs.WaitFor(ctx, change.Task.TaskID)
+			v.tell(change)
+		}
 	}
 }
 

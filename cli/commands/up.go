@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -141,10 +142,10 @@ func (a *App) tellRunning(ctx context.Context, dir home.Dir, server home.Server,
 	}
 	if address == "" {
 		a.Out.Printf("A server runs on %s already (process %d). `penstock up` did not start it, so where it listens is not known.\n",
-			dir.Path, server.PID)
+			a.tilde(dir.Path), server.PID)
 		return nil
 	}
-	a.Out.Printf("A server runs on %s already: %s (process %d)\n", dir.Path, a.Out.Bold(address), server.PID)
+	a.Out.Printf("A server runs on %s already: %s (process %d)\n", a.tilde(dir.Path), a.Out.Bold(address), server.PID)
 	return nil
 }
 
@@ -166,7 +167,7 @@ func (a *App) tellStarted(ctx context.Context, dir home.Dir, server home.Server,
 		python = "none on PATH, so Python components cannot run: name one with --python"
 	}
 	out.Printf("Penstock is ready: %s\n", out.Bold(server.URL()))
-	out.Printf("  data    %s\n  log     %s\n  python  %s\n\n", dir.Path, dir.Log(), python)
+	out.Printf("  data    %s\n  log     %s\n  python  %s\n\n", a.tilde(dir.Path), a.tilde(dir.Log()), a.tilde(python))
 	next := "Next, in another terminal:"
 	if options.detach {
 		next = "Next:"
@@ -181,6 +182,14 @@ func (a *App) tellStarted(ctx context.Context, dir home.Dir, server home.Server,
 	return nil
 }
 
+// tilde shortens a path as people write it.
+func (a *App) tilde(path string) string {
+	if rest, isIn := strings.CutPrefix(path, a.Getenv("HOME")+"/"); isIn && a.Getenv("HOME") != "" {
+		return "~/" + rest
+	}
+	return path
+}
+
 // serve stays until the server ends, or the user wants it to.
 func (a *App) serve(dir home.Dir, started *home.Started) error {
 	signals := make(chan os.Signal, 2)
@@ -190,7 +199,7 @@ func (a *App) serve(dir home.Dir, started *home.Started) error {
 		select {
 		case <-signals:
 			if !isAsked {
-				a.note("\nStopping. Runs, artifacts and logs stay in %s.", dir.Path)
+				a.note("\nStopping. Runs, artifacts and logs stay in %s.", a.tilde(dir.Path))
 			}
 			isAsked = true
 			// The second one ends it at once.
@@ -227,7 +236,7 @@ func (a *App) down(dir home.Dir) error {
 		if a.asJSON {
 			return a.printJSON(map[string]any{"data_dir": dir.Path, "ended": false})
 		}
-		a.Out.Printf("No server runs on %s.\n", dir.Path)
+		a.Out.Printf("No server runs on %s.\n", a.tilde(dir.Path))
 		return nil
 	}
 	hasEnded, err := server.End(endPatience)
@@ -240,6 +249,6 @@ func (a *App) down(dir home.Dir) error {
 	if a.asJSON {
 		return a.printJSON(map[string]any{"data_dir": dir.Path, "pid": server.PID, "ended": true})
 	}
-	a.Out.Printf("The server on %s has ended (process %d).\n", dir.Path, server.PID)
+	a.Out.Printf("The server on %s has ended (process %d).\n", a.tilde(dir.Path), server.PID)
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 
 	"github.com/penstock/penstock/cli/api"
@@ -41,6 +42,7 @@ type Logs struct {
 type seen struct {
 	task    api.Task
 	changes int
+	told    chan struct{} // closed when all of it is printed
 }
 
 // NewLogs follows nothing until the first Update.
@@ -55,31 +57,66 @@ func (l *Logs) Update(ctx context.Context, run api.Run) {
 	groups := Groups(run)
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
+	var begun []api.Task
+	var before []<-chan struct{} // of tasks that have ended, whose logs come first
 	for _, task := range run.Details.Tasks {
 		known := l.tasks[task.TaskID]
 		switch {
-		case known == nil && hasBegun(task) && !groups[task.TaskID]:
-			l.tasks[task.TaskID] = &seen{task: task}
-			l.ended.Add(1)
-			go l.follow(ctx, task.TaskID)
+		case known == nil && hasBegun(run.Shown(task)) && !groups[task.TaskID]:
+			begun = append(begun, task)
 		case known != nil && (known.task.State != task.State || len(known.task.History) != len(task.History)):
 			known.task = task
 			known.changes++
 		}
+		if known != nil && api.HasEnded(task.State) {
+			before = append(before, known.told)
+		}
 	}
 	l.moved.Broadcast()
+	slices.SortStableFunc(begun, func(a, b api.Task) int { return a.StartTime.Compare(b.StartTime) })
+	for _, task := range begun {
+		made := &seen{task: task, told: make(chan struct{})}
+		l.tasks[task.TaskID] = made
+		l.ended.Add(1)
+		go l.follow(ctx, task.TaskID, made.told, slices.Clone(before))
+		if api.HasEnded(task.State) {
+			before = append(before, made.told)
+		}
+	}
 }
 
-func hasBegun(task api.Task) bool {
-	return task.State == "RUNNING" || task.State == api.Succeeded || task.State == api.Failed || task.State == api.Canceled
+// WaitFor returns when all that a task has printed is told, if it has ended.
+func (l *Logs) WaitFor(ctx context.Context, taskID string) {
+	l.mutex.Lock()
+	known := l.tasks[taskID]
+	l.mutex.Unlock()
+	if known != nil {
+		await(ctx, known.told)
+	}
+}
+
+func await(ctx context.Context, done <-chan struct{}) {
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}
+
+// What came from the cache has no log.
+func hasBegun(state string) bool {
+	return state == "RUNNING" || state == api.Succeeded || state == api.Failed || state == api.Canceled
 }
 
 // Wait returns when all that the tasks of the last Update have printed is told, if they have ended.
 func (l *Logs) Wait() { l.ended.Wait() }
 
 // One attempt after the other.
-func (l *Logs) follow(ctx context.Context, taskID string) {
+func (l *Logs) follow(ctx context.Context, taskID string, told chan<- struct{}, before []<-chan struct{}) {
 	defer l.ended.Done()
+	defer close(told)
+	for _, done := range before {
+		await(ctx, done)
+	}
 	stop := context.AfterFunc(ctx, func() {
 		l.mutex.Lock()
 		defer l.mutex.Unlock()

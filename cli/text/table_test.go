@@ -41,7 +41,7 @@ func TestTablePaintsTextAlone(t *testing.T) {
 
 func TestWords(t *testing.T) {
 	for given, want := range map[time.Duration]string{
-		400 * time.Millisecond: "0.4 s", 125 * time.Second: "2 min 5 s", 3*time.Hour + 4*time.Minute: "3 h 4 min",
+		400 * time.Millisecond: "400 ms", 12340 * time.Millisecond: "12.3 s", 125 * time.Second: "2 min 5 s", 3*time.Hour + 4*time.Minute: "3 h 4 min",
 		50 * time.Hour: "2 d 2 h",
 	} {
 		if got := Duration(given); got != want {

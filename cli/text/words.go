@@ -7,11 +7,13 @@ import (
 	"time"
 )
 
-// Duration in words: "0.4 s", "12.3 s", "2 min 5 s", "3 h 4 min", "5 d 2 h".
+// Duration in words: "400 ms", "12.3 s", "2 min 5 s", "3 h 4 min", "5 d 2 h".
 func Duration(d time.Duration) string {
 	switch {
 	case d < 0:
-		return "0.0 s"
+		return "0 ms"
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
 	case d < time.Minute:
 		return fmt.Sprintf("%.1f s", d.Seconds())
 	case d < time.Hour:

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
 #include "server/program_path.h"
 
@@ -35,6 +36,11 @@ constexpr CliWord kWords[] = {
 // What the scripts of shells ask, and the help of the words above.
 constexpr absl::string_view kHiddenWords[] = {"__complete", "__completeNoDesc", "help"};
 
+// Flags of all these words, which may stand before them. The server has no settings of these names.
+bool IsCliFlag(absl::string_view word) {
+  return word == "--json" || word == "--server" || absl::StartsWith(word, "--server=");
+}
+
 bool IsCliWord(absl::string_view word) {
   const auto is_word = [word](const CliWord& one) { return word == one.name; };
   return std::any_of(std::begin(kWords), std::end(kWords), is_word) ||
@@ -46,7 +52,7 @@ bool IsCliWord(absl::string_view word) {
 absl::Span<const CliWord> CliWords() { return kWords; }
 
 void BecomeCli(int argc, char** argv) {
-  if (argc < 2 || !IsCliWord(argv[1])) return;
+  if (argc < 2 || !(IsCliWord(argv[1]) || IsCliFlag(argv[1]))) return;
   const std::string path = BesideThisProgram("penstock-cli");
   execv(path.c_str(), argv);
   std::fprintf(stderr,

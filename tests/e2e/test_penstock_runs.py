@@ -249,4 +249,5 @@ def test_a_program_that_is_missing(server, tmp_path):
                           timeout=60)
     assert done.returncode == 2 and f'needs the program {tmp_path}/penstock-cli' in done.stderr, done
     whole = subprocess.run([str(SERVER), '--help'], capture_output=True, text=True, check=True, timeout=60).stdout
+    assert f'{server.url}/\n' == Cli(tmp_path, None).says('--server', server.url, 'open')
     assert 'penstock run FILE|PIPELINE' in whole and '--http_listen=HOST:PORT' in whole
