@@ -31,6 +31,7 @@
 #                         until they are there, frames a second while they scroll, and the size of what is loaded
 #   watches               watches of runs through the gateway: 100 pages where nothing happens, how soon 100 and 1,000
 #                         are told of a change, and how soon a browser shows it
+#   command_line          from a cold shell to the first line of a user's code, by penstock run and by kfp run create
 #
 # Without a name: all. --json FILE also writes one JSON object a line: bench, metric, value, unit, versus, ratio.
 # The figures mean something on a machine that does nothing else; the load is printed with them. It fails only if
