@@ -4,7 +4,7 @@
 #   tests/run.sh [RING...]
 #
 #   checks      format, layers, sizes and the other rules of the house
-#   unit        parts alone; with them the tests of the gateway
+#   unit        parts alone; with them the tests of the Go programs
 #   contract    one suite for each implementation of a seam
 #   api         the server through its gRPC client
 #   e2e         real binaries driven by the real kfp SDK and CLI, on SQLite; the pipelines of conformance/ also without
