@@ -13,6 +13,7 @@ const (
 	codeCancelled         = 1
 	codeNotFound          = 5
 	codeResourceExhausted = 8
+	codeAborted           = 10 // a watch that was read too slowly
 	codeUnavailable       = 14
 )
 
@@ -51,7 +52,7 @@ func (c *Client) Stream(ctx context.Context, request Request, take func(json.Raw
 // The status of HTTP that the code would have come with, had it come at once.
 func statusOf(code int) int {
 	switch code {
-	case codeCancelled, codeUnavailable:
+	case codeCancelled, codeAborted, codeUnavailable:
 		return http.StatusServiceUnavailable
 	case codeResourceExhausted:
 		return http.StatusTooManyRequests
