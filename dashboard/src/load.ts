@@ -64,11 +64,16 @@ export function useLoaded<T>(key: string, load: (signal: AbortSignal) => Promise
 }
 
 // Follows a stream for as long as the page is there and can be seen: `take` gets each message, `first` says that it is
-// the first of a connection, and the stream is opened again when it breaks off. It says true when nothing more is
-// wanted. `refused` hears why a stream was not to be had, or broke off. With another `round` it begins anew.
+// the first of a connection, and the stream is opened again when it breaks off. `refused` hears why it was not to be
+// had, or broke off. Both say true when nothing more is wanted. With another `round` it begins anew.
 export interface StreamTaker<T> {
   take: (message: T, first: boolean) => boolean | void;
-  refused?: (error: Error) => void;
+  refused?: (error: Error) => Promise<boolean>;
+}
+
+// What may be gone when one asks again.
+export function mayPass(error: unknown): boolean {
+  return !(error instanceof ApiError) || error.status >= 500 || error.status === 429 || error.status === 409;
 }
 
 export function useStream<T>(
@@ -96,9 +101,8 @@ export function useStream<T>(
           }
         } catch (error) {
           if (abort.signal.aborted) return;
-          const refused = error instanceof ApiError && error.status !== 503;
-          latest.current.refused?.(error as Error);
-          if (refused && error.status < 500 && error.status !== 429 && error.status !== 409) return;
+          const { refused } = latest.current;
+          if (refused ? await refused(error as Error) : !mayPass(error)) return;
         }
         await new Promise((done) => setTimeout(done, retryDelay(tries)));
       }

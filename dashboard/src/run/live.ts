@@ -3,7 +3,7 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import { ApiError, call } from '../api/http';
 import type { RunStatus, RunStatusChange, TaskStatus } from '../api/types';
-import { useStream, type Loaded } from '../load';
+import { mayPass, useStream, type Loaded } from '../load';
 import { hasEnded } from '../parts/state';
 
 const MANY_TASKS = 1000; // from which on what changes is gathered
@@ -67,18 +67,19 @@ export function useRunStatus(runId: string): Loaded<LiveStatus> {
         else timer.current ||= window.setTimeout(show, GATHER_MS);
         return over;
       },
-      refused: (error) => {
-        if (!(error instanceof ApiError)) return;
-        if (error.status < 500 && error.status !== 429 && error.status !== 409) setShown({ runId, error });
-        // No place for another watch: what is there now can be had all the same.
-        else
-          call<RunStatus>(path, { query: { brief: true } }).then(
-            (data) => {
-              latest.current = { ...data, toCome: 0 };
-              show();
-            },
-            () => undefined,
-          );
+      // No place for another watch, or a server of a version without it: what is there now can be had all the same.
+      refused: async (error) => {
+        if (!(error instanceof ApiError)) return false;
+        try {
+          const data = await call<RunStatus>(path);
+          latest.current = { ...data, toCome: 0 };
+          show();
+          return hasEnded(data.state);
+        } catch (again) {
+          if (mayPass(again)) return false;
+          setShown({ runId, error: again as Error });
+          return true;
+        }
       },
     },
     round,
