@@ -179,7 +179,8 @@ def file_pipeline(path):
     artifact = {'artifactType': {'schemaTitle': 'system.Dataset', 'schemaVersion': '0.0.1'}}
     return {
         'pipelineInfo': {'name': 'file'}, 'schemaVersion': '2.1.0', 'sdkVersion': 'kfp-2.17.0',
-        'components': {'comp-one': {'executorLabel': 'exec-one', 'outputDefinitions': {'artifacts': {'data': artifact}}}},
+        'components': {'comp-one': {'executorLabel': 'exec-one',
+                                    'outputDefinitions': {'artifacts': {'data': artifact}}}},
         'deploymentSpec': {'executors': {'exec-one': {'container': {'image': 'none', 'command': command}}}},
         'root': {'dag': {'tasks': {'one': {'taskInfo': {'name': 'one'}, 'componentRef': {'name': 'comp-one'},
                                            'cachingOptions': {}}}}}}

@@ -64,6 +64,28 @@ def test_comparison(server, dashboard, two_runs):
     dashboard.picture('compare-classification')
 
 
+def test_a_part_of_the_curves_is_an_address(server, dashboard, two_runs):
+    points = [{'name': f'curve {part}', 'step': step, 'value': step ** 0.5} for part in 'ab' for step in range(100)]
+    server.ok('POST', f'/apis/penstock/v1/runs/{two_runs[0]}/metrics', json={'points': points})
+    page = dashboard.open(f'runs/details/{two_runs[0]}?view=metrics')
+    chart = page.get_by_role('figure', name='curve a').get_by_role('slider')
+    expect(chart.locator('canvas')).to_be_visible()
+    box = chart.bounding_box()
+    for part in (0.4, 0.6):
+        page.mouse.move(box['x'] + box['width'] * part, box['y'] + box['height'] / 2)
+        if part == 0.4:
+            page.mouse.down()
+    page.mouse.up()
+    everything = page.get_by_role('button', name='Show all of the curves')
+    expect(everything).to_be_visible()
+    shown = [float(end) for end in re.search(r'zoom=([\d.]+)(?:~|%7E)([\d.]+)', page.url).groups()]
+    assert 20 < shown[0] < shown[1] < 80
+    dashboard.picture('curves')
+    everything.click()
+    expect(everything).to_have_count(0)
+    assert 'zoom' not in page.url
+
+
 def test_outputs_are_shown_and_cannot_hurt(server, dashboard, two_runs):
     page = dashboard.open(f'runs/details/{two_runs[0]}?task=judge&tab=io')
     frame = page.frame_locator('iframe')

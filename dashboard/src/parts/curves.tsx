@@ -3,6 +3,7 @@
 
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
+import { setQuery } from '../router';
 import { durationText, numberText, plural } from '../words';
 import { aligned, valueAt, type Curve, type XAxis } from './curve_data';
 
@@ -17,6 +18,7 @@ interface Props {
   curves: NamedCurve[];
   by: XAxis;
   log: boolean;
+  zoom?: [from: number, to: number];
 }
 
 const HEIGHT = 220;
@@ -42,6 +44,14 @@ function xText(x: number, by: XAxis): string {
   return x < 10 ? `${numberText(Number(x.toPrecision(3)))} s` : durationText(x);
 }
 
+function zoomIntoSelection(plot: uPlot): void {
+  const { left, width } = plot.select;
+  if (width < 3) return;
+  const [from, to] = [left, left + width].map((at) => Number(plot.posToVal(at, 'x').toPrecision(6)));
+  plot.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
+  setQuery({ zoom: `${from}~${to}` });
+}
+
 function optionsOf(
   box: HTMLElement,
   curves: NamedCurve[],
@@ -62,7 +72,8 @@ function optionsOf(
     width: box.clientWidth,
     height: HEIGHT,
     legend: { show: false },
-    cursor: { y: false, points: { size: 6 } },
+    // What is drawn over is shown by all charts of the page, since it stands in the address.
+    cursor: { y: false, points: { size: 6 }, drag: { x: true, y: false, setScale: false } },
     scales: { x: { time: false }, y: log ? { distr: 3, log: 10 } : {} },
     axes: [
       {
@@ -82,12 +93,12 @@ function optionsOf(
         spanGaps: true,
       })),
     ],
-    hooks: { setCursor: [(plot) => moved(plot.cursor.idx ?? undefined)] },
+    hooks: { setCursor: [(plot) => moved(plot.cursor.idx ?? undefined)], setSelect: [zoomIntoSelection] },
   };
 }
 
 export function Curves(props: Props) {
-  const { title, curves, by, log } = props;
+  const { title, curves, by, log, zoom } = props;
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | undefined>(undefined);
   const [at, setAt] = useState<number>();
@@ -113,6 +124,10 @@ export function Curves(props: Props) {
       plot.current = undefined;
     };
   }, [data, by, log, theme]);
+  useEffect(() => {
+    const [min, max] = zoom ?? [data.xs[0] ?? 0, data.xs.at(-1) ?? 1];
+    if (plot.current && min < max) plot.current.setScale('x', { min, max });
+  }, [data, by, log, theme, zoom]);
 
   const move = (index: number) => {
     const to = Math.max(0, Math.min(data.xs.length - 1, index));

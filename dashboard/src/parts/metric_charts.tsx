@@ -25,6 +25,14 @@ export function xAxisOf(place: Place): XAxis {
   return place.query.get('x') === 'time' ? 'time' : 'step';
 }
 
+export type Zoom = [from: number, to: number];
+
+// The part of all curves that is shown: zoom=10~50.
+export function zoomOf(place: Place): Zoom | undefined {
+  const [from, to] = (place.query.get('zoom') ?? '').split('~').map(Number);
+  return from !== undefined && to !== undefined && from < to ? [from, to] : undefined;
+}
+
 // Lines by the names of their metrics; only series that are more than one point.
 export function chartsOf(lines: Line[]): [name: string, lines: Line[]][] {
   const charts = new Map<string, Line[]>();
@@ -50,7 +58,15 @@ function useSeen(): [seen: boolean, ref: { current: HTMLDivElement | null }] {
   return [seen, ref];
 }
 
-function Chart({ name, lines, by, log }: { name: string; lines: Line[]; by: XAxis; log: boolean }) {
+interface ChartProps {
+  name: string;
+  lines: Line[];
+  by: XAxis;
+  log: boolean;
+  zoom?: Zoom;
+}
+
+function Chart({ name, lines, by, log, zoom }: ChartProps) {
   const loaded = useLoaded<{ lines: Line[]; points: MetricPoint[][] }>(
     `curves ${name} ${lines.map(({ key }) => key).join(' ')}`,
     async (signal) => ({
@@ -74,10 +90,10 @@ function Chart({ name, lines, by, log }: { name: string; lines: Line[]; by: XAxi
       })),
     [loaded.data, by, log],
   );
-  return <Show of={loaded}>{() => <Curves title={name} curves={curves!} by={by} log={log} />}</Show>;
+  return <Show of={loaded}>{() => <Curves title={name} curves={curves!} by={by} log={log} zoom={zoom} />}</Show>;
 }
 
-function Lazy(props: { name: string; lines: Line[]; by: XAxis; log: boolean }) {
+function Lazy(props: ChartProps) {
   const [seen, ref] = useSeen();
   return (
     <div class="chart" ref={ref}>
@@ -86,11 +102,13 @@ function Lazy(props: { name: string; lines: Line[]; by: XAxis; log: boolean }) {
   );
 }
 
-// The choices stand in the address: x=time, log=true, metric=TEXT.
+// The choices stand in the address: x=time, log=true, metric=TEXT, zoom=10~50.
 export function MetricCharts({ lines, place }: { lines: Line[]; place: Place }) {
   const [all, setAll] = useState(false);
   const by = xAxisOf(place);
   const log = place.query.get('log') === 'true';
+  const zoomed = place.query.get('zoom');
+  const zoom = useMemo(() => zoomOf(place), [zoomed]);
   const text = place.query.get('metric')?.toLowerCase() ?? '';
   const charts = chartsOf(lines).filter(([name]) => name.toLowerCase().includes(text));
   const shown = all ? charts : charts.slice(0, CHARTS_AT_FIRST);
@@ -98,7 +116,7 @@ export function MetricCharts({ lines, place }: { lines: Line[]; place: Place }) 
     <>
       <div class="charts">
         {shown.map(([name, of]) => (
-          <Lazy key={name} name={name} lines={of} by={by} log={log} />
+          <Lazy key={name} name={name} lines={of} by={by} log={log} zoom={zoom} />
         ))}
       </div>
       {shown.length < charts.length && (
@@ -123,7 +141,9 @@ export function ChartChoices({ place }: { place: Place }) {
       <select
         aria-label="Curves over"
         value={xAxisOf(place)}
-        onChange={(event) => setQuery({ x: event.currentTarget.value === 'time' ? 'time' : undefined })}
+        onChange={(event) =>
+          setQuery({ x: event.currentTarget.value === 'time' ? 'time' : undefined, zoom: undefined })
+        }
       >
         <option value="step">By step</option>
         <option value="time">By time</option>
@@ -136,6 +156,7 @@ export function ChartChoices({ place }: { place: Place }) {
         />{' '}
         log scale
       </label>
+      {zoomOf(place) && <button onClick={() => setQuery({ zoom: undefined })}>Show all of the curves</button>}
     </>
   );
 }

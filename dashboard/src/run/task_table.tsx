@@ -88,7 +88,7 @@ export function TaskTable({ tree, openTask, text, state }: Props) {
     {
       key: 'attempts',
       title: 'Attempts',
-      width: '70px',
+      width: '82px',
       numeric: true,
       cell: ({ task }) => task.attempts?.length || '',
     },
