@@ -133,6 +133,22 @@ def test_a_run_is_watched_to_its_end(server, journal):
     assert answer.status_code == 400 and answer.json()['code'] == 3 and 'filter' in answer.json()['message']
 
 
+def test_the_status_of_a_run_is_watched_to_its_end(server, journal):
+    tasks = {'a': specs.Shell(journal.writes('a', gate='open')), 'b': specs.Shell('exit 0', ['a'])}
+    run_id = server.create_run(specs.shell_pipeline(tasks))
+    known = {}
+    for message in watched(server, f'/runs/{run_id}/status:watch'):
+        state = message['status']['state']
+        known.update({task['task_id']: task for task in message['status'].get('tasks', [])})
+        states = {task['name']: task['state'] for task in known.values()}
+        if states.get('a') == 'RUNNING':
+            journal.open('open')
+    assert state == 'SUCCEEDED' and states == {'a': 'SUCCEEDED', 'b': 'SUCCEEDED'}
+    brief = call(server, 'GET', f'/runs/{run_id}/status', params={'brief': True}).json()
+    assert sorted(known.values(), key=lambda task: task['task_id']) == brief['tasks']
+    assert call(server, 'GET', '/runs/nobody/status:watch').status_code == 404
+
+
 def test_who_watches_a_run_is_told_of_its_deletion(server, journal):
     run_id = server.create_run(specs.shell_pipeline({'a': Shell(journal.writes('a', gate='open'))}))
     with call(server, 'GET', f'/runs/{run_id}:watch', stream=True) as answer:
