@@ -10,9 +10,12 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/evanw/esbuild/pkg/api"
@@ -20,6 +23,7 @@ import (
 
 const (
 	sources = ".."
+	outputs = "out"
 	prefix  = "/dashboard/" // of the assets' URLs
 )
 
@@ -90,8 +94,12 @@ func build(root, folder string) error {
 	if err != nil {
 		return err
 	}
+	var preloads strings.Builder
+	for _, name := range scripts.first {
+		fmt.Fprintf(&preloads, "<link rel=\"modulepreload\" href=\"%s\">\n", prefix+name)
+	}
 	files := map[string][]byte{"index.html": []byte(strings.NewReplacer("{{style}}", style, "{{script}}", prefix+scripts.main,
-		"{{worker}}", prefix+scripts.worker).Replace(string(page)))}
+		"{{worker}}", prefix+scripts.worker, "{{preloads}}", preloads.String()).Replace(string(page)))}
 	for _, file := range scripts.files {
 		files[filepath.Base(file.Path)] = file.Contents
 	}
@@ -99,18 +107,19 @@ func build(root, folder string) error {
 }
 
 type bundled struct {
-	main, worker string // file names
+	main, worker string   // file names
+	first        []string // those that main cannot begin without
 	files        []api.OutputFile
 }
 
-// bundle gives each page of the dashboard a script of its own, which is loaded with the page.
+// bundle gives each page of the dashboard that is not in main a script of its own, which is loaded with the page.
 func bundle(root, main, worker string) (*bundled, error) {
 	result := api.Build(api.BuildOptions{
 		AbsWorkingDir:     root,
 		EntryPoints:       []string{main, worker},
 		EntryNames:        "[name]-[hash]",
 		ChunkNames:        "[name]-[hash]",
-		Outdir:            "out",
+		Outdir:            outputs,
 		Bundle:            true,
 		Splitting:         true,
 		Format:            api.FormatESModule,
@@ -121,6 +130,7 @@ func bundle(root, main, worker string) (*bundled, error) {
 		LegalComments:     api.LegalCommentsEndOfFile,
 		JSX:               api.JSXAutomatic,
 		JSXImportSource:   "preact",
+		Metafile:          true,
 	})
 	if err := failure(result.Errors); err != nil {
 		return nil, err
@@ -134,7 +144,32 @@ func bundle(root, main, worker string) (*bundled, error) {
 			found.worker = name
 		}
 	}
-	return found, nil
+	var err error
+	found.first, err = importedBy(result.Metafile, found.main)
+	return found, err
+}
+
+// importedBy gives the scripts that a script imports before it begins, and those that they import.
+func importedBy(metafile, script string) ([]string, error) {
+	var made struct {
+		Outputs map[string]struct {
+			Imports []struct{ Path, Kind string }
+		}
+	}
+	if err := json.Unmarshal([]byte(metafile), &made); err != nil {
+		return nil, err
+	}
+	found := []string{script}
+	for at := 0; at < len(found); at++ {
+		for _, imported := range made.Outputs[path.Join(outputs, found[at])].Imports {
+			name := path.Base(imported.Path)
+			if imported.Kind == "import-statement" && !slices.Contains(found, name) {
+				found = append(found, name)
+			}
+		}
+	}
+	slices.Sort(found[1:])
+	return found[1:], nil
 }
 
 // styleSheet joins the style sheets in the order of their names, and makes them small.

@@ -1,15 +1,17 @@
-// Which page an address opens. The first four blocks are the addresses of the web UI of Kubeflow Pipelines; each page
-// is loaded when it is first shown.
+// Which page an address opens. The first four blocks are the addresses of the web UI of Kubeflow Pipelines. The two
+// pages that people come to are there from the beginning; each other one is loaded when it is first shown.
 
 import type { ComponentType } from 'preact';
 import type { Place } from '../router';
+import Run from './run';
+import Runs from './runs';
 
 type Page = ComponentType<{ place: Place }>;
 type Loader = () => Promise<{ default: Page }>;
 
 const pages = {
-  runs: () => import('./runs'),
-  run: () => import('./run'),
+  runs: async () => ({ default: Runs }),
+  run: async () => ({ default: Run }),
   newRun: () => import('./new_run'),
   pipelines: () => import('./pipelines'),
   pipeline: () => import('./pipeline'),

@@ -5,6 +5,7 @@ import { call } from '../api/http';
 import { getRun } from '../api/run_spec';
 import type { Run, RunStatus } from '../api/types';
 import { useLoaded, type Loaded } from '../load';
+import { later } from '../parts/later';
 import { Loading, Show } from '../parts/notice';
 import { useCommands, useKeys } from '../parts/palette';
 import { hasEnded, StateLabel } from '../parts/state';
@@ -16,13 +17,13 @@ import { Values } from '../parts/value';
 import { hrefOf, setQuery, type Place } from '../router';
 import { Graph } from '../run/graph';
 import { useRunStatus, type LiveStatus } from '../run/live';
-import { RunMetrics } from '../run/run_metrics';
 import { TaskPanel } from '../run/task_panel';
 import { TaskTable } from '../run/task_table';
 import { Timeline } from '../run/timeline';
 import { firstFailure, inOrder, titleOf, treeOf, withoutLog, type TaskTree } from '../run/tree';
 import { plural } from '../words';
 
+const RunMetrics = later(() => import('../run/run_metrics').then((part) => part.RunMetrics));
 const VIEWS: [string, string][] = [
   ['table', 'Tasks'],
   ['graph', 'Graph'],

@@ -1,1 +1,0 @@
-import{a,b,c}from"./chunk-CEJI5XUO.js";import"./chunk-NNWW265L.js";import"./chunk-Z4VG2O2N.js";import"./chunk-ZGSFV4HC.js";import"./chunk-PWLIX6RG.js";import"./chunk-JLIJUWFG.js";import"./chunk-MLKSHB6F.js";import"./chunk-K6D7PKID.js";import"./chunk-FXRCZE2T.js";export{b as RunList,c as default,a as useExperiments};
