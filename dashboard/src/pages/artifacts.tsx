@@ -6,6 +6,7 @@ import { artifactIdOf } from '../artifact/lineage';
 import { eachOf } from '../parallel';
 import { Empty, Loading, Refused } from '../parts/notice';
 import { Table, sortingOf, type Column } from '../parts/table';
+import { TextFilter } from '../parts/text_filter';
 import { Ago } from '../parts/time';
 import { usePaged } from '../paged';
 import { hrefOf, setQuery, type Place } from '../router';
@@ -105,15 +106,7 @@ function Filters({ wanted, total }: { wanted: ArtifactsWanted; total: number | u
   const known = TYPES.map((type) => `system.${type}`);
   return (
     <div class="filters" role="search">
-      <input
-        data-filter
-        type="search"
-        placeholder="Name"
-        aria-label="Name contains"
-        value={wanted.text}
-        size={18}
-        onInput={(event) => setQuery({ text: event.currentTarget.value }, true)}
-      />
+      <TextFilter of="Name" text={wanted.text} />
       <select
         aria-label="Type"
         value={wanted.type}

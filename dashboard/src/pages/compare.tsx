@@ -11,6 +11,7 @@ import { useLoaded } from '../load';
 import { Empty, Show } from '../parts/notice';
 import { useCommands } from '../parts/palette';
 import { Tabs } from '../parts/tabs';
+import { TextFilter } from '../parts/text_filter';
 import { setQuery, type Place } from '../router';
 
 const VIEWS: [string, string][] = [
@@ -101,15 +102,7 @@ function Views({ compared, ids, place, all }: { compared: Compared; ids: string[
         {view === 'table' && (
           <>
             <div class="filters tab-filters" role="search">
-              <input
-                data-filter
-                type="search"
-                placeholder="Name or task"
-                aria-label="Name or task contains"
-                size={18}
-                value={place.query.get('text') ?? ''}
-                onInput={(event) => setQuery({ text: event.currentTarget.value }, true)}
-              />
+              <TextFilter of="Name or task" text={place.query.get('text') ?? ''} />
               <label>
                 <input
                   type="checkbox"

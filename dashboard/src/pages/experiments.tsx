@@ -7,6 +7,7 @@ import { ArchiveExperiment } from '../parts/archive_experiment';
 import { Empty, Loading, Refused } from '../parts/notice';
 import { useCommands } from '../parts/palette';
 import { Table, sortingOf, type Column } from '../parts/table';
+import { TextFilter } from '../parts/text_filter';
 import { Ago } from '../parts/time';
 import { usePaged } from '../paged';
 import { go, hrefOf, setQuery, type Place } from '../router';
@@ -108,15 +109,7 @@ export default function Experiments({ place }: { place: Place }) {
         />
       )}
       <div class="filters" role="search">
-        <input
-          data-filter
-          type="search"
-          placeholder="Name"
-          aria-label="Name contains"
-          value={wanted.text}
-          size={18}
-          onInput={(event) => setQuery({ text: event.currentTarget.value }, true)}
-        />
+        <TextFilter of="Name" text={wanted.text} />
         {place.path[0] !== 'archive' && (
           <label>
             <input

@@ -8,6 +8,7 @@ import { Confirm } from '../parts/confirm';
 import { Command, Empty, Loading, Refused } from '../parts/notice';
 import { useCommands, useKeys } from '../parts/palette';
 import { Table, sortingOf, type Column } from '../parts/table';
+import { TextFilter } from '../parts/text_filter';
 import { Ago } from '../parts/time';
 import { tell } from '../parts/toast';
 import { Upload } from '../pipeline/upload';
@@ -164,15 +165,7 @@ export default function Pipelines({ place }: { place: Place }) {
         />
       )}
       <div class="filters" role="search">
-        <input
-          data-filter
-          type="search"
-          placeholder="Name"
-          aria-label="Name contains"
-          value={text}
-          size={24}
-          onInput={(event) => setQuery({ text: event.currentTarget.value }, true)}
-        />
+        <TextFilter of="Name" text={text} size={24} />
         <Selected ids={selected} clear={() => setSelected(new Set())} done={list.refresh} />
         <span class="grow" />
         <span class="soft small">

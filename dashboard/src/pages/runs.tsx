@@ -12,6 +12,7 @@ import { useCommands } from '../parts/palette';
 import { RunActions } from '../parts/run_actions';
 import { StateIcon, stateWord } from '../parts/state';
 import { Table, type Column, type Sorting } from '../parts/table';
+import { TextFilter } from '../parts/text_filter';
 import { Ago, Duration } from '../parts/time';
 import { hrefOf, setQuery, type Place } from '../router';
 import { numberText, plural } from '../words';
@@ -191,15 +192,7 @@ function Filters({
 }) {
   return (
     <div class="filters" role="search">
-      <input
-        data-filter
-        type="search"
-        placeholder="Name"
-        aria-label="Name contains"
-        value={wanted.text}
-        size={18}
-        onInput={(event) => setQuery({ text: event.currentTarget.value }, true)}
-      />
+      <TextFilter of="Name" text={wanted.text} />
       {STATES.map((state) => (
         <button
           key={state}

@@ -17,6 +17,7 @@ import { Confirm } from '../parts/confirm';
 import { Empty, Loading, Refused } from '../parts/notice';
 import { useCommands, useKeys } from '../parts/palette';
 import { Table, sortingOf, type Column } from '../parts/table';
+import { TextFilter } from '../parts/text_filter';
 import { Ago } from '../parts/time';
 import { tell, tellError } from '../parts/toast';
 import { go, hrefOf, setQuery, type Place } from '../router';
@@ -166,15 +167,7 @@ export default function Schedules({ place }: { place: Place }) {
         </a>
       </div>
       <div class="filters" role="search">
-        <input
-          data-filter
-          type="search"
-          placeholder="Name"
-          aria-label="Name contains"
-          value={text}
-          size={24}
-          onInput={(event) => setQuery({ text: event.currentTarget.value }, true)}
-        />
+        <TextFilter of="Name" text={text} size={24} />
         <Selected
           rows={list.rows.filter((one) => selected.has(one.recurring_run_id))}
           clear={clear}

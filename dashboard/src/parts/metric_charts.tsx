@@ -8,6 +8,7 @@ import { setQuery, type Place } from '../router';
 import { curveOf, type XAxis } from './curve_data';
 import { Curves } from './curves';
 import { Show } from './notice';
+import { TextFilter } from './text_filter';
 
 export interface Line {
   key: string;
@@ -129,14 +130,12 @@ export function MetricCharts({ lines, place }: { lines: Line[]; place: Place }) 
 export function ChartChoices({ place }: { place: Place }) {
   return (
     <>
-      <input
-        data-filter
-        type="search"
-        placeholder="Metric"
-        aria-label="Metric name contains"
+      <TextFilter
+        of="Metric"
+        label="Metric name contains"
+        in="metric"
+        text={place.query.get('metric') ?? ''}
         size={14}
-        value={place.query.get('metric') ?? ''}
-        onInput={(event) => setQuery({ metric: event.currentTarget.value }, true)}
       />
       <select
         aria-label="Curves over"

@@ -4,6 +4,7 @@ import { useState } from 'preact/hooks';
 import type { State, TaskStatus } from '../api/types';
 import { StateIcon, stateWord } from '../parts/state';
 import { Table, type Column } from '../parts/table';
+import { TextFilter } from '../parts/text_filter';
 import { Ago, Duration } from '../parts/time';
 import { setQuery } from '../router';
 import { rowsOf, titleOf, whyOf, type Row, type TaskTree } from './tree';
@@ -96,15 +97,7 @@ export function TaskTable({ tree, openTask, text, state }: Props) {
   return (
     <>
       <div class="filters" role="search">
-        <input
-          data-filter
-          type="search"
-          placeholder="Task"
-          aria-label="Task name contains"
-          value={text}
-          size={14}
-          onInput={(event) => setQuery({ text: event.currentTarget.value }, true)}
-        />
+        <TextFilter of="Task" label="Task name contains" text={text} size={14} />
         {STATES.filter((one) => counts.has(one)).map((one) => (
           <button
             key={one}
