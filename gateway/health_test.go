@@ -16,7 +16,9 @@ func TestHealth(t *testing.T) {
 		return &kfp.GetHealthzResponse{PipelineStore: "database"}, nil
 	}
 	for path, want := range map[string]string{
-		api + "/healthz":        `{"commit_sha":"c","tag_name":"t","multi_user":false,"pipeline_store":"database"}`,
+		api + "/healthz": `{"commit_sha":"c","tag_name":"t","multi_user":false,"pipeline_store":"database",` +
+			`"apiServerCommitHash":"c","apiServerTagName":"t","apiServerReady":true,"apiServerMultiUser":false,` +
+			`"pipelineStore":"database"}`,
 		"/apis/v1beta1/healthz": `{"commit_sha":"c","tag_name":"t","multi_user":false}`,
 	} {
 		if reply := g.do("GET", path, ""); reply.code != 200 || reply.body != want {

@@ -20,10 +20,21 @@ import (
 )
 
 type reply struct {
-	CommitSHA     string `json:"commit_sha"`
-	TagName       string `json:"tag_name"`
-	MultiUser     bool   `json:"multi_user"`
-	PipelineStore string `json:"pipeline_store,omitempty"` // not in v1beta1
+	CommitSHA string `json:"commit_sha"`
+	TagName   string `json:"tag_name"`
+	MultiUser bool   `json:"multi_user"`
+	*newer           // not in v1beta1
+}
+
+// newer has what is told besides, and the same under the names by which the server of KFP's own web UI hands it to pages,
+// for those that have no such server.
+type newer struct {
+	PipelineStore string `json:"pipeline_store"`
+	PageCommitSHA string `json:"apiServerCommitHash"`
+	PageTagName   string `json:"apiServerTagName"`
+	PageReady     bool   `json:"apiServerReady"`
+	PageMultiUser bool   `json:"apiServerMultiUser"`
+	PageStore     string `json:"pipelineStore"`
 }
 
 // Handler tells whether the server, not just the gateway, can work: it answers with the error of a server that does not
@@ -38,7 +49,8 @@ func Handler(conn grpc.ClientConnInterface, headers *metadata.Headers, commitSHA
 		}
 		answer := reply{CommitSHA: commitSHA, TagName: tagName, MultiUser: health.MultiUser}
 		if strings.HasPrefix(r.URL.Path, "/apis/v2beta1/") {
-			answer.PipelineStore = health.PipelineStore
+			answer.newer = &newer{PipelineStore: health.PipelineStore, PageCommitSHA: commitSHA, PageTagName: tagName,
+				PageReady: true, PageMultiUser: health.MultiUser, PageStore: health.PipelineStore}
 		}
 		body, _ := json.Marshal(answer)
 		w.Header().Set("Content-Type", "application/json")
