@@ -71,13 +71,13 @@ func TestLegacyPaths(t *testing.T) {
 		"runs/r": `{"run":{"id":"r","name":"r","status":"Succeeded","pipeline_spec":{"pipeline_id":"p",
 			"pipeline_manifest":"{\"root\":{}}"},"resource_references":[
 			{"key":{"type":"EXPERIMENT","id":"e"},"relationship":"OWNER"},
-			{"key":{"type":"PIPELINE_VERSION","id":"v"},"relationship":"CREATOR"}]}}`,
+			{"key":{"type":"PIPELINE_VERSION","id":"v"},"relationship":"CREATOR"}]},"pipeline_runtime":{}}`,
 		"runs/own": `{"run":{"id":"own","name":"r","status":"Succeeded","pipeline_spec":{
 			"pipeline_manifest":"{\"root\":{}}"},"resource_references":[
-			{"key":{"type":"EXPERIMENT","id":"e"},"relationship":"OWNER"}]}}`,
+			{"key":{"type":"EXPERIMENT","id":"e"},"relationship":"OWNER"}]},"pipeline_runtime":{}}`,
 		"runs/orphan": `{"run":{"id":"orphan","name":"r","status":"Succeeded","pipeline_spec":{},"resource_references":[
 			{"key":{"type":"EXPERIMENT","id":"e"},"relationship":"OWNER"},
-			{"key":{"type":"PIPELINE_VERSION","id":"gone"},"relationship":"CREATOR"}]}}`,
+			{"key":{"type":"PIPELINE_VERSION","id":"gone"},"relationship":"CREATOR"}]},"pipeline_runtime":{}}`,
 		"jobs/j": `{"id":"j","name":"d","max_concurrency":"2","enabled":true,"pipeline_spec":{"pipeline_id":"p",
 			"pipeline_manifest":"{\"root\":{}}"}}`,
 		"experiments/e": `{"id":"e","name":"d","storage_state":"STORAGESTATE_AVAILABLE"}`,

@@ -88,8 +88,9 @@ func (l *Legacy) answerRun(ctx context.Context, names []string, _ url.Values) (a
 		reply.StorageState = "STORAGESTATE_ARCHIVED"
 	}
 	return struct {
-		Run runReply `json:"run"`
-	}{reply}, nil
+		Run     runReply `json:"run"`
+		Runtime struct{} `json:"pipeline_runtime"` // of Argo's workflows, which there are none of
+	}{Run: reply}, nil
 }
 
 func (l *Legacy) answerDeleteRun(ctx context.Context, names []string, _ url.Values) (any, error) {
