@@ -80,7 +80,7 @@ func newGateway(stopping context.Context, cfg *config.Config, log *slog.Logger, 
 		Stopping:   stopping,
 	})
 	browsers := &guard.Browsers{LoopbackOnly: isLoopback(address), AllowedHosts: cfg.AllowedHosts,
-		TrustedOrigins: cfg.TrustedOrigins}
+		TrustedOrigins: cfg.TrustedOrigins, OnlyReads: grpcweb.Accepts} // metadata is all that is read so
 	served := admission.Spared(httpserver.IsSurplus, routes.IsHealth, table)
 	budget := memory.NewBudget(cfg.MemoryBytes)
 	return &gateway{table, budget, observe.Handler(counted, log, budget, browsers.Guard(served))}, nil

@@ -190,8 +190,32 @@ func TestWhatIsNotServedOverGRPCWeb(t *testing.T) {
 	g.do("POST", webCall, "x", "Content-Type", "application/grpc-web+json").expect(t, 415)
 	g.do("POST", webCall, "x", "Content-Type", "application/grpc-webby").expect(t, 415)
 	g.do("POST", webCall, "x", "Content-Type", "application/json").expect(t, 404)
-	g.web(webFrame(0, ""), "Origin", "http://evil.example").expect(t, 403)
 	if method, _, _ := fake.last(); method != "" {
 		t.Errorf("%s reached the server", method)
+	}
+}
+
+// Pages read metadata by it through a server of their own that puts another Host in place of its own. What browsers ask
+// before they send such a call of a page of another origin is not allowed.
+func TestPagesOfAnotherOriginOverGRPCWeb(t *testing.T) {
+	g, fake := startBoth(t, "--allowed_hosts", "host.example")
+	fake.other = func(string, []byte) ([]byte, error) { return nil, nil }
+	if messages, trailers := webAnswer(t, g.web(webFrame(0, ""), "Origin", "http://ui.example:3000")); len(messages) != 1 {
+		t.Errorf("%v", trailers)
+	}
+	g.web(webFrame(0, ""), "Origin", "http://evil.example", "Sec-Fetch-Site", "cross-site").expect(t, 403)
+	g.web(webFrame(0, ""), "Origin", "http://evil.example", "Host", "evil.example").expect(t, 403)
+	asked := g.do("OPTIONS", webCall, "", "Origin", "http://evil.example", "Access-Control-Request-Method", "POST",
+		"Access-Control-Request-Headers", "content-type,x-grpc-web")
+	for name := range asked.header {
+		if strings.HasPrefix(name, "Access-Control-") {
+			t.Errorf("%s: %v", name, asked.header[name])
+		}
+	}
+	if asked.code < 400 {
+		t.Error(asked)
+	}
+	for _, kind := range []string{"text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"} {
+		g.do("POST", webCall, webFrame(0, ""), "Content-Type", kind, "Origin", "http://ui.example:3000").expect(t, 403)
 	}
 }
