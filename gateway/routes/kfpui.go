@@ -44,7 +44,7 @@ func (t *Table) serveUI(w http.ResponseWriter, r *http.Request) bool {
 		node := streams.Node{RunID: query.Get("runid"), NodeID: query.Get("podname")}
 		r = r.Clone(r.Context())
 		r.URL.RawQuery = "" // its other parameters are about Kubernetes
-		admission.Limited(t.reads, getOnly(t.parts.Streams.Log(node))).ServeHTTP(w, r)
+		admission.Limited(t.reads, getOnly(t.parts.Streams.LogOrReason(node))).ServeHTTP(w, r)
 	case path == uiCustom:
 		info.Route = path
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")

@@ -228,6 +228,9 @@ func (t *Table) streamFor(r *http.Request) (http.Handler, bool) {
 	switch {
 	case len(parts) == 6 && parts[5] == "log" && slices.Contains(logVersions, parts[0]):
 		info.Route = logRoute(parts[0])
+		if parts[0] != "v2beta1" { // only that UI asks for them, which shows what it gets
+			return getOnly(t.parts.Streams.LogOrReason(node)), true
+		}
 		return getOnly(t.parts.Streams.Log(node)), true
 	case len(parts) == 7 && parts[5] == "artifacts" && slices.Contains(artifactVersions, parts[0]):
 		name, isRead := strings.CutSuffix(parts[6], ":read")

@@ -1,6 +1,7 @@
 package streams
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -15,6 +16,11 @@ import (
 // ?offset_bytes=N leaves out a start that the client has already, ?tail_bytes=N begins at a line near the end, and
 // ?limit_bytes=N ends early.
 func (s *Streams) Log(node Node) http.HandlerFunc {
+	return s.logOr(node, func(w http.ResponseWriter, r *http.Request, err error) { s.pipe.Fail(w, r, err, false) })
+}
+
+// logOr is Log, and leaves it to fail what to answer where the log does not begin.
+func (s *Streams) logOr(node Node, fail func(http.ResponseWriter, *http.Request, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		request, refused := parseLogQuery(node, r.URL.RawQuery)
 		if refused != nil {
@@ -25,15 +31,21 @@ func (s *Streams) Log(node Node) http.HandlerFunc {
 		defer cancel()
 		stream, err := s.logs.ReadTaskLog(ctx, request)
 		if err != nil {
-			s.pipe.Fail(w, r, err, false)
+			fail(w, r, err)
 			return
 		}
-		var first *penstock.LogChunk
+		first, err := stream.Recv()
+		if err != nil && !errors.Is(err, io.EOF) {
+			fail(w, r, err)
+			return
+		}
+		isFirst := true
 		next := func() ([]byte, error) {
-			chunk, err := stream.Recv()
-			if first == nil && chunk != nil {
-				first = chunk
+			if isFirst {
+				isFirst = false
+				return first.GetData(), err
 			}
+			chunk, err := stream.Recv()
 			return chunk.GetData(), err
 		}
 		s.pipe.Copy(w, r, next, func() io.Writer { return beginLog(w, first.GetOffsetBytes()) }, true)

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/penstock/penstock/gateway/apierror"
+	"github.com/penstock/penstock/gateway/gen/kfp"
 	"github.com/penstock/penstock/gateway/gen/penstock"
 	"github.com/penstock/penstock/gateway/metadata"
 )
@@ -18,18 +19,21 @@ type Node struct {
 	RunID, NodeID, Artifact string
 }
 
-// Streams reads both from the server. Constant after New; safe for concurrent use.
+// Streams reads them from the server. Constant after New; safe for concurrent use.
 type Streams struct {
 	pipe      Pipe
 	headers   *metadata.Headers
 	logs      penstock.RunLogServiceClient
 	artifacts penstock.ArtifactContentServiceClient
 	bundles   penstock.RunBundleServiceClient
+	statuses  penstock.RunStatusServiceClient
+	runs      kfp.RunServiceClient
 }
 
 // New reads over conn. All streams end when stopping does.
 func New(stopping context.Context, conn grpc.ClientConnInterface, headers *metadata.Headers, log *slog.Logger) *Streams {
 	return &Streams{pipe: Pipe{stopping, log, apierror.WriteHTTPFrom}, headers: headers,
 		logs: penstock.NewRunLogServiceClient(conn), artifacts: penstock.NewArtifactContentServiceClient(conn),
-		bundles: penstock.NewRunBundleServiceClient(conn)}
+		bundles: penstock.NewRunBundleServiceClient(conn), statuses: penstock.NewRunStatusServiceClient(conn),
+		runs: kfp.NewRunServiceClient(conn)}
 }

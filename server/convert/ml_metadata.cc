@@ -146,7 +146,7 @@ void RootToApi(const RunSource& run, Execution* out) {
   }
 }
 
-// What only a task that runs in a container of its own has.
+// What only a task that has no parts has.
 void SetContainer(const TaskSource& source, const TaskRow& row, const std::optional<TaskPlace>& place,
                   Properties* out) {
   const auto& attempts = RowsOf(source.attempts, row.task_id);
@@ -155,7 +155,7 @@ void SetContainer(const TaskSource& source, const TaskRow& row, const std::optio
   SetText("pod_name", pod, out);
   SetText("pod_uid", pod, out);
   SetText("namespace", source.runs.at(row.run_id).row.namespace_, out);
-  if (place.has_value() && place->executor != nullptr) {
+  if (place.has_value() && place->kind == TaskKind::kContainer) {
     SetText("image", place->executor->container().image(), out);
   }
   const auto decision = CacheDecisionOf(row);
@@ -268,7 +268,7 @@ void ExecutionToApi(const TaskSource& source, TaskPlaces& places, const TaskKey&
   if (is_loop && row.state != TaskState::kPending) {
     SetNumber("iteration_count", iterations == source.iterations.end() ? 0 : iterations->second, properties);
   }
-  if (type.id == kContainer.id) SetContainer(source, row, place, properties);
+  if (type.id != kDag.id) SetContainer(source, row, place, properties);
 }
 
 }  // namespace penstock

@@ -175,13 +175,19 @@ void SetRecorded(const TaskSource& source, const TaskRow& row, PipelineTask* out
   *out->mutable_outputs()->mutable_parameters() = recorded.outputs().parameters();
 }
 
-void SetPods(const TaskSource& source, const TaskRow& row, PipelineTask* out) {
-  for (const TaskAttemptRow& attempt : RowsOf(source.attempts, row.task_id)) {
+// Logs are found by the name of a pod, and where none was ever started, the reason for that: by the id of the task.
+void SetPods(const TaskSource& source, const TaskRow& row, const std::optional<TaskPlace>& place,
+             PipelineTask* out) {
+  const auto add = [out](const std::string& name) {
     PipelineTask::TaskPod* pod = out->add_pods();
-    pod->set_name(attempt.attempt_id);
-    pod->set_uid(attempt.attempt_id);
+    pod->set_name(name);
+    pod->set_uid(name);
     pod->set_type(PipelineTask::EXECUTOR);
-  }
+  };
+  for (const TaskAttemptRow& attempt : RowsOf(source.attempts, row.task_id)) add(attempt.attempt_id);
+  const bool may_run =
+      place.has_value() && (place->kind == TaskKind::kContainer || place->kind == TaskKind::kImporter);
+  if (may_run && out->pods().empty()) add(row.task_id);
 }
 
 void RootToApi(const TaskSource& source, const std::string& run_id, PipelineTask* out) {
@@ -316,7 +322,7 @@ void TaskToApi(const TaskSource& source, TaskPlaces& places, const TaskKey& key,
   }
   SetProperties(source, TaskTagOwner(row.run_id, row.task_id), out);
   SetTaskType(source, places, row, out);
-  SetPods(source, row, out);
+  SetPods(source, row, place, out);
   if (const auto decision = CacheDecisionOf(row)) out->set_cache_fingerprint(decision->fingerprint);
   if (row.recorded) {
     SetRecorded(source, row, out);

@@ -197,6 +197,10 @@ TEST_P(TaskApiTest, ATaskTellsAllThatIsKnownOfIt) {
   ASSERT_EQ(first.pods_size(), 1);
   EXPECT_EQ(first.pods(0).name(), "attempt-1");
   EXPECT_EQ(first.pods(0).type(), PipelineTask::EXECUTOR);
+  const PipelineTask unstarted = Get(bodies_[1]);
+  ASSERT_EQ(unstarted.pods_size(), 1);
+  EXPECT_EQ(unstarted.pods(0).name(), bodies_[1]);
+  EXPECT_EQ(Get(loop_).pods_size(), 0);
   ASSERT_EQ(first.state_history_size(), 2);
   EXPECT_EQ(first.state_history(1).state(), PipelineTask::SUCCEEDED);
   ASSERT_EQ(first.inputs().parameters_size(), 1);

@@ -90,7 +90,7 @@ def test_inputs_outputs_and_where_they_come_from(server, run):
     assert [one['state'] for one in made['state_history']][-1] == 'SUCCEEDED'
     again = {task['name']: task for task in all_tasks(server, run[1], 200)}['produce']
     assert again['state'] == 'CACHED' and again['cache_fingerprint'] == made['cache_fingerprint']
-    assert not again.get('pods')
+    assert [pod['name'] for pod in again['pods']] == [again['task_id']], 'where there was none, the reason is found'
 
 
 def test_views_of_runs(server, run):
