@@ -135,6 +135,7 @@ void RootToApi(const RunSource& run, Execution* out) {
   Properties* properties = out->mutable_custom_properties();
   SetText("task_name", "", properties);  // by this the UI finds the root
   SetText("display_name", "", properties);
+  SetText("run_id", run.row.run_id, properties);
   auto& inputs = *(*properties)["inputs"].mutable_struct_value()->mutable_fields();
   for (const auto& [name, parameter] : run.document->spec.root().input_definitions().parameters()) {
     if (parameter.has_default_value()) inputs[name] = parameter.default_value();
@@ -254,6 +255,7 @@ void ExecutionToApi(const TaskSource& source, TaskPlaces& places, const TaskKey&
   Properties* properties = out->mutable_custom_properties();
   SetText("task_name", row.name, properties);
   SetText("display_name", row.display_name.empty() ? row.name : row.display_name, properties);
+  SetText("run_id", row.run_id, properties);  // by which the UI groups them
   SetNumber("parent_dag_id", ParentNumber(source, row), properties);
   const auto& parameters = RowsOf(source.parameters, row.task_id);
   SetParameters(parameters, Direction::kInput, "inputs", properties);

@@ -87,6 +87,7 @@ TEST_P(MlMetadataTest, ARunIsAContextWithItsRootAndTasks) {
   EXPECT_EQ(properties.at("display_name").string_value(), "first shown");
   EXPECT_EQ(properties.at("parent_dag_id").int_value(), root);
   EXPECT_EQ(properties.at("pod_name").string_value(), "attempt-2");
+  EXPECT_EQ(properties.at("run_id").string_value(), run_);
   EXPECT_EQ(properties.at("image").string_value(), "none");
   EXPECT_EQ(properties.at("inputs").struct_value().fields().at("item").number_value(), 7);
   EXPECT_EQ(properties.at("outputs").struct_value().fields().at("out").list_value().values_size(), 2);
