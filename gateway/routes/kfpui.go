@@ -47,11 +47,10 @@ func (t *Table) serveUI(w http.ResponseWriter, r *http.Request) bool {
 		admission.Limited(t.reads, getOnly(t.parts.Streams.LogOrReason(node))).ServeHTTP(w, r)
 	case path == uiCustom:
 		info.Route = path
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		_, _ = w.Write([]byte("false"))
+		writeText(w, "false")
 	case strings.HasPrefix(path, uiSystem):
 		info.Route = uiSystem
-		apierror.WriteHTTP(w, r, http.StatusNotFound, "This is no cluster of Google's.", "")
+		writeText(w, "") // of which cluster of Google's this is: of none
 	default:
 		return false
 	}
@@ -62,6 +61,11 @@ func (t *Table) serveUI(w http.ResponseWriter, r *http.Request) bool {
 func (t *Table) serveUIArtifact(w http.ResponseWriter, r *http.Request, bucket, key string) {
 	if bucket != uiBucket {
 		apierror.WriteHTTP(w, r, http.StatusNotFound,
+func writeText(w http.ResponseWriter, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = w.Write([]byte(text))
+}
+
 			"Only artifacts of this server are read here, those of the bucket "+uiBucket+", not of "+strconv.Quote(bucket)+".", "")
 		return
 	}
