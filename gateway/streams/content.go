@@ -1,6 +1,7 @@
 package streams
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"mime"
@@ -9,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -61,7 +63,7 @@ func parseRange(header string) (byteRange, bool) {
 }
 
 // Content answers with the bytes of an artifact, whoever has made it, or with a range of them. ?path= names a file of one
-// that is a folder; ?view=html asks for a page, ?download=true for a file.
+// that is a folder; ?view=html asks for a page, ?view=tar for a whole folder, ?download=true for a file.
 func (s *Streams) Content(artifactID string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		query, err := url.ParseQuery(r.URL.RawQuery)
@@ -69,19 +71,50 @@ func (s *Streams) Content(artifactID string) http.HandlerFunc {
 			apierror.WriteHTTP(w, r, http.StatusBadRequest, "The query string is malformed: "+err.Error(), "")
 			return
 		}
-		s.serveContent(w, r, query, &penstock.ReadArtifactRequest{ArtifactId: artifactID, Path: query.Get("path")})
+		ctx, cancel := s.pipe.Context(s.headers.Outgoing(r))
+		defer cancel()
+		asked := &penstock.ReadArtifactRequest{ArtifactId: artifactID, Path: query.Get("path")}
+		if query.Get("view") == "tar" {
+			s.serveArchive(w, r, s.folderOf(ctx, asked))
+			return
+		}
+		found, err := s.open(ctx, r, asked)
+		if err != nil {
+			s.failContent(w, r, err)
+			return
+		}
+		s.serveContent(w, r, query, found)
 	}
 }
 
-// ContentAt is the same for the artifact of a URI: all of it, or its first bytes if there are to be only so many.
-func (s *Streams) ContentAt(uri string, first int64) http.HandlerFunc {
+// ContentAt is the same for an artifact by its URI, which is the first of these where something is: all of it, or its first
+// bytes if there are to be only so many. A folder is an archive, or one line that tells of it.
+func (s *Streams) ContentAt(uris []string, first int64) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if first > 0 && r.Header.Get("Range") == "" {
 			r = r.Clone(r.Context())
 			r.Header.Set("Range", fmt.Sprintf("bytes=0-%d", first-1))
 			w = wholeAnswer{w}
 		}
-		s.serveContent(w, r, r.URL.Query(), &penstock.ReadArtifactRequest{Uri: uri})
+		ctx, cancel := s.pipe.Context(s.headers.Outgoing(r))
+		defer cancel()
+		var found *content
+		var asked *penstock.ReadArtifactRequest
+		err := status.Error(codes.NotFound, "There is no such artifact.")
+		for i := 0; i < len(uris) && status.Code(err) == codes.NotFound; i++ {
+			asked = &penstock.ReadArtifactRequest{Uri: uris[i], RecordedSuffices: first > 0}
+			found, err = s.open(ctx, r, asked)
+		}
+		switch folder := s.folderOf(ctx, asked); {
+		case err == nil:
+			s.serveContent(w, r, r.URL.Query(), found)
+		case status.Code(err) != codes.FailedPrecondition || !folder.isFolder():
+			s.failContent(w, r, err)
+		case first > 0:
+			s.serveSummary(w, r, folder)
+		default:
+			s.serveArchive(w, r, folder)
+		}
 	}
 }
 
@@ -99,7 +132,16 @@ func (w wholeAnswer) WriteHeader(code int) {
 // Unwrap is for http.ResponseController.
 func (w wholeAnswer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-func (s *Streams) serveContent(w http.ResponseWriter, r *http.Request, query url.Values, asked *penstock.ReadArtifactRequest) {
+// content is an artifact, or the part of it that was asked for, of which the beginning has come.
+type content struct {
+	asked   *penstock.ReadArtifactRequest
+	isRange bool
+	head    *penstock.ArtifactChunk // there is one also where there are no bytes
+	stream  grpc.ServerStreamingClient[penstock.ArtifactChunk]
+}
+
+// open asks for the part that the request names, for as long as ctx lasts.
+func (s *Streams) open(ctx context.Context, r *http.Request, asked *penstock.ReadArtifactRequest) (*content, error) {
 	wanted, isRange := parseRange(r.Header.Get("Range"))
 	if isRange {
 		asked.OffsetBytes, asked.LimitBytes = wanted.first, wanted.limit
@@ -107,46 +149,54 @@ func (s *Streams) serveContent(w http.ResponseWriter, r *http.Request, query url
 	if r.Method == http.MethodHead {
 		asked.LimitBytes = 1
 	}
-	ctx, cancel := s.pipe.Context(s.headers.Outgoing(r))
-	defer cancel()
 	stream, err := s.artifacts.ReadArtifact(ctx, asked)
 	if err != nil {
-		s.pipe.Fail(w, r, err, false)
-		return
+		return nil, err
 	}
-	head, err := stream.Recv() // there is one also where there are no bytes
+	head, err := stream.Recv()
 	if err != nil {
-		if status.Code(err) == codes.OutOfRange {
-			apierror.WriteHTTP(w, r, http.StatusRequestedRangeNotSatisfiable, status.Convert(err).Message(), "")
-			return
-		}
-		s.pipe.Fail(w, r, err, false)
+		return nil, err
+	}
+	return &content{asked, isRange, head, stream}, nil
+}
+
+func (s *Streams) failContent(w http.ResponseWriter, r *http.Request, err error) {
+	if status.Code(err) == codes.OutOfRange {
+		apierror.WriteHTTP(w, r, http.StatusRequestedRangeNotSatisfiable, status.Convert(err).Message(), "")
 		return
 	}
-	rest := head
-	next := func() ([]byte, error) {
+	s.pipe.Fail(w, r, err, false)
+}
+
+func (s *Streams) serveContent(w http.ResponseWriter, r *http.Request, query url.Values, found *content) {
+	next := found.next()
+	if r.Method == http.MethodHead {
+		next = func() ([]byte, error) { return nil, io.EOF }
+	}
+	begin := func() io.Writer { return beginContent(w, query, found) }
+	s.pipe.Copy(w, r, next, begin, false)
+}
+
+// next gives the bytes from the first on.
+func (c *content) next() ByteStream {
+	rest := c.head
+	return func() ([]byte, error) {
 		if rest == nil {
-			chunk, err := stream.Recv()
+			chunk, err := c.stream.Recv()
 			return chunk.GetData(), err
 		}
 		data := rest.GetData()
 		rest = nil
 		return data, nil
 	}
-	if r.Method == http.MethodHead {
-		next = func() ([]byte, error) { return nil, io.EOF }
-	}
-	begin := func() io.Writer { return beginContent(w, query, asked, head, isRange) }
-	s.pipe.Copy(w, r, next, begin, false)
 }
 
-func beginContent(w http.ResponseWriter, query url.Values, asked *penstock.ReadArtifactRequest, head *penstock.ArtifactChunk,
-	isRange bool) io.Writer {
-	header := w.Header()
+func beginContent(w http.ResponseWriter, query url.Values, found *content) io.Writer {
+	header, head := w.Header(), found.head
 	size, first := head.GetSizeBytes(), head.GetOffsetBytes()
 	length := size - first
-	if isRange && asked.LimitBytes > 0 && asked.LimitBytes < length {
-		length = asked.LimitBytes
+	if found.isRange && found.asked.LimitBytes > 0 && found.asked.LimitBytes < length {
+		length = found.asked.LimitBytes
 	}
 	media, policy := mediaOf(head, query.Get("view"))
 	header.Set("Content-Type", media)
@@ -163,7 +213,7 @@ func beginContent(w http.ResponseWriter, query url.Values, asked *penstock.ReadA
 	if named := mime.FormatMediaType(disposition, map[string]string{"filename": head.GetName()}); named != "" {
 		header.Set("Content-Disposition", named)
 	}
-	if isRange {
+	if found.isRange {
 		header.Set("Content-Range", "bytes "+strconv.FormatInt(first, 10)+"-"+strconv.FormatInt(first+length-1, 10)+"/"+
 			strconv.FormatInt(size, 10))
 		w.WriteHeader(http.StatusPartialContent)

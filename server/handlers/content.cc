@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -87,10 +88,25 @@ absl::StatusOr<ArtifactRow> FindById(RequestContext& context, const std::string&
   return artifact;
 }
 
+// Whatever lies there, and what is recorded of it.
+absl::StatusOr<ArtifactRow> FindByUri(RequestContext& context, const std::string& uri) {
+  ArtifactRow artifact;
+  artifact.uri = uri;
+  artifact.name = uri.substr(uri.rfind('/') + 1);
+  if (!absl::StartsWith(uri, kUriScheme)) return error::ArtifactElsewhere(artifact.name, uri);
+  std::vector<ArtifactRow> rows;
+  RETURN_IF_ERROR(context.deps.store.Read([&](db::Tx& tx) -> absl::Status {
+    ASSIGN_OR_RETURN(rows, ArtifactsByUri(tx, uri, 1));
+    return absl::OkStatus();
+  }));
+  return rows.empty() ? artifact : std::move(rows.front());
+}
+
 // What a request names.
 struct Place {
   std::string uri;
   std::string name;
+  bool is_recorded = false;
   bool is_metrics = false;
   std::string metadata;
 };
@@ -106,18 +122,14 @@ absl::Status CheckPath(absl::string_view path) {
 absl::StatusOr<Place> FindPlace(RequestContext& context, const penstock::v1::ReadArtifactRequest& request) {
   ArtifactRow artifact;
   if (!request.uri().empty()) {
-    artifact.uri = request.uri();
-    artifact.name = artifact.uri.substr(artifact.uri.rfind('/') + 1);
-    if (!absl::StartsWith(artifact.uri, kUriScheme)) {
-      return error::ArtifactElsewhere(artifact.name, artifact.uri);
-    }
+    ASSIGN_OR_RETURN(artifact, FindByUri(context, request.uri()));
   } else if (request.artifact_id().empty()) {
     ASSIGN_OR_RETURN(artifact, FindArtifact(context, request));
   } else {
     ASSIGN_OR_RETURN(artifact, FindById(context, request.artifact_id()));
   }
   Place place{artifact.custom_path.empty() ? artifact.uri : artifact.custom_path, artifact.name,
-              IsMetrics(artifact), artifact.metadata};
+              !artifact.uuid.empty(), IsMetrics(artifact), artifact.metadata};
   if (!IsServedArtifact(context.deps.content, place.uri)) {
     return error::ArtifactElsewhere(artifact.name, place.uri);
   }
@@ -125,6 +137,7 @@ absl::StatusOr<Place> FindPlace(RequestContext& context, const penstock::v1::Rea
   RETURN_IF_ERROR(CheckPath(request.path()));
   absl::StrAppend(&place.uri, "/", request.path());
   place.name = request.path().substr(request.path().rfind('/') + 1);
+  place.is_recorded = false;
   place.is_metrics = false;
   return place;
 }
@@ -139,6 +152,11 @@ absl::Status ArtifactRead(RequestContext& context, const penstock::v1::ReadArtif
   penstock::v1::ArtifactChunk chunk;
   chunk.set_name(place.name);
   if (absl::IsNotFound(reader.status())) {
+    if (request.recorded_suffices() && place.is_recorded) {
+      chunk.set_size_bytes(0);
+      (void)sink(chunk);
+      return absl::OkStatus();
+    }
     if (!place.is_metrics) return error::ArtifactGone(place.name, place.uri);
     chunk.set_size_bytes(static_cast<int64_t>(place.metadata.size()));
     chunk.set_data(place.metadata);
@@ -163,6 +181,7 @@ absl::Status ArtifactContentsList(RequestContext& context,
                                   penstock::v1::ListArtifactContentsResponse* reply) {
   penstock::v1::ReadArtifactRequest read;
   read.set_artifact_id(request.artifact_id());
+  read.set_uri(request.uri());
   read.set_path(request.path());
   ASSIGN_OR_RETURN(const Place place, FindPlace(context, read));
   const ContentStore& content = context.deps.content;
