@@ -15,6 +15,12 @@ namespace {
 
 constexpr size_t kComponentBytes = 200;  // file systems allow 255
 constexpr size_t kComponentKeptBytes = 180;
+constexpr absl::string_view kArtifactKeys = "artifacts/";  // behind the scheme of an artifact's URI
+constexpr absl::string_view kPublicPath =
+    "/artifacts/http/penstock/";  // as KFP's UI asks for source, bucket and key
+constexpr absl::string_view kEarlierBase = "http://penstock";
+// What the web's encodeURI leaves, but for what ends a path: KFP's UI takes only what it would have written itself.
+constexpr absl::string_view kLeftInUrls = "-_.!~*'();/:@&=+$,";
 
 // FNV-1a: the same on every machine and in every version, unlike std::hash.
 uint64_t StableHash(absl::string_view text) {
@@ -73,6 +79,20 @@ std::string PercentDecoded(absl::string_view text) {
   return out;
 }
 
+std::string PercentEncoded(absl::string_view text) {
+  constexpr char kDigits[] = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const unsigned char byte = static_cast<unsigned char>(c);
+    if (absl::ascii_isalnum(byte) || absl::StrContains(kLeftInUrls, c)) {
+      out.push_back(c);
+    } else {
+      out.append({'%', kDigits[byte >> 4], kDigits[byte & 15]});
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 // What might mean something within a path is escaped, a dot at the beginning, too: so no name is "." or "..",
@@ -104,12 +124,27 @@ std::string ArtifactPlace(absl::string_view pipeline, absl::string_view run_id, 
                       PathComponent(attempt_id));
 }
 
-std::string WebUri(absl::string_view uri) {
-  return absl::ConsumePrefix(&uri, kUriScheme) ? absl::StrCat(kWebScheme, uri) : std::string(uri);
+std::string PublicUris::Of(absl::string_view stored) const {
+  absl::string_view key = stored;
+  if (base_.empty() || !absl::ConsumePrefix(&key, kUriScheme) || !absl::StartsWith(key, kArtifactKeys)) {
+    return std::string(stored);
+  }
+  return absl::StrCat(base_, kPublicPath, PercentEncoded(key));
 }
 
-std::string OfWebUri(absl::string_view uri) {
-  return absl::ConsumePrefix(&uri, kWebScheme) ? absl::StrCat(kUriScheme, uri) : std::string(uri);
+std::string PublicUris::Stored(absl::string_view given) const {
+  for (const absl::string_view base : {absl::string_view(base_), kEarlierBase}) {
+    absl::string_view rest = given;
+    if (base.empty() || !absl::ConsumePrefix(&rest, base)) continue;
+    std::string key;
+    if (absl::ConsumePrefix(&rest, kPublicPath)) {
+      key = PercentDecoded(rest);
+    } else if (base == kEarlierBase) {
+      key = std::string(absl::StripPrefix(rest, "/"));
+    }
+    if (absl::StartsWith(key, kArtifactKeys)) return absl::StrCat(kUriScheme, key);
+  }
+  return std::string(given);
 }
 
 std::string WithoutScheme(absl::string_view uri) { return std::string(absl::StripPrefix(uri, kUriScheme)); }

@@ -8,14 +8,13 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/strings/string_view.h"
 
 namespace penstock {
 
 inline constexpr absl::string_view kUriScheme = "penstock://";
-inline constexpr absl::string_view kWebScheme =
-    "http://penstock/";  // the same for KFP's web UI, which knows few schemes
 inline constexpr absl::string_view kArtifactsUri = "penstock://artifacts";  // what tasks put out
 // What clients of MLflow's API put there. No pipeline is called so: see PathComponent.
 inline constexpr absl::string_view kMlflowUri = "penstock://artifacts/@mlflow";
@@ -42,9 +41,27 @@ std::string LogicalUri(const UriMount& mount, absl::string_view path);
 // The path that a file: URI names on this machine; nothing for anything else.
 std::optional<std::string> PathOfFileUri(absl::string_view uri);
 
-// A URI of Penstock's own in a scheme that KFP's web UI shows the content of, and back; others unchanged.
-std::string WebUri(absl::string_view uri);
-std::string OfWebUri(absl::string_view uri);
+// The URIs of artifacts at the doors that speak KFP, where clients know few schemes and fetch what a URI names: there
+// those of Penstock's own are URLs of the gateway, whose last part, decoded, is the stored URI without its scheme.
+// Constant, hence thread-safe.
+class PublicUris {
+ public:
+  // URIs are told as they are stored.
+  PublicUris() = default;
+
+  // `base` is what clients reach the gateway by, "http://host:8888", without a slash at the end. Empty: there is none.
+  explicit PublicUris(std::string base) : base_(std::move(base)) {}
+
+  // A stored URI as clients see it; unchanged unless it is that of an artifact of Penstock's own.
+  std::string Of(absl::string_view stored) const;
+
+  // The reverse, for what clients give; of "http://penstock/..." too, which is what earlier versions told. Anything
+  // else unchanged.
+  std::string Stored(absl::string_view given) const;
+
+ private:
+  std::string base_;
+};
 
 // A URI as records of logs keep it: without penstock://, which those of Penstock's own content begin with. And
 // the URI again.

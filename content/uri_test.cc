@@ -85,5 +85,42 @@ TEST(UriTest, ReportedPathsAreNormalised) {
   }
 }
 
+TEST(PublicUrisTest, UrlsOfArtifactsLeadBackToThem) {
+  const PublicUris uris("http://127.0.0.1:8888");
+  const std::pair<std::string, std::string> cases[] = {
+      {"penstock://artifacts/p/r/t/a/model",
+       "http://127.0.0.1:8888/artifacts/http/penstock/artifacts/p/r/t/a/model"},
+      {"penstock://artifacts/N%c3%a4me%20%26%20100%25/x",
+       "http://127.0.0.1:8888/artifacts/http/penstock/artifacts/N%25c3%25a4me%2520%2526%2520100%2525/x"},
+      {"penstock://artifacts/@mlflow/1/a b?#\xC3\xA4&;",
+       "http://127.0.0.1:8888/artifacts/http/penstock/artifacts/@mlflow/1/a%20b%3F%23%C3%A4&;"},
+      {"penstock://logs/r/t-1.log", "penstock://logs/r/t-1.log"},
+      {"penstock://artifacts", "penstock://artifacts"},
+      {"gs://b/k", "gs://b/k"},
+      {"http://elsewhere/artifacts/http/penstock/artifacts/x",
+       "http://elsewhere/artifacts/http/penstock/artifacts/x"},
+      {"http://127.0.0.1:8888/artifacts/http/penstock/logs/x",
+       "http://127.0.0.1:8888/artifacts/http/penstock/logs/x"},
+      {"http://127.0.0.1:88888/artifacts/x", "http://127.0.0.1:88888/artifacts/x"},
+      {"", ""},
+  };
+  for (const auto& [stored, shown] : cases) {
+    EXPECT_EQ(uris.Of(stored), shown);
+    EXPECT_EQ(uris.Stored(shown), stored);
+  }
+}
+
+TEST(PublicUrisTest, TakesWhatWasToldBefore) {
+  for (const std::string base : {"", "http://penstock", "https://ml.example.org/penstock"}) {
+    const PublicUris uris(base);
+    EXPECT_EQ(uris.Stored("http://penstock/artifacts/a%20b/x"), "penstock://artifacts/a%20b/x");
+    EXPECT_EQ(uris.Stored("http://penstock/artifacts/http/penstock/artifacts/a%2520b/x"),
+              "penstock://artifacts/a%20b/x");
+    EXPECT_EQ(uris.Stored("http://penstock/logs/x"), "http://penstock/logs/x");
+    EXPECT_EQ(uris.Stored(uris.Of("penstock://artifacts/a%20b/x")), "penstock://artifacts/a%20b/x");
+  }
+  EXPECT_EQ(PublicUris().Of("penstock://artifacts/x"), "penstock://artifacts/x");
+}
+
 }  // namespace
 }  // namespace penstock

@@ -32,6 +32,7 @@
 #include "common/metrics.h"
 #include "common/worker.h"
 #include "content/content_store.h"
+#include "content/uri.h"
 #include "scheduler/active_run.h"
 #include "scheduler/artifact_ids.h"
 #include "scheduler/attempt_records.h"
@@ -65,6 +66,7 @@ struct EngineOptions {
   absl::Duration poll_interval = absl::Seconds(1);  // without hints
   CacheSettings cache;
   TaskTracking tracking = {};
+  PublicUris public_uris;  // which importers and runs may be given
 };
 
 class Engine {

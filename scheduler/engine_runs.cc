@@ -92,8 +92,8 @@ void Engine::FailRun(const std::string& run_id, const absl::Status& why) {
 // Reads a run, in place of what was known of it, and settles what its rows leave open. With `reattach`, adds to it
 // the attempts that its executors are to find again.
 absl::StatusOr<ActiveRun*> Engine::LoadActive(const std::string& run_id, std::vector<Launch>* reattach) {
-  ASSIGN_OR_RETURN(LoadedRun loaded,
-                   LoadRun(parts_.store, parts_.documents, parts_.executors.world(0), run_id));
+  ASSIGN_OR_RETURN(LoadedRun loaded, LoadRun(parts_.store, parts_.documents, parts_.executors.world(0),
+                                             options_.public_uris, run_id));
   const std::vector<LoadedRun::Running> attempts = std::move(loaded.running);
   runs_.erase(run_id);
   ActiveRun& run = runs_.try_emplace(run_id, std::move(loaded), options_.cache, parts_.executors, parts_.ids)

@@ -302,7 +302,7 @@ namespace {
 
 // One that the run is given for an input of the pipeline itself. By its URI it is imported, and has an id once that is
 // stored.
-absl::StatusOr<ArtifactRecord> RootArtifact(db::Tx& tx, const std::string& name,
+absl::StatusOr<ArtifactRecord> RootArtifact(db::Tx& tx, const PublicUris& uris, const std::string& name,
                                             const ml_pipelines::ComponentInputsSpec::ArtifactSpec& declared,
                                             const RunArtifact& given) {
   if (given.artifact_id != 0) {
@@ -316,7 +316,7 @@ absl::StatusOr<ArtifactRecord> RootArtifact(db::Tx& tx, const std::string& name,
   record.name = name;
   record.schema_title = declared.artifact_type().schema_title();
   record.schema_version = declared.artifact_type().schema_version();
-  record.uri = given.uri;
+  record.uri = uris.Stored(given.uri);
   record.metadata = given.metadata;
   record.imported = true;
   ASSIGN_OR_RETURN(const std::optional<int64_t> id, ArtifactFindImported(tx, ImportKey(record)));
@@ -325,7 +325,7 @@ absl::StatusOr<ArtifactRecord> RootArtifact(db::Tx& tx, const std::string& name,
 }
 
 absl::Status FillRootArtifacts(db::Tx& tx, const ml_pipelines::ComponentSpec& root, const Json& parameters,
-                               TaskInputs& inputs) {
+                               const PublicUris& uris, TaskInputs& inputs) {
   inputs.artifacts.clear();
   for (const auto& [name, declared] : root.input_definitions().artifacts()) {
     const auto value = parameters.find(name);
@@ -333,7 +333,7 @@ absl::Status FillRootArtifacts(db::Tx& tx, const ml_pipelines::ComponentSpec& ro
     ASSIGN_OR_RETURN(const auto given, ReadRunArtifacts(declared, *value));
     std::vector<ArtifactRecord>& artifacts = inputs.artifacts[name];
     for (const RunArtifact& one : given) {
-      ASSIGN_OR_RETURN(ArtifactRecord record, RootArtifact(tx, name, declared, one));
+      ASSIGN_OR_RETURN(ArtifactRecord record, RootArtifact(tx, uris, name, declared, one));
       artifacts.push_back(std::move(record));
     }
   }
@@ -343,7 +343,7 @@ absl::Status FillRootArtifacts(db::Tx& tx, const ml_pipelines::ComponentSpec& ro
 }  // namespace
 
 absl::StatusOr<LoadedRun> LoadRun(Store& store, DocumentCache& documents, const TaskWorld& world,
-                                  absl::string_view run_id) {
+                                  const PublicUris& uris, absl::string_view run_id) {
   StoredRun stored;
   RETURN_IF_ERROR(store.Read([&](db::Tx& tx) { return ReadStored(tx, documents, run_id, stored); }));
   ASSIGN_OR_RETURN(auto document, Document(documents, stored));
@@ -357,13 +357,14 @@ absl::StatusOr<LoadedRun> LoadRun(Store& store, DocumentCache& documents, const 
   run.experiment_id = stored.row.experiment_id;
   run.state = stored.row.state;
   run.facts = Facts(stored, *run.plan, world);
+  run.facts.uris = uris;
   loaded.recurring_run_id = stored.row.recurring_run_id;
   ASSIGN_OR_RETURN(Json parameters, ParseJson(stored.config.parameters));
   ReplaceMacros(Macros(stored.row), &parameters);
   TaskInputs root_inputs = RootInputs(run.plan->root(), parameters);
   if (!run.plan->root().input_definitions().artifacts().empty()) {
     RETURN_IF_ERROR(store.Read(
-        [&](db::Tx& tx) { return FillRootArtifacts(tx, run.plan->root(), parameters, root_inputs); }));
+        [&](db::Tx& tx) { return FillRootArtifacts(tx, run.plan->root(), parameters, uris, root_inputs); }));
   }
   run.root_inputs = std::make_shared<const TaskInputs>(std::move(root_inputs));
   ASSIGN_OR_RETURN(run.pins, PackagePins::OfPlugins(stored.config.plugins_input));

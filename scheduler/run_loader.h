@@ -37,6 +37,6 @@ absl::StatusOr<ArtifactRecord> RecordOf(const ArtifactRow& row);
 
 // `world` is that of tasks which are placed on no executor of their own. NOT_FOUND if there is no such run. DATA_LOSS or another error if what is stored of it cannot be read.
 absl::StatusOr<LoadedRun> LoadRun(Store& store, DocumentCache& documents, const TaskWorld& world,
-                                  absl::string_view run_id);
+                                  const PublicUris& uris, absl::string_view run_id);
 
 }  // namespace penstock

@@ -43,6 +43,8 @@ constexpr Setting kSettings[] = {
      "where gRPC is served; port 0 takes a free one; or unix:PATH; or off"},
     {"http_listen", "127.0.0.1:8888", "HOST:PORT",
      "where the gateway serves HTTP; port 0 takes a free one; or unix:PATH"},
+    {"public_url", "", "URL",
+     "where clients reach it: what URIs of artifacts begin with; default: by http_listen"},
     {"gateway", "on", "on|off", "whether to start the HTTP gateway as a child"},
     {"gateway_path", "", "FILE", "the gateway's program; default: penstock-gateway beside this one"},
     {"runner_path", "", "FILE", "the supervisor's program; default: penstock-runner beside this one"},
@@ -287,6 +289,19 @@ class Checker {
     return text;
   }
 
+  // http:// or https://, a host, perhaps a port and a path; nothing.
+  std::string Url(const std::string& name) {
+    absl::string_view text = absl::StripSuffix(Text(name), "/");
+    absl::string_view rest = text;
+    const bool has_scheme = absl::ConsumePrefix(&rest, "http://") || absl::ConsumePrefix(&rest, "https://");
+    bool good = has_scheme && !rest.empty() && rest.front() != '/' && rest.back() != '/';
+    for (const char c : rest) good &= absl::ascii_isgraph(c) && !absl::StrContains("?#@\\\"<>", c);
+    if (!Text(name).empty() && !good) {
+      Wrong(name, "http:// or https:// and a host, for example https://ml.example.org");
+    }
+    return std::string(text);
+  }
+
   // Names of hosts with commas between them, or "none".
   std::vector<std::string> Hosts(const std::string& name) {
     std::vector<std::string> hosts;
@@ -347,6 +362,7 @@ absl::StatusOr<Config> Check(const Values& values) {
   config.run_scheduler = role != "server";
   config.grpc_listen = check.Address("grpc_listen", /*may_be_off=*/true);
   config.http_listen = check.Address("http_listen", /*may_be_off=*/false);
+  config.public_url = check.Url("public_url");
   config.gateway = check.Choice("gateway", "on", "off") && config.serve_api;
   config.gateway_path = Absolute(check.Text("gateway_path"));
   if (config.gateway_path.empty()) config.gateway_path = BesideThisProgram("penstock-gateway");

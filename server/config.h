@@ -19,9 +19,10 @@ struct Config {
   absl::Duration database_wait;
   bool serve_api = true;  // --role
   bool run_scheduler = true;
-  std::string grpc_listen;         // host:port, port 0 takes a free one; unix:PATH; or off
-  std::string http_listen;         // host:port or unix:PATH
-  bool gateway = true;             // whether the gateway is started as a child
+  std::string grpc_listen;  // host:port, port 0 takes a free one; unix:PATH; or off
+  std::string http_listen;  // host:port or unix:PATH
+  std::string public_url;   // as clients reach the gateway, without a slash at its end; empty: by its address
+  bool gateway = true;      // whether the gateway is started as a child
   std::string gateway_path;        // beside this program unless given
   std::string runner_path;         // likewise
   std::string python;              // interpreter for Python components; empty: python3 of PATH

@@ -46,6 +46,9 @@ TEST(Config, ReadsAddressesAndSizes) {
   EXPECT_EQ(line->config.memory_bytes, int64_t{1} << 30);
   EXPECT_EQ(Read({"--memory_budget=268435456"})->config.memory_bytes, 256 << 20);
   EXPECT_EQ(Read({"--grpc_listen=unix:/run/p/grpc"})->config.grpc_listen, "unix:/run/p/grpc");
+  EXPECT_EQ(Read({"--public_url=https://ml.example.org/penstock/"})->config.public_url,
+            "https://ml.example.org/penstock");
+  EXPECT_EQ(Read({"--public_url="})->config.public_url, "");
 }
 
 TEST(Config, ReadsCommandsAndTheirWords) {
@@ -73,6 +76,10 @@ TEST(Config, SaysWhatIsWrongAndWhatWouldBeRight) {
       {"--grpc_listen=8887", "host:port"},
       {"--http_listen=off", "unix:PATH"},
       {"--http_listen=unix:", "the path of a socket file"},
+      {"--public_url=ml.example.org", "http:// or https:// and a host"},
+      {"--public_url=http://", "http:// or https:// and a host"},
+      {"--public_url=http:///path", "http:// or https:// and a host"},
+      {"--public_url=https://ml.example.org/?a=b", "http:// or https:// and a host"},
       {"--memory_budget=1MiB", "a number of bytes from"},
       {"--memory_budget=512MB", "for example 512MiB"},
       {"--memory_budget=9999999999GiB", "a number of bytes from"},

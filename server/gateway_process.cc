@@ -47,7 +47,7 @@ absl::Status CannotListen(absl::string_view address, absl::string_view why) {
                                              "or choose another with --http_listen=HOST:PORT"));
 }
 
-absl::StatusOr<int> Listen(const std::string& address) {
+absl::StatusOr<int> ListenOn(const std::string& address) {
   if (const std::string path(UnixPath(address)); !path.empty()) {
     RETURN_IF_ERROR(FreeSocketPath(path, "http_listen=unix:PATH"));
     const int socket = ListenOnSocketPath(path, kBacklog);
@@ -132,22 +132,35 @@ std::string GatewayProcess::address() const {
   return absl::StrCat(options_.listen.substr(0, options_.listen.rfind(':')), ":", port_);
 }
 
-absl::StatusOr<std::unique_ptr<GatewayProcess>> GatewayProcess::Start(GatewayOptions options,
-                                                                      const Clock& clock) {
+std::string GatewayProcess::url() const {
+  if (port_ == 0) return "";
+  std::string host = options_.listen.substr(0, options_.listen.rfind(':'));
+  // What stands for all addresses of the machine is none that one connects to.
+  if (host.empty() || host == "0.0.0.0") host = "127.0.0.1";
+  if (host == "[::]") host = "[::1]";
+  return absl::StrCat("http://", host, ":", port_);
+}
+
+absl::StatusOr<std::unique_ptr<GatewayProcess>> GatewayProcess::Listen(GatewayOptions options,
+                                                                       const Clock& clock) {
   if (access(options.program.c_str(), X_OK) != 0) {
     return absl::UnavailableError(
         absl::StrCat("the gateway's program ", options.program, " cannot be run: ", std::strerror(errno),
                      ". Build it, name it with --gateway_path, or turn it off: --gateway=off"));
   }
-  ASSIGN_OR_RETURN(const int listener, Listen(options.listen));
-  std::unique_ptr<GatewayProcess> gateway(
+  ASSIGN_OR_RETURN(const int listener, ListenOn(options.listen));
+  return std::unique_ptr<GatewayProcess>(
       new GatewayProcess(std::move(options), clock, listener, PortOf(listener)));
+}
+
+absl::Status GatewayProcess::Start(std::string server) {
+  server_ = std::move(server);
   {
-    absl::MutexLock lock(&gateway->mutex_);
-    RETURN_IF_ERROR(gateway->Spawn());
+    absl::MutexLock lock(&mutex_);
+    RETURN_IF_ERROR(Spawn());
   }
-  gateway->guard_ = std::thread([self = gateway.get()] { self->Guard(); });
-  return gateway;
+  guard_ = std::thread([this] { Guard(); });
+  return absl::OkStatus();
 }
 
 absl::Status GatewayProcess::Spawn() {
@@ -171,7 +184,7 @@ absl::Status GatewayProcess::Spawn() {
 
   std::vector<std::string> arguments = {options_.program,
                                         absl::StrCat("--listen_fd=", kChildListener),
-                                        absl::StrCat("--server=", options_.server),
+                                        absl::StrCat("--server=", server_),
                                         "--exit_on_stdin_eof",
                                         absl::StrCat("--shutdown_grace=", kRequestGrace),
                                         absl::StrCat("--memory_budget=", options_.memory_bytes),

@@ -16,7 +16,6 @@ namespace penstock {
 struct GatewayOptions {
   std::string program;
   std::string listen;        // host:port, port 0 takes a free one; or unix:PATH
-  std::string server;        // gRPC target of this server
   int64_t memory_bytes = 0;  // for requests and answers in work
   std::string log_level;
   std::string log_format;
@@ -27,10 +26,14 @@ struct GatewayOptions {
 // holds the end of a pipe: it ends when the server does, however that dies. Thread-safe.
 class GatewayProcess {
  public:
-  // UNAVAILABLE, with a sentence that names the address or the program, if it cannot listen or start.
-  static absl::StatusOr<std::unique_ptr<GatewayProcess>> Start(GatewayOptions options, const Clock& clock);
+  // Listens, so that its address is known; requests wait for Start. UNAVAILABLE, with a sentence that names the address
+  // or the program, if it cannot.
+  static absl::StatusOr<std::unique_ptr<GatewayProcess>> Listen(GatewayOptions options, const Clock& clock);
   // Asks the child to end, then kills it.
   ~GatewayProcess();
+
+  // Starts the child, once, before the server with the gRPC target `server`. UNAVAILABLE if it cannot.
+  absl::Status Start(std::string server);
 
   // Waits until a request through the child to the server is answered well. UNAVAILABLE if that takes too
   // long.
@@ -39,6 +42,8 @@ class GatewayProcess {
   int port() const { return port_; }  // 0 without one
   // Where clients reach it: "127.0.0.1:8888" or "unix:PATH".
   std::string address() const;
+  // The same as a URL that one can connect to: "http://127.0.0.1:8888"; empty with a socket file, which has none.
+  std::string url() const;
 
  private:
   GatewayProcess(GatewayOptions options, const Clock& clock, int listener, int port)
@@ -52,6 +57,7 @@ class GatewayProcess {
   const int listener_;
   const int port_;
 
+  std::string server_;  // constant after Start
   absl::Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   pid_t child_ ABSL_GUARDED_BY(mutex_) = -1;

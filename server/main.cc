@@ -120,20 +120,27 @@ std::string TrackingUri(const Config& config, const GatewayProcess* gateway) {
   if (!config.mlflow_in_tasks || !config.mlflow_tracking_uri.empty()) {
     return config.mlflow_in_tasks ? config.mlflow_tracking_uri : "";
   }
-  if (gateway == nullptr || gateway->port() == 0) return "";
-  std::string host = gateway->address().substr(0, gateway->address().rfind(':'));
-  // What stands for all addresses of the machine is none that one connects to.
-  if (host.empty() || host == "0.0.0.0") host = "127.0.0.1";
-  if (host == "[::]") host = "[::1]";
-  return absl::StrCat("http://", host, ":", gateway->port());
+  return gateway == nullptr ? "" : gateway->url();
 }
 
-EngineOptions EngineOptionsOf(const Config& config, TaskTracking tracking) {
+// What URIs of artifacts begin with where clients see them; empty if there is no URL that leads to them.
+std::string PublicUrl(const Config& config, const GatewayProcess* gateway) {
+  return config.public_url.empty() && gateway != nullptr ? gateway->url() : config.public_url;
+}
+
+EngineOptions EngineOptionsOf(const Config& config, TaskTracking tracking, PublicUris public_uris) {
   EngineOptions options;
+  options.public_uris = std::move(public_uris);
   options.tracking = std::move(tracking);
   options.active_runs_max = static_cast<int>(config.active_runs_max);
   options.cache = {config.cache, config.cache_max_age};
   return options;
+}
+
+GatewayOptions GatewayOptionsOf(const Config& config) {
+  return {config.gateway_path, config.http_listen, config.memory_bytes / kGatewayShare,
+          config.log_level == "trace" ? "debug" : config.log_level,
+          config.log_format == LogFormat::kJson ? "json" : "text"};
 }
 
 // The scheduler half: engine and executor on a thread of its own, and recurring runs on another.
@@ -141,12 +148,12 @@ class Scheduler {
  public:
   Scheduler(const Config& config, const DataDir& data_dir, Store& store, const ContentStore& content,
             DocumentCache& documents, const Clock& clock, IdGenerator& ids, Metrics& metrics,
-            TaskTracking tracking)
+            TaskTracking tracking, PublicUris public_uris)
       : executor_(std::make_unique<LocalExecutor>(ExecutorOptions(config, data_dir.path()), clock)),
         lease_(store, absl::StrCat("local:", data_dir.id())),
         engine_({store, ExecutorSet({{lease_.holder(), executor_.get()}}), content, worker_, lease_,
                  documents, clock, ids, metrics},
-                EngineOptionsOf(config, std::move(tracking))),
+                EngineOptionsOf(config, std::move(tracking), std::move(public_uris))),
         recurring_(store, lease_, documents, clock, metrics, {}) {}
   ~Scheduler() {
     recurring_.Stop();
@@ -185,6 +192,12 @@ absl::Status Serve(const Config& config) {
   DocumentCache documents(kCachedDocuments);
   LocalContentStore content(data_dir->path());
   ASSIGN_OR_RETURN(const std::string default_experiment_id, EnsureDefaultExperiment(*store, clock, ids));
+  // Before the rest, which tells clients its address.
+  std::unique_ptr<GatewayProcess> gateway;
+  if (config.gateway) {
+    ASSIGN_OR_RETURN(gateway, GatewayProcess::Listen(GatewayOptionsOf(config), clock));
+  }
+  const PublicUris public_uris(PublicUrl(config, gateway.get()));
   Deps deps{*store,
             documents,
             clock,
@@ -193,28 +206,20 @@ absl::Status Serve(const Config& config) {
             content,
             default_experiment_id,
             PackageUrls(config),
+            public_uris,
             MemoryBudget(config.memory_bytes / kServerShare)};
   const MemoryKeeper memory_keeper(deps.memory, documents);
 
   std::unique_ptr<Scheduler> scheduler;
   std::unique_ptr<Server> server;
-  std::unique_ptr<GatewayProcess> gateway;
   if (config.serve_api) {
     ASSIGN_OR_RETURN(server, Server::Start(deps, config.grpc_listen, data_dir->SocketPath()));
   }
-  if (config.gateway) {
-    ASSIGN_OR_RETURN(gateway,
-                     GatewayProcess::Start({config.gateway_path, config.http_listen, server->local_target(),
-                                            config.memory_bytes / kGatewayShare,
-                                            config.log_level == "trace" ? "debug" : config.log_level,
-                                            config.log_format == LogFormat::kJson ? "json" : "text"},
-                                           clock));
-  }
-  // After the gateway, which knows its port.
+  if (gateway != nullptr) RETURN_IF_ERROR(gateway->Start(server->local_target()));
   if (config.run_scheduler) {
-    scheduler =
-        std::make_unique<Scheduler>(config, *data_dir, *store, content, documents, clock, ids, metrics,
-                                    TaskTracking{TrackingUri(config, gateway.get()), default_experiment_id});
+    scheduler = std::make_unique<Scheduler>(
+        config, *data_dir, *store, content, documents, clock, ids, metrics,
+        TaskTracking{TrackingUri(config, gateway.get()), default_experiment_id}, public_uris);
     RETURN_IF_ERROR(scheduler->Start());
   }
   if (gateway != nullptr) RETURN_IF_ERROR(gateway->AwaitServing());

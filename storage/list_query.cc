@@ -60,7 +60,7 @@ absl::StatusOr<ListQuery> ListQuery::Create(const ListResource& resource, const 
   // Before order and filter, which it brings along where the request leaves them out.
   if (!request.page_token.empty()) RETURN_IF_ERROR(query.ReadToken(request.page_token, request));
   RETURN_IF_ERROR(query.SetOrder(query.sort_by_));
-  RETURN_IF_ERROR(query.SetFilter(query.filter_));
+  RETURN_IF_ERROR(query.SetFilter(request));
   if (query.selection_.metric.empty() && query.after_.has_value() &&
       std::holds_alternative<int64_t>(query.after_->value) !=
           (query.selection_.order->type == FieldType::kTime)) {
@@ -90,9 +90,10 @@ absl::Status ListQuery::SetOrder(absl::string_view sort_by) {
   return absl::OkStatus();
 }
 
-absl::Status ListQuery::SetFilter(absl::string_view filter) {
-  ASSIGN_OR_RETURN(const std::vector<FilterPredicate> given, ParseFilter(filter));
+absl::Status ListQuery::SetFilter(const ListRequest& request) {
+  ASSIGN_OR_RETURN(std::vector<FilterPredicate> given, ParseFilter(filter_));
   for (size_t i = 0; i < given.size(); ++i) {
+    if (request.to_stored != nullptr) request.to_stored(given[i]);
     auto predicate = MakeListPredicate(*selection_.resource, given[i]);
     if (!predicate.ok()) return error::InFilterPredicate(i, predicate.status());
     if (predicate->values.empty()) {

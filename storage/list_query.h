@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "storage/db/columns.h"
 #include "storage/db/database.h"
 #include "storage/list_base.h"
+#include "storage/list_filter.h"
 #include "storage/list_plan.h"
 #include "storage/list_resource.h"
 #include "storage/list_total.h"
@@ -30,6 +32,8 @@ struct ListRequest {
   std::string page_token;
   std::string sort_by;
   std::string filter;
+  // Makes of what a client gives what the table has, where the two differ; none: they are the same.
+  std::function<void(FilterPredicate&)> to_stored = nullptr;
 };
 
 template <typename Row>
@@ -69,7 +73,7 @@ class ListQuery {
  private:
   ListQuery() = default;
   absl::Status SetOrder(absl::string_view sort_by);
-  absl::Status SetFilter(absl::string_view filter);
+  absl::Status SetFilter(const ListRequest& request);
   absl::Status ReadToken(absl::string_view token, const ListRequest& request);
   std::string MakeToken(const ListPosition& last, std::optional<int64_t> counted) const;
   absl::StatusOr<ListTotal> TotalOf(db::Tx& tx, const ListBase& base) const;

@@ -36,12 +36,12 @@ ArtifactTypes::ArtifactType TypeOf(absl::string_view title) {
 }
 
 // What all that the row is on the wire has in common.
-void SetCommon(const ArtifactRow& row, const Json& metadata, api::Artifact* out) {
+void SetCommon(const ArtifactRow& row, const Json& metadata, const PublicUris& uris, api::Artifact* out) {
   out->set_artifact_id(row.uuid);
   out->set_name(row.name);
   out->set_description(row.description);
   out->set_type(TypeOf(row.schema_title));
-  if (!row.uri.empty()) out->set_uri(row.uri);
+  if (!row.uri.empty()) out->set_uri(uris.Of(row.uri));
   SetTimestamp(row.created_at, out->mutable_created_at());
   out->set_namespace_(row.namespace_);
   for (const auto& [name, value] : metadata.items()) JsonToValue(value, &(*out->mutable_metadata())[name]);
@@ -80,13 +80,14 @@ ArtifactId ReadArtifactId(absl::string_view id) {
   return {std::string(id.substr(0, kUuidBytes)), std::string(id.substr(kUuidBytes + 1))};
 }
 
-void ArtifactToApi(const ArtifactRow& row, const std::function<api::Artifact*()>& add) {
+void ArtifactToApi(const ArtifactRow& row, const PublicUris& uris,
+                   const std::function<api::Artifact*()>& add) {
   Json metadata = MetadataOf(row);
   const Json numbers = TakeNumbers(row, &metadata);
-  if (numbers.empty()) return SetCommon(row, metadata, add());
+  if (numbers.empty()) return SetCommon(row, metadata, uris, add());
   for (const auto& [key, number] : numbers.items()) {
     api::Artifact* out = add();
-    SetCommon(row, metadata, out);
+    SetCommon(row, metadata, uris, out);
     out->set_number_value(number.get<double>());
     if (row.schema_version == kOneMetricVersion) continue;
     out->set_artifact_id(absl::StrCat(row.uuid, ":", key));
@@ -101,7 +102,7 @@ absl::StatusOr<std::string> SchemaTitleOf(ArtifactTypes::ArtifactType type) {
   return error::ArtifactTypeMissing();
 }
 
-absl::StatusOr<ArtifactRow> ArtifactFromApi(const api::Artifact& given) {
+absl::StatusOr<ArtifactRow> ArtifactFromApi(const api::Artifact& given, const PublicUris& uris) {
   ArtifactRow row;
   RETURN_IF_ERROR(CheckEnum("artifact.type", given.type()));
   ASSIGN_OR_RETURN(row.schema_title, SchemaTitleOf(given.type()));
@@ -111,7 +112,7 @@ absl::StatusOr<ArtifactRow> ArtifactFromApi(const api::Artifact& given) {
   RETURN_IF_ERROR(CheckText("artifact.namespace", given.namespace_(), limits::kNamespaceBytes));
   row.name = given.name();
   row.description = given.description();
-  row.uri = given.uri();
+  row.uri = uris.Stored(given.uri());
   row.namespace_ = given.namespace_();
   Json metadata = Json::object();
   for (const auto& [name, value] : given.metadata()) {
@@ -149,7 +150,7 @@ bool IsInput(api::IOType type) {
 void ArtifactTaskToApi(const ArtifactTaskRow& link, const ArtifactRow& artifact,
                        const std::function<api::ArtifactTask*()>& add) {
   std::vector<api::Artifact> artifacts;
-  ArtifactToApi(artifact, [&] { return &artifacts.emplace_back(); });
+  ArtifactToApi(artifact, PublicUris(), [&] { return &artifacts.emplace_back(); });
   for (const api::Artifact& one : artifacts) {
     api::ArtifactTask* out = add();
     const std::string key = ReadArtifactId(one.artifact_id()).key;

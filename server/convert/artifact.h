@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "content/uri.h"
 #include "kubeflow/pipelines/v2beta1/artifact.pb.h"
 #include "server/convert/api.h"
 #include "storage/model.h"
@@ -30,14 +31,15 @@ struct ArtifactId {
 };
 ArtifactId ReadArtifactId(absl::string_view id);
 
-// Gives what the artifact is on the wire to `add`: itself, or each of its numbers.
-void ArtifactToApi(const ArtifactRow& row, const std::function<api::Artifact*()>& add);
+// Gives what the artifact is on the wire to `add`: itself, or each of its numbers, in the order of their keys.
+void ArtifactToApi(const ArtifactRow& row, const PublicUris& uris,
+                   const std::function<api::Artifact*()>& add);
 
 // The schema title of a type; INVALID_ARGUMENT if there is none.
 absl::StatusOr<std::string> SchemaTitleOf(ArtifactTypes::ArtifactType type);
 
 // The row of an artifact that a client registers, without ids. INVALID_ARGUMENT if its fields do not fit.
-absl::StatusOr<ArtifactRow> ArtifactFromApi(const api::Artifact& given);
+absl::StatusOr<ArtifactRow> ArtifactFromApi(const api::Artifact& given, const PublicUris& uris);
 
 // UNSPECIFIED for a name that is not known.
 api::IOType IoTypeFrom(const std::string& name);

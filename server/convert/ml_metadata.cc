@@ -207,12 +207,12 @@ void ContextToApi(const RunSource& run, ml_metadata::Context* out) {
           properties);
 }
 
-void ArtifactToApi(const ArtifactRow& row, ml_metadata::Artifact* out) {
+void ArtifactToApi(const ArtifactRow& row, const PublicUris& uris, ml_metadata::Artifact* out) {
   const absl::string_view title = row.schema_title.empty() ? kPlainArtifact : row.schema_title;
   out->set_id(row.artifact_id);
   out->set_type_id(ArtifactTypeId(title));
   out->set_type(std::string(title));
-  out->set_uri(WebUri(row.uri));
+  out->set_uri(uris.Of(row.uri));
   out->set_state(ml_metadata::Artifact::LIVE);
   out->set_create_time_since_epoch(Millis(row.created_at));
   out->set_last_update_time_since_epoch(Millis(row.created_at));

@@ -7,6 +7,7 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "content/uri.h"
 #include "ml_metadata/metadata_store.pb.h"
 #include "server/convert/task_source.h"
 #include "storage/model.h"
@@ -31,7 +32,7 @@ int64_t ArtifactTypeId(absl::string_view schema_title);
 
 void ContextToApi(const RunSource& run, ml_metadata::Context* out);
 
-void ArtifactToApi(const ArtifactRow& row, ml_metadata::Artifact* out);
+void ArtifactToApi(const ArtifactRow& row, const PublicUris& uris, ml_metadata::Artifact* out);
 
 void EventToApi(const NumberedLink& link, ml_metadata::Event* out);
 

@@ -148,7 +148,8 @@ void SetParameters(const TaskSource& source, const TaskRow& row, const std::opti
 }
 
 // `id` is that of the task, or of the run for its root.
-void SetArtifacts(const TaskSource& source, const std::string& id, PipelineTask* out) {
+void SetArtifacts(const TaskSource& source, const PublicUris& uris, const std::string& id,
+                  PipelineTask* out) {
   std::map<std::pair<Direction, std::string>, PipelineTask::InputOutputs::IOArtifact*> by_name;
   for (const ArtifactTaskRow& link : RowsOf(source.links, id)) {
     const auto artifact = source.artifacts.find(link.artifact_id);
@@ -159,7 +160,7 @@ void SetArtifacts(const TaskSource& source, const std::string& id, PipelineTask*
       io->set_artifact_key(link.name);
       SetOrigin({IoTypeFrom(link.io_type), link.producer_task, link.producer_iteration}, io);
     }
-    ArtifactToApi(artifact->second, [io] { return io->add_artifacts(); });
+    ArtifactToApi(artifact->second, uris, [io] { return io->add_artifacts(); });
   }
 }
 
@@ -190,7 +191,8 @@ void SetPods(const TaskSource& source, const TaskRow& row, const std::optional<T
   if (may_run && out->pods().empty()) add(row.task_id);
 }
 
-void RootToApi(const TaskSource& source, const std::string& run_id, PipelineTask* out) {
+void RootToApi(const TaskSource& source, const PublicUris& uris, const std::string& run_id,
+               PipelineTask* out) {
   const RunSource& run = source.runs.at(run_id);
   out->set_name(kRootName);
   out->set_display_name(run.row.display_name);
@@ -228,7 +230,7 @@ void RootToApi(const TaskSource& source, const std::string& run_id, PipelineTask
       *add(name, api::COMPONENT_DEFAULT_INPUT) = parameter.default_value();
     }
   }
-  SetArtifacts(source, run_id, out);
+  SetArtifacts(source, uris, run_id, out);
   SetProperties(source, run_id, out);
   SetChildren(source, run_id, out);
 }
@@ -296,8 +298,9 @@ void SetTaskType(const TaskSource& source, TaskPlaces& places, const TaskRow& ro
   }
 }
 
-void TaskToApi(const TaskSource& source, TaskPlaces& places, const TaskKey& key, PipelineTask* out) {
-  if (key.task_id.empty()) return RootToApi(source, key.run_id, out);
+void TaskToApi(const TaskSource& source, TaskPlaces& places, const PublicUris& uris, const TaskKey& key,
+               PipelineTask* out) {
+  if (key.task_id.empty()) return RootToApi(source, uris, key.run_id, out);
   const TaskRow& row = source.tasks.at(key.task_id);
   const std::optional<TaskPlace> place = places.Find(row);
   out->set_name(row.name);
@@ -329,7 +332,7 @@ void TaskToApi(const TaskSource& source, TaskPlaces& places, const TaskKey& key,
   } else {
     SetParameters(source, row, place, out);
   }
-  SetArtifacts(source, row.task_id, out);
+  SetArtifacts(source, uris, row.task_id, out);
   SetChildren(source, row.task_id, out);
 }
 

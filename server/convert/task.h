@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "content/uri.h"
 #include "kubeflow/pipelines/v2beta1/run.pb.h"
 #include "server/convert/api.h"
 #include "server/convert/task_source.h"
@@ -25,7 +26,8 @@ PipelineTask::TaskState RunStateToApi(RunState state);
 void SetTaskType(const TaskSource& source, TaskPlaces& places, const TaskRow& row, PipelineTask* out);
 
 // The task or root of `key`, which has been read with all its parts.
-void TaskToApi(const TaskSource& source, TaskPlaces& places, const TaskKey& key, PipelineTask* out);
+void TaskToApi(const TaskSource& source, TaskPlaces& places, const PublicUris& uris, const TaskKey& key,
+               PipelineTask* out);
 
 // A user's property of a task.
 void TagToApi(const TypedTag& tag, google::protobuf::Value* out);

@@ -137,7 +137,7 @@ absl::StatusOr<std::vector<ArtifactRow>> CreateAll(RequestContext& context, cons
   std::vector<ArtifactRow> given;
   for (const api::CreateArtifactRequest* request : requests) {
     RETURN_IF_ERROR(CheckCreate(*request));
-    ASSIGN_OR_RETURN(ArtifactRow row, ArtifactFromApi(request->artifact()));
+    ASSIGN_OR_RETURN(ArtifactRow row, ArtifactFromApi(request->artifact(), context.deps.public_uris));
     given.push_back(std::move(row));
   }
   std::vector<ArtifactRow> created;
@@ -195,10 +195,10 @@ absl::Status LinkAll(RequestContext& context, const std::vector<const api::Artif
 }
 
 // The artifact that the id names, or the one number of it.
-absl::StatusOr<api::Artifact> FindArtifact(db::Tx& tx, const std::string& id) {
+absl::StatusOr<api::Artifact> FindArtifact(db::Tx& tx, const PublicUris& uris, const std::string& id) {
   ASSIGN_OR_RETURN(const auto row, ArtifactFindByText(tx, ReadArtifactId(id).uuid));
   std::vector<api::Artifact> artifacts;
-  if (row.has_value()) ArtifactToApi(*row, [&] { return &artifacts.emplace_back(); });
+  if (row.has_value()) ArtifactToApi(*row, uris, [&] { return &artifacts.emplace_back(); });
   for (api::Artifact& artifact : artifacts) {
     if (artifact.artifact_id() == id || artifacts.size() == 1) return std::move(artifact);
   }
@@ -322,29 +322,147 @@ absl::Status LinksToApi(db::Tx& tx, const LinkQuery& query, const std::vector<Ar
   return absl::OkStatus();
 }
 
+// --- Lists of artifacts ---
+
+// Where a page of artifacts begins: where a page of rows does, and behind some numbers of the row that is first there.
+struct ArtifactStart {
+  std::string token;  // of the rows
+  std::string sort_by;
+  std::string filter;
+  std::string uuid;    // of that row; empty: behind none
+  std::string number;  // the last one that an earlier page has
+};
+
+constexpr char kNumbersQuery[] = "numbers of an artifact";
+
+absl::StatusOr<ArtifactStart> ReadStart(const RequestContext& context,
+                                        const api::ListArtifactsRequest& request) {
+  // Most tokens are those of rows, and looked at where rows are read.
+  const auto position = ReadPageToken(context, kNumbersQuery, request.page_token());
+  if (!position.ok() || position->is_null()) {
+    return ArtifactStart{request.page_token(), request.sort_by(), request.filter(), "", ""};
+  }
+  ArtifactStart start = {position->value("t", ""), position->value("s", ""), position->value("f", ""),
+                         position->value("i", ""), position->value("n", "")};
+  if (start.token.empty()) {
+    // A token of rows would say for which list it was made, and bring order and filter along.
+    const bool is_same = position->value("c", "") == request.namespace_() &&
+                         (request.sort_by().empty() || request.sort_by() == start.sort_by) &&
+                         (request.filter().empty() || request.filter() == start.filter);
+    if (!is_same) return error::PageTokenWrong();
+  } else {
+    start.sort_by = request.sort_by();
+    start.filter = request.filter();
+  }
+  return start;
+}
+
+std::string MakeStart(const RequestContext& context, const std::string& namespace_,
+                      const ArtifactStart& start) {
+  if (start.uuid.empty()) return start.token;
+  return MakePageToken(context, kNumbersQuery,
+                       {{"t", start.token},
+                        {"s", start.sort_by},
+                        {"f", start.filter},
+                        {"c", namespace_},
+                        {"i", start.uuid},
+                        {"n", start.number}});
+}
+
+// Fills a page with rows, some of which are several artifacts on the wire, and the last of which may not fit whole.
+class ArtifactFiller {
+ public:
+  ArtifactFiller(const PublicUris& uris, int page_size, const ArtifactStart& start)
+      : uris_(uris), page_size_(page_size), start_(start), next_(start) {
+    next_.uuid.clear();
+  }
+
+  // False if the page has no room for all of it: there is a next one then.
+  bool Add(const ArtifactRow& row, api::ListArtifactsResponse* reply) {
+    std::vector<api::Artifact> artifacts;
+    ArtifactToApi(row, uris_, [&] { return &artifacts.emplace_back(); });
+    if (row.uuid == start_.uuid) {
+      std::erase_if(artifacts, [&](const api::Artifact& one) {
+        return ReadArtifactId(one.artifact_id()).key <= start_.number;
+      });
+    }
+    for (api::Artifact& artifact : artifacts) {
+      is_cut_ = reply->artifacts_size() == page_size_;
+      if (is_cut_) return false;
+      next_.uuid = row.uuid;
+      next_.number = ReadArtifactId(artifact.artifact_id()).key;
+      *reply->add_artifacts() = std::move(artifact);
+    }
+    ++whole_rows_;
+    next_.uuid.clear();
+    return true;
+  }
+
+  bool is_cut() const { return is_cut_; }
+  int whole_rows() const { return whole_rows_; }
+  // Where the next page begins, whose token is that behind the whole rows, if there are any.
+  const ArtifactStart& next() const { return next_; }
+
+ private:
+  const PublicUris& uris_;
+  const int page_size_;
+  const ArtifactStart& start_;
+  ArtifactStart next_;
+  int whole_rows_ = 0;
+  bool is_cut_ = false;
+};
+
+absl::StatusOr<ListQuery> MakeArtifactQuery(const RequestContext& context, const std::string& namespace_,
+                                            const ArtifactStart& start, int page_size) {
+  std::optional<ListScope> scope;
+  if (!namespace_.empty()) scope = ListScope{"namespace", namespace_};
+  const auto to_stored = [&uris = context.deps.public_uris](FilterPredicate& predicate) {
+    if (predicate.key != "uri") return;
+    for (FilterValue& value : predicate.values) {
+      if (auto* text = std::get_if<std::string>(&value.value)) *text = uris.Stored(*text);
+    }
+  };
+  return ListQuery::Create(ArtifactResource(),
+                           {page_size, start.token, start.sort_by, start.filter, to_stored}, std::move(scope),
+                           context.deps.store.page_token_key());
+}
+
 }  // namespace
 
 absl::Status ArtifactGet(RequestContext& context, const api::GetArtifactRequest& request,
                          api::Artifact* reply) {
   return context.deps.store.Read([&](db::Tx& tx) -> absl::Status {
-    ASSIGN_OR_RETURN(*reply, FindArtifact(tx, request.artifact_id()));
+    ASSIGN_OR_RETURN(*reply, FindArtifact(tx, context.deps.public_uris, request.artifact_id()));
     return absl::OkStatus();
   });
 }
 
 absl::Status ArtifactList(RequestContext& context, const api::ListArtifactsRequest& request,
                           api::ListArtifactsResponse* reply) {
-  std::optional<ListScope> scope;
-  if (!request.namespace_().empty()) scope = ListScope{"namespace", request.namespace_()};
+  ASSIGN_OR_RETURN(const ArtifactStart start, ReadStart(context, request));
   ASSIGN_OR_RETURN(const ListQuery query,
-                   MakeListQuery(context, ArtifactResource(), request, std::move(scope)));
+                   MakeArtifactQuery(context, request.namespace_(), start, request.page_size()));
   return context.deps.store.Read([&](db::Tx& tx) -> absl::Status {
     reply->Clear();
     Page<ArtifactRow> page;
     RETURN_IF_ERROR(ArtifactsPage(tx, query, page));
-    for (const ArtifactRow& row : page.rows) ArtifactToApi(row, [reply] { return reply->add_artifacts(); });
     reply->set_total_size(static_cast<int32_t>(page.total_size));
-    reply->set_next_page_token(page.next_page_token);
+    ArtifactFiller filler(context.deps.public_uris, query.page_size(), start);
+    for (const ArtifactRow& row : page.rows) {
+      if (!filler.Add(row, reply)) break;
+    }
+    if (!filler.is_cut()) {
+      reply->set_next_page_token(page.next_page_token);
+      return absl::OkStatus();
+    }
+    ArtifactStart next = filler.next();
+    if (filler.whole_rows() > 0) {
+      ASSIGN_OR_RETURN(const ListQuery whole,
+                       MakeArtifactQuery(context, request.namespace_(), start, filler.whole_rows()));
+      RETURN_IF_ERROR(ArtifactsPage(tx, whole, page));
+      next.token = page.next_page_token;
+    }
+    reply->set_next_page_token(MakeStart(context, request.namespace_(), next));
     return absl::OkStatus();
   });
 }
@@ -352,7 +470,7 @@ absl::Status ArtifactList(RequestContext& context, const api::ListArtifactsReque
 absl::Status ArtifactCreate(RequestContext& context, const api::CreateArtifactRequest& request,
                             api::Artifact* reply) {
   ASSIGN_OR_RETURN(const auto rows, CreateAll(context, {&request}));
-  ArtifactToApi(rows.front(), [reply] { return reply; });
+  ArtifactToApi(rows.front(), context.deps.public_uris, [reply] { return reply; });
   return absl::OkStatus();
 }
 
@@ -361,7 +479,9 @@ absl::Status ArtifactsCreate(RequestContext& context, const api::CreateArtifacts
   Requests requests;
   for (const api::CreateArtifactRequest& one : request.artifacts()) requests.push_back(&one);
   ASSIGN_OR_RETURN(const auto rows, CreateAll(context, requests));
-  for (const ArtifactRow& row : rows) ArtifactToApi(row, [reply] { return reply->add_artifacts(); });
+  for (const ArtifactRow& row : rows) {
+    ArtifactToApi(row, context.deps.public_uris, [reply] { return reply->add_artifacts(); });
+  }
   return absl::OkStatus();
 }
 

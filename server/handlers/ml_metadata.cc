@@ -111,8 +111,8 @@ void TypeToApi(int64_t id, absl::string_view name, Type* out) {
 }
 
 template <typename Reply>
-void ArtifactsToApi(const std::vector<ArtifactRow>& rows, Reply* reply) {
-  for (const ArtifactRow& row : rows) ArtifactToApi(row, reply->add_artifacts());
+void ArtifactsToApi(const RequestContext& context, const std::vector<ArtifactRow>& rows, Reply* reply) {
+  for (const ArtifactRow& row : rows) ArtifactToApi(row, context.deps.public_uris, reply->add_artifacts());
 }
 
 // Adds the executions of the keys to the reply, in their order.
@@ -217,7 +217,7 @@ absl::Status MlmdArtifacts(RequestContext& context, const mlmd::GetArtifactsRequ
     return absl::OkStatus();
   }));
   if (page.has_value()) EndPage(*page, IdOfArtifact, &rows, reply);
-  ArtifactsToApi(rows, reply);
+  ArtifactsToApi(context, rows, reply);
   return absl::OkStatus();
 }
 
@@ -232,7 +232,7 @@ absl::Status MlmdArtifactsById(RequestContext& context, const mlmd::GetArtifacts
     ASSIGN_OR_RETURN(rows, ArtifactsFind(tx, ids));
     return absl::OkStatus();
   }));
-  ArtifactsToApi(rows, reply);
+  ArtifactsToApi(context, rows, reply);
   return absl::OkStatus();
 }
 
@@ -245,8 +245,9 @@ absl::Status MlmdArtifactsByUri(RequestContext& context, const mlmd::GetArtifact
   return context.deps.store.Read([&](db::Tx& tx) -> absl::Status {
     reply->Clear();
     for (const std::string& uri : request.uris()) {
-      ASSIGN_OR_RETURN(const auto rows, ArtifactsByUri(tx, OfWebUri(uri), limits::kMlmdPageSize));
-      ArtifactsToApi(rows, reply);
+      ASSIGN_OR_RETURN(const auto rows,
+                       ArtifactsByUri(tx, context.deps.public_uris.Stored(uri), limits::kMlmdPageSize));
+      ArtifactsToApi(context, rows, reply);
     }
     return absl::OkStatus();
   });
@@ -272,7 +273,7 @@ absl::Status MlmdArtifactsByContext(RequestContext& context,
     SelectPage(*page, IdOfArtifact, &rows);
     EndPage(*page, IdOfArtifact, &rows, reply);
   }
-  ArtifactsToApi(rows, reply);
+  ArtifactsToApi(context, rows, reply);
   return absl::OkStatus();
 }
 

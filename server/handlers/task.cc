@@ -207,7 +207,7 @@ absl::Status TaskGet(RequestContext& context, const api::GetTaskRequest& request
   RETURN_IF_ERROR(LoadDocuments(context, &source));
   RETURN_IF_ERROR(TakeMemoryForParameters(context, source));
   TaskPlaces places(source);
-  TaskToApi(source, places, key, reply);
+  TaskToApi(source, places, context.deps.public_uris, key, reply);
   return absl::OkStatus();
 }
 
@@ -237,7 +237,9 @@ absl::Status TaskList(RequestContext& context, const api::ListTasksRequest& requ
   }));
   RETURN_IF_ERROR(TakeMemoryForParameters(context, source));
   TaskPlaces places(source);
-  for (const TaskKey& key : source.keys) TaskToApi(source, places, key, reply->add_tasks());
+  for (const TaskKey& key : source.keys) {
+    TaskToApi(source, places, context.deps.public_uris, key, reply->add_tasks());
+  }
   if (query.is_first && !more) size = reply->tasks_size();
   reply->set_total_size(size);
   if (more && !source.keys.empty()) {
@@ -259,7 +261,7 @@ absl::Status RunTasksRead(RequestContext& context, const std::string& run_id,
   TaskPlaces places(source);
   for (const TaskKey& key : source.keys) {
     if (key.task_id.empty() || source.tasks.at(key.task_id).iteration < 0) {
-      TaskToApi(source, places, key, tasks->Add());
+      TaskToApi(source, places, context.deps.public_uris, key, tasks->Add());
     }
   }
   return absl::OkStatus();

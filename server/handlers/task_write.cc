@@ -143,10 +143,11 @@ absl::Status Update(db::Tx& tx, const RunRow& run, const Change& change, TaskRow
 }
 
 // What a client may change of a root, or of a task that the engine runs: only properties of its own.
-absl::Status CheckForeign(const Change& change, const TaskSource& source, const TaskKey& key) {
+absl::Status CheckForeign(const RequestContext& context, const Change& change, const TaskSource& source,
+                          const TaskKey& key) {
   TaskPlaces places(source);
   PipelineTask current;
-  TaskToApi(source, places, key, &current);
+  TaskToApi(source, places, context.deps.public_uris, key, &current);
   const std::string field = ChangedField(change.given, current);
   return field.empty() ? absl::OkStatus() : error::TaskOfEngineFixed(field, current.task_id());
 }
@@ -175,7 +176,7 @@ absl::Status UpdateAll(RequestContext& context, const std::string& run_id,
       if (task == source.tasks.end() || task->second.iteration >= 0) return error::TaskNotFound(run_id, id);
       if (task->second.recorded) continue;
     }
-    RETURN_IF_ERROR(CheckForeign(changes.at(id), source, key));
+    RETURN_IF_ERROR(CheckForeign(context, changes.at(id), source, key));
   }
   const absl::Time now = context.deps.clock.Now();
   return context.deps.store.Write([&](db::Tx& tx) -> absl::Status {

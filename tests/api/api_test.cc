@@ -238,7 +238,7 @@ TEST_P(ApiTest, APortOrADirectoryThatIsTakenIsNamed) {
   const auto second = Server::Start(*deps_, address, "");
   EXPECT_THAT(std::string(second.status().message()), HasSubstr(address));
   const auto gateway =
-      GatewayProcess::Start({"/bin/true", address, "", limits::kMemoryBytes, "info", "text"}, clock_);
+      GatewayProcess::Listen({"/bin/true", address, limits::kMemoryBytes, "info", "text"}, clock_);
   EXPECT_THAT(std::string(gateway.status().message()), HasSubstr("--http_listen"));
   const auto held = DataDir::Open((directory_ / "data").string());
   ASSERT_TRUE(held.ok()) << held.status();

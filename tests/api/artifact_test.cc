@@ -2,6 +2,8 @@
 #include <set>
 #include <thread>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/substitute.h"
 #include "common/limits.h"
 #include "kubeflow/pipelines/v2beta1/artifact.grpc.pb.h"
 #include "tests/api/task_fixture.h"
@@ -173,6 +175,68 @@ TEST_P(ArtifactApiTest, EachNumberOfMetricsIsAnArtifact) {
   links.clear_artifact_ids();
   links.add_run_ids(run_);
   EXPECT_EQ(Links(links).size(), 3);
+}
+
+TEST_P(ArtifactApiTest, PagesAreNoLongerThanAskedForAndGoOnExactly) {
+  AddOutput(run_, first_, "one", "system.Metrics", R"({"a":1,"b":2,"c":3})");
+  AddOutput(run_, first_, "two", "system.Dataset", "{}");
+  AddOutput(run_, first_, "three", "system.Metrics", R"({"e":1,"f":2,"g":3,"h":4,"i":5})");
+  api::ListArtifactsRequest list;
+  api::ListArtifactsResponse page;
+  ASSERT_TRUE(Call(*stub_, &ArtifactStub::ListArtifacts, list, &page).ok());
+  const api::ListArtifactsResponse all = page;
+  ASSERT_EQ(all.artifacts_size(), 9);
+  for (int size = 1; size <= 10; ++size) {
+    list.set_page_size(size);
+    list.clear_page_token();
+    std::vector<std::string> ids;
+    do {
+      ASSERT_TRUE(Call(*stub_, &ArtifactStub::ListArtifacts, list, &page).ok());
+      EXPECT_EQ(page.total_size(), 3);
+      const bool is_full = page.artifacts_size() == size;
+      EXPECT_TRUE(is_full || page.next_page_token().empty()) << page.artifacts_size() << " of " << size;
+      for (const api::Artifact& artifact : page.artifacts()) ids.push_back(artifact.artifact_id());
+      list.set_page_token(page.next_page_token());
+    } while (!list.page_token().empty());
+    ASSERT_EQ(ids.size(), 9) << size;
+    for (size_t i = 0; i < ids.size(); ++i) EXPECT_EQ(ids[i], all.artifacts(i).artifact_id()) << size;
+  }
+  list.set_page_size(2);
+  list.clear_page_token();
+  ASSERT_TRUE(Call(*stub_, &ArtifactStub::ListArtifacts, list, &page).ok());
+  list.set_page_token(page.next_page_token());
+  list.set_namespace_("another list");
+  EXPECT_EQ(Call(*stub_, &ArtifactStub::ListArtifacts, list, &page).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_P(ArtifactApiTest, UrisOfOurOwnAreUrls) {
+  deps_->public_uris = PublicUris("http://host:1");
+  const auto stored = AddOutput(run_, first_, "a%20b", "system.Dataset", "{}");
+  const std::string url = "http://host:1/artifacts/http/penstock/artifacts/a%2520b";
+  api::GetArtifactRequest get;
+  get.set_artifact_id(stored.uuid);
+  api::Artifact read;
+  ASSERT_TRUE(Call(*stub_, &ArtifactStub::GetArtifact, get, &read).ok());
+  EXPECT_EQ(read.uri(), url);
+  api::CreateArtifactRequest same = NewArtifact(second_, "same");
+  for (const std::string& given : {url, std::string("penstock://artifacts/a%20b")}) {
+    same.mutable_artifact()->set_uri(given);
+    same.set_reuse_if_exists(true);
+    EXPECT_EQ(Create(same).uri(), url);
+  }
+  for (const std::string& given : {url, std::string("http://penstock/artifacts/a%20b")}) {
+    for (const char* filter : {R"("operation":"EQUALS","string_value":"$0")",
+                               R"("operation":"IN","string_values":{"values":["$0"]})"}) {
+      api::ListArtifactsRequest list;
+      list.set_filter(
+          absl::StrCat(R"({"predicates":[{"key":"uri",)", absl::Substitute(filter, given), "}]}"));
+      api::ListArtifactsResponse page;
+      const grpc::Status status = Call(*stub_, &ArtifactStub::ListArtifacts, list, &page);
+      EXPECT_TRUE(status.ok()) << status.error_message();
+      EXPECT_EQ(page.artifacts_size(), 2) << list.filter();
+    }
+  }
 }
 
 TEST_P(ArtifactApiTest, ManyAreMadeTogetherOrNone) {

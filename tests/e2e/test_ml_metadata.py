@@ -73,6 +73,8 @@ def test_the_graph_of_a_run(metadata, run):
     (branches,) = [one for name, one in handled.items() if name.startswith('condition-branches-')]
     assert sorted(one.last_known_state for one in by_parent[branches.id]) == [COMPLETE, CANCELED]
     assert handled['importer'].type == 'system.ImporterExecution'
+    assert text(handled['importer'], 'pod_name') == handled['importer'].name
+    assert {text(one, 'run_id') for one in executions} == {run[0]}
     assert handled['inner'].type == 'system.DAGExecution'
     made = handled['produce']
     assert made.type == 'system.ContainerExecution' and made.last_known_state == COMPLETE
@@ -88,7 +90,7 @@ def test_what_comes_from_the_cache(metadata, run):
     assert text(second['produce'], 'cached_execution_id') == str(first['produce'].id)
 
 
-def test_artifacts_and_events(metadata, run):
+def test_artifacts_and_events(server, metadata, run):
     context = context_of(metadata, run[0])
     executions = executions_of(metadata, run[0])
     artifacts = metadata('GetArtifactsByContext', context_id=context.id).artifacts
@@ -119,7 +121,9 @@ def test_artifacts_and_events(metadata, run):
              if any(event.execution_id == one.id and event.type == EVENT_INPUT for event in of_data)}
     assert 'use' in users
     assert run[0] in {one.name for one in metadata('GetContextsByArtifact', artifact_id=data.id).contexts}
-    assert data in metadata('GetArtifactsByURI', uris=[data.uri]).artifacts
+    earlier = data.uri.replace(f'127.0.0.1:{server.http_port}/artifacts/http/penstock', 'penstock')
+    for uri in (data.uri, earlier, earlier.replace('http:', 'penstock:').replace('//penstock/', '//')):
+        assert data in metadata('GetArtifactsByURI', uris=[uri]).artifacts, uri
 
 
 def test_the_pages_of_artifacts_and_executions(metadata, run):
@@ -180,16 +184,17 @@ def test_what_the_pages_ask_their_own_server_for(server, metadata, run):
     for one in metadata('GetArtifactsByContext', context_id=context_of(metadata, run[0]).id).artifacts:
         by_type.setdefault(one.type, []).append(one)
     (data,) = [one for one in by_type['system.Dataset'] if 'columns' in one.custom_properties]
-    # Bucket and key are what the UI takes from a URI; the bucket has to be a label in lower case.
-    scheme, bucket, key = re.fullmatch('([a-z]+)://([a-z0-9-]+)/(.+)', data.uri).groups()
-    assert (scheme, bucket) == ('http', 'penstock')
+    # Bucket and key are what the UI takes from a URI.
+    scheme, bucket, key = re.fullmatch('([a-z]+)://([^/]+)/(.+)', data.uri).groups()
+    assert (scheme, bucket) == ('http', f'127.0.0.1:{server.http_port}')
     root = f'http://127.0.0.1:{server.http_port}'
     get = lambda path, **query: requests.get(root + path, params=query, timeout=30)  # noqa: E731
     whole = get('/artifacts/get', source=scheme, bucket=bucket, key=key)
     assert whole.status_code == 200 and whole.content, whole.text
     assert get('/artifacts/get', source=scheme, bucket=bucket, key=key, peek=2).content == whole.content[:2]
     assert get(f'/artifacts/{scheme}/{bucket}/{key}').content == whole.content
-    for wrong in ('logs/x', 'artifacts/../../etc/passwd', 'artifacts/none'):
+    own = 'artifacts/http/penstock/'
+    for wrong in (f'{own}logs/x', f'{own}artifacts/../../etc/passwd', f'{own}artifacts/none', 'x'):
         assert get('/artifacts/get', source=scheme, bucket=bucket, key=wrong).status_code in (400, 404), wrong
     made = next(one for one in executions if text(one, 'task_name') == 'produce')
     log = get('/k8s/pod/logs', podname=text(made, 'pod_name'), runid=run[0], podnamespace='x', createdat='2026-11-29')

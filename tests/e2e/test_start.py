@@ -60,7 +60,7 @@ def test_version(tmp_path):
     ('--python_envs_bytes=-1', 'python_envs_bytes'), ('--package_url_hosts=a b', 'package_url_hosts'),
     ('--cache=maybe', 'cache'), ('--cache_max_age_s=-1', 'cache_max_age_s'),
     ('--gateway=maybe', 'gateway'), ('--http_listen=nonsense', 'http_listen'),
-    ('--grpc_listen=127.0.0.1:99999', 'grpc_listen'),
+    ('--grpc_listen=127.0.0.1:99999', 'grpc_listen'), ('--public_url=ml.example.org', 'public_url'),
     ('--python=/nowhere/python', 'python'), ('stray', 'stray')])
 @pytest.mark.sqlite('it is about the process')
 def test_bad_flags(make_server, flag, word):

@@ -37,7 +37,8 @@ class Importer {
     artifact.schema_title = type.schema_title();
     artifact.schema_version = type.schema_version();
     artifact.imported = true;
-    ASSIGN_OR_RETURN(artifact.uri, Uri());
+    ASSIGN_OR_RETURN(const std::string uri, Uri());
+    artifact.uri = facts_.uris.Stored(uri);
     if (importer_.has_metadata()) {
       absl::StatusOr<Json> metadata = JsonFromStruct(importer_.metadata());
       if (metadata.ok()) metadata = Resolve(*metadata);

@@ -9,9 +9,9 @@
 
 namespace penstock {
 
-// The one output of an importer: an artifact of the importer's type, with its URI, whatever the scheme, and
-// its metadata. In metadata, in keys and values, placeholders for inputs are replaced: a value that is one
-// placeholder, whole, becomes the input's value, also inside lists and structs.
+// The one output of an importer: an artifact of the importer's type, with its URI, whatever the scheme, as
+// storage keeps it, and its metadata. In metadata, in keys and values, placeholders for inputs are replaced: a
+// value that is one placeholder, whole, becomes the input's value, also inside lists and structs.
 // Returns INVALID_ARGUMENT, naming the task and what is wrong: no URI, one of more than limits::kUrlBytes,
 // metadata of more than limits::kOutputParameterBytes, or a placeholder that refers to nothing.
 absl::StatusOr<TaskOutputs> ImportedOutputs(

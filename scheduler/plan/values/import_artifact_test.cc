@@ -63,6 +63,16 @@ TEST(ImportedOutputsTest, AUriFromAnInput) {
   }
 }
 
+TEST(ImportedOutputsTest, TheUrlOfAnArtifactOfOurs) {
+  RunFacts facts = TestFacts();
+  facts.uris = PublicUris("http://127.0.0.1:8888");
+  const auto outputs = ImportedOutputs(
+      FromJson<ImporterSpec>(R"({"artifactUri": {"runtimeParameter": "uri"}})"), Component(kComponent),
+      Given({{"uri", "http://127.0.0.1:8888/artifacts/http/penstock/artifacts/p/r/a%2520b"}}), facts);
+  ASSERT_TRUE(outputs.ok()) << outputs.status();
+  EXPECT_EQ(outputs->artifacts.at("artifact").front().uri, "penstock://artifacts/p/r/a%20b");
+}
+
 TEST(ImportedOutputsTest, WhatIsNoUri) {
   const std::string importer = R"({"artifactUri": {"runtimeParameter": "uri"}})";
   const struct {

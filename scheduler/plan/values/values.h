@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/json.h"
+#include "content/uri.h"
 
 namespace penstock {
 
@@ -70,6 +71,7 @@ struct RunFacts {
   std::string workspace_path;     // {{$.workspace_path}}; empty if the run has no workspace
   std::string task_id;            // {{$.pipeline_task_uuid}}
   std::string task_name;          // {{$.pipeline_task_name}}: key of the task in its graph; named in errors
+  PublicUris uris;                // which an importer may be given
 };
 
 }  // namespace penstock
