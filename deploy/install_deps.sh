@@ -20,7 +20,7 @@ readonly packages=(
   libyaml-dev libzstd-dev mold ninja-build nlohmann-json3-dev pkg-config prometheus-cpp-dev protobuf-compiler
   protobuf-compiler-grpc python3-venv tzdata
 )
-readonly test_packages=(chromium postgresql)
+readonly test_packages=(chromium debootstrap dpkg-dev lintian postgresql)
 
 say() { printf '%s\n' "$*"; }
 fail() {

@@ -34,8 +34,8 @@ def owners(patterns: Iterable[str]) -> Dict[str, str]:
 def debian_packages(programs: List[str]) -> Set[str]:
     """Those whose shared libraries the programs load."""
     found = set(ALWAYS + HEADERS)
-    shown = [subprocess.run(['ldd', program], capture_output=True, text=True, check=False).stdout for program in programs]
-    paths = {path.rsplit('/', 1)[1]: path for path in re.findall(r'=> (/\S+)', ''.join(shown))}
+    shown = subprocess.run(['ldd', *programs], capture_output=True, text=True, check=False).stdout
+    paths = {path.rsplit('/', 1)[1]: path for path in re.findall(r'=> (/\S+)', shown)}
     if not paths:
         return found
     # dpkg knows a library by the folder it was installed to, which may be a link by now. One that was linked anew has

@@ -257,8 +257,8 @@ INSTALL = 'cmake --install build/release --component runtime --strip --prefix '
 
 
 def test_an_installation_has_all_programs(tmp_path):
-    """The image, the wheel and who follows the unit's steps get what this installs."""
-    for name in ('penstock.service', 'Dockerfile', 'wheel.sh'):
+    """The image, the packages and who follows the unit's steps get what this installs."""
+    for name in ('penstock.service', 'Dockerfile', 'wheel.sh', 'debian.sh'):
         assert INSTALL in (DEPLOY / name).read_text(), name
     output(*shlex.split(INSTALL.replace('build/release', str(PROGRAMS.parent))), str(tmp_path))
     installed = [path for path in tmp_path.rglob('*') if path.is_file()]
