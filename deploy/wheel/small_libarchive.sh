@@ -23,6 +23,7 @@ mapfile -t needed < <(readelf --dynamic "$shared" | sed -n '/libxml2/d; s/.*NEED
 
 mkdir -p "$folder"
 printf '{ global: %s local: *; };\n' "$(printf '%s; ' "${used[@]}")" >"$folder/$soname.map"
-gcc -O2 -fPIC -shared -s -Wl,-soname,"$soname" -Wl,--version-script="$folder/$soname.map" -Wl,-z,defs -Wl,--gc-sections \
-  -Wl,--as-needed "${used[@]/#/-Wl,-u,}" "$here/getrandom.c" "$static" "${needed[@]/#/-l:}" -o "$folder/$soname"
+gcc -O2 -fPIC -shared -s -Wl,-soname,"$soname" -Wl,--version-script="$folder/$soname.map" -Wl,-z,defs \
+  -Wl,--gc-sections -Wl,--as-needed "${used[@]/#/-Wl,-u,}" \
+  "$here/getrandom.c" "$static" "${needed[@]/#/-l:}" -o "$folder/$soname"
 rm "$folder/$soname.map"

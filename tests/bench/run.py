@@ -17,6 +17,7 @@ from command_line import command_line
 from dashboard import dashboard
 from watches import watches
 from figures import Bench, Figures, median, median_ratio
+from install import install
 from large import chain_pipeline, large_runs
 from lists import lists_postgres, lists_sqlite
 from memory import memory
@@ -274,7 +275,7 @@ BENCHES: Dict[str, Callable[[Bench], None]] = {
     for function in (noop_tasks, chain_tasks, cache_hits, first_task_latency, create_run, python_tasks,
                      read_100k, rest_cost, create_run_postgres, read_1m_postgres, noop_tasks_postgres, copy,
                      schedules, idle, large_runs, lists_sqlite, lists_postgres, memory, python, metrics, large_metadata,
-                     mlflow, dashboard, watches, command_line)}
+                     mlflow, dashboard, watches, command_line, install)}
 
 
 def main() -> int:

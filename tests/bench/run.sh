@@ -32,6 +32,8 @@
 #   watches               watches of runs through the gateway: 100 pages where nothing happens, how soon 100 and 1,000
 #                         are told of a change, and how soon a browser shows it
 #   command_line          from a cold shell to the first line of a user's code, by penstock run and by kfp run create
+#   install               from pip install of the wheel, offline, to the finished run of docs/FIRST_STEPS.md, against
+#                         30 s; what Python adds to each command; pip puts the wheels of kfp below build/bench
 #
 # Without a name: all. --json FILE also writes one JSON object a line: bench, metric, value, unit, versus, ratio.
 # The figures mean something on a machine that does nothing else; the load is printed with them. It fails only if

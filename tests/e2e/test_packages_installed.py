@@ -1,4 +1,4 @@
-"""The wheel and the Debian package on a Debian that has next to nothing: installed, started, used, upgraded, removed."""
+"""The wheel and the Debian package on a Debian that has next to nothing: installed, used, upgraded, removed."""
 
 import importlib.util
 import json
@@ -27,7 +27,7 @@ pytestmark = [
     pytest.mark.xdist_group('build'),  # the packages are made of build/release; one at a time
 ]
 needs_root = pytest.mark.skipif(bool(debian_roots.missing()), reason=f'NOT TESTED: {debian_roots.missing()}')
-VERSION = re.search(r'^project\(penstock VERSION ([\d.]+)', (ROOT / 'CMakeLists.txt').read_text(), re.MULTILINE).group(1)
+VERSION = re.search(r'^project\(penstock VERSION ([\d.]+)', (ROOT / 'CMakeLists.txt').read_text(), re.M).group(1)
 FREE = ('--port', '0', '--grpc_port', '0')
 PENSTOCK = '/opt/venv/bin/penstock'
 PIP_OFFLINE = ('/opt/venv/bin/python', '-m', 'pip', 'install', '--no-index', '--find-links=/wheels')
@@ -164,8 +164,8 @@ def test_the_wheel_says_what_it_is(wheel):
     size = wheel.stat().st_size / 1e6
     print(f'{wheel.name}: {size:.1f} MB')
     assert size < 60
-    name, version, python, abi, platform = wheel.stem.split('-')
-    assert (name, version, python, abi) == ('penstock', VERSION, 'py3', 'none')
+    *names, platform = wheel.stem.split('-')
+    assert names == ['penstock', VERSION, 'py3', 'none']
     assert re.fullmatch(r'manylinux_2_34_(x86_64|aarch64)', platform), platform
     with zipfile.ZipFile(wheel) as archive:
         said = archive.read(f'penstock-{VERSION}.dist-info/METADATA').decode()
@@ -175,7 +175,8 @@ def test_the_wheel_says_what_it_is(wheel):
     below, lowest = [tuple(map(int, one.split('.'))) for one in requires.groups()]
     tested = {}
     for path in ('deploy/requirements.txt', 'tests/requirements-kfp-newest.txt'):
-        tested[path] = tuple(map(int, re.search(r'^kfp==([\d.]+)', (ROOT / path).read_text(), re.M).group(1).split('.')))
+        version = re.search(r'^kfp==([\d.]+)', (ROOT / path).read_text(), re.MULTILINE).group(1)
+        tested[path] = tuple(map(int, version.split('.')))
     assert lowest == min(tested.values()) and max(tested.values())[:2] < below, tested
     licenses = {path.rsplit('/', 1)[1] for path in inside if '/licenses/' in path}
     assert {'debian-libcurl4', 'debian-libssl3', 'debian-libgrpc29', 'go-go', 'go-google.golang.org-grpc'} <= licenses
@@ -232,7 +233,8 @@ def test_the_debian_package(root_with_package):
     assert root('dpkg', '--verify', 'penstock') == ''
     # The user that the unit names is there, and nothing is enabled.
     service = root.path('/lib/systemd/system/penstock.service').read_text()
-    assert 'User=penstock\n' in service and 'ExecStart=/usr/bin/penstock --config=/etc/penstock/penstock.conf' in service
+    assert 'User=penstock\n' in service
+    assert 'ExecStart=/usr/bin/penstock --config=/etc/penstock/penstock.conf\n' in service
     assert ':/var/lib/penstock:' in root('getent', 'passwd', 'penstock')
     assert not list(root.path('/etc/systemd/system').rglob('penstock*'))
 
