@@ -80,6 +80,11 @@ func (fakeOperations) WatchRuns(_ *penstock.WatchRunsRequest,
 	return s.Send(&penstock.RunListChange{RemovedRunIds: []string{"r"}})
 }
 
+func (*fakeServer) WatchRunStatus(_ *penstock.WatchRunStatusRequest,
+	s grpc.ServerStreamingServer[penstock.RunStatusChange]) error {
+	return s.Send(&penstock.RunStatusChange{TasksToCome: 3})
+}
+
 // fakeTracking has methods of the same names, too.
 type fakeTracking struct {
 	mlflow.UnimplementedTrackingServiceServer
