@@ -10,6 +10,8 @@ import signal
 import subprocess
 from typing import Callable, Dict, List, Optional
 
+import pytest
+
 from penstock import ROOT
 from waiting import PATIENCE, wait_until
 
@@ -72,7 +74,13 @@ def cached(name: str, description: str, make: Callable[[pathlib.Path], None]) ->
             stamp.unlink(missing_ok=True)
             for old in (folder, draft):
                 run('rm', '-rf', '--one-file-system', old)
-            make(draft)
+            try:
+                make(draft)
+            except AssertionError as error:
+                # Each of these needs the archive or the index of packages, which a machine may be without.
+                if os.environ.get('CI'):
+                    raise
+                pytest.skip(f'NOT TESTED: {folder} cannot be made: {str(error)[-300:]}')
             draft.rename(folder)
             stamp.write_text(description)
     return folder
