@@ -31,7 +31,6 @@ VERSION = re.search(r'^project\(penstock VERSION ([\d.]+)', (ROOT / 'CMakeLists.
 FREE = ('--port', '0', '--grpc_port', '0')
 PENSTOCK = '/opt/venv/bin/penstock'
 PIP_OFFLINE = ('/opt/venv/bin/python', '-m', 'pip', 'install', '--no-index', '--find-links=/wheels')
-INSTALL_SECONDS, UP_SECONDS, RUN_SECONDS = 30, 5, 10  # on a quiet machine
 PIPELINE = '''
 from kfp import dsl
 
@@ -67,10 +66,9 @@ def ended(url: str, run_id: str) -> Dict[str, Any]:
     return wait_until(f'run {run_id} to end', look)
 
 
-def timed(what: str, limit: float, begun: float) -> None:
-    took = time.monotonic() - begun
-    print(f'{what}: {took:.1f} s')
-    assert took < limit * PATIENCE, f'{what} took {took:.1f} s'
+def say_time(what: str, begun: float) -> None:
+    """For people; the bench `install` measures it."""
+    print(f'{what}: {time.monotonic() - begun:.1f} s')
 
 
 @pytest.fixture(scope='module')
@@ -106,25 +104,25 @@ def up(root: DebianRoot) -> str:
 
 
 @needs_root
-def test_thirty_seconds_from_pip_install_to_a_run(root_with_wheel):
+def test_from_pip_install_to_a_run(root_with_wheel):
     root = root_with_wheel
     assert not list(root.path('/usr/lib').glob('*/libcurl.so*'))
     begun = time.monotonic()
     root('python3', '-m', 'venv', '/opt/venv')
     root(*PIP_OFFLINE, 'penstock', network=False)
-    timed('pip install', INSTALL_SECONDS, begun)
+    say_time('pip install', begun)
     assert root(PENSTOCK, '--version') == f'penstock {VERSION}\n'
     assert root('/opt/venv/bin/python', '-m', 'penstock', '--version') == f'penstock {VERSION}\n'
 
     begun = time.monotonic()
     url = up(root)
-    timed('penstock up', UP_SECONDS, begun)
+    say_time('penstock up', begun)
     assert_dashboard(url)
 
     root.path('/greet.py').write_text(PIPELINE)
     begun = time.monotonic()
     made = json.loads(root(PENSTOCK, 'run', '/greet.py', '--param', 'name=wheel', '--wait', '--json'))
-    timed('penstock run', RUN_SECONDS, begun)
+    say_time('penstock run', begun)
     seen = get(f'{url}{API}/runs/{made["run_id"]}').json()
     assert seen['state'] == 'SUCCEEDED'
     assert 'Hello, wheel' in root(PENSTOCK, 'logs', made['run_id'])
