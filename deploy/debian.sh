@@ -96,6 +96,9 @@ main() {
   command -v dpkg-shlibdeps >/dev/null || fail "dpkg-shlibdeps is missing: install dpkg-dev."
   mkdir -p "$work" "$output"
   output=$(cd "$output" && pwd)
+  # Two at once would share the parts.
+  exec 9>"$work/lock"
+  flock 9
   : >"$log"
   say "Building the programs"
   build_programs

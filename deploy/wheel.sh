@@ -90,6 +90,9 @@ main() {
   parse_arguments "$@"
   mkdir -p "$work" "$output"
   output=$(cd "$output" && pwd)
+  # Two at once would share the parts.
+  exec 9>"$work/lock"
+  flock 9
   : >"$log"
   make_tools
   say "Building the programs"

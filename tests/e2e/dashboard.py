@@ -13,6 +13,7 @@ from dashboard_build import ROOT, SOURCES, build  # noqa: E402
 expect = playwright.expect
 SHOTS = ROOT / 'build/dashboard-pictures'
 PATIENCE_MS = 20_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 class Dashboard:
