@@ -99,6 +99,13 @@ def root_with_wheel(wheel: pathlib.Path, tmp_path_factory: pytest.TempPathFactor
         root.close()
 
 
+def install(root: DebianRoot) -> None:
+    begun = time.monotonic()
+    root('python3', '-m', 'venv', '/opt/venv')
+    root(*PIP_OFFLINE, 'penstock', network=False)
+    say_time('pip install', begun)
+
+
 def up(root: DebianRoot) -> str:
     return json.loads(root(PENSTOCK, 'up', '--detach', '--json', *FREE))['url']
 
@@ -107,10 +114,7 @@ def up(root: DebianRoot) -> str:
 def test_from_pip_install_to_a_run(root_with_wheel):
     root = root_with_wheel
     assert not list(root.path('/usr/lib').glob('*/libcurl.so*'))
-    begun = time.monotonic()
-    root('python3', '-m', 'venv', '/opt/venv')
-    root(*PIP_OFFLINE, 'penstock', network=False)
-    say_time('pip install', begun)
+    install(root)
     assert root(PENSTOCK, '--version') == f'penstock {VERSION}\n'
     assert root('/opt/venv/bin/python', '-m', 'penstock', '--version') == f'penstock {VERSION}\n'
 
@@ -136,6 +140,9 @@ def test_from_pip_install_to_a_run(root_with_wheel):
 @needs_root
 def test_tasks_outlive_an_upgrade(root_with_wheel):
     root = root_with_wheel
+    if not root.path(PENSTOCK).exists():
+        install(root)
+        root.path('/greet.py').write_text(PIPELINE)
     url = up(root)
     script = 'until [ -e /go ]; do sleep 0.05; done; echo went on'
     root.path('/waits.json').write_text(json.dumps(specs.shell_pipeline({'only': specs.Shell(script)})))
