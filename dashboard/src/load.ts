@@ -97,6 +97,8 @@ export function useStream<T>(
             if (abort.signal.aborted) return;
             tries = 0;
             if (latest.current.take(message, first)) return;
+            // What came first is painted before the rest is read.
+            if (first) await new Promise((done) => setTimeout(done, 0));
             first = false;
           }
         } catch (error) {

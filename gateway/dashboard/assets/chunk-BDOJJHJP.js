@@ -1,1 +1,0 @@
-import{B as p}from"./chunk-2HKORO6B.js";function r(e,i){return!i||e.some(n=>n.pipeline_version_id===i.pipeline_version_id)?e:[i,...e]}function o(e,i){let n=e.pipeline_version_id===i?.pipeline_version_id;return`${e.display_name}, ${n?"the newest":p(e.created_at,Date.now())}`}export{r as a,o as b};

@@ -1,0 +1,1 @@
+import{m as t,o as r}from"./chunk-TDKF5QIQ.js";function u({of:e,text:n,label:i=`${e} contains`,in:a="text",size:l=18}){return r("input",{"data-filter":!0,type:"search",placeholder:e,"aria-label":i,value:n,size:l,onInput:s=>t({[a]:s.currentTarget.value},!0)})}export{u as a};
