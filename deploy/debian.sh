@@ -9,59 +9,10 @@
 # Environment: DEBFULLNAME and DEBEMAIL are the maintainer's name and address.
 set -euo pipefail
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-readonly root
-readonly build=$root/build/release
-readonly work=$root/build/debian-parts
+readonly kind=debian
+. "$(dirname "${BASH_SOURCE[0]}")/packaging.sh"
 readonly files=$work/files
-readonly log=$work/debian.log
 readonly maintainer="${DEBFULLNAME:-Penstock} <${DEBEMAIL:-penstock@localhost}>"
-output=$root/build/debian
-
-say() { printf '%s\n' "$*"; }
-fail() {
-  printf 'debian: %s\n' "$*" >&2
-  exit 1
-}
-
-usage() { sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; }
-
-parse_arguments() {
-  while (($#)); do
-    case $1 in
-      -h | --help)
-        usage
-        exit 0
-        ;;
-      --output=?*) output=${1#*=} ;;
-      --output)
-        (($# > 1)) || fail "--output needs a folder."
-        output=$2
-        shift
-        ;;
-      *) fail "unknown argument '$1'; --help lists them." ;;
-    esac
-    shift
-  done
-}
-
-# logged WHAT COMMAND...: its output goes to the log, and its end to the user if it fails.
-logged() {
-  local what=$1
-  shift
-  "$@" >>"$log" 2>&1 </dev/null || {
-    tail -n 20 "$log" >&2
-    fail "$what failed; the end of the output is above, all of it in $log."
-  }
-}
-
-cached() { sed -n "s/^$1:[A-Z]*=//p" "$build/CMakeCache.txt"; }
-
-build_programs() {
-  cd "$root"
-  [[ -f $build/build.ninja ]] || logged "configuring the build" cmake --preset release
-  logged "the build" cmake --build --preset release --target penstock_programs
-}
 
 # The unit and its settings are those for an installation by hand, but for the folder of the programs and the steps.
 put_service() {
@@ -94,13 +45,7 @@ main() {
   parse_arguments "$@"
   umask 022
   command -v dpkg-shlibdeps >/dev/null || fail "dpkg-shlibdeps is missing: install dpkg-dev."
-  mkdir -p "$work" "$output"
-  output=$(cd "$output" && pwd)
-  # Two at once would share the parts.
-  exec 9>"$work/lock"
-  flock 9
-  : >"$log"
-  say "Building the programs"
+  begin
   build_programs
   version=$(cached CMAKE_PROJECT_VERSION)
   rm -rf "$files" "$work/package"
@@ -109,9 +54,8 @@ main() {
   put_documents "$version-1"
   logged "making the package" cpack --config deploy/debian/CPackConfig.cmake -B "$work/package" -D \
     CPACK_PACKAGE_VERSION="$version" -D CPACK_PACKAGE_CONTACT="$maintainer" -D "CPACK_INSTALLED_DIRECTORIES=$files;/"
-  package=$(cd "$work/package" && echo penstock_*.deb)
-  mv "$work/package/$package" "$output/"
-  say "$output/$package ($(du --apparent-size --block-size=1M "$output/$package" | cut -f 1) MB)"
+  package=("$work"/package/penstock_*.deb)
+  hand_over "${package[0]}"
 }
 
 main "$@"

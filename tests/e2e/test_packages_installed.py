@@ -71,20 +71,21 @@ def say_time(what: str, begun: float) -> None:
     print(f'{what}: {time.monotonic() - begun:.1f} s')
 
 
+def packed(script: str, ending: str, folder: pathlib.Path) -> pathlib.Path:
+    """The package that a script of deploy/ makes."""
+    run(ROOT / 'deploy' / script, '--output', folder)
+    made, = folder.glob(f'*{ending}')
+    return made
+
+
 @pytest.fixture(scope='module')
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    folder = tmp_path_factory.mktemp('wheel')
-    run(ROOT / 'deploy/wheel.sh', '--output', folder)
-    made, = folder.glob('*.whl')
-    return made
+    return packed('wheel.sh', '.whl', tmp_path_factory.mktemp('wheel'))
 
 
 @pytest.fixture(scope='module')
 def debian_package(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    folder = tmp_path_factory.mktemp('debian')
-    run(ROOT / 'deploy/debian.sh', '--output', folder)
-    made, = folder.glob('*.deb')
-    return made
+    return packed('debian.sh', '.deb', tmp_path_factory.mktemp('debian'))
 
 
 @pytest.fixture(scope='module')
