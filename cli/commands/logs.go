@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -191,11 +190,8 @@ func (a *App) logRefusal(ctx context.Context, client *api.Client, runID, task st
 			names = append(names, one.Name)
 		}
 	}
-	hint := text.Suggest(task, names)
-	if hint == "" && len(names) > 0 {
-		hint = "; there are: " + strings.Join(names, ", ")
-	}
-	return fmt.Errorf("the run has no task '%s' with a log%s", text.Plain(task), text.Plain(hint))
+	return fmt.Errorf("the run has no task '%s' with a log%s", text.Plain(task),
+		text.Plain(text.SuggestOrList(task, names, "there are")))
 }
 
 func describeTask(task api.TaskStatus) string {

@@ -127,11 +127,8 @@ func uploadedPipeline(ctx context.Context, client *api.Client, what string) (api
 	for i, other := range others {
 		names[i] = other.Name
 	}
-	hint := text.Suggest(what, names)
-	if hint == "" && len(names) > 0 {
-		hint = "; uploaded are: " + strings.Join(names, ", ")
-	}
-	return api.Pipeline{}, fmt.Errorf("there is no file and no uploaded pipeline '%s'%s", text.Plain(what), text.Plain(hint))
+	return api.Pipeline{}, fmt.Errorf("there is no file and no uploaded pipeline '%s'%s", text.Plain(what),
+		text.Plain(text.SuggestOrList(what, names, "uploaded are")))
 }
 
 // readGiven reads what the user says of parameters.

@@ -19,11 +19,7 @@ import (
 
 // notThere is the error of a name that no such thing has.
 func notThere(kind, name string, names []string) error {
-	hint := text.Suggest(name, names)
-	if hint == "" && len(names) > 0 {
-		hint = "; there are: " + strings.Join(names, ", ")
-	}
-	return fmt.Errorf("there is no %s '%s'%s", kind, text.Plain(name), text.Plain(hint))
+	return fmt.Errorf("there is no %s '%s'%s", kind, text.Plain(name), text.Plain(text.SuggestOrList(name, names, "there are")))
 }
 
 func (a *App) runsCommand() *cobra.Command {

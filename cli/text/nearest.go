@@ -24,6 +24,14 @@ func Suggest(written string, names []string) string {
 	return ""
 }
 
+// SuggestOrList is Suggest, or where nothing comes near, all the names behind `lead`, as in "; there are: a, b".
+func SuggestOrList(written string, names []string, lead string) string {
+	if hint := Suggest(written, names); hint != "" || len(names) == 0 {
+		return hint
+	}
+	return "; " + lead + ": " + strings.Join(names, ", ")
+}
+
 // How many letters are to be added, removed, changed or exchanged with their neighbour.
 func editDistance(a, b string) int {
 	var twoAbove, above []int
