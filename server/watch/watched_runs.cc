@@ -36,11 +36,6 @@ int64_t SizeOf(const std::vector<WatchMessage>& messages) {
   return bytes;
 }
 
-bool AreEqual(const std::vector<WatchMessage>& left, const std::vector<WatchMessage>& right) {
-  return std::equal(left.begin(), left.end(), right.begin(), right.end(),
-                    [](const WatchMessage& one, const WatchMessage& other) { return *one == *other; });
-}
-
 // What has been read last, as messages.
 class Kept : public Watched {
  public:
@@ -50,10 +45,12 @@ class Kept : public Watched {
   const std::string& run_id() const override { return run_id_; }
 
  protected:
-  // Whether it differs from what was kept before.
-  bool Keep(std::vector<WatchMessage> whole) {
-    const bool differs = !AreEqual(whole_, whole);
-    whole_ = std::move(whole);
+  bool is_empty() const { return whole_.empty(); }
+  void Keep(std::vector<WatchMessage> whole) { whole_ = std::move(whole); }
+  // Of what is one message. Whether it differs from what was kept before.
+  bool KeepOne(WatchMessage whole) {
+    const bool differs = is_empty() || *whole_.front() != *whole;
+    Keep({std::move(whole)});
     return differs;
   }
 
@@ -75,7 +72,7 @@ class OfRun final : public Kept {
     const WatchMessage now = MessageOf(run);
     const bool ended = run.state() == api::SUCCEEDED || run.state() == api::FAILED ||
                        run.state() == api::CANCELED || run.state() == api::SKIPPED;
-    return News{Keep({now}) ? now : nullptr, ended};
+    return News{KeepOne(now) ? now : nullptr, ended};
   }
 };
 
@@ -91,9 +88,16 @@ class OfRunStatus final : public Kept {
     RETURN_IF_ERROR(RunStatusGet(context, get, &now));
     const auto state = RunStateFromName(now.state());
     const bool ended = state.has_value() && IsFinal(*state);
-    penstock::v1::RunStatusChange change = ChangeTo(now);
+    const penstock::v1::RunStatus head = HeadOf(&now);
+    const penstock::v1::RunStatusChange change = ChangeTo(now, head);
     // The fields of the run itself count too.
-    return News{Keep(Parts(std::move(now))) ? MessageOf(change) : nullptr, ended};
+    const size_t head_mark = MarkOf(head);
+    const bool differs = is_empty() || head_mark != head_mark_ || change.status().tasks_size() > 0 ||
+                         change.removed_task_ids_size() > 0;
+    if (!differs) return News{nullptr, ended};
+    head_mark_ = head_mark;
+    Keep(Parts(std::move(now), head));
+    return News{MessageOf(change), ended};
   }
   int64_t bytes() const override { return Kept::bytes() + static_cast<int64_t>(marks_.size()) * kEntryBytes; }
 
@@ -108,9 +112,10 @@ class OfRunStatus final : public Kept {
   }
 
   // What differs from the last time, which is then `now`.
-  penstock::v1::RunStatusChange ChangeTo(penstock::v1::RunStatus& now) {
+  penstock::v1::RunStatusChange ChangeTo(const penstock::v1::RunStatus& now,
+                                         const penstock::v1::RunStatus& head) {
     penstock::v1::RunStatusChange change;
-    *change.mutable_status() = HeadOf(&now);
+    *change.mutable_status() = head;
     absl::flat_hash_map<std::string, size_t> marks;
     marks.reserve(now.tasks_size());
     for (const auto& task : now.tasks()) {
@@ -126,8 +131,8 @@ class OfRunStatus final : public Kept {
   }
 
   // The first is small, so that it is there soon.
-  static std::vector<WatchMessage> Parts(penstock::v1::RunStatus status) {
-    const penstock::v1::RunStatus head = HeadOf(&status);
+  static std::vector<WatchMessage> Parts(penstock::v1::RunStatus status,
+                                         const penstock::v1::RunStatus& head) {
     std::vector<WatchMessage> parts;
     int at = 0;
     do {
@@ -143,6 +148,7 @@ class OfRunStatus final : public Kept {
   }
 
   absl::flat_hash_map<std::string, size_t> marks_;  // of the tasks, by id
+  size_t head_mark_ = 0;
 };
 
 class OfRuns final : public Kept {
@@ -172,7 +178,7 @@ class OfRuns final : public Kept {
     marks_ = std::move(marks);
     change.set_total_size(page.total_size());
     whole.set_total_size(page.total_size());
-    return News{Keep({MessageOf(whole)}) ? MessageOf(change) : nullptr, false};
+    return News{KeepOne(MessageOf(whole)) ? MessageOf(change) : nullptr, false};
   }
 
  private:
