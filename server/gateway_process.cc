@@ -20,8 +20,8 @@
 #include "absl/strings/str_cat.h"
 #include "common/log.h"
 #include "common/status_macros.h"
+#include "server/listen_address.h"
 #include "server/secrets.h"
-#include "server/unix_socket.h"
 
 namespace penstock {
 namespace {
@@ -134,11 +134,7 @@ std::string GatewayProcess::address() const {
 
 std::string GatewayProcess::url() const {
   if (port_ == 0) return "";
-  std::string host = options_.listen.substr(0, options_.listen.rfind(':'));
-  // What stands for all addresses of the machine is none that one connects to.
-  if (host.empty() || host == "0.0.0.0") host = "127.0.0.1";
-  if (host == "[::]") host = "[::1]";
-  return absl::StrCat("http://", host, ":", port_);
+  return absl::StrCat("http://", HostToConnectTo(options_.listen), ":", port_);
 }
 
 absl::StatusOr<std::unique_ptr<GatewayProcess>> GatewayProcess::Listen(GatewayOptions options,

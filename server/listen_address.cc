@@ -1,4 +1,4 @@
-#include "server/unix_socket.h"
+#include "server/listen_address.h"
 
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -36,6 +36,13 @@ int Connect(const std::string& path) {
 
 absl::string_view UnixPath(absl::string_view address) {
   return absl::ConsumePrefix(&address, "unix:") ? address : absl::string_view();
+}
+
+std::string HostToConnectTo(absl::string_view address) {
+  const absl::string_view host = address.substr(0, address.rfind(':'));
+  if (host.empty() || host == "0.0.0.0") return "127.0.0.1";
+  if (host == "[::]") return "[::1]";
+  return std::string(host);
 }
 
 absl::Status FreeSocketPath(const std::string& path, absl::string_view setting) {

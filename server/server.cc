@@ -11,8 +11,8 @@
 #include "absl/synchronization/notification.h"
 #include "common/limits.h"
 #include "common/status_macros.h"
+#include "server/listen_address.h"
 #include "server/memory.h"
-#include "server/unix_socket.h"
 
 namespace penstock {
 namespace {
@@ -24,10 +24,7 @@ constexpr int kKeepaliveTimeoutMillis = 20'000;
 
 // Where a process of this machine reaches what listens on `address`.
 std::string LocalTarget(absl::string_view address, int port) {
-  absl::string_view host = address.substr(0, address.rfind(':'));
-  if (host == "0.0.0.0") host = "127.0.0.1";
-  if (host == "[::]") host = "[::1]";
-  return absl::StrCat(host, ":", port);
+  return absl::StrCat(HostToConnectTo(address), ":", port);
 }
 
 void SetUpBuilder(const Services& services, int threads, grpc::ServerBuilder* builder) {

@@ -1,9 +1,6 @@
 // The words for which `penstock` becomes penstock-cli, the program that lies beside it: what a user asks of a server.
 #pragma once
 
-#include <string>
-#include <vector>
-
 #include "absl/types/span.h"
 
 namespace penstock {
