@@ -220,14 +220,13 @@ inline constexpr int kImportsPerPass = 1000;  // tasks that the engine completes
 inline constexpr int kInputNotesBytes = 2 << 10;  // what was found out about the inputs of a failed attempt
 
 // --- What the status of a run tells ---
-inline constexpr int kStatusTasks = 5000;  // tasks in one answer; the others are counted
-inline constexpr int kWatchedTasksFirst =
-    250;  // tasks in the first message of a watched status: a screen full
-inline constexpr int kWatchedTasksNext = 2500;      // and in each of the next ones that bring those there are
-inline constexpr int kStatusTasksBrief = 50'000;    // likewise, in the brief form
-inline constexpr int kStatusLogTails = 20;          // ends of logs in the brief form
-inline constexpr int kStatusNames = 20;             // blocking tasks of one task
-inline constexpr int kTaskErrorBytes = 16 << 10;    // of one task or run, with the causes below it
+inline constexpr int kStatusTasks = 5000;         // tasks in one answer; the others are counted
+inline constexpr int kStatusTasksBrief = 50'000;  // likewise, in the brief form
+inline constexpr int kStatusLogTails = 20;        // ends of logs in the brief form
+inline constexpr int kWatchedTasksFirst = 250;    // of a watched status, in its first message: a screen full
+inline constexpr int kWatchedTasksNext = 2500;    // in each of those that bring the rest of what there is
+inline constexpr int kStatusNames = 20;           // blocking tasks of one task
+inline constexpr int kTaskErrorBytes = 16 << 10;  // of one task or run, with the causes below it
 inline constexpr int kEnvPackagesBytes = 64 << 10;  // resolved versions kept of one attempt
 inline constexpr int kEnvEntries = 50'000;          // names in its own site-packages that are looked at
 
