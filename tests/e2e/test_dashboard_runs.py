@@ -201,6 +201,17 @@ def test_a_long_log_is_read_from_its_end(server, dashboard, unique):
     assert download.value.path().read_text().startswith('the beginning\n')
 
 
+def test_a_log_with_long_lines_opens_at_its_end(server, dashboard, unique):
+    script = 'for i in $(seq 60); do printf "%0300d\\n" $i; done; echo the end'
+    run_id = run_of(server, {'only': Shell(script)}, unique('wrapped'))
+    server.finish(run_id)
+    log = dashboard.open(f'runs/details/{run_id}?task=only&tab=log').get_by_role('log')
+    expect(log.get_by_text('the end')).to_be_in_viewport()
+    log.hover()
+    dashboard.page.mouse.wheel(0, -300)
+    expect(log.get_by_text('the end')).not_to_be_in_viewport()
+
+
 def test_a_server_that_goes_away_and_comes_back(chromium, make_server, unique):
     server = make_server().start()
     name = unique('away')

@@ -99,13 +99,37 @@ async function readBefore({ url, attempt }: Props, text: Text): Promise<Text> {
   return { ...text, lines: lines.concat(text.lines), begin: begin + skipped };
 }
 
+// Keeps the end of a box in sight until somebody scrolls up: also when its lines get their places only later, as those
+// do that are wrapped or not seen yet. `stuck` says whether it does.
+function useEnd(wanted: boolean) {
+  const box = useRef<HTMLDivElement>(null);
+  const content = useRef<HTMLDivElement>(null);
+  const stuck = useRef(wanted);
+  const before = useRef(0);
+  useEffect(() => {
+    const element = box.current!;
+    const observer = new ResizeObserver(() => {
+      if (stuck.current) element.scrollTop = element.scrollHeight;
+    });
+    observer.observe(element);
+    observer.observe(content.current!);
+    return () => observer.disconnect();
+  }, []);
+  const onScroll = () => {
+    const { scrollTop, clientHeight, scrollHeight } = box.current!;
+    if (scrollTop + clientHeight >= scrollHeight - 30) stuck.current = true;
+    else if (scrollTop < before.current) stuck.current = false;
+    before.current = scrollTop;
+  };
+  return { box, content, stuck, onScroll };
+}
+
 export function Log(props: Props) {
   const [text, setText] = useLog(props);
   const [find, setFind] = useState('');
   const [at, setAt] = useState(0);
   const [full, setFull] = useState(false);
-  const box = useRef<HTMLDivElement>(null);
-  const stuck = useRef(!props.toError); // to the end
+  const { box, content, stuck, onScroll } = useEnd(!props.toError);
   const jumped = useRef(false);
   const lines = useMemo(() => (text.rest ? [...text.lines, text.rest] : text.lines), [text.lines, text.rest]);
   const found = useMemo(() => {
@@ -119,9 +143,6 @@ export function Log(props: Props) {
       box.current?.querySelector(`[data-line="${line}"]`)?.scrollIntoView({ block: 'center' }),
     );
   };
-  useEffect(() => {
-    if (stuck.current && box.current) box.current.scrollTop = box.current.scrollHeight;
-  }, [lines]);
   useEffect(() => {
     if (!props.toError || jumped.current || !text.whole) return;
     jumped.current = true;
@@ -151,38 +172,30 @@ export function Log(props: Props) {
         setFull={setFull}
       />
       {text.error && <Refused error={text.error} />}
-      <div
-        class="log"
-        ref={box}
-        tabIndex={0}
-        role="log"
-        aria-label={`Log of ${props.name}`}
-        onScroll={(event) => {
-          const element = event.currentTarget;
-          stuck.current = element.scrollTop + element.clientHeight >= element.scrollHeight - 30;
-        }}
-      >
-        {text.begin > 0 && (
-          <div class="filters">
-            <button
-              onClick={() => readBefore(props, text).then(setText, (error: Error) => setText({ ...text, error }))}
-            >
-              Load {bytesText(Math.min(text.begin, TAIL_BYTES))} more
-            </button>
-            <span class="soft">{bytesText(text.begin)} before this</span>
-          </div>
-        )}
-        {text.whole && !text.error && lines.length === 0 && <div class="notice-empty">It printed nothing.</div>}
-        {chunks.map((first) => (
-          <Chunk
-            key={first}
-            first={first}
-            lines={lines.slice(first, first + CHUNK_LINES)}
-            numbered={text.begin === 0}
-            find={find.toLowerCase()}
-            at={found[at] ?? -1}
-          />
-        ))}
+      <div class="log" ref={box} tabIndex={0} role="log" aria-label={`Log of ${props.name}`} onScroll={onScroll}>
+        <div ref={content}>
+          {text.begin > 0 && (
+            <div class="filters">
+              <button
+                onClick={() => readBefore(props, text).then(setText, (error: Error) => setText({ ...text, error }))}
+              >
+                Load {bytesText(Math.min(text.begin, TAIL_BYTES))} more
+              </button>
+              <span class="soft">{bytesText(text.begin)} before this</span>
+            </div>
+          )}
+          {text.whole && !text.error && lines.length === 0 && <div class="notice-empty">It printed nothing.</div>}
+          {chunks.map((first) => (
+            <Chunk
+              key={first}
+              first={first}
+              lines={lines.slice(first, first + CHUNK_LINES)}
+              numbered={text.begin === 0}
+              find={find.toLowerCase()}
+              at={found[at] ?? -1}
+            />
+          ))}
+        </div>
       </div>
     </div>
   );
