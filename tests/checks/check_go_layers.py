@@ -1,4 +1,4 @@
-"""Fails on a package of gateway/ or cli/ that imports one which does not stand below it; Go refuses only cycles."""
+"""Fails on a package of a Go module that imports one which does not stand below it; Go refuses only cycles."""
 
 import pathlib
 import re
@@ -30,7 +30,17 @@ CLI: Tuple[Tuple[str, ...], ...] = (
     ('commands',),
     (MAIN,),
 )
-FOLDERS = {'gateway': GATEWAY, 'cli': CLI}
+LAUNCHER: Tuple[Tuple[str, ...], ...] = (
+    ('limits',),
+    ('failure', 'uri'),
+    ('settings',),
+    ('stores',),
+    ('content', 'internal/badproxy', 'internal/s3test'),
+    ('fetch', 'probe', 'transfer'),
+    ('attempt', 'service'),
+    (MAIN,),
+)
+FOLDERS = {'gateway': GATEWAY, 'cli': CLI, 'executor/launcher': LAUNCHER}
 
 IMPORT = re.compile(r'^import[ \t]+(?:\((?P<block>.*?)^\)|(?P<single>[^\n]*))', re.MULTILINE | re.DOTALL)
 PATH = re.compile(r'^[ \t]*(?:[\w.]+[ \t]+)?"(?P<path>[^"\n]+)"', re.MULTILINE)
@@ -48,7 +58,8 @@ def _imports(text: str, module: str) -> Iterator[Tuple[int, str]]:
 
 def _folder_problems(root: pathlib.Path, folder: str, layers: Tuple[Tuple[str, ...], ...]) -> Iterator[str]:
     heights: Dict[str, int] = {package: height for height, row in enumerate(layers) for package in row}
-    rows = f'{folder.upper()} in check_go_layers.py'
+    module = MODULE + folder.rpartition('/')[2]
+    rows = f'{folder.rpartition("/")[2].upper()} in check_go_layers.py'
     for path in project.files(root, '.go'):
         source, text = project.relative(path, root), project.text_of(path)
         if not source.startswith(f'{folder}/') or source.startswith(f'{folder}/{GENERATED}'):
@@ -57,7 +68,7 @@ def _folder_problems(root: pathlib.Path, folder: str, layers: Tuple[Tuple[str, .
         if package not in heights:
             yield f'{source}: no row of {rows} says where the package {package} stands; add it to one'
             continue
-        for line, imported in _imports(text, MODULE + folder):
+        for line, imported in _imports(text, module):
             if not imported.startswith(GENERATED) and heights.get(imported, len(layers)) >= heights[package]:
                 yield (f'{source}:{line}: import of {imported} points the wrong way: {package} uses only what stands '
                        f'in a row of {rows} before its own; move the name down, or pass the value in')
