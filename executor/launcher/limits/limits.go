@@ -56,9 +56,10 @@ const (
 	ProgressLineInterval = 10 * time.Second
 
 	// --- The log of an attempt ---
-	LogDrainTimeout  = 2 * time.Second
-	LogDrainLook     = 3 * time.Millisecond
-	LogUploadTimeout = time.Minute
+	LogDrainTimeout   = 2 * time.Second
+	LogDrainLook      = 3 * time.Millisecond
+	LogUploadTimeout  = time.Minute
+	StoppedLogTimeout = 5 * time.Second // of an attempt that was told to end
 
 	// --- Content fetched over HTTP, as in common/limits.h ---
 	FetchBytes          = 64 << 30

@@ -34,7 +34,8 @@ func openS3(ctx context.Context, l uri.Location, store settings.Store, found boo
 		return nil, failure.New(failure.Settings, "nothing says where %s is: the settings of stores need an endpoint for a prefix of it, "+
 			"or the environment AWS_ENDPOINT_URL", l.BucketURI())
 	}
-	if store.CAFile == "" {
+	isPlain := store.Endpoint != "" && strings.HasPrefix(withScheme(store.Endpoint, store.DisableSSL), "http://")
+	if store.CAFile == "" && !isPlain {
 		store.CAFile = os.Getenv("AWS_CA_BUNDLE")
 	}
 	transport, err := newTransport(store, options)

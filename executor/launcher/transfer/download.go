@@ -74,7 +74,7 @@ func (t *Transfers) downloadOnce(ctx context.Context, bucket stores.Bucket, l ur
 	var missing error
 	if l.Key != "" && !strings.HasSuffix(l.Key, "/") {
 		t.Progress.TotalFiles.Add(1)
-		size, err := t.downloadFile(ctx, bucket, stores.Info{Key: l.Key, SizeBytes: -1}, part, expected)
+		size, err := t.downloadFile(ctx, bucket, l, stores.Info{Key: l.Key, SizeBytes: -1}, part, expected)
 		if err == nil || !failure.Is(err, failure.NotFound) {
 			return size, err
 		}
@@ -98,7 +98,7 @@ func mismatch(uri, expected, got string) error {
 
 // downloadFile writes one object. Of an object that was listed the size and the version are known; else the size is
 // below 0, and the first range of bytes tells all.
-func (t *Transfers) downloadFile(ctx context.Context, bucket stores.Bucket, known stores.Info, path, expected string) (int64, error) {
+func (t *Transfers) downloadFile(ctx context.Context, bucket stores.Bucket, l uri.Location, known stores.Info, path, expected string) (int64, error) {
 	first, err := bucket.Get(ctx, known.Key, stores.Range{LimitBytes: limits.PartBytes, Version: known.Version})
 	if err != nil {
 		return 0, err
@@ -106,7 +106,7 @@ func (t *Transfers) downloadFile(ctx context.Context, bucket stores.Bucket, know
 	defer first.Body.Close()
 	object := first.Info
 	if known.SizeBytes >= 0 && object.SizeBytes != known.SizeBytes {
-		return 0, failure.New(failure.Precondition, "the object with the key %s has changed", known.Key)
+		return 0, failure.New(failure.Precondition, "%s has changed", l.BucketURI()+known.Key)
 	}
 	t.Progress.TotalBytes.Add(object.SizeBytes)
 	if expected == "" {
@@ -116,7 +116,7 @@ func (t *Transfers) downloadFile(ctx context.Context, bucket stores.Bucket, know
 	if err != nil {
 		return 0, local("cannot write %s: %v", path, reason(err))
 	}
-	d := download{t: t, bucket: bucket, object: object, file: file, path: path}
+	d := download{t: t, bucket: bucket, uri: l.BucketURI() + object.Key, object: object, file: file, path: path}
 	err = d.run(ctx, first.Body, expected)
 	if closeErr := file.Close(); err == nil && closeErr != nil {
 		err = local("cannot write %s: %v", path, reason(closeErr))
@@ -129,6 +129,7 @@ func (t *Transfers) downloadFile(ctx context.Context, bucket stores.Bucket, know
 type download struct {
 	t      *Transfers
 	bucket stores.Bucket
+	uri    string
 	object stores.Info
 	file   *os.File
 	path   string
@@ -165,8 +166,7 @@ func (d *download) run(ctx context.Context, first io.Reader, expected string) er
 		return err
 	}
 	if expected != "" && sum != expected {
-		return failure.New(failure.Invalid, "the object with the key %s has other content than was recorded: its SHA-256 is %s, and should be %s",
-			d.object.Key, sum, expected)
+		return mismatch(d.uri, expected, sum)
 	}
 	return nil
 }
@@ -205,7 +205,7 @@ func (d *download) part(ctx context.Context, number int64, body io.Reader) error
 			}
 			if object.SizeBytes != d.object.SizeBytes || object.Version != d.object.Version {
 				object.Body.Close()
-				return failure.New(failure.Precondition, "the object with the key %s has changed", d.object.Key)
+				return failure.New(failure.Precondition, "%s has changed", d.uri)
 			}
 			body = object.Body
 		}
@@ -309,9 +309,9 @@ func (t *Transfers) downloadFolder(ctx context.Context, bucket stores.Bucket, l 
 		}
 		group.Go(func() error {
 			defer func() { <-t.files }()
-			_, err := t.downloadFile(ctx, bucket, object, path, "")
+			_, err := t.downloadFile(ctx, bucket, l, object, path, "")
 			if failure.Is(err, failure.NotFound) {
-				return failure.New(failure.Precondition, "the object with the key %s is gone", object.Key)
+				return failure.New(failure.Precondition, "%s is gone", l.BucketURI()+object.Key)
 			}
 			return err
 		})

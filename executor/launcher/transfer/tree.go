@@ -196,3 +196,30 @@ func (c *counted) Read(p []byte) (int, error) {
 	}
 	return n, err
 }
+
+// CheckFile compares the hash of a file, or of a directory, with what was recorded of the content at the URI.
+func CheckFile(path, uri, expected string) error {
+	got := ""
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		tree, err := ReadTree(context.Background(), path, nil)
+		if err != nil {
+			return err
+		}
+		got = tree.SHA256
+	} else {
+		file, err := os.Open(path)
+		if err != nil {
+			return local("cannot read %s: %v", path, reason(err))
+		}
+		defer file.Close()
+		own := sha256.New()
+		if _, err := io.Copy(own, file); err != nil {
+			return local("cannot read %s: %v", path, reason(err))
+		}
+		got = hex.EncodeToString(own.Sum(nil))
+	}
+	if got != expected {
+		return mismatch(uri, expected, got)
+	}
+	return nil
+}

@@ -1,0 +1,139 @@
+package attempt
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/penstock/penstock/launcher/limits"
+	"github.com/penstock/penstock/launcher/transfer"
+	"github.com/penstock/penstock/launcher/uri"
+)
+
+// place is what the command left, and where it goes.
+type place struct{ path, uri string }
+
+func (r *run) keep(ctx context.Context) error {
+	places, err := r.places()
+	if err != nil {
+		return err
+	}
+	result := Result{Outputs: make([]Output, len(places))}
+	stop := r.show("Keeping outputs")
+	defer stop()
+	transfers := transfer.New(r.opener, r.root(), &r.progress, r.note)
+	group, inner := errgroup.WithContext(ctx)
+	group.SetLimit(limits.OutputsAtOnce)
+	for i, place := range places {
+		group.Go(func() error {
+			l, err := uri.Parse(place.uri)
+			if err != nil {
+				return err
+			}
+			done, err := transfers.Upload(inner, place.path, l)
+			if err != nil {
+				return fmt.Errorf("The output %s cannot be kept: %w", place.path, err) //nolint:staticcheck // a sentence for users
+			}
+			result.Outputs[i] = Output{Path: place.path, URI: place.uri, SHA256: done.SHA256, SizeBytes: done.SizeBytes,
+				Version: done.Version, MovedBytes: done.MovedBytes}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	text, err := json.Marshal(result)
+	if err == nil {
+		err = replace(ResultFile, text)
+	}
+	return err
+}
+
+// places are each entry of the directory, and each custom path outside of it.
+func (r *run) places() ([]place, error) {
+	outputs := r.request.Outputs
+	declared := map[string]string{} // by path
+	byName := map[string]string{}
+	for _, artifact := range outputs.Declared {
+		declared[filepath.Clean(artifact.Path)] = artifact.URI
+		byName[artifact.Name] = artifact.URI
+	}
+	below := strings.TrimSuffix(outputs.URI, "/") + "/"
+	var places []place
+	entries, err := os.ReadDir(outputs.Directory)
+	if err != nil && !os.IsNotExist(err) {
+		return nil, fmt.Errorf("the outputs cannot be read: %w", err)
+	}
+	for _, entry := range entries {
+		path := filepath.Join(outputs.Directory, entry.Name())
+		to := declared[path]
+		if to == "" {
+			to = below + entry.Name()
+		}
+		places = append(places, place{path, to})
+	}
+	for _, custom := range customPaths(outputs.ExecutorOutput) {
+		path, err := filepath.Abs(custom.path)
+		if err != nil || path == outputs.Directory || strings.HasPrefix(path, strings.TrimSuffix(outputs.Directory, "/")+"/") || !exists(path) {
+			continue
+		}
+		to := byName[custom.name]
+		if to == "" {
+			to = below + custom.name
+		}
+		// The directory may have something of that name too, which the custom path stands for.
+		places = slices.DeleteFunc(places, func(p place) bool { return p.uri == to })
+		places = append(places, place{path, to})
+	}
+	return places, nil
+}
+
+type customPath struct{ name, path string }
+
+// customPaths are those that the kfp executor reports. What makes no sense is the server's to say.
+func customPaths(report string) []customPath {
+	if report == "" {
+		return nil
+	}
+	file, err := os.Open(report)
+	if err != nil {
+		return nil
+	}
+	defer file.Close()
+	var parsed struct {
+		Artifacts map[string]struct {
+			Artifacts []struct {
+				CustomPath      string `json:"customPath"`
+				CustomPathSnake string `json:"custom_path"`
+			} `json:"artifacts"`
+		} `json:"artifacts"`
+	}
+	if json.NewDecoder(io.LimitReader(file, limits.ReportBytes)).Decode(&parsed) != nil {
+		return nil
+	}
+	var found []customPath
+	for name, list := range parsed.Artifacts {
+		for _, artifact := range list.Artifacts {
+			if path := artifact.CustomPath + artifact.CustomPathSnake; path != "" && !strings.Contains(name, "/") {
+				found = append(found, customPath{name, path})
+			}
+		}
+	}
+	slices.SortFunc(found, func(a, b customPath) int { return strings.Compare(a.name, b.name) })
+	return found
+}
+
+// replace writes a file as a whole or not at all.
+func replace(path string, text []byte) error {
+	if err := os.WriteFile(path+".new", text, 0o666); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
