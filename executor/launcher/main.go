@@ -3,10 +3,19 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
+	"os/signal"
+	"strings"
+	"syscall"
 
 	"github.com/penstock/penstock/launcher/attempt"
+	"github.com/penstock/penstock/launcher/probe"
+	"github.com/penstock/penstock/launcher/service"
+	"github.com/penstock/penstock/launcher/settings"
+	"github.com/penstock/penstock/launcher/stores"
+	"github.com/penstock/penstock/launcher/uri"
 )
 
 // Set by the linker.
@@ -39,7 +48,61 @@ func run(arguments []string) int {
 	case command == "version":
 		fmt.Println("penstock-launch", version)
 		return exitOK
+	case command == "serve" || command == "check":
+		return withFlags(command, rest)
 	}
 	fmt.Fprint(os.Stderr, usage)
 	return exitUsage
+}
+
+func withFlags(command string, arguments []string) int {
+	var socket, storesFile string
+	var plain []string
+	for _, argument := range arguments {
+		if value, is := strings.CutPrefix(argument, "--socket="); is && command == "serve" {
+			socket = value
+		} else if value, is := strings.CutPrefix(argument, "--stores="); is {
+			storesFile = value
+		} else {
+			plain = append(plain, argument)
+		}
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	var err error
+	switch {
+	case command == "serve" && socket != "" && len(plain) == 0:
+		err = service.Serve(ctx, socket, storesFile, os.Stdin)
+	case command == "check" && len(plain) == 1:
+		err = check(ctx, plain[0], storesFile)
+	default:
+		fmt.Fprint(os.Stderr, usage)
+		return exitUsage
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "penstock-launch:", err)
+		return exitError
+	}
+	return exitOK
+}
+
+// check prints each call with its milliseconds, and who asked.
+func check(ctx context.Context, text, storesFile string) error {
+	s, err := settings.Read(storesFile)
+	if err != nil {
+		return err
+	}
+	l, err := uri.ParseRoot(text)
+	if err != nil {
+		return err
+	}
+	identity, err := probe.Run(ctx, stores.NewOpener(s, stores.Options{}), l, func(call probe.Call) {
+		if call.Err == nil {
+			fmt.Printf("%-24s %8.1f ms\n", call.Name, float64(call.Took.Microseconds())/1000)
+		}
+	})
+	if identity != "" {
+		fmt.Println("asked as", identity)
+	}
+	return err
 }

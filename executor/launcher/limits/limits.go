@@ -74,6 +74,7 @@ const (
 
 	// --- The service ---
 	ServiceCalls        = 64 // at once
+	ServiceWrites       = 12 // at once; each has a buffer of WriteBufferBytes
 	ServiceMessageBytes = 4 << 20
 	ServiceChunkBytes   = 256 << 10
 	ServiceMemoryBytes  = 256 << 20
@@ -81,6 +82,5 @@ const (
 	ListEntries         = 1000 // of an answer
 	RemovedObjects      = 10_000
 	ShutdownGrace       = 2 * time.Second
-	CheckPartBytes      = 5 << 20 // S3's smallest part that is not the last
 	CheckSignedFor      = time.Minute
 )

@@ -44,11 +44,16 @@ func (b *cdkBucket) checkKey(call, key string) error {
 	return nil
 }
 
-func (b *cdkBucket) call(call, key string) string {
+// CallName passes on what has no name of its own.
+func (b *cdkBucket) CallName(call string) string {
 	if own := b.names[call]; own != "" {
-		call = own
+		return own
 	}
-	return call + " of " + b.uri.BucketURI() + key
+	return call
+}
+
+func (b *cdkBucket) call(call, key string) string {
+	return b.CallName(call) + " of " + b.uri.BucketURI() + key
 }
 
 func (b *cdkBucket) Head(ctx context.Context, key string) (Info, error) {

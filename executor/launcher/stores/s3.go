@@ -84,6 +84,8 @@ func withScheme(endpoint string, disableSSL bool) string {
 
 func (b *s3Bucket) Parts() Multipart { return s3Multipart{b} }
 
+func (b *s3Bucket) CallName(call string) string { return call }
+
 func (b *s3Bucket) Identity(ctx context.Context) string { return b.credentials.identity(ctx) }
 
 func unquoted(etag *string) string { return strings.Trim(aws.ToString(etag), `"`) }

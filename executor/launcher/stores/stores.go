@@ -89,6 +89,8 @@ type Bucket interface {
 	Sign(ctx context.Context, key string, signing Signing) (string, error)
 	// Parts is nil if uploads in parts cannot be taken up again.
 	Parts() Multipart
+	// CallName is the store's own name of a call that is named as S3 has it.
+	CallName(call string) string
 	// Identity is what is known of who asks; no secret.
 	Identity(ctx context.Context) string
 	// Fails makes the sentence for a body that broke off while it was read.
