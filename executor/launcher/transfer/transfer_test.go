@@ -187,3 +187,5 @@ func TestEqualContentGoesUpOnce(t *testing.T) {
 		get(t, tr, at(t, "third"), path+".back", sum)
 	}
 }
+
+func putOf(sum string) stores.Put { return stores.Put{SHA256: sum} }
