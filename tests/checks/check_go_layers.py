@@ -31,11 +31,11 @@ CLI: Tuple[Tuple[str, ...], ...] = (
     (MAIN,),
 )
 LAUNCHER: Tuple[Tuple[str, ...], ...] = (
-    ('limits',),
+    ('internal/badproxy', 'internal/s3test', 'limits'),
     ('failure', 'uri'),
     ('settings',),
     ('stores',),
-    ('content', 'internal/badproxy', 'internal/s3test'),
+    ('content',),
     ('fetch', 'probe', 'transfer'),
     ('attempt', 'service'),
     (MAIN,),
