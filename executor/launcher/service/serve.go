@@ -2,11 +2,11 @@ package service
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net"
 	"os"
 	"runtime/debug"
+	"syscall"
 	"time"
 
 	"google.golang.org/grpc"
@@ -26,12 +26,11 @@ func Serve(ctx context.Context, socket, storesFile string, in io.Reader) error {
 	}
 	debug.SetMemoryLimit(limits.ServiceMemoryBytes)
 	_ = os.Remove(socket) // of one that was killed
+	before := syscall.Umask(0o177)
 	listener, err := net.Listen("unix", socket)
+	syscall.Umask(before)
 	if err != nil {
 		return err
-	}
-	if err := os.Chmod(socket, 0o600); err != nil {
-		return errors.Join(err, listener.Close())
 	}
 	places := make(chan struct{}, limits.ServiceCalls)
 	server := grpc.NewServer(

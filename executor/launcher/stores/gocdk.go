@@ -14,6 +14,7 @@ import (
 	"cloud.google.com/go/storage"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	azblob "github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 	"gocloud.dev/blob"
 	"gocloud.dev/gcerrors"
 	"google.golang.org/api/googleapi"
@@ -127,8 +128,17 @@ func (b *cdkBucket) Get(ctx context.Context, key string, r Range) (*Object, erro
 		return nil
 	}
 	reader, err := b.bucket.NewRangeReader(ctx, key, r.OffsetBytes, limit, &blob.ReaderOptions{BeforeRead: before})
+	if status, _, _ := b.answer(err); status == http.StatusRequestedRangeNotSatisfiable && r.OffsetBytes == 0 {
+		info.SizeBytes = 0 // an empty object has no first byte
+		return &Object{Info: info, Body: io.NopCloser(strings.NewReader(""))}, nil
+	}
 	if err != nil {
 		return nil, b.Fails("GetObject", key, err)
+	}
+	var google *storage.Reader
+	if reader.As(&google) && strconv.FormatInt(google.Attrs.Generation, 10) != info.Version {
+		reader.Close()
+		return nil, failure.New(failure.Precondition, "%s failed: it is another object by now", b.call("GetObject", key))
 	}
 	if info.SizeBytes = reader.Size(); info.MediaType == "" {
 		info.MediaType = reader.ContentType()
@@ -195,9 +205,12 @@ func (w *cdkWriter) Commit() (Info, error) {
 
 func (w *cdkWriter) Abort() {
 	w.cancel() // which is how Go CDK gives up a write
-	if w.writer != nil {
-		_ = w.writer.Close()
+	if w.writer == nil {
+		return
 	}
+	// Go CDK's writer for Azure panics when it is given up before it has sent anything.
+	defer func() { _ = recover() }()
+	_ = w.writer.Close()
 }
 
 func (b *cdkBucket) Copy(ctx context.Context, from Info, key string, put Put) (Info, error) {
@@ -235,6 +248,10 @@ func (b *cdkBucket) List(ctx context.Context, prefix string, folders bool, token
 		var google storage.ObjectAttrs
 		if object.As(&google) {
 			version = strconv.FormatInt(google.Generation, 10)
+		}
+		var azure container.BlobItem
+		if object.As(&azure) && azure.Properties != nil && azure.Properties.ETag != nil {
+			version = strings.Trim(string(*azure.Properties.ETag), `"`)
 		}
 		page.Objects = append(page.Objects, Info{Key: object.Key, SizeBytes: object.Size, Version: version, Modified: object.ModTime})
 	}
@@ -296,6 +313,9 @@ func (b *cdkBucket) Sign(ctx context.Context, key string, signing Signing) (stri
 
 // What a client's error says beside its text.
 func (b *cdkBucket) answer(err error) (status int, code, message string) {
+	if err == nil {
+		return 0, "", ""
+	}
 	var google *googleapi.Error
 	var azure *azcore.ResponseError
 	switch {
@@ -338,17 +358,15 @@ func (b *cdkBucket) Fails(call, key string, err error) error {
 		}
 		return &failure.Error{Kind: kind, Text: what + " failed: " + shortText(err.Error()), Cause: err}
 	}
-	kind := kindOfCode("", status)
+	kind, right := kindOfCode("", status), remedy("", status)
 	if code == "ContainerNotFound" || strings.Contains(message, "bucket does not exist") || errors.Is(err, storage.ErrBucketNotExist) {
-		kind = failure.NoBucket
-		message += "; create the bucket, or correct the URI"
+		kind, right = failure.NoBucket, "; "+remedies["NoSuchBucket"]
 	}
 	said := strings.TrimSpace(code + " " + shortText(message))
 	if said != "" {
 		said = ": " + said
 	}
-	return &failure.Error{Kind: kind, Text: fmt.Sprintf("%s failed: the store answers with status %d%s%s", what, status, said,
-		remedy("", status)), Cause: err}
+	return &failure.Error{Kind: kind, Text: fmt.Sprintf("%s failed: the store answers with status %d%s%s", what, status, said, right), Cause: err}
 }
 
 // within bounds how long a search for credentials may take, which the clouds' own packages do not.

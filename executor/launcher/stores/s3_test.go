@@ -276,3 +276,23 @@ func TestARootsQueryCountsForItsBucket(t *testing.T) {
 		t.Errorf("%q with %v", text, answer.Header)
 	}
 }
+
+func TestALargeObjectIsCopiedInParts(t *testing.T) {
+	bucket := bucketAt(t, s3test.Start(t).Address, Options{}).(*s3Bucket)
+	from := putText(t, bucket, "from here", "text")
+	info, err := bucket.copyParts(ctx, from, "to there", Put{SHA256: "abc"})
+	if err != nil || info.SizeBytes != 4 {
+		t.Fatalf("%+v, %v", info, err)
+	}
+	there, err := bucket.Head(ctx, "to there")
+	if err != nil || there.Version != info.Version || there.SHA256 != "abc" {
+		t.Errorf("%+v is not %+v, %v", there, info, err)
+	}
+	from.Version = "another"
+	if _, err := bucket.copyParts(ctx, from, "never there", Put{}); !failure.Is(err, failure.Precondition) {
+		t.Errorf("another version: %v", err)
+	}
+	if _, err := bucket.Copy(ctx, from, "never there", Put{}); !failure.Is(err, failure.Precondition) {
+		t.Errorf("another version: %v", err)
+	}
+}

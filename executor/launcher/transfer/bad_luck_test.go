@@ -20,6 +20,8 @@ import (
 	"github.com/penstock/penstock/launcher/internal/badproxy"
 	"github.com/penstock/penstock/launcher/internal/s3test"
 	"github.com/penstock/penstock/launcher/limits"
+	"github.com/penstock/penstock/launcher/settings"
+	"github.com/penstock/penstock/launcher/stores"
 )
 
 func isMethod(method, part string) func(*http.Request) bool {
@@ -274,4 +276,35 @@ func TestAFullDiskIsSaid(t *testing.T) {
 	if left, _ := os.ReadDir(small); len(left) != 0 {
 		t.Errorf("%v is left", left)
 	}
+}
+
+func TestCredentialsThatExpireAreReplaced(t *testing.T) {
+	server := s3test.Start(t)
+	server.AddUser(t, "second", "another-secret")
+	proxy := badproxy.Start(t, server.Address)
+	file := s3test.Settings(t, proxy.Address)
+	said, err := settings.Read(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := at(t, "root")
+	tr := New(stores.NewOpener(said, stores.Options{}), &root, &Progress{}, nil)
+	path := filepath.Join(t.TempDir(), "file")
+	sum := noise(t, path, 100<<20)
+	var parts, refused atomic.Int64
+	var once sync.Once
+	proxy.Decide(func(r *http.Request) badproxy.Bad {
+		isFirst := strings.Contains(r.Header.Get("Authorization"), "Credential="+s3test.AccessKey+"/")
+		if isMethod("PUT", "partNumber=")(r) && parts.Add(1) <= 3 || !isFirst || parts.Load() == 0 {
+			return badproxy.Bad{}
+		}
+		refused.Add(1)
+		once.Do(func() { s3test.ReplaceCredentials(t, file, "second", "another-secret") })
+		return badproxy.Bad{Status: 400, Code: "ExpiredToken"}
+	})
+	put(t, tr, path, at(t, "file"))
+	if refused.Load() == 0 {
+		t.Error("the first credentials were taken to the end")
+	}
+	get(t, tr, at(t, "file"), path+".back", sum)
 }

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -189,3 +190,28 @@ func TestEqualContentGoesUpOnce(t *testing.T) {
 }
 
 func putOf(sum string) stores.Put { return stores.Put{SHA256: sum} }
+
+func TestTheHashOfATreeIsTheServers(t *testing.T) {
+	folder := t.TempDir()
+	write(t, folder+"/b", "text")
+	write(t, folder+"/a-b", "")
+	write(t, folder+"/a/c", "deep")
+	tree, err := ReadTree(context.Background(), folder, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// By hand: fields with their lengths before them, as content/local/file_content.cc has it.
+	hash := sha256.New()
+	field := func(text string) { hash.Write(append([]byte{byte(len(text)), 0, 0, 0, 0, 0, 0, 0}, text...)) }
+	for _, entry := range []struct{ name, kind, text string }{{"", "d", ""}, {"/a", "d", ""}, {"/a/c", "f", "deep"}, {"/a-b", "f", ""}, {"/b", "f", "text"}} {
+		field(entry.name)
+		hash.Write([]byte(entry.kind))
+		if entry.kind == "f" {
+			field(strconv.Itoa(len(entry.text)))
+			hash.Write([]byte(entry.text))
+		}
+	}
+	if want := hex.EncodeToString(hash.Sum(nil)); tree.SHA256 != want {
+		t.Errorf("%s is not %s", tree.SHA256, want)
+	}
+}

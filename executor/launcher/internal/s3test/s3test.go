@@ -94,12 +94,22 @@ func Start(t testing.TB) *Server {
 	program := Program(t, "PENSTOCK_TEST_S3_SERVER")
 	s := &Server{Address: FreeAddress(t), Folder: t.TempDir()}
 	Run(t, s.Address, []string{"ROOT_ACCESS_KEY=" + AccessKey, "ROOT_SECRET_KEY=" + SecretKey}, program,
-		"--port", s.Address, "--quiet", "posix", s.Folder)
+		"--port", s.Address, "--quiet", "--iam-dir", t.TempDir(), "posix", s.Folder)
 	_, err := s.Client().CreateBucket(context.Background(), &s3.CreateBucketInput{Bucket: aws.String(Bucket)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// AddUser lets another access key do all.
+func (s *Server) AddUser(t testing.TB, accessKey, secretKey string) {
+	t.Helper()
+	out, err := exec.Command(Program(t, "PENSTOCK_TEST_S3_SERVER"), "admin", "--access", AccessKey, "--secret", SecretKey,
+		"--endpoint-url", "http://"+s.Address, "create-user", "--access", accessKey, "--secret", secretKey, "--role", "admin").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
 }
 
 // Client asks the server without the code under test.
@@ -108,6 +118,20 @@ func (s *Server) Client() *s3.Client {
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: AccessKey, SecretAccessKey: SecretKey}, nil
 		})})
+}
+
+// ReplaceCredentials changes the files that Settings have made.
+func ReplaceCredentials(t testing.TB, settings, accessKey, secretKey string) {
+	t.Helper()
+	for name, text := range map[string]string{"id": accessKey, "secret": secretKey} {
+		path := filepath.Join(filepath.Dir(settings), name)
+		if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil {
+			t.Error(err)
+		}
+		if err := os.Rename(path+".new", path); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // Settings are those of stores for the bucket, asked at the address, which may be a proxy's.
