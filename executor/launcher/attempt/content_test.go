@@ -84,8 +84,11 @@ func TestInputsAreBroughtAndOutputsKept(t *testing.T) {
 	if err := os.WriteFile(l.request.Log.Path, []byte("what was said"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if code := l.run(); code != 0 || l.out.String() != "from a storeACfrom the webfrom here" {
-		t.Fatalf("exit code %d, %q, %s", code, l.out.String(), l.err.String())
+	for range 2 { // again where all is there already
+		_ = os.RemoveAll(filepath.Join(l.dir, "custom"))
+		if code := l.run(); code != 0 || l.out.String() != "from a storeACfrom the webfrom here" {
+			t.Fatalf("exit code %d, %q, %s", code, l.out.String(), l.err.String())
+		}
 	}
 	for _, line := range []string{"penstock: fetched 12 bytes from " + uriOf("file"), "penstock: fetched 12 bytes from " + web.URL + "/data.csv\n", "penstock: copied " + here} {
 		if !strings.Contains(l.err.String(), line) {
@@ -247,5 +250,38 @@ func TestKilledAnywhereItRunsAgain(t *testing.T) {
 		if !killed {
 			return // it makes no more calls
 		}
+	}
+}
+
+func TestTheLogIsKeptToItsEnd(t *testing.T) {
+	server := s3test.Start(t)
+	l := newLaunch(t, "echo the last words; exit 6").withStore(server.Address)
+	l.request.Log = &Log{Path: filepath.Join(l.dir, "log"), URI: uriOf("run/log")}
+	log, err := os.Create(l.request.Log.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	// A supervisor that is slow to read.
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.prepare()
+	l.command.Stdout = writer
+	if err := l.command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	writer.Close()
+	s3test.Until(t, "the command to end", func() bool {
+		children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", l.command.Process.Pid, l.command.Process.Pid))
+		return l.has(StartedFile) && (err != nil || len(children) == 0)
+	})
+	_, _ = io.Copy(log, reader)
+	if code := l.end(); code != 6 {
+		t.Errorf("exit code %d, %s", code, l.err.String())
+	}
+	if got := object(t, server, "run/log"); got != "the last words\n" {
+		t.Errorf("the log is %q", got)
 	}
 }

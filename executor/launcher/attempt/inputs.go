@@ -109,9 +109,7 @@ func (r *run) fetchElsewhere(ctx context.Context, input Input) error {
 		err = transfer.CheckFile(part, fetch.URLForMessage(input.URI), input.SHA256)
 	}
 	if err == nil {
-		if err = os.Rename(part, input.Path); err != nil {
-			err = fmt.Errorf("cannot write %s: %w", input.Path, err)
-		}
+		err = transfer.MoveThere(part, input.Path)
 	}
 	if err != nil {
 		_ = os.RemoveAll(part)

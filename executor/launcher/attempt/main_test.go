@@ -60,6 +60,15 @@ func uriOf(key string) string { return "s3://" + s3test.Bucket + "/" + key }
 
 func (l *launch) start() *launch {
 	l.t.Helper()
+	l.prepare()
+	if err := l.command.Start(); err != nil {
+		l.t.Fatal(err)
+	}
+	return l
+}
+
+func (l *launch) prepare() {
+	l.t.Helper()
 	text, err := json.Marshal(l.request)
 	if err != nil {
 		l.t.Fatal(err)
@@ -78,10 +87,6 @@ func (l *launch) start() *launch {
 	l.out.Reset()
 	l.err.Reset()
 	l.command.Stdout, l.command.Stderr, l.command.Stdin = &l.out, &l.err, strings.NewReader("from stdin")
-	if err := l.command.Start(); err != nil {
-		l.t.Fatal(err)
-	}
-	return l
 }
 
 // end waits, and tells the exit code, or minus the signal.

@@ -42,10 +42,7 @@ func (t *Transfers) Download(ctx context.Context, l uri.Location, path, expected
 		}
 		size, err := t.downloadOnce(ctx, bucket, l, part, expected)
 		if err == nil {
-			if err := os.Rename(part, path); err != nil {
-				return 0, local("cannot write %s: %v", path, reason(err))
-			}
-			return size, nil
+			return size, MoveThere(part, path)
 		}
 		_ = os.RemoveAll(part)
 		if !failure.Is(err, failure.Precondition) {
@@ -55,6 +52,20 @@ func (t *Transfers) Download(ctx context.Context, l uri.Location, path, expected
 			return 0, failure.New(failure.Precondition, "%s changed each of the %d times that it was read; it must stay as it is meanwhile", l, try)
 		}
 	}
+}
+
+// MoveThere puts what is complete at its path, in place of what an attempt that was killed has put there.
+func MoveThere(part, path string) error {
+	err := os.Rename(part, path)
+	if err != nil { // a folder is not replaced by a move
+		if err = os.RemoveAll(path); err == nil {
+			err = os.Rename(part, path)
+		}
+	}
+	if err != nil {
+		return local("cannot write %s: %v", path, reason(err))
+	}
+	return nil
 }
 
 // reason leaves out the path, which the sentence names already.
