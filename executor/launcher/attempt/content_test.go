@@ -196,8 +196,9 @@ func TestToldToEndItEndsSoon(t *testing.T) {
 		path := l.input("in", uriOf("held/in"))
 		l.start()
 		<-asked
+		s3test.Until(t, "the progress to be told", func() bool { return strings.Contains(l.file(ProgressFile), " files") })
 		_ = l.command.Process.Signal(syscall.SIGTERM)
-		if code := l.end(); code != 143 || l.has(ErrorFile) || l.has(ResultFile) {
+		if code := l.end(); code != 143 || l.has(ProgressFile) || l.has(ErrorFile) || l.has(ResultFile) {
 			t.Errorf("%s: exit code %d, %s", method, code, l.err.String())
 		}
 		if _, err := os.Stat(path); (err == nil) != (method == "PUT") || l.has("in/in.part") {

@@ -17,6 +17,7 @@ const (
 	DialTimeout           = 10 * time.Second
 	StallTimeout          = 2 * time.Minute // without one byte in either direction; a server-side copy is as silent
 	Retries               = 5               // of a call, after the first try
+	SilentRetries         = 2               // of a call that the store does not answer
 	RetryDelayShortest    = 100 * time.Millisecond
 	RetryDelayLongest     = 5 * time.Second
 	RetryAfterLongest     = 20 * time.Second // of what a store may ask for

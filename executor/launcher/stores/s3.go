@@ -239,30 +239,39 @@ func (b *s3Bucket) List(ctx context.Context, prefix string, folders bool, token 
 }
 
 func (b *s3Bucket) Delete(ctx context.Context, keys []string) error {
-	if len(keys) == 1 { // which is all that some policies allow
-		_, err := b.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: b.name, Key: aws.String(escapedKey(keys[0]))})
-		if err = b.Fails("DeleteObject", keys[0], err); failure.Is(err, failure.NotFound) {
-			return nil
-		}
-		return err
-	}
-	for len(keys) > 0 {
+	for len(keys) > 1 {
 		some := keys[:min(len(keys), limits.DeletedAtOnce)]
-		keys = keys[len(some):]
-		var objects []types.ObjectIdentifier
-		for _, key := range some {
-			objects = append(objects, types.ObjectIdentifier{Key: aws.String(escapedKey(key))})
+		err := b.deleteSome(ctx, some)
+		if failure.Is(err, failure.Invalid) { // some servers delete one by one alone
+			break
 		}
-		out, err := b.client.DeleteObjects(ctx, &s3.DeleteObjectsInput{Bucket: b.name,
-			Delete: &types.Delete{Objects: objects, Quiet: aws.Bool(true)}})
 		if err != nil {
-			return b.Fails("DeleteObjects", some[0], err)
+			return err
 		}
-		for _, refused := range out.Errors {
-			if code := aws.ToString(refused.Code); code != "NoSuchKey" {
-				return failure.New(kindOfCode(code, 0), "%s failed: the store says %s: %s", b.call("DeleteObjects", plainKey(aws.ToString(refused.Key))),
-					code, shortText(aws.ToString(refused.Message)))
-			}
+		keys = keys[len(some):]
+	}
+	for _, key := range keys { // a single one too, which some policies allow alone
+		_, err := b.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: b.name, Key: aws.String(escapedKey(key))})
+		if err = b.Fails("DeleteObject", key, err); err != nil && !failure.Is(err, failure.NotFound) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *s3Bucket) deleteSome(ctx context.Context, keys []string) error {
+	var objects []types.ObjectIdentifier
+	for _, key := range keys {
+		objects = append(objects, types.ObjectIdentifier{Key: aws.String(escapedKey(key))})
+	}
+	out, err := b.client.DeleteObjects(ctx, &s3.DeleteObjectsInput{Bucket: b.name, Delete: &types.Delete{Objects: objects, Quiet: aws.Bool(true)}})
+	if err != nil {
+		return b.Fails("DeleteObjects", keys[0], err)
+	}
+	for _, refused := range out.Errors {
+		if code := aws.ToString(refused.Code); code != "NoSuchKey" {
+			return failure.New(kindOfCode(code, 0), "%s failed: the store says %s: %s", b.call("DeleteObjects", plainKey(aws.ToString(refused.Key))),
+				code, shortText(aws.ToString(refused.Message)))
 		}
 	}
 	return nil

@@ -43,6 +43,8 @@ func kindOfCode(code string, status int) failure.Kind {
 	switch {
 	case code == "NoSuchBucket":
 		return failure.NoBucket
+	case code == "NotImplemented" || status == http.StatusNotImplemented:
+		return failure.Invalid
 	case notFoundCodes[code]:
 		return failure.NotFound
 	case deniedCodes[code]:
@@ -231,7 +233,11 @@ func isRequestSend(err error) bool {
 	return errors.As(err, &sending) && sending.ConnectionError()
 }
 
+// RetryDelay gives up earlier on a store that does not answer at all, since each try takes so long.
 func (r *retryer) RetryDelay(attempt int, err error) (time.Duration, error) {
+	if isTimeout(err) && attempt > limits.SilentRetries {
+		return 0, err
+	}
 	return retryDelay(attempt, retryAfter(err)), nil
 }
 

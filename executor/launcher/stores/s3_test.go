@@ -296,3 +296,29 @@ func TestALargeObjectIsCopiedInParts(t *testing.T) {
 		t.Errorf("another version: %v", err)
 	}
 }
+
+func TestManyAreDeletedAtOnce(t *testing.T) {
+	server := s3test.Start(t)
+	proxy := badproxy.Start(t, server.Address)
+	bucket := bucketAt(t, proxy.Address, Options{})
+	for _, bad := range []badproxy.Bad{{}, {Status: 501, Code: "NotImplemented"}} {
+		proxy.Decide(nil)
+		var keys []string
+		for i := range 20 {
+			keys = append(keys, fmt.Sprint("many/", i))
+			putText(t, bucket, keys[i], "x")
+		}
+		proxy.Decide(func(r *http.Request) badproxy.Bad {
+			if r.Method == http.MethodPost {
+				return bad
+			}
+			return badproxy.Bad{}
+		})
+		if err := bucket.Delete(ctx, append(keys, "many/that was never there")); err != nil {
+			t.Error(err)
+		}
+		if page, err := bucket.List(ctx, "many/", false, "", 100); err != nil || len(page.Objects) != 0 {
+			t.Errorf("%+v, %v", page, err)
+		}
+	}
+}

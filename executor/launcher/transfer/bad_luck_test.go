@@ -142,6 +142,31 @@ func TestAnUploadThatIsCutGoesOnWithTheNextAttempt(t *testing.T) {
 	}
 }
 
+func TestAnUploadWhoseConnectionsBreak(t *testing.T) {
+	server := s3test.Start(t)
+	proxy := badproxy.Start(t, server.Address)
+	tr := transfers(t, proxy.Address)
+	path := filepath.Join(t.TempDir(), "file")
+	for _, bad := range []badproxy.Bad{{CutUp: limits.PartBytes * 9 / 10}, {Status: 500}, {Status: 503, Code: "SlowDown"}, {CutDown: 0.9}} {
+		for _, size := range []int{20 << 20, 70 << 20} {
+			sum := noise(t, path, size)
+			proxy.Times(3, isMethod("PUT", "/file"), bad)
+			put(t, tr, path, at(t, "file"))
+			get(t, tr, at(t, "file"), path+".back", sum)
+		}
+	}
+	// Who may write no records keeps outputs all the same.
+	proxy.Decide(func(r *http.Request) badproxy.Bad {
+		if strings.Contains(r.URL.Path, "@") {
+			return badproxy.Bad{Status: 403, Code: "AccessDenied"}
+		}
+		return badproxy.Bad{}
+	})
+	sum := noise(t, path, 70<<20)
+	put(t, tr, path, at(t, "file"))
+	get(t, tr, at(t, "file"), path+".back", sum)
+}
+
 func TestPartsOfAnotherContentAreNotTakenOver(t *testing.T) {
 	server := s3test.Start(t)
 	tr := transfers(t, server.Address)

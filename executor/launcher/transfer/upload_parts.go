@@ -78,10 +78,11 @@ func (p *partsUpload) begin(ctx context.Context, l uri.Location, resume bool) er
 		return err
 	}
 	p.record = uploadRecord{Key: l.Key, UploadID: uploadID, PartBytes: partBytes(size), SizeBytes: size}
-	if p.records == nil {
-		return nil
+	if p.records != nil {
+		// Who may not write it uploads all the same, and from the start if that is cut.
+		_ = p.records.write(ctx, uploadRecords, p.source.sum, p.record)
 	}
-	return p.records.write(ctx, uploadRecords, p.source.sum, p.record)
+	return nil
 }
 
 func (p *partsUpload) section(number int64) (*io.SectionReader, int64) {
