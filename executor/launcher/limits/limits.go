@@ -20,8 +20,8 @@ const (
 	SilentRetries         = 2               // of a call that the store does not answer
 	RetryDelayShortest    = 100 * time.Millisecond
 	RetryDelayLongest     = 5 * time.Second
-	RetryAfterLongest     = 20 * time.Second // of what a store may ask for
-	MetadataServerTimeout = time.Second      // of a cloud's machine, that has credentials for it
+	RetryAfterLongest     = 20 * time.Second       // of what a store may ask for
+	MetadataServerTimeout = 800 * time.Millisecond // of a cloud's machine, that has credentials for it
 	NoCredentialsTimeout  = 2 * time.Second
 	IdleConnections       = 32
 	IdleTimeout           = time.Minute

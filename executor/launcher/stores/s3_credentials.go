@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"os"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -39,7 +40,7 @@ type s3Credentials struct {
 func loadAWS(ctx context.Context, store settings.Store) (aws.Config, *s3Credentials, error) {
 	options := []func(*config.LoadOptions) error{
 		config.WithEC2RoleCredentialOptions(func(o *ec2rolecreds.Options) {
-			o.Client = imds.New(imds.Options{HTTPClient: &http.Client{Timeout: limits.MetadataServerTimeout}, Retryer: aws.NopRetryer{}})
+			o.Client = metadataClient()
 		}),
 	}
 	if store.Region != "" {
@@ -56,6 +57,16 @@ func loadAWS(ctx context.Context, store settings.Store) (aws.Config, *s3Credenti
 		loaded.Region = "us-east-1"
 	}
 	return loaded, credentialsOf(store.Credentials, loaded.Credentials), nil
+}
+
+// metadataClient asks the machine's own service, which may be none, not for as long as AWS' client would.
+func metadataClient() *imds.Client {
+	options := imds.Options{HTTPClient: &http.Client{Timeout: limits.MetadataServerTimeout}, Retryer: aws.NopRetryer{},
+		Endpoint: os.Getenv("AWS_EC2_METADATA_SERVICE_ENDPOINT")}
+	if strings.EqualFold(os.Getenv("AWS_EC2_METADATA_DISABLED"), "true") {
+		options.ClientEnableState = imds.ClientDisabled
+	}
+	return imds.New(options)
 }
 
 func credentialsOf(c settings.Credentials, own aws.CredentialsProvider) *s3Credentials {

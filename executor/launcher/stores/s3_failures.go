@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -107,10 +108,10 @@ func (b *s3Bucket) Fails(call, key string, err error) error {
 	switch {
 	case errors.As(err, &known):
 		return err
+	case errors.As(err, &none): // before a time-out, which may be why there are none
+		return &failure.Error{Kind: failure.Denied, Text: what + " cannot be signed: " + none.Error(), Cause: none}
 	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) && code == "" && !isTimeout(err):
 		return &failure.Error{Kind: failure.Unavailable, Text: what + " was given up", Cause: err}
-	case errors.As(err, &none):
-		return &failure.Error{Kind: failure.Denied, Text: what + " cannot be signed: " + none.Error(), Cause: err}
 	case status != 0 && code == "" || code == strconv.Itoa(status) || strings.HasPrefix(code, "UnknownError"):
 		return &failure.Error{Kind: kindOfCode("", status), Text: fmt.Sprintf("%s failed: the store answers with status %d%s%s", what, status,
 			remedy(code, status), clockText(err, status)), Cause: err}
@@ -155,6 +156,10 @@ func clockText(err error, status int) string {
 }
 
 func isTimeout(err error) bool {
+	var connection *net.OpError // whose time-outs count as those of contexts too
+	if errors.As(err, &connection) && connection.Timeout() {
+		return true
+	}
 	var timeout interface{ Timeout() bool }
 	return errors.As(err, &timeout) && timeout.Timeout() && !errors.Is(err, context.DeadlineExceeded)
 }
