@@ -1,6 +1,7 @@
 package stores
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -26,6 +27,8 @@ type noCredentials struct {
 func (n *noCredentials) Error() string { return n.text }
 func (n *noCredentials) Unwrap() error { return n.cause }
 
+const defaultRegion = "us-east-1"
+
 const triedByAWS = "there are no credentials: tried were AWS_ACCESS_KEY_ID in the environment, the profile of ~/.aws, " +
 	"AWS_WEB_IDENTITY_TOKEN_FILE, the container's and the machine's own; the settings of stores may name others"
 
@@ -38,6 +41,12 @@ type s3Credentials struct {
 
 // loadAWS reads region, endpoint and credentials. It makes no call.
 func loadAWS(ctx context.Context, store settings.Store) (aws.Config, *s3Credentials, error) {
+	c := store.Credentials
+	if store.Endpoint != "" && (c.Anonymous || c.AccessKeyIDFile != "" || c.AccessKeyIDEnv != "") {
+		// All is said. AWS' own files and certificates take longer to read than a small object.
+		region := cmp.Or(store.Region, os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"), defaultRegion)
+		return aws.Config{Region: region}, credentialsOf(c, nil), nil
+	}
 	options := []func(*config.LoadOptions) error{
 		config.WithEC2RoleCredentialOptions(func(o *ec2rolecreds.Options) {
 			o.Client = metadataClient()
@@ -54,7 +63,7 @@ func loadAWS(ctx context.Context, store settings.Store) (aws.Config, *s3Credenti
 		return aws.Config{}, nil, failure.New(failure.Settings, "AWS' own configuration makes no sense: %s", shortText(err.Error()))
 	}
 	if loaded.Region == "" {
-		loaded.Region = "us-east-1"
+		loaded.Region = defaultRegion
 	}
 	return loaded, credentialsOf(store.Credentials, loaded.Credentials), nil
 }
