@@ -33,6 +33,13 @@ struct ContentEntry {
   bool operator==(const ContentEntry&) const = default;
 };
 
+// What one call has removed.
+struct ContentRemoved {
+  int64_t files = 0;       // with links and whatever else is no folder
+  int64_t size_bytes = 0;  // of the files
+  bool more = false;       // there is more to remove
+};
+
 // One file, as it was when it was opened, or with what was appended since. Not thread-safe.
 class ContentReader {
  public:
@@ -79,6 +86,14 @@ class ContentStore {
 
   // Removes a file, or a folder with all that is in it. What is not there is removed already.
   virtual absl::Status Remove(absl::string_view uri) = 0;
+
+  // The same but for what is at one of `kept` or below it, URIs at or below `uri`, and for the folders on the way there. At
+  // most about `entries_max` files and folders go in one call, which says whether there are more: call it again, also
+  // after an error or a crash, as often as one likes. What can go is out of reach of all who read from the first call on.
+  // Links are removed and not followed. FAILED_PRECONDITION or PERMISSION_DENIED if the store refuses, so that there is no
+  // use in trying again soon; some of it may have gone.
+  virtual absl::StatusOr<ContentRemoved> RemoveSome(absl::string_view uri, absl::Span<const std::string> kept,
+                                                    int64_t entries_max) = 0;
 
   // What lies directly in a folder, in the order of names; nothing if there is no such folder.
   virtual absl::StatusOr<std::vector<ContentEntry>> List(absl::string_view uri) const = 0;

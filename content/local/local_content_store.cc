@@ -16,11 +16,12 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "common/files.h"
 #include "common/status_macros.h"
 #include "content/content.h"
 #include "content/local/file_content.h"
+#include "content/local/local_removal.h"
+#include "content/local/open_below.h"
 
 namespace penstock {
 namespace {
@@ -71,8 +72,6 @@ int WriteAll(int fd, absl::string_view bytes) {
 
 // A file without a name, so that whoever lists the folder does not see it, and the system removes it if nobody gives it one.
 // Where the file system has no such files it has one that begins with kDraftPrefix.
-constexpr char kDraftPrefix[] = ".penstock-draft-";
-
 class FileWriter final : public ContentWriter {
  public:
   static absl::StatusOr<std::unique_ptr<ContentWriter>> Open(std::string path) {
@@ -135,23 +134,6 @@ class FileWriter final : public ContentWriter {
   const int fd_;
 };
 
-// Opens a file below `directory`, to which links may lead, for reading. From there on none is followed, whoever
-// puts one there meanwhile: each step is taken from the directory of the one before. -1 with errno.
-int OpenWithoutLinks(const std::string& directory, absl::string_view path) {
-  int at = open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
-  std::vector<std::string> steps = absl::StrSplit(path.substr(directory.size()), '/', absl::SkipEmpty());
-  for (size_t i = 0; i < steps.size() && at >= 0; ++i) {
-    // Without O_NONBLOCK a named pipe would wait for its writer.
-    const int flags = i + 1 == steps.size() ? O_RDONLY | O_NONBLOCK : O_PATH | O_DIRECTORY;
-    const int next = openat(at, steps[i].c_str(), flags | O_CLOEXEC | O_NOFOLLOW);
-    const int error = errno;
-    close(at);
-    errno = error;
-    at = next;
-  }
-  return at;
-}
-
 }  // namespace
 
 LocalMounts LocalMounts::Of(absl::string_view data_dir) {
@@ -201,7 +183,8 @@ absl::StatusOr<ContentInfo> LocalContentStore::Stat(absl::string_view uri) const
 
 absl::StatusOr<std::unique_ptr<ContentReader>> LocalContentStore::Open(absl::string_view uri) const {
   ASSIGN_OR_RETURN(std::string path, ServedPath(uri));
-  const int fd = OpenWithoutLinks(mounts_.DirectoryOf(path), path);
+  // Without O_NONBLOCK a named pipe would wait for its writer.
+  const int fd = OpenBelow(mounts_.DirectoryOf(path), path, O_RDONLY | O_NONBLOCK);
   if (fd < 0 && errno == ENOENT) return NotFound(path);
   auto close_fd = absl::MakeCleanup([fd] {
     if (fd >= 0) close(fd);
@@ -219,7 +202,7 @@ absl::Status LocalContentStore::Write(absl::string_view uri, absl::string_view b
   RETURN_IF_ERROR(MakeDirectories(std::string(ParentOf(path))));
   // Written beside, synced, and moved into place: readers, and whoever looks after a crash, find the old file
   // or the new one.
-  std::string draft = absl::StrCat(path, ".XXXXXX");
+  std::string draft = absl::StrCat(ParentOf(path), "/", kDraftPrefix, "XXXXXX");
   const int fd = mkostemp(draft.data(), O_CLOEXEC);
   if (fd < 0) return Unavailable("written", path, errno);
   int error = WriteAll(fd, bytes);
@@ -242,6 +225,21 @@ absl::Status LocalContentStore::Remove(absl::string_view uri) {
   return RemoveTree(path);
 }
 
+absl::StatusOr<ContentRemoved> LocalContentStore::RemoveSome(absl::string_view uri,
+                                                             absl::Span<const std::string> kept,
+                                                             int64_t entries_max) {
+  ASSIGN_OR_RETURN(const std::string path, ServedPath(uri));
+  const std::string directory = mounts_.DirectoryOf(path);
+  if (path == directory) {
+    return absl::InvalidArgumentError(absl::StrCat(uri, " holds the content of all runs"));
+  }
+  std::vector<std::string> kept_paths;
+  for (const std::string& one : kept) {
+    ASSIGN_OR_RETURN(kept_paths.emplace_back(), ServedPath(one));
+  }
+  return RemoveInSteps(directory, path, kept_paths, entries_max);
+}
+
 absl::StatusOr<std::vector<ContentEntry>> LocalContentStore::List(absl::string_view uri) const {
   ASSIGN_OR_RETURN(const std::string path, ServedPath(uri));
   std::vector<ContentEntry> entries;
@@ -251,7 +249,8 @@ absl::StatusOr<std::vector<ContentEntry>> LocalContentStore::List(absl::string_v
   const auto close_folder = absl::MakeCleanup([folder] { closedir(folder); });
   while (const dirent* found = readdir(folder)) {
     if (std::strcmp(found->d_name, ".") == 0 || std::strcmp(found->d_name, "..") == 0) continue;
-    if (absl::StartsWith(found->d_name, kDraftPrefix)) continue;
+    if (absl::StartsWith(found->d_name, kDraftPrefix) || std::strcmp(found->d_name, kTrashName) == 0)
+      continue;
     struct stat info = {};
     if (fstatat(dirfd(folder), found->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) continue;  // gone meanwhile
     entries.push_back({found->d_name, KindOf(info.st_mode)});

@@ -39,6 +39,8 @@ class LocalContentStore final : public ContentStore {
   absl::Status Write(absl::string_view uri, absl::string_view bytes) override;
   absl::StatusOr<std::unique_ptr<ContentWriter>> Create(absl::string_view uri) override;
   absl::Status Remove(absl::string_view uri) override;
+  absl::StatusOr<ContentRemoved> RemoveSome(absl::string_view uri, absl::Span<const std::string> kept,
+                                            int64_t entries_max) override;
   absl::StatusOr<std::vector<ContentEntry>> List(absl::string_view uri) const override;
 
  private:

@@ -103,6 +103,47 @@ TEST_P(ContentContract, WhatWasWrittenIsRead) {
   EXPECT_EQ(Text("run/a/b.txt").value_or("x"), "");
 }
 
+TEST_P(ContentContract, RemovalInStepsSparesWhatIsKept) {
+  for (const char* path : {"run/a/1", "run/a/2", "run/b/1/x", "run/b/1/y", "run/c", "runs/a"}) {
+    ASSERT_TRUE(store().Write(Uri(path), "12345").ok());
+  }
+  ContentRemoved all;
+  bool more = true;
+  for (int calls = 0; more; ++calls) {
+    ASSERT_LT(calls, 100) << "each call gets on";
+    const std::string kept[] = {Uri("run/a/2"), Uri("run/b/1"), Uri("run/none")};
+    const auto some = store().RemoveSome(Uri("run"), kept, 2);
+    ASSERT_TRUE(some.ok()) << some.status();
+    all.files += some->files;
+    all.size_bytes += some->size_bytes;
+    more = some->more;
+  }
+  EXPECT_EQ(all.files, 2);
+  EXPECT_EQ(all.size_bytes, 10);
+  EXPECT_TRUE(absl::IsNotFound(store().Stat(Uri("run/a/1")).status()));
+  EXPECT_TRUE(absl::IsNotFound(store().Stat(Uri("run/c")).status()));
+  for (const char* path : {"run/a/2", "run/b/1/x", "run/b/1/y", "runs/a"}) {
+    EXPECT_EQ(Text(path).value_or(""), "12345") << path;
+  }
+  const auto rest = store().RemoveSome(Uri("run"), {}, 1000);
+  ASSERT_TRUE(rest.ok()) << rest.status();
+  EXPECT_EQ(rest->files, 3);
+  EXPECT_FALSE(rest->more);
+  EXPECT_TRUE(absl::IsNotFound(store().Stat(Uri("run")).status()));
+  EXPECT_EQ(store().RemoveSome(Uri("run"), {}, 1000)->files, 0) << "what is not there is removed already";
+  EXPECT_EQ(Text("runs/a").value_or(""), "12345");
+}
+
+TEST_P(ContentContract, ASingleFileIsRemovedInOneStep) {
+  ASSERT_TRUE(store().Write(Uri("run/a"), "123").ok());
+  const auto removed = store().RemoveSome(Uri("run/a"), {}, 10);
+  ASSERT_TRUE(removed.ok()) << removed.status();
+  EXPECT_EQ(removed->files, 1);
+  EXPECT_EQ(removed->size_bytes, 3);
+  EXPECT_TRUE(absl::IsNotFound(store().Stat(Uri("run/a")).status()));
+  EXPECT_FALSE(store().RemoveSome("gs://bucket/run", {}, 10).ok());
+}
+
 TEST_P(ContentContract, AFileInPartsIsThereWholeOrNotAtAll) {
   {
     const auto writer = store().Create(Uri("run/parts"));
