@@ -165,6 +165,21 @@ absl::Status MetricSeriesTooMany(absl::string_view run_id) {
                    " series of metrics: a name for each value is not what they are for, "
                    "use the step"));
 }
+absl::Status ContentRemovalNotFound(absl::string_view run_id) {
+  return absl::NotFoundError(StrCat("No report of the removal of run ", run_id,
+                                    "'s content is kept: the run was not deleted, or longer than ",
+                                    limits::kRemovalReportDays, " days ago"));
+}
+absl::Status RetentionPolicyNotFound(absl::string_view policy_id) {
+  return absl::NotFoundError(StrCat("Retention policy ", policy_id, " not found"));
+}
+absl::Status RetentionPolicyWrong(absl::string_view field, absl::string_view what_is_right) {
+  return absl::InvalidArgumentError(StrCat("policy.", field, ": ", what_is_right));
+}
+absl::Status RetentionPoliciesTooMany(int64_t limit) {
+  return absl::ResourceExhaustedError(
+      StrCat("There are ", limit, " retention policies already, which is the most"));
+}
 
 absl::Status ArtifactGone(absl::string_view artifact, absl::string_view uri) {
   return absl::NotFoundError(absl::StrCat("Artifact '", artifact, "' has no content: nothing lies at ",

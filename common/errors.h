@@ -64,6 +64,12 @@ absl::Status RegisteredModelNotFound(absl::string_view name);
 absl::Status RegisteredModelTaken(absl::string_view name);
 absl::Status ModelVersionNotFound(absl::string_view name, absl::string_view version);
 absl::Status MetricSeriesTooMany(absl::string_view run_id);
+absl::Status ContentRemovalNotFound(absl::string_view run_id);
+
+// --- Retention ---
+absl::Status RetentionPolicyNotFound(absl::string_view policy_id);
+absl::Status RetentionPolicyWrong(absl::string_view field, absl::string_view what_is_right);
+absl::Status RetentionPoliciesTooMany(int64_t limit);
 
 // --- Recurring runs ---
 absl::Status RecurringRunNotFound(absl::string_view recurring_run_id);

@@ -244,6 +244,30 @@ inline constexpr int kComparisonValueBytes = 4 << 10;  // of a value that is sho
 inline constexpr int kComparisonKeyBytes = 1 << 10;
 inline constexpr int kRerunOutputs = 5'000;  // that the report of a rerun names
 
+// --- What is deleted, and retention ---
+inline constexpr int kRemovalEntries = 20'000;      // files and folders that one call removes
+inline constexpr int kRemovalsPerPass = 256;        // deleted runs whose content one pass removes
+inline constexpr int kRemovalReferences = 100'000;  // rows that name content in one folder that is to go
+inline constexpr int kRemovalKeptNamed = 100;       // URIs that a removal kept, in its report
+inline constexpr int kRemovalOtherFolders =
+    1'000;  // of runs deleted before, whose artifacts a deleted run had
+inline constexpr int kRemovalWaitSeconds = 10 * 60;       // for attempts of a deleted run to end
+inline constexpr int kRemovalBackoffMaxSeconds = 5 * 60;  // between tries while a store is away
+inline constexpr int kRemovalRefusedSeconds = 86'400;     // between tries that a store refuses
+inline constexpr int kRemovalRefusals = 30;               // of them, until it is left
+inline constexpr int kRemovalReportDays = 30;             // how long a report is kept
+inline constexpr int kRemovalReports = 100'000;           // the newest of them that are kept
+inline constexpr int kTemporarySeconds = 86'400;  // after which what an attempt or a write left is removed
+inline constexpr int kTemporaryEntries = 5'000;   // files and folders that one step looks at
+inline constexpr int kRetentionSeconds = 60;      // between two applications of policies
+inline constexpr int kRetentionBatch = 100;       // runs that one transaction deletes by a policy
+inline constexpr int kRetentionPolicies = 10'000;
+inline constexpr int64_t kRetentionMaxRuns = 1'000'000;  // that a policy lets stay by their number
+inline constexpr int kRetentionKeepLatest = 1'000;       // of one recurring run
+inline constexpr int kRetentionPreviewRuns = 100'000;    // that a preview counts
+inline constexpr int kRetentionPreviewNamed = 1'000;     // of them, in its answer
+inline constexpr int kCheckNamed = 1'000;                // findings of one kind that `penstock check` names
+
 // --- Runs as files (bundles) ---
 inline constexpr int64_t kBundleBytes = int64_t{16} << 30;      // of one, unpacked
 inline constexpr int64_t kBundleRowsBytes = int64_t{64} << 20;  // in it, of all but logs and contents

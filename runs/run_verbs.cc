@@ -60,8 +60,8 @@ absl::Status RunUnarchive(db::Tx& tx, absl::string_view run_id) {
   return RunSetStorageState(tx, row.run_id, StorageState::kAvailable);
 }
 
-absl::Status RunDelete(db::Tx& tx, absl::string_view run_id, RunHints& hints) {
-  RETURN_IF_ERROR(RunDelete(tx, run_id));
+absl::Status RunDelete(db::Tx& tx, absl::string_view run_id, absl::Time now, RunHints& hints) {
+  RETURN_IF_ERROR(RunDelete(tx, run_id, now));
   hints.ForEngine(run_id);
   // Its schedule may wait for a run to end, and this one is gone.
   hints.ForSchedules(run_id);

@@ -39,7 +39,8 @@ absl::Status RunArchive(db::Tx& tx, absl::string_view run_id);
 absl::Status RunMayBeUnarchived(db::Tx& tx, const RunRow& row);
 absl::Status RunUnarchive(db::Tx& tx, absl::string_view run_id);
 
-// Deletes it with everything that belongs to it; the engine ends what runs of it. NOT_FOUND.
-absl::Status RunDelete(db::Tx& tx, absl::string_view run_id, RunHints& hints);
+// Deletes it with everything that belongs to it: its rows now, its content after that (scheduler/cleanup/). The engine
+// ends what runs of it. NOT_FOUND.
+absl::Status RunDelete(db::Tx& tx, absl::string_view run_id, absl::Time now, RunHints& hints);
 
 }  // namespace penstock

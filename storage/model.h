@@ -390,6 +390,55 @@ struct ScheduleTickRow {
   absl::Time decided_at;
 };
 
+// WAITING: nothing was removed yet, or a store is away. RUNNING: some of it was. FAILED: a store refused it.
+enum class RemovalState { kWaiting, kRunning, kDone, kFailed };
+
+// The content of a deleted run, which is to be removed or was.
+struct ContentRemovalRow {
+  std::string run_id;
+  std::string experiment_id;
+  std::string namespace_;
+  std::string pipeline_name;      // whose folder the run's artifacts are in; empty: it is not known
+  std::string pipeline_root;      // of the run; empty: none of its own
+  std::string artifact_location;  // of the experiment, for MLflow's files; empty: by its id
+  // URIs of further folders, a line each: elsewhere, or of runs deleted before whose artifacts this run had.
+  std::string folders;
+  bool unfinished = false;  // when it was deleted: attempts may still have been running
+  RemovalState state = RemovalState::kWaiting;
+  int64_t removed_files = 0;
+  int64_t removed_bytes = 0;
+  std::string kept;        // JSON: a list of [URI, sentence]; empty: none
+  int64_t kept_count = 0;  // all of them
+  int tries = 0;           // that failed since the last one that did not
+  std::string error;       // of the last try
+  absl::Time created_at = absl::UnixEpoch();
+  absl::Time started_at = absl::UnixEpoch();
+  absl::Time finished_at = absl::UnixEpoch();
+  std::optional<absl::Time> due_at;  // of the next try; nothing when it is over
+};
+
+// Which runs a retention policy is about, by whether they are archived.
+enum class RetentionStorage { kAny, kAvailable, kArchived };
+
+// Which old runs of a namespace or an experiment are deleted.
+struct RetentionPolicyRow {
+  std::string policy_id;
+  std::string namespace_;
+  std::string experiment_id;  // empty: it is the namespace's
+  bool enabled = false;
+  absl::Duration max_age = absl::ZeroDuration();  // zero: the age does not matter
+  int64_t max_runs = 0;                           // 0: the number does not matter
+  std::string states;                             // names with commas between them; empty: all final ones
+  RetentionStorage storage = RetentionStorage::kAny;
+  int keep_latest = 0;             // of each recurring run
+  int64_t revision = 1;            // raised when the rules change
+  int64_t previewed_revision = 0;  // 0: never
+  absl::Time created_at = absl::UnixEpoch();
+  absl::Time updated_at = absl::UnixEpoch();
+  absl::Time applied_at = absl::UnixEpoch();
+  int64_t deleted_runs = 0;
+};
+
 // What a task put out, to be found by what it did.
 struct CacheEntryRow {
   std::string namespace_;

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
 #include "common/status_macros.h"
+#include "storage/content_removal_store.h"
 #include "storage/db/query.h"
 #include "storage/db/rows.h"
 #include "storage/recurring_run_store.h"
@@ -103,7 +104,6 @@ constexpr char kOwnSharedArtifacts[] = R"sql(
     SELECT 1 FROM artifacts a
     WHERE a.artifact_id = artifact_tasks.artifact_id AND a.run_id = artifact_tasks.run_id)
     AND artifact_id IN (SELECT l.artifact_id FROM artifact_tasks l WHERE l.run_id = $1))sql";
-constexpr char kCountArtifacts[] = "SELECT COUNT(*) FROM artifacts WHERE run_id = $1";
 constexpr char kDelete[] = "DELETE FROM runs WHERE run_id = $1";
 
 constexpr ListField kFields[] = {
@@ -423,14 +423,14 @@ absl::Status RunSetDisplayName(db::Tx& tx, absl::string_view run_id, absl::strin
   return changed == 0 ? error::RunNotFound(run_id) : absl::OkStatus();
 }
 
-absl::Status RunDelete(db::Tx& tx, absl::string_view run_id) {
+absl::Status RunDelete(db::Tx& tx, absl::string_view run_id, absl::Time now) {
   tx.NoteChange(run_id);
   ASSIGN_OR_RETURN(const RunRow row, RunGet(tx, run_id));
   ASSIGN_OR_RETURN(const RunConfigRow config, RunConfigGet(tx, run_id));
   // Both look the run up, and the artifacts would go with it.
   ASSIGN_OR_RETURN(const int64_t given, tx.Execute(kGiveSharedArtifacts, {run_id}));
   if (given > 0) RETURN_IF_ERROR(tx.ExecuteLater(kOwnSharedArtifacts, {run_id}));
-  ASSIGN_OR_RETURN(const int64_t artifacts, db::QueryNumber(tx, kCountArtifacts, {run_id}));
+  ASSIGN_OR_RETURN(const int64_t artifacts, ContentRemovalAdd(tx, row, config, now));
   if (artifacts > 0) RETURN_IF_ERROR(CounterAdd(tx, "artifacts", -artifacts));
   RETURN_IF_ERROR(RecurringRunRelease(tx, run_id));
   RETURN_IF_ERROR(tx.Execute(kDelete, {run_id}).status());

@@ -85,7 +85,8 @@ absl::Status RunsArchive(db::Tx& tx, absl::string_view experiment_id);
 // The reverse, for all that are archived.
 absl::Status RunsUnarchive(db::Tx& tx, absl::string_view experiment_id);
 
-// Deletes the run and everything that belongs to it. NOT_FOUND.
-absl::Status RunDelete(db::Tx& tx, absl::string_view run_id);
+// Deletes the run and all rows that belong to it, and notes that its content is to be removed
+// (content_removal_store.h). NOT_FOUND.
+absl::Status RunDelete(db::Tx& tx, absl::string_view run_id, absl::Time now);
 
 }  // namespace penstock

@@ -2,8 +2,12 @@
 
 #include <zstd.h>
 
+#include <algorithm>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
+#include "common/json.h"
 #include "common/limits.h"
 #include "common/status_macros.h"
 
@@ -12,8 +16,8 @@ namespace {
 
 constexpr int kCompressionLevel = 3;
 constexpr char kInsert[] =
-    "INSERT INTO specs (spec_sha256, size_bytes, content) VALUES ($1, $2, $3) ON CONFLICT (spec_sha256) DO "
-    "NOTHING";
+    "INSERT INTO specs (spec_sha256, size_bytes, content, pipeline_name) VALUES ($1, $2, $3, $4) "
+    "ON CONFLICT (spec_sha256) DO NOTHING";
 constexpr char kExists[] = "SELECT 1 FROM specs WHERE spec_sha256 = $1";
 constexpr char kDeleteUnused[] = R"sql(
   DELETE FROM specs WHERE spec_sha256 = $1
@@ -22,7 +26,40 @@ constexpr char kDeleteUnused[] = R"sql(
     AND NOT EXISTS (SELECT 1 FROM recurring_runs r WHERE r.spec_sha256 = $1))sql";
 constexpr char kSelect[] = "SELECT size_bytes, content FROM specs WHERE spec_sha256 = $1";
 
+// The end of the JSON text that begins behind `from`, a quote.
+size_t EndOfText(absl::string_view json, size_t from) {
+  while (from < json.size() && json[from] != '"') from += json[from] == '\\' ? 2 : 1;
+  return from;
+}
+
 }  // namespace
+
+// A spec may be large and is parsed when it is used, not when it is stored: this looks for one text by the braces.
+std::string PipelineNameOf(absl::string_view json) {
+  std::vector<absl::string_view> keys;  // of the objects that are open; one for each brace
+  absl::string_view text;               // the last one that was read
+  for (size_t at = 0; at < json.size(); ++at) {
+    const char c = json[at];
+    if (c == '"') {
+      const size_t end = EndOfText(json, at + 1);
+      text = json.substr(at + 1, std::min(end, json.size()) - at - 1);
+      at = end;
+      const bool in_spec = keys.size() == 2 || (keys.size() == 3 && keys[0] == "pipeline_spec");
+      const bool is_key = at + 1 < json.size() && json[at + 1] == ':';
+      if (is_key || !in_spec || keys[keys.size() - 2] != "pipelineInfo" || keys.back() != "name") continue;
+      const auto name = ParseJson(absl::StrCat("\"", text, "\""));
+      return name.ok() && name->is_string() ? name->get<std::string>() : "";
+    }
+    if (c == ':') {
+      if (!keys.empty()) keys.back() = text;
+    } else if (c == '{' || c == '[') {
+      keys.emplace_back();
+    } else if ((c == '}' || c == ']') && !keys.empty()) {
+      keys.pop_back();
+    }
+  }
+  return "";
+}
 
 absl::Status SpecPut(db::Tx& tx, absl::string_view spec_sha256, absl::string_view text) {
   // Asked first, since compressing costs more than the question.
@@ -37,7 +74,8 @@ absl::Status SpecPut(db::Tx& tx, absl::string_view spec_sha256, absl::string_vie
       ZSTD_compress(packed.data(), packed.size(), text.data(), text.size(), kCompressionLevel);
   if (ZSTD_isError(size)) return absl::InternalError(absl::StrCat("zstd: ", ZSTD_getErrorName(size)));
   packed.resize(size);
-  return tx.Execute(kInsert, {spec_sha256, text.size(), db::Blob{packed}}).status();
+  const std::string name = PipelineNameOf(text);
+  return tx.Execute(kInsert, {spec_sha256, text.size(), db::Blob{packed}, name}).status();
 }
 
 absl::StatusOr<std::string> SpecGet(db::Tx& tx, absl::string_view spec_sha256) {

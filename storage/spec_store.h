@@ -11,6 +11,9 @@ namespace penstock {
 // Stores `text` unless it is there. `spec_sha256` is the lower-case hex digest of `text`.
 absl::Status SpecPut(db::Tx& tx, absl::string_view spec_sha256, absl::string_view text);
 
+// The name of the pipeline (pipelineInfo.name) of a spec in canonical form; empty if it says none.
+std::string PipelineNameOf(absl::string_view json);
+
 // NOT_FOUND if there is none, DATA_LOSS if the stored bytes cannot be read back.
 absl::StatusOr<std::string> SpecGet(db::Tx& tx, absl::string_view spec_sha256);
 

@@ -38,6 +38,30 @@ inline std::optional<LinkRole> LinkRoleFromName(absl::string_view name) {
   return std::nullopt;
 }
 
+inline absl::string_view Name(RemovalState state) {
+  constexpr absl::string_view kNames[] = {"WAITING", "RUNNING", "DONE", "FAILED"};
+  return kNames[static_cast<int>(state)];
+}
+inline std::optional<RemovalState> RemovalStateFromName(absl::string_view name) {
+  for (const RemovalState state :
+       {RemovalState::kWaiting, RemovalState::kRunning, RemovalState::kDone, RemovalState::kFailed}) {
+    if (Name(state) == name) return state;
+  }
+  return std::nullopt;
+}
+
+inline absl::string_view Name(RetentionStorage storage) {
+  constexpr absl::string_view kNames[] = {"ANY", "AVAILABLE", "ARCHIVED"};
+  return kNames[static_cast<int>(storage)];
+}
+inline std::optional<RetentionStorage> RetentionStorageFromName(absl::string_view name) {
+  for (const RetentionStorage storage :
+       {RetentionStorage::kAny, RetentionStorage::kAvailable, RetentionStorage::kArchived}) {
+    if (Name(storage) == name) return storage;
+  }
+  return std::nullopt;
+}
+
 namespace db {
 
 template <typename Enum, auto FromName, Enum unknown>
@@ -69,6 +93,12 @@ struct Stored<Direction> : StoredName<Direction, DirectionFromName, Direction::k
 
 template <>
 struct Stored<LinkRole> : StoredName<LinkRole, LinkRoleFromName, LinkRole::kOwn> {};
+template <>
+struct Stored<RemovalState> : StoredName<RemovalState, RemovalStateFromName, RemovalState::kWaiting> {};
+// Of one that is not known archived runs alone are concerned: the fewest.
+template <>
+struct Stored<RetentionStorage>
+    : StoredName<RetentionStorage, RetentionStorageFromName, RetentionStorage::kArchived> {};
 // In an order-preserving form, which has NaN and infinities.
 template <>
 struct Stored<double> {

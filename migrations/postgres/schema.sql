@@ -82,6 +82,33 @@ CREATE TABLE cache_entries (
 CREATE INDEX cache_entries_by_group ON cache_entries USING btree (namespace, cache_group, created_at_us);
 CREATE INDEX cache_entries_by_task ON cache_entries USING btree (run_id, task_id);
 
+CREATE TABLE content_removals (
+  run_id TEXT COLLATE "C" NOT NULL,
+  experiment_id TEXT COLLATE "C" NOT NULL,
+  namespace TEXT COLLATE "C" NOT NULL,
+  pipeline_name TEXT COLLATE "C" NOT NULL,
+  pipeline_root TEXT COLLATE "C" NOT NULL,
+  artifact_location TEXT COLLATE "C" NOT NULL,
+  folders TEXT COLLATE "C" NOT NULL,
+  unfinished BIGINT NOT NULL,
+  state TEXT COLLATE "C" NOT NULL,
+  removed_files BIGINT NOT NULL,
+  removed_bytes BIGINT NOT NULL,
+  kept TEXT COLLATE "C" NOT NULL,
+  kept_count BIGINT NOT NULL,
+  tries BIGINT NOT NULL,
+  error TEXT COLLATE "C" NOT NULL,
+  created_at_us BIGINT NOT NULL,
+  started_at_us BIGINT NOT NULL,
+  finished_at_us BIGINT NOT NULL,
+  due_at_us BIGINT,
+  CONSTRAINT content_removals_pkey PRIMARY KEY (run_id),
+  CONSTRAINT content_removals_state_check CHECK ((state = ANY (ARRAY['WAITING'::text, 'RUNNING'::text, 'DONE'::text, 'FAILED'::text]))),
+);
+CREATE INDEX content_removals_by_created_at ON content_removals USING btree (created_at_us, run_id);
+CREATE INDEX content_removals_by_state ON content_removals USING btree (state, run_id);
+CREATE INDEX content_removals_due ON content_removals USING btree (due_at_us, run_id) WHERE (due_at_us IS NOT NULL);
+
 CREATE TABLE counters (
   name TEXT COLLATE "C" NOT NULL,
   value BIGINT NOT NULL,
@@ -263,6 +290,7 @@ CREATE TABLE model_versions (
   CONSTRAINT model_versions_name_fkey FOREIGN KEY (name) REFERENCES registered_models(name) ON UPDATE CASCADE ON DELETE CASCADE,
   CONSTRAINT model_versions_pkey PRIMARY KEY (name, version),
 );
+CREATE INDEX model_versions_by_location ON model_versions USING btree (substr(location, 1, 128), name, version);
 CREATE INDEX model_versions_by_model ON model_versions USING btree (model_id, name, version);
 CREATE INDEX model_versions_by_run ON model_versions USING btree (run_id, name, version);
 
@@ -361,6 +389,26 @@ CREATE TABLE registered_models (
   created_at_us BIGINT NOT NULL,
   updated_at_us BIGINT NOT NULL,
   CONSTRAINT registered_models_pkey PRIMARY KEY (name),
+);
+
+CREATE TABLE retention_policies (
+  policy_id TEXT COLLATE "C" NOT NULL,
+  namespace TEXT COLLATE "C" NOT NULL,
+  experiment_id TEXT COLLATE "C" NOT NULL,
+  enabled BIGINT NOT NULL,
+  max_age_us BIGINT NOT NULL,
+  max_runs BIGINT NOT NULL,
+  states TEXT COLLATE "C" NOT NULL,
+  storage TEXT COLLATE "C" NOT NULL,
+  keep_latest BIGINT NOT NULL,
+  revision BIGINT NOT NULL,
+  previewed_revision BIGINT NOT NULL,
+  created_at_us BIGINT NOT NULL,
+  updated_at_us BIGINT NOT NULL,
+  applied_at_us BIGINT NOT NULL,
+  deleted_runs BIGINT NOT NULL,
+  CONSTRAINT retention_policies_pkey PRIMARY KEY (policy_id),
+  CONSTRAINT retention_policies_storage_check CHECK ((storage = ANY (ARRAY['ANY'::text, 'AVAILABLE'::text, 'ARCHIVED'::text]))),
 );
 
 CREATE TABLE run_configs (
@@ -499,6 +547,7 @@ CREATE TABLE specs (
   spec_sha256 TEXT COLLATE "C" NOT NULL,
   size_bytes BIGINT NOT NULL,
   content BYTEA NOT NULL,
+  pipeline_name TEXT COLLATE "C" NOT NULL DEFAULT ''::text,
   CONSTRAINT specs_pkey PRIMARY KEY (spec_sha256),
 );
 

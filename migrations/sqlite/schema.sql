@@ -88,6 +88,34 @@ CREATE INDEX cache_entries_by_group ON cache_entries (namespace, cache_group, cr
 
 CREATE INDEX cache_entries_by_task ON cache_entries (run_id, task_id);
 
+CREATE TABLE content_removals (
+  run_id            TEXT NOT NULL PRIMARY KEY,
+  experiment_id     TEXT NOT NULL,
+  namespace         TEXT NOT NULL,
+  pipeline_name     TEXT NOT NULL,
+  pipeline_root     TEXT NOT NULL,
+  artifact_location TEXT NOT NULL,
+  folders           TEXT NOT NULL,
+  unfinished        INTEGER NOT NULL,
+  state             TEXT NOT NULL CHECK (state IN ('WAITING', 'RUNNING', 'DONE', 'FAILED')),
+  removed_files     INTEGER NOT NULL,
+  removed_bytes     INTEGER NOT NULL,
+  kept              TEXT NOT NULL,
+  kept_count        INTEGER NOT NULL,
+  tries             INTEGER NOT NULL,
+  error             TEXT NOT NULL,
+  created_at_us     INTEGER NOT NULL,
+  started_at_us     INTEGER NOT NULL,
+  finished_at_us    INTEGER NOT NULL,
+  due_at_us         INTEGER
+) WITHOUT ROWID;
+
+CREATE INDEX content_removals_by_created_at ON content_removals (created_at_us, run_id);
+
+CREATE INDEX content_removals_by_state ON content_removals (state, run_id);
+
+CREATE INDEX content_removals_due ON content_removals (due_at_us, run_id) WHERE due_at_us IS NOT NULL;
+
 CREATE TABLE counters (
   name  TEXT    NOT NULL PRIMARY KEY,
   value INTEGER NOT NULL
@@ -258,6 +286,8 @@ CREATE TABLE model_versions (
   PRIMARY KEY (name, version)
 );
 
+CREATE INDEX model_versions_by_location ON model_versions (substr(location, 1, 128), name, version);
+
 CREATE INDEX model_versions_by_model ON model_versions (model_id, name, version);
 
 CREATE INDEX model_versions_by_run ON model_versions (run_id, name, version);
@@ -371,6 +401,24 @@ CREATE TABLE registered_models (
   created_at_us INTEGER NOT NULL,
   updated_at_us INTEGER NOT NULL
 );
+
+CREATE TABLE retention_policies (
+  policy_id          TEXT NOT NULL PRIMARY KEY,
+  namespace          TEXT NOT NULL,
+  experiment_id      TEXT NOT NULL,
+  enabled            INTEGER NOT NULL,
+  max_age_us         INTEGER NOT NULL,
+  max_runs           INTEGER NOT NULL,
+  states             TEXT NOT NULL,
+  storage            TEXT NOT NULL CHECK (storage IN ('ANY', 'AVAILABLE', 'ARCHIVED')),
+  keep_latest        INTEGER NOT NULL,
+  revision           INTEGER NOT NULL,
+  previewed_revision INTEGER NOT NULL,
+  created_at_us      INTEGER NOT NULL,
+  updated_at_us      INTEGER NOT NULL,
+  applied_at_us      INTEGER NOT NULL,
+  deleted_runs       INTEGER NOT NULL
+) WITHOUT ROWID;
 
 CREATE TABLE run_configs (
   run_id        TEXT NOT NULL PRIMARY KEY REFERENCES runs (run_id) ON DELETE CASCADE,
@@ -511,7 +559,7 @@ CREATE TABLE specs (
   spec_sha256 TEXT    NOT NULL PRIMARY KEY,
   size_bytes  INTEGER NOT NULL,
   content     BLOB    NOT NULL
-);
+, pipeline_name TEXT NOT NULL DEFAULT '');
 
 CREATE TABLE tags (
   owner_id TEXT NOT NULL,

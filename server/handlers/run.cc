@@ -292,8 +292,9 @@ absl::Status RunUnarchive(RequestContext& context, const api::UnarchiveRunReques
 
 absl::Status RunDelete(RequestContext& context, const api::DeleteRunRequest& request,
                        google::protobuf::Empty*) {
+  const absl::Time now = context.deps.clock.Now();
   return WriteRuns(context.deps.store,
-                   [&](db::Tx& tx, RunHints& hints) { return RunDelete(tx, request.run_id(), hints); });
+                   [&](db::Tx& tx, RunHints& hints) { return RunDelete(tx, request.run_id(), now, hints); });
 }
 
 absl::Status RunRetry(RequestContext& context, const api::RetryRunRequest& request,

@@ -86,7 +86,7 @@ absl::Status ApplyTo(db::Tx& tx, const ApplyToRunsRequest& request, const RunRow
       *changed = IsTerminable(row.state);
       return *changed && !dry ? RunTerminate(tx, row.run_id, now, hints) : absl::OkStatus();
     case ApplyToRunsRequest::DELETE:
-      return dry ? absl::OkStatus() : RunDelete(tx, row.run_id, hints);
+      return dry ? absl::OkStatus() : RunDelete(tx, row.run_id, now, hints);
     default:
       return ApplyTags(tx, request, row, changed);
   }

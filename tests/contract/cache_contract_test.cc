@@ -111,7 +111,7 @@ TEST_P(CacheContract, AGroupIsReadNewestFirst) {
 TEST_P(CacheContract, AnEntryGoesWithItsRun) {
   ASSERT_TRUE(Put("n", "f", "a").ok());
   EXPECT_FALSE(Put("n", "g", "no such run").ok());
-  ASSERT_TRUE(store_->Write([](db::Tx& tx) { return RunDelete(tx, "a"); }).ok());
+  ASSERT_TRUE(store_->Write([](db::Tx& tx) { return RunDelete(tx, "a", absl::UnixEpoch()); }).ok());
   EXPECT_THAT(Find("n", {"f", "g"}), SizeIs(0));
 }
 
@@ -134,7 +134,7 @@ TEST_P(CacheContract, AnArtifactStaysAsLongAsARunHasIt) {
                     for (const char* run : {"a", "b"}) {
                       RETURN_IF_ERROR(ArtifactTaskInsert(tx, {run, "t", Direction::kOutput, "m", 0, id}));
                     }
-                    return RunDelete(tx, "a");
+                    return RunDelete(tx, "a", absl::UnixEpoch());
                   })
                   .ok());
   ASSERT_TRUE(store_
@@ -151,7 +151,7 @@ TEST_P(CacheContract, AnArtifactStaysAsLongAsARunHasIt) {
                     return absl::OkStatus();
                   })
                   .ok());
-  ASSERT_TRUE(store_->Write([](db::Tx& tx) { return RunDelete(tx, "b"); }).ok());
+  ASSERT_TRUE(store_->Write([](db::Tx& tx) { return RunDelete(tx, "b", absl::UnixEpoch()); }).ok());
   ASSERT_TRUE(store_
                   ->Read([&](db::Tx& tx) -> absl::Status {
                     EXPECT_FALSE(*ArtifactExists(tx, id));

@@ -152,7 +152,7 @@ class ListModel : public StoreTest {
         Write([&](db::Tx& tx) { return RunSetStorageState(tx, row.run_id, to); });
       }
       if (random_.Pick(9) == 0) {
-        Write([&](db::Tx& tx) { return RunDelete(tx, row.run_id); });
+        Write([&](db::Tx& tx) { return RunDelete(tx, row.run_id, absl::UnixEpoch()); });
       } else {
         runs_.push_back(row.run_id);
       }

@@ -161,7 +161,7 @@ TEST_P(MetadataContract, TheRunHasTheLatestOfItsTasks) {
   EXPECT_THAT(list({}, after, 1), ElementsAre("t1/m"));
   EXPECT_THAT(list({"", ""}, {}, 10), ElementsAre("/m", "/own"));
   EXPECT_THAT(list({std::nullopt, "m"}, {}, 10), ElementsAre("/m", "t1/m", "t2/m"));
-  Write([&](db::Tx& tx) { return RunDelete(tx, "a"); });
+  Write([&](db::Tx& tx) { return RunDelete(tx, "a", absl::UnixEpoch()); });
   EXPECT_THAT(RunMetrics("a"), IsEmpty());
 }
 
@@ -226,12 +226,12 @@ TEST_P(MetadataContract, LinksHaveNumbersAndPages) {
   EXPECT_THAT(page(0, false, 10), ElementsAre("a/", "a/t"));
   EXPECT_EQ(Counter("artifacts"), 1);
   // Its run goes, and another that has it takes it over.
-  Write([&](db::Tx& tx) { return RunDelete(tx, "a"); });
+  Write([&](db::Tx& tx) { return RunDelete(tx, "a", absl::UnixEpoch()); });
   const auto row = Read<std::optional<ArtifactRow>>([&](db::Tx& tx) { return ArtifactFind(tx, artifact); });
   ASSERT_TRUE(row.has_value());
   EXPECT_EQ(row->run_id, "b");
   EXPECT_THAT(LineageOf(artifact, LineageDirection::kUp).links, SizeIs(1));
-  Write([&](db::Tx& tx) { return RunDelete(tx, "b"); });
+  Write([&](db::Tx& tx) { return RunDelete(tx, "b", absl::UnixEpoch()); });
   EXPECT_EQ(Counter("artifacts"), 0);
 }
 

@@ -222,7 +222,7 @@ TEST_P(RecordedContract, RecordedTasksAreCountedFromWhatIsThere) {
                    })
                    .ok());
   EXPECT_EQ(add("a"), 6);
-  Write([&](db::Tx& tx) { return RunDelete(tx, "a"); });
+  Write([&](db::Tx& tx) { return RunDelete(tx, "a", absl::UnixEpoch()); });
   EXPECT_EQ(Counter("recorded_tasks/a"), 0);
 }
 

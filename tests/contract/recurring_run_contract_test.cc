@@ -222,7 +222,7 @@ TEST_P(RecurringRunContract, ADeletedRunLetsGoOfWhatWaits) {
   ASSERT_TRUE(AddRun(run).ok());
   EXPECT_TRUE(Advance(Due().at(0), row.next_due_at, /*waits=*/true));
   EXPECT_THAT(DueIds(), IsEmpty());
-  ASSERT_TRUE(store_->Write([](db::Tx& tx) { return RunDelete(tx, "r"); }).ok());
+  ASSERT_TRUE(store_->Write([](db::Tx& tx) { return RunDelete(tx, "r", absl::UnixEpoch()); }).ok());
   EXPECT_THAT(DueIds(), ElementsAre("a"));
 }
 

@@ -247,7 +247,7 @@ TEST_P(StoreContract, DeletingARunTakesEverythingOfItAndTheUnusedSpec) {
                     return absl::OkStatus();
                   })
                   .ok());
-  ASSERT_TRUE(store_->Write([](db::Tx& tx) { return RunDelete(tx, "a"); }).ok());
+  ASSERT_TRUE(store_->Write([](db::Tx& tx) { return RunDelete(tx, "a", absl::UnixEpoch()); }).ok());
   EXPECT_TRUE(store_
                   ->Read([](db::Tx& tx) -> absl::Status {
                     EXPECT_THAT(*TaskList(tx, "a"), SizeIs(0));
@@ -258,7 +258,8 @@ TEST_P(StoreContract, DeletingARunTakesEverythingOfItAndTheUnusedSpec) {
                   })
                   .ok());
   EXPECT_EQ(RunsCounted(), 0);
-  EXPECT_TRUE(absl::IsNotFound(store_->Write([](db::Tx& tx) { return RunDelete(tx, "a"); })));
+  EXPECT_TRUE(
+      absl::IsNotFound(store_->Write([](db::Tx& tx) { return RunDelete(tx, "a", absl::UnixEpoch()); })));
 }
 
 TEST_P(StoreContract, AnAttemptEndsOnce) {
@@ -348,7 +349,7 @@ TEST_P(StoreContract, DocumentsOfAttemptsAreKeptOnceAndForAsLongAsTheyAreInUse) 
   EXPECT_THAT(setups(), ElementsAre("s1", "s2", "s3"));
   EXPECT_EQ(sweep(), "s2");
   EXPECT_THAT(setups(), ElementsAre("s2", "s3"));
-  ASSERT_TRUE(store_->Write([](db::Tx& tx) { return RunDelete(tx, "a"); }).ok());
+  ASSERT_TRUE(store_->Write([](db::Tx& tx) { return RunDelete(tx, "a", absl::UnixEpoch()); }).ok());
   EXPECT_EQ(sweep(), "s3");
   EXPECT_THAT(setups(), ElementsAre("s3"));
   ASSERT_TRUE(store_

@@ -126,7 +126,7 @@ class EngineCache : public EngineTest {
     return rows;
   }
   void Delete(const std::string& run) {
-    EXPECT_TRUE(store_->Write([&](db::Tx& tx) { return RunDelete(tx, run); }).ok());
+    EXPECT_TRUE(store_->Write([&](db::Tx& tx) { return RunDelete(tx, run, absl::UnixEpoch()); }).ok());
     store_->notifier().Notify(Topic::kRuns, run);
   }
 

@@ -66,7 +66,8 @@ class EngineImportTest : public EngineTest {
     return artifacts.empty() ? 0 : artifacts[0].artifact_id;
   }
   absl::Status Delete(const std::string& run_id) {
-    const absl::Status status = store_->Write([&](db::Tx& tx) { return RunDelete(tx, run_id); });
+    const absl::Status status =
+        store_->Write([&](db::Tx& tx) { return RunDelete(tx, run_id, absl::UnixEpoch()); });
     store_->notifier().Notify(Topic::kRuns, run_id);
     return status;
   }

@@ -190,7 +190,7 @@ TEST_P(EngineTest, WhatWasAnnouncedIsTakenBackWhenItIsNotCommitted) {
 TEST_P(EngineTest, ADeletedRunLetsGoOfItsTasks) {
   const std::string run = CreateRun({{"a", {}}});
   Pass();
-  ASSERT_TRUE(store_->Write([&](db::Tx& tx) { return RunDelete(tx, run); }).ok());
+  ASSERT_TRUE(store_->Write([&](db::Tx& tx) { return RunDelete(tx, run, absl::UnixEpoch()); }).ok());
   store_->notifier().Notify(Topic::kRuns, run);
   Pass();
   EXPECT_THAT(executor_.cancelled, SizeIs(1));
