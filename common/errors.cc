@@ -176,6 +176,12 @@ absl::Status RetentionPolicyNotFound(absl::string_view policy_id) {
 absl::Status RetentionPolicyWrong(absl::string_view field, absl::string_view what_is_right) {
   return absl::InvalidArgumentError(StrCat("policy.", field, ": ", what_is_right));
 }
+absl::Status RetentionPolicyMoved(absl::string_view policy_id) {
+  return absl::AbortedError(StrCat("Retention policy ", policy_id, " was changed meanwhile"));
+}
+absl::Status RetentionPreviewCountWrong(int64_t count, int64_t limit) {
+  return absl::InvalidArgumentError(StrCat("count is ", count, "; use 1 to ", limit, ", or 0 for 20"));
+}
 absl::Status RetentionPoliciesTooMany(int64_t limit) {
   return absl::ResourceExhaustedError(
       StrCat("There are ", limit, " retention policies already, which is the most"));

@@ -70,6 +70,8 @@ absl::Status ContentRemovalNotFound(absl::string_view run_id);
 absl::Status RetentionPolicyNotFound(absl::string_view policy_id);
 absl::Status RetentionPolicyWrong(absl::string_view field, absl::string_view what_is_right);
 absl::Status RetentionPoliciesTooMany(int64_t limit);
+absl::Status RetentionPolicyMoved(absl::string_view policy_id);
+absl::Status RetentionPreviewCountWrong(int64_t count, int64_t limit);
 
 // --- Recurring runs ---
 absl::Status RecurringRunNotFound(absl::string_view recurring_run_id);

@@ -147,6 +147,11 @@ std::string PublicUris::Stored(absl::string_view given) const {
   return std::string(given);
 }
 
+std::optional<std::string> ContentUriOfMlflow(absl::string_view uri) {
+  if (!absl::ConsumePrefix(&uri, kMlflowProxy) || absl::StartsWith(uri, "/")) return std::nullopt;
+  return absl::StrCat(kMlflowUri, "/", uri);
+}
+
 std::string WithoutScheme(absl::string_view uri) { return std::string(absl::StripPrefix(uri, kUriScheme)); }
 
 // Rows keep URIs of logs without the scheme.

@@ -18,6 +18,9 @@ inline constexpr absl::string_view kUriScheme = "penstock://";
 inline constexpr absl::string_view kArtifactsUri = "penstock://artifacts";  // what tasks put out
 // What clients of MLflow's API put there. No pipeline is called so: see PathComponent.
 inline constexpr absl::string_view kMlflowUri = "penstock://artifacts/@mlflow";
+// How MLflow's clients call it, and the default experiment.
+inline constexpr absl::string_view kMlflowProxy = "mlflow-artifacts:/";
+inline constexpr absl::string_view kMlflowDefaultExperiment = "0";
 inline constexpr absl::string_view kLogsUri = "penstock://logs";              // what attempts printed
 inline constexpr absl::string_view kWorkspacesUri = "penstock://workspaces";  // what tasks of a run share
 
@@ -62,6 +65,10 @@ class PublicUris {
  private:
   std::string base_;
 };
+
+// The stored URI of what MLflow's clients name as mlflow-artifacts:/...; nothing for anything else, and where they name a
+// host, which may be anybody's.
+std::optional<std::string> ContentUriOfMlflow(absl::string_view uri);
 
 // A URI as records of logs keep it: without penstock://, which those of Penstock's own content begin with. And
 // the URI again.

@@ -46,6 +46,8 @@ type fakeServer struct {
 	penstock.UnimplementedMetricServiceServer
 	penstock.UnimplementedRunSearchServiceServer
 	penstock.UnimplementedLineageServiceServer
+	penstock.UnimplementedContentRemovalServiceServer
+	penstock.UnimplementedRetentionServiceServer
 	penstock.UnimplementedUserMetadataServiceServer
 	penstock.UnimplementedAttemptRecordServiceServer
 	penstock.UnimplementedRunComparisonServiceServer
@@ -200,6 +202,8 @@ func (f *fakeServer) startAt(t *testing.T, path string) string {
 	penstock.RegisterMetricServiceServer(server, f)
 	penstock.RegisterRunSearchServiceServer(server, f)
 	penstock.RegisterLineageServiceServer(server, f)
+	penstock.RegisterContentRemovalServiceServer(server, f)
+	penstock.RegisterRetentionServiceServer(server, f)
 	penstock.RegisterUserMetadataServiceServer(server, f)
 	mlflow.RegisterTrackingServiceServer(server, &fakeTracking{})
 	mlflow.RegisterModelRegistryServiceServer(server, &fakeTracking{})

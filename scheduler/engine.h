@@ -36,6 +36,7 @@
 #include "scheduler/active_run.h"
 #include "scheduler/artifact_ids.h"
 #include "scheduler/attempt_records.h"
+#include "scheduler/attempts_in_work.h"
 #include "scheduler/dispatcher.h"
 #include "scheduler/executor_set.h"
 #include "scheduler/importer.h"
@@ -59,6 +60,7 @@ struct EngineParts {
   const Clock& clock;
   IdGenerator& ids;
   Metrics& metrics;
+  AttemptsInWork& in_work;  // kept up to date by the engine
 };
 
 struct EngineOptions {

@@ -87,6 +87,7 @@ void Engine::HearNeverStarted(const std::string& attempt_id) {
     unstarted_.push_back(std::move(launch));
   } else {
     parts_.executors[launch.place].Unreserve(attempt_id);
+    parts_.in_work.End(attempt_id);
   }
 }
 
@@ -121,6 +122,7 @@ absl::Status Engine::HearEnd(AttemptFinished& event, absl::Time now) {
 absl::Status Engine::OnEnd(AttemptEnd& end, absl::Time now) {
   const AttemptFinished& event = end.event;
   if (event.attempt_id.empty()) return absl::OkStatus();
+  parts_.in_work.End(event.attempt_id);
   const Attempt* attempt = nullptr;
   ActiveRun* const run = RunOf(event.attempt_id, &attempt);
   if (run == nullptr) {  // of a run that was deleted
@@ -204,6 +206,7 @@ bool Engine::StartNext(ActiveRun& run, int place, RoomKeeper* keeper, absl::Time
   if (first) run.commit().inputs.emplace_back(task, std::move(plan.inputs));
   attempts_[attempt_id] = {run.run_id(), task, plan.spec.attempt_number, place, std::move(component),
                            charge,       now};
+  parts_.in_work.Begin(attempt_id, run.run_id());
   run.Decide(TaskStarting{task, attempt_id}, now);
   parts_.executors[place].Announce(plan.spec);
   starting_.push_back({place, std::move(plan.spec)});

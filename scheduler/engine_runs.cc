@@ -120,6 +120,7 @@ void Engine::AddRunning(const ActiveRun& run, const LoadedRun::Running& running,
            ComponentKey(run.snapshot(), running.task),
            known.charge,  // of one that this engine has started
            attempt.created_at};
+  parts_.in_work.Begin(attempt.attempt_id, run.run_id());
   if (reattach == nullptr) return;
   if (!place.has_value()) {
     // An attempt that another server's executor was given may run there still, so it is never started here.
@@ -242,6 +243,7 @@ void Engine::AbandonPass() {
   records_.Abandoned();
   for (const Launch& launch : std::exchange(starting_, {})) {
     parts_.executors[launch.place].Unreserve(launch.spec.attempt_id);
+    parts_.in_work.End(launch.spec.attempt_id);
     attempts_.erase(launch.spec.attempt_id);
   }
   // Their ends were not committed, so the executors have to keep them.

@@ -13,12 +13,15 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "common/limits.h"
 #include "common/log.h"
 #include "common/metrics.h"
 #include "common/status_macros.h"
+#include "content/local/leftovers.h"
 #include "content/local/local_content_store.h"
 #include "executor/local/local_executor.h"
 #include "executor/python/env_commands.h"
+#include "scheduler/cleanup/cleanup_engine.h"
 #include "scheduler/engine.h"
 #include "scheduler/recurring/recurring_engine.h"
 #include "server/commands/cli.h"
@@ -31,6 +34,7 @@
 #include "server/memory.h"
 #include "server/secrets.h"
 #include "server/server.h"
+#include "storage/run_store.h"
 
 namespace penstock {
 namespace {
@@ -43,6 +47,8 @@ constexpr absl::Duration kCallsLimit = absl::Milliseconds(1500);  // until they 
 // Parts of the memory budget. What is left is for what nobody counts: caches, threads, and what allocators keep.
 constexpr int kServerShare = 3;
 constexpr int kGatewayShare = 5;
+// How long after a start, besides the time that they have to end, attempts of deleted runs may still write.
+constexpr absl::Duration kSettleTime = absl::Seconds(5);
 constexpr int kExitUsage = 2;
 constexpr int kExitInterrupted = 130;
 
@@ -143,19 +149,46 @@ GatewayOptions GatewayOptionsOf(const Config& config) {
           config.log_format == LogFormat::kJson ? "json" : "text"};
 }
 
-// The scheduler half: engine and executor on a thread of its own, and recurring runs on another.
+ContentRemoverOptions RemoverOptions(const Config& config) {
+  ContentRemoverOptions options;
+  options.removals_per_pass = limits::kRemovalsPerPass;
+  options.entries_per_call = limits::kRemovalEntries;
+  options.settle_time = config.cancel_grace + kSettleTime;
+  return options;
+}
+
+absl::StatusOr<bool> RunIsThere(Store& store, const std::string& run_id) {
+  bool is_there = false;
+  RETURN_IF_ERROR(store.Read([&](db::Tx& tx) {
+    const absl::Status found = RunGet(tx, run_id).status();
+    is_there = found.ok();
+    return absl::IsNotFound(found) ? absl::OkStatus() : found;
+  }));
+  return is_there;
+}
+
+// The scheduler half: engine and executor on a thread of its own, recurring runs on another, and tidying up on a third.
 class Scheduler {
  public:
-  Scheduler(const Config& config, const DataDir& data_dir, Store& store, const ContentStore& content,
+  Scheduler(const Config& config, const DataDir& data_dir, Store& store, ContentStore& content,
             DocumentCache& documents, const Clock& clock, IdGenerator& ids, Metrics& metrics,
             TaskTracking tracking, PublicUris public_uris)
       : executor_(std::make_unique<LocalExecutor>(ExecutorOptions(config, data_dir.path()), clock)),
         lease_(store, absl::StrCat("local:", data_dir.id())),
         engine_({store, ExecutorSet({{lease_.holder(), executor_.get()}}), content, worker_, lease_,
-                 documents, clock, ids, metrics},
+                 documents, clock, ids, metrics, in_work_},
                 EngineOptionsOf(config, std::move(tracking), std::move(public_uris))),
-        recurring_(store, lease_, documents, clock, metrics, {}) {}
+        recurring_(store, lease_, documents, clock, metrics, {}),
+        leftovers_(data_dir.path(),
+                   [&store](const std::string& run_id) { return RunIsThere(store, run_id); }),
+        remover_(store, lease_, content, in_work_, clock, RemoverOptions(config)),
+        retention_(store, lease_, clock, {absl::Seconds(limits::kRetentionSeconds)}),
+        cleanup_(store, lease_, remover_, retention_,
+                 [this](absl::Time before) { return leftovers_.Clean(before, limits::kTemporaryEntries); },
+                 clock, metrics, {}) {}
   ~Scheduler() {
+    cleanup_.Stop();
+    if (cleanup_thread_.joinable()) cleanup_thread_.join();
     recurring_.Stop();
     if (recurring_thread_.joinable()) recurring_thread_.join();
     engine_.Stop();
@@ -166,17 +199,24 @@ class Scheduler {
     RETURN_IF_ERROR(engine_.Open());
     thread_ = std::thread([this] { engine_.Run(); });
     recurring_thread_ = std::thread([this] { recurring_.Run(); });
+    cleanup_thread_ = std::thread([this] { cleanup_.Run(); });
     return absl::OkStatus();
   }
 
  private:
   std::unique_ptr<LocalExecutor> executor_;
   Lease lease_;
+  AttemptsInWork in_work_;
   ThreadWorker worker_;
   Engine engine_;
   RecurringEngine recurring_;
+  Leftovers leftovers_;
+  ContentRemover remover_;
+  RetentionKeeper retention_;
+  CleanupEngine cleanup_;
   std::thread thread_;
   std::thread recurring_thread_;
+  std::thread cleanup_thread_;
 };
 
 absl::Status Serve(const Config& config) {

@@ -15,11 +15,13 @@
 #include "ml_metadata/metadata_store.grpc.pb.h"
 #include "penstock/v1/artifact_content.grpc.pb.h"
 #include "penstock/v1/attempt_record.grpc.pb.h"
+#include "penstock/v1/content_removal.grpc.pb.h"
 #include "penstock/v1/lineage.grpc.pb.h"
 #include "penstock/v1/metric.grpc.pb.h"
 #include "penstock/v1/metrics_exposition.grpc.pb.h"
 #include "penstock/v1/package_upload.grpc.pb.h"
 #include "penstock/v1/rerun.grpc.pb.h"
+#include "penstock/v1/retention.grpc.pb.h"
 #include "penstock/v1/run_bundle.grpc.pb.h"
 #include "penstock/v1/run_comparison.grpc.pb.h"
 #include "penstock/v1/run_log.grpc.pb.h"
@@ -32,6 +34,7 @@
 #include "server/handlers/artifact.h"
 #include "server/handlers/attempt_record.h"
 #include "server/handlers/content.h"
+#include "server/handlers/content_removal.h"
 #include "server/handlers/experiment.h"
 #include "server/handlers/lineage.h"
 #include "server/handlers/log.h"
@@ -42,6 +45,7 @@
 #include "server/handlers/recurring_run.h"
 #include "server/handlers/report.h"
 #include "server/handlers/rerun.h"
+#include "server/handlers/retention.h"
 #include "server/handlers/run.h"
 #include "server/handlers/run_bundle.h"
 #include "server/handlers/run_comparison.h"
@@ -463,6 +467,30 @@ class MlMetadata final : public Bound<mlmd::MetadataStoreService::Service> {
                mlmd::GetEventsByExecutionIDsResponse, MlmdEventsOfExecutions(context, *request, reply))
 };
 
+class ContentRemovals final : public Bound<penstock::v1::ContentRemovalService::Service> {
+ public:
+  using Bound::Bound;
+  PENSTOCK_RPC(ContentRemovalService, ListContentRemovals, penstock::v1::ListContentRemovalsRequest,
+               penstock::v1::ListContentRemovalsResponse, ContentRemovalList(context, *request, reply))
+  PENSTOCK_RPC(ContentRemovalService, GetContentRemoval, penstock::v1::GetContentRemovalRequest,
+               penstock::v1::ContentRemoval, ContentRemovalGet(context, *request, reply))
+};
+
+class Retentions final : public Bound<penstock::v1::RetentionService::Service> {
+ public:
+  using Bound::Bound;
+  PENSTOCK_RPC(RetentionService, SetRetentionPolicy, penstock::v1::SetRetentionPolicyRequest,
+               penstock::v1::RetentionPolicy, RetentionPolicySet(context, *request, reply))
+  PENSTOCK_RPC(RetentionService, GetRetentionPolicy, penstock::v1::GetRetentionPolicyRequest,
+               penstock::v1::RetentionPolicy, RetentionPolicyGet(context, *request, reply))
+  PENSTOCK_RPC(RetentionService, ListRetentionPolicies, penstock::v1::ListRetentionPoliciesRequest,
+               penstock::v1::ListRetentionPoliciesResponse, RetentionPolicyList(context, *request, reply))
+  PENSTOCK_RPC(RetentionService, DeleteRetentionPolicy, penstock::v1::DeleteRetentionPolicyRequest, Empty,
+               RetentionPolicyDelete(context, *request, reply))
+  PENSTOCK_RPC(RetentionService, PreviewRetentionPolicy, penstock::v1::PreviewRetentionPolicyRequest,
+               penstock::v1::PreviewRetentionPolicyResponse, RetentionPolicyPreview(context, *request, reply))
+};
+
 absl::Status Exposition(Deps& deps, penstock::v1::GetMetricsResponse* reply) {
   reply->set_text(deps.metrics.Text());
   return absl::OkStatus();
@@ -517,6 +545,8 @@ Services MakeServices(Deps& deps, WatchHub& hub) {
   maker.Add<RunLogs, penstock::v1::RunLogService>();
   maker.Add<RunOperations, penstock::v1::RunOperationsService>(hub);
   maker.Add<RunStatuses, penstock::v1::RunStatusService>(hub);
+  maker.Add<ContentRemovals, penstock::v1::ContentRemovalService>();
+  maker.Add<Retentions, penstock::v1::RetentionService>();
   maker.Add<AttemptRecords, penstock::v1::AttemptRecordService>();
   maker.Add<RunComparisons, penstock::v1::RunComparisonService>();
   maker.Add<Reruns, penstock::v1::RerunService>();

@@ -49,7 +49,8 @@ constexpr char kAdd[] = R"sql(
     state = excluded.state, tries = 0, error = '', created_at_us = excluded.created_at_us, finished_at_us = 0,
     due_at_us = excluded.due_at_us)sql";
 constexpr db::SqlText kPut = kColumns.Sql(
-    "INSERT INTO content_removals ($columns) VALUES $rows ON CONFLICT (run_id) DO UPDATE SET $excluded");
+    "INSERT INTO content_removals ($columns) VALUES $rows ON CONFLICT (run_id) DO UPDATE SET $excluded "
+    "WHERE content_removals.created_at_us = excluded.created_at_us");
 constexpr db::SqlText kGet = kColumns.Sql("SELECT $columns FROM content_removals WHERE run_id = $1");
 constexpr char kExists[] = "SELECT 1 FROM content_removals WHERE run_id = $1";
 constexpr db::SqlText kDue = kColumns.Sql(
@@ -237,9 +238,7 @@ absl::Status ContentReferencesLater(db::Tx& tx, const std::string& folder, const
   const auto [first, last] = RangeOf(folder);
   const db::Param params[] = {first, last, limit};
   RETURN_IF_ERROR(tx.QueryLater(kArtifactsIn, params, [references, folder](const db::Row& row) {
-    if (IsIn(row.Text(0), folder)) {
-      references->push_back({row.String(0), row.Int64(1), row.String(2), "", 0});
-    }
+    if (IsIn(row.Text(0), folder)) references->push_back({row.String(0), row.Int64(1), row.String(2), "", 0});
     return absl::OkStatus();
   }));
   for (const std::string& named : {folder, mlflow_folder}) {

@@ -23,7 +23,7 @@ const ListResource& ContentRemovalResource();
 // its content is to be removed. How many artifacts go is the answer.
 absl::StatusOr<int64_t> ContentRemovalAdd(db::Tx& tx, const RunRow& run, const RunConfigRow& config,
                                           absl::Time now);
-// Writes whole rows, in place of those that are there.
+// Writes whole rows, in place of those that are there: unless they are of another deletion, of a run that had come back.
 absl::Status ContentRemovalsPut(db::Tx& tx, absl::Span<const ContentRemovalRow> rows);
 
 // NOT_FOUND.

@@ -61,8 +61,9 @@ std::vector<RunState> StatesOf(const RetentionPolicyRow& policy) {
   std::vector<RunState> states;
   for (const RunState state : {RunState::kSucceeded, RunState::kFailed, RunState::kCanceled}) {
     bool named = policy.states.empty();
-    for (const absl::string_view name : absl::StrSplit(policy.states, ','))
+    for (const absl::string_view name : absl::StrSplit(policy.states, ',')) {
       named = named || name == Name(state);
+    }
     if (named) states.push_back(state);
   }
   return states;
@@ -87,8 +88,9 @@ const ListResource& RetentionPolicyResource() {
 
 absl::Status RetentionPolicyPut(db::Tx& tx, const RetentionPolicyRow& row) {
   ASSIGN_OR_RETURN(const int64_t others, db::QueryNumber(tx, kCount, {row.policy_id}));
-  if (others >= limits::kRetentionPolicies)
+  if (others >= limits::kRetentionPolicies) {
     return error::RetentionPoliciesTooMany(limits::kRetentionPolicies);
+  }
   return tx.Execute(kPut, kColumns.Params(row)).status();
 }
 
@@ -122,7 +124,7 @@ absl::Status RetentionPolicyApplied(db::Tx& tx, const RetentionPolicyRow& row, i
   ASSIGN_OR_RETURN(const int64_t changed,
                    tx.Execute(kApplied, {row.policy_id, row.revision, now, deleted_runs}));
   if (changed > 0) return absl::OkStatus();
-  return absl::AbortedError(absl::StrCat("retention policy ", row.policy_id, " is another one meanwhile"));
+  return error::RetentionPolicyMoved(row.policy_id);
 }
 
 RetentionSearch::RetentionSearch(db::Tx& tx, const RetentionPolicyRow& policy, absl::Time now)

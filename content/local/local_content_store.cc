@@ -249,8 +249,9 @@ absl::StatusOr<std::vector<ContentEntry>> LocalContentStore::List(absl::string_v
   const auto close_folder = absl::MakeCleanup([folder] { closedir(folder); });
   while (const dirent* found = readdir(folder)) {
     if (std::strcmp(found->d_name, ".") == 0 || std::strcmp(found->d_name, "..") == 0) continue;
-    if (absl::StartsWith(found->d_name, kDraftPrefix) || std::strcmp(found->d_name, kTrashName) == 0)
+    if (absl::StartsWith(found->d_name, kDraftPrefix) || std::strcmp(found->d_name, kTrashName) == 0) {
       continue;
+    }
     struct stat info = {};
     if (fstatat(dirfd(folder), found->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) continue;  // gone meanwhile
     entries.push_back({found->d_name, KindOf(info.st_mode)});

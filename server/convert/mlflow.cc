@@ -12,9 +12,6 @@
 namespace penstock {
 namespace {
 
-constexpr char kDefaultId[] = "0";
-constexpr char kProxyRoot[] = "mlflow-artifacts:/";
-constexpr char kProxyHost[] = "mlflow-artifacts://";  // anybody's
 constexpr char kActive[] = "active";
 constexpr char kDeleted[] = "deleted";
 constexpr int64_t kMillisMax = 253'402'300'799'999;  // the end of the year 9999
@@ -96,11 +93,11 @@ absl::StatusOr<absl::Time> TimeFromMlflow(absl::string_view field, int64_t milli
 }
 
 std::string ExperimentIdToMlflow(absl::string_view default_id, absl::string_view experiment_id) {
-  return std::string(experiment_id == default_id ? kDefaultId : experiment_id);
+  return std::string(experiment_id == default_id ? kMlflowDefaultExperiment : experiment_id);
 }
 
 std::string ExperimentIdFromMlflow(absl::string_view default_id, absl::string_view experiment_id) {
-  return std::string(experiment_id == kDefaultId ? default_id : experiment_id);
+  return std::string(experiment_id == kMlflowDefaultExperiment ? default_id : experiment_id);
 }
 
 std::string TaskRunId(absl::string_view run_id, absl::string_view task_id) {
@@ -159,7 +156,7 @@ RunState StateFromMlflow(mlflow::RunStatus status) {
 
 std::string ArtifactLocation(absl::string_view default_id, const ExperimentRow& experiment) {
   if (!experiment.artifact_location.empty()) return experiment.artifact_location;
-  return absl::StrCat(kProxyRoot, ExperimentIdToMlflow(default_id, experiment.experiment_id));
+  return absl::StrCat(kMlflowProxy, ExperimentIdToMlflow(default_id, experiment.experiment_id));
 }
 
 std::string RunArtifactUri(absl::string_view default_id, const ExperimentRow& experiment,
@@ -172,11 +169,6 @@ std::string ModelArtifactUri(absl::string_view default_id, const ExperimentRow& 
                              absl::string_view model_id) {
   return absl::StrCat(absl::StripSuffix(ArtifactLocation(default_id, experiment), "/"), "/models/", model_id,
                       "/artifacts");
-}
-
-std::optional<std::string> ContentUriOfMlflow(absl::string_view uri) {
-  if (absl::StartsWith(uri, kProxyHost) || !absl::ConsumePrefix(&uri, kProxyRoot)) return std::nullopt;
-  return absl::StrCat(kMlflowUri, "/", uri);
 }
 
 std::string DatasetImportKey(const DatasetRow& row) {

@@ -47,8 +47,6 @@ std::string RunArtifactUri(absl::string_view default_id, const ExperimentRow& ex
                            absl::string_view run_id);
 std::string ModelArtifactUri(absl::string_view default_id, const ExperimentRow& experiment,
                              absl::string_view model_id);
-// Where Penstock keeps what MLflow's clients call that; nothing if it lies elsewhere.
-std::optional<std::string> ContentUriOfMlflow(absl::string_view uri);
 
 // By what the artifact of a data set is known as one that is imported.
 std::string DatasetImportKey(const DatasetRow& row);

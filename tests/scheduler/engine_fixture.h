@@ -46,7 +46,8 @@ class EngineTest : public StoreTest {
   }
   virtual ExecutorSet Executors() { return ExecutorSet({{"engine", &executor_}}); }
   EngineParts PartsOf(Lease& lease, ExecutorSet executors) {
-    return {*store_, std::move(executors), *content_, worker_, lease, documents_, clock_, ids_, metrics_};
+    return {*store_, std::move(executors), *content_, worker_, lease, documents_, clock_, ids_, metrics_,
+            in_work_};
   }
 
   Engine::PassResult Pass() {
@@ -141,6 +142,7 @@ class EngineTest : public StoreTest {
 
   Uuid7Generator ids_{clock_};
   Metrics metrics_;
+  AttemptsInWork in_work_;
   DocumentCache documents_{16};
   ScriptedExecutor executor_{2};
   CacheSettings cache_;  // of the next engine
