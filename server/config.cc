@@ -93,6 +93,9 @@ constexpr Command kCommands[] = {
      "copies a whole store into an empty database; goes on where it stopped"},
     {"envs", CommandLine::Action::kEnvs, "list|prune", 1, 1,
      "shows the shared Python environments of tasks, or removes those that no task uses"},
+    {"check", CommandLine::Action::kCheck, "[--repair] [--json]", 0, 0,
+     "compares rows and files; --repair mends what is derived, and has the server remove what belongs to "
+     "nobody"},
 };
 
 using Values = std::map<std::string, std::string>;
@@ -146,6 +149,13 @@ absl::StatusOr<bool> ReadRevertFlag(absl::string_view argument, CommandLine& lin
   return true;
 }
 
+// Reads a flag that only `check` has. False if it is none.
+bool ReadCheckFlag(absl::string_view argument, CommandLine& line) {
+  if (line.action != CommandLine::Action::kCheck) return false;
+  if (argument == "--repair") return line.repair = true;
+  return argument == "--json" && (line.json = true);
+}
+
 absl::Status ReadFlags(int argc, char** argv, Values& values, CommandLine& line) {
   ASSIGN_OR_RETURN(const int begin, ReadCommand(argc, argv, line));
   for (int i = begin; i < argc; ++i) {
@@ -159,7 +169,7 @@ absl::Status ReadFlags(int argc, char** argv, Values& values, CommandLine& line)
       return absl::OkStatus();
     }
     ASSIGN_OR_RETURN(const bool taken, ReadRevertFlag(argument, line));
-    if (taken) continue;
+    if (taken || ReadCheckFlag(argument, line)) continue;
     if (!absl::StartsWith(argument, "--")) {
       return absl::InvalidArgumentError(absl::StrCat("unexpected argument '", argument, "'; see --help"));
     }

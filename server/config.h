@@ -50,11 +50,13 @@ struct Config {
 
 // What the command line asks for.
 struct CommandLine {
-  enum class Action { kServe, kHelp, kVersion, kMigrate, kCopy, kEnvs };
+  enum class Action { kServe, kHelp, kVersion, kMigrate, kCopy, kEnvs, kCheck };
   Action action = Action::kServe;
   std::vector<std::string> arguments;  // words behind the command, as many as it takes
   bool yes = false;                    // of `migrate revert`: --yes, nobody is to be asked
   int steps = 1;                       // of the same: --steps=N, how many migrations are taken back
+  bool repair = false;                 // of `check`
+  bool json = false;                   // likewise
   Config config;
 };
 

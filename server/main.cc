@@ -6,6 +6,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -24,6 +25,7 @@
 #include "scheduler/cleanup/cleanup_engine.h"
 #include "scheduler/engine.h"
 #include "scheduler/recurring/recurring_engine.h"
+#include "server/commands/check.h"
 #include "server/commands/cli.h"
 #include "server/commands/copy.h"
 #include "server/commands/migrate.h"
@@ -49,6 +51,7 @@ constexpr int kServerShare = 3;
 constexpr int kGatewayShare = 5;
 // How long after a start, besides the time that they have to end, attempts of deleted runs may still write.
 constexpr absl::Duration kSettleTime = absl::Seconds(5);
+constexpr int kExitFindings = 1;  // of `penstock check`
 constexpr int kExitUsage = 2;
 constexpr int kExitInterrupted = 130;
 
@@ -296,6 +299,23 @@ absl::Status RunEnvsCommand(const std::string& action, const std::string& data_d
   return absl::OkStatus();
 }
 
+// The exit code. Without repair it only looks, also beside a server.
+absl::StatusOr<int> RunCheck(const CommandLine& line) {
+  std::unique_ptr<DataDir> data_dir;
+  if (line.repair) {
+    ASSIGN_OR_RETURN(data_dir, DataDir::Open(line.config.data_dir));
+  }
+  std::error_code error;
+  const std::filesystem::path real = std::filesystem::canonical(line.config.data_dir, error);
+  if (error) {
+    return absl::UnavailableError(
+        absl::StrCat("the data directory ", line.config.data_dir, " cannot be read: ", error.message()));
+  }
+  const LocalContentStore content(real.string());
+  ASSIGN_OR_RETURN(const bool is_clean, RunCheckCommand({line.repair, line.json}, line.config, content));
+  return is_clean ? 0 : kExitFindings;
+}
+
 absl::Status Run(const CommandLine& line) {
   const std::vector<std::string>& words = line.arguments;
   switch (line.action) {
@@ -339,8 +359,15 @@ int Main(int argc, char** argv) {
   }
   HideSecrets(argc, argv);
   absl::Status status = SetUpLog(line->config.log_level, line->config.log_format);
-  if (status.ok()) status = Run(*line);
-  if (status.ok()) return 0;
+  int exit_code = 0;
+  if (status.ok() && line->action == CommandLine::Action::kCheck) {
+    const auto checked = RunCheck(*line);
+    status = checked.status();
+    exit_code = checked.value_or(0);
+  } else if (status.ok()) {
+    status = Run(*line);
+  }
+  if (status.ok()) return exit_code;
   std::fprintf(stderr, "penstock: %s\n", std::string(status.message()).c_str());
   return absl::IsInvalidArgument(status) ? kExitUsage : 1;
 }
