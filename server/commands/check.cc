@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -114,7 +115,8 @@ class Check {
         if (rows.contains(folder.owner)) continue;
         const auto removal = ContentRemovalGet(tx, folder.owner);
         if (!removal.ok() && !absl::IsNotFound(removal.status())) return removal.status();
-        if (removal.ok() && removal->due_at.has_value()) continue;  // it will go
+        // It will go; but what was noted here names only the folders that were found so far.
+        if (removal.ok() && removal->due_at.has_value() && !noted_.contains(folder.owner)) continue;
         std::vector<ContentReference> references;
         std::string mlflow = absl::StartsWith(folder.uri, kMlflowUri)
                                  ? absl::StrCat(kMlflowProxy, folder.uri.substr(kMlflowUri.size() + 1))
@@ -182,7 +184,7 @@ class Check {
       }
       return ContentRemovalsPut(tx, rows);
     }));
-    found_.removals += static_cast<int64_t>(by_owner.size());
+    for (const auto& [owner, orphans] : by_owner) found_.removals += noted_.insert(owner).second ? 1 : 0;
     return absl::OkStatus();
   }
 
@@ -265,6 +267,7 @@ class Check {
   const Clock& clock_;
   const bool repair_;
   Findings found_;
+  std::set<std::string> noted_;  // runs whose removal this check has noted
   int64_t entries_of_artifact_ = 0;
 };
 

@@ -41,7 +41,7 @@ def test_planted_orphans_and_missing_files(own_server):
         path.write_text('1')
     own_server.stop()
     with sqlite3.connect(own_server.data_dir / 'penstock.db') as database:
-        database.execute("UPDATE run_counts SET runs = runs + 7 WHERE scope = 'all'")
+        database.execute("UPDATE run_counts SET runs = runs + 7 WHERE scope = 'all' AND state = 'SUCCEEDED'")
         database.execute("UPDATE counters SET value = 99 WHERE name = 'artifacts'")
     code, found = check(own_server)
     assert code == 1 and not found['clean'] and not found['repaired']
