@@ -16,6 +16,7 @@ from typing import Callable, Dict, List
 from command_line import command_line
 from dashboard import dashboard
 from watches import watches
+from deletions import deletions
 from figures import Bench, Figures, median, median_ratio
 from install import install
 from large import chain_pipeline, large_runs
@@ -275,7 +276,7 @@ BENCHES: Dict[str, Callable[[Bench], None]] = {
     for function in (noop_tasks, chain_tasks, cache_hits, first_task_latency, create_run, python_tasks,
                      read_100k, rest_cost, create_run_postgres, read_1m_postgres, noop_tasks_postgres, copy,
                      schedules, idle, large_runs, lists_sqlite, lists_postgres, memory, python, metrics, large_metadata,
-                     mlflow, dashboard, watches, command_line, install)}
+                     mlflow, dashboard, watches, command_line, install, deletions)}
 
 
 def main() -> int:
