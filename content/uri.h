@@ -21,6 +21,8 @@ inline constexpr absl::string_view kMlflowUri = "penstock://artifacts/@mlflow";
 // How MLflow's clients call it, and the default experiment.
 inline constexpr absl::string_view kMlflowProxy = "mlflow-artifacts:/";
 inline constexpr absl::string_view kMlflowDefaultExperiment = "0";
+// In the place of a pipeline's name: what came with runs that were imported as files.
+inline constexpr absl::string_view kImportedPipeline = "imported";
 inline constexpr absl::string_view kLogsUri = "penstock://logs";              // what attempts printed
 inline constexpr absl::string_view kWorkspacesUri = "penstock://workspaces";  // what tasks of a run share
 

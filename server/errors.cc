@@ -194,6 +194,10 @@ absl::Status ImportedRunExists(absl::string_view run_id) {
   return absl::AlreadyExistsError(
       StrCat("There is a run ", run_id, " already; with new_id the bundle becomes a run of another id"));
 }
+absl::Status ImportedRunStillGoes(absl::string_view run_id) {
+  return absl::AbortedError(StrCat("The content of the deleted run ", run_id,
+                                   " is still being removed; try again in a moment, or with new_id"));
+}
 absl::Status ImportedModelTaken(absl::string_view model_id) {
   return absl::AbortedError(
       StrCat("Another import has taken the id of the model ", model_id, " meanwhile; try again"));

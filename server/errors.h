@@ -70,6 +70,7 @@ absl::Status MetadataTooDeep(absl::string_view field, int64_t limit_levels);
 // --- Runs as files ---
 absl::Status ExportOfUnfinishedRun(absl::string_view run_id, absl::string_view state);
 absl::Status ImportedRunExists(absl::string_view run_id);
+absl::Status ImportedRunStillGoes(absl::string_view run_id);
 absl::Status ImportedModelTaken(absl::string_view model_id);
 // The experiment has MLflow's files at a location where this server has none.
 absl::Status ImportedFilesElsewhere(absl::string_view experiment_id, absl::string_view location);

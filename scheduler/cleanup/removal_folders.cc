@@ -31,6 +31,7 @@ std::vector<RemovalFolder> RemovalFolders(const ContentRemovalRow& row,
     }
     folders.push_back({std::move(uri), std::move(mlflow), std::string(owner)});
   };
+  add(absl::StrCat(kArtifactsUri, "/", kImportedPipeline, "/", run), run);
   if (row.pipeline_name.empty()) {
     for (const std::string& pipeline : pipelines) {
       add(absl::StrCat(kArtifactsUri, "/", pipeline, "/", run), run);

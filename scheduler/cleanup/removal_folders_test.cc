@@ -20,16 +20,18 @@ TEST(RemovalFoldersTest, ARunHasFoldersOfItsOwn) {
   ContentRemovalRow row;
   row.run_id = "r-1";
   row.pipeline_name = "my pipeline/2";
-  EXPECT_THAT(UrisOf(row), ElementsAre("penstock://logs/r-1", "penstock://workspaces/r-1",
-                                       "penstock://artifacts/my%20pipeline%2f2/r-1"));
+  EXPECT_THAT(UrisOf(row),
+              ElementsAre("penstock://logs/r-1", "penstock://workspaces/r-1",
+                          "penstock://artifacts/imported/r-1", "penstock://artifacts/my%20pipeline%2f2/r-1"));
   row.pipeline_root = "s3://bucket/root/";
   EXPECT_EQ(UrisOf(row).back(), "s3://bucket/root/my%20pipeline%2f2/r-1");
   row.pipeline_root = "/mnt/root";  // a path is nobody's to remove
-  EXPECT_EQ(UrisOf(row).size(), 3);
+  EXPECT_EQ(UrisOf(row).size(), 4);
   row.pipeline_name.clear();
-  EXPECT_THAT(UrisOf(row, {"a", "b"}),
-              ElementsAre("penstock://logs/r-1", "penstock://workspaces/r-1", "penstock://artifacts/a/r-1",
-                          "penstock://artifacts/b/r-1"));
+  EXPECT_THAT(
+      UrisOf(row, {"a", "b"}),
+      ElementsAre("penstock://logs/r-1", "penstock://workspaces/r-1", "penstock://artifacts/imported/r-1",
+                  "penstock://artifacts/a/r-1", "penstock://artifacts/b/r-1"));
 }
 
 TEST(RemovalFoldersTest, OtherFoldersBelongToTheirRuns) {
@@ -38,10 +40,10 @@ TEST(RemovalFoldersTest, OtherFoldersBelongToTheirRuns) {
   row.pipeline_name = "p";
   row.folders = "penstock://artifacts/p/old\npenstock://artifacts/p/r\ns3://b/p/r";
   const auto folders = RemovalFolders(row, {});
-  ASSERT_EQ(folders.size(), 5);
-  EXPECT_EQ(folders[3].uri, "penstock://artifacts/p/old");
-  EXPECT_EQ(folders[3].owner, "old");
-  EXPECT_EQ(folders[4].uri, "s3://b/p/r");
+  ASSERT_EQ(folders.size(), 6);
+  EXPECT_EQ(folders[4].uri, "penstock://artifacts/p/old");
+  EXPECT_EQ(folders[4].owner, "old");
+  EXPECT_EQ(folders[5].uri, "s3://b/p/r");
 }
 
 TEST(RemovalFoldersTest, MlflowsFilesLieByExperiment) {

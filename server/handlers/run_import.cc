@@ -20,6 +20,7 @@
 #include "server/validate.h"
 #include "storage/artifact_store.h"
 #include "storage/attempt_record_store.h"
+#include "storage/content_removal_store.h"
 #include "storage/experiment_store.h"
 #include "storage/metric_store.h"
 #include "storage/run_store.h"
@@ -190,16 +191,19 @@ absl::Status ChooseRun(ImportedRun& import, const penstock::v1::ImportRunOptions
   row.state = RunState::kPending;
   row.finished_at = absl::UnixEpoch();
   row.driver = RunDriver::kClient;
-  bool taken = false;
+  absl::Status taken;
   RETURN_IF_ERROR(deps.store.Read([&](db::Tx& tx) -> absl::Status {
     ASSIGN_OR_RETURN(import.experiment, ExperimentGet(tx, row.experiment_id));
     const absl::Status found = RunGet(tx, row.run_id).status();
-    taken = found.ok();
-    return absl::IsNotFound(found) ? absl::OkStatus() : found;
+    taken = found.ok() ? error::ImportedRunExists(row.run_id) : absl::OkStatus();
+    if (!absl::IsNotFound(found)) return found;
+    // What it would bring would go with what is on its way out.
+    const auto removal = ContentRemovalGet(tx, row.run_id);
+    if (removal.ok() && removal->due_at.has_value()) taken = error::ImportedRunStillGoes(row.run_id);
+    return removal.ok() || absl::IsNotFound(removal.status()) ? absl::OkStatus() : removal.status();
   }));
   row.namespace_ = import.experiment.namespace_;
-  if (!taken) return absl::OkStatus();
-  if (!options.new_id()) return error::ImportedRunExists(row.run_id);
+  if (taken.ok() || !options.new_id()) return taken;
   row.run_id = deps.ids.NewId();
   for (const TaskRow& task : import.rows.tasks) import.task_ids[task.task_id] = deps.ids.NewId();
   return absl::OkStatus();
@@ -215,11 +219,14 @@ absl::Status RunImport(RequestContext& context, const penstock::v1::ImportRunOpt
   ASSIGN_OR_RETURN(BundleRows rows, RowsFromMembers(read.rows));
   read.rows.clear();
   RETURN_IF_ERROR(CheckTexts(rows));
-  const std::string place = context.deps.ids.NewId();
-  ImportedRun import{context, std::move(rows), read.files, absl::StrCat(kArtifactsUri, "/imported/", place),
-                     absl::StrCat(kLogsUri, "/imported-", place)};
+  ImportedRun import{context, std::move(rows), read.files, "", ""};
   RETURN_IF_ERROR(CheckImportedFiles(import));
   RETURN_IF_ERROR(ChooseRun(import, options));
+  // In the run's own folders, so that they go with it, and apart from what another import of it may be writing.
+  const std::string place =
+      absl::StrCat("/", PathComponent(import.run.run_id), "/", context.deps.ids.NewId());
+  import.artifacts_uri = absl::StrCat(kArtifactsUri, "/", kImportedPipeline, place);
+  import.logs_uri = absl::StrCat(kLogsUri, place);
   RETURN_IF_ERROR(ChooseModelIds(import));
   AdaptArtifacts(import);
   auto remove = absl::MakeCleanup([&] { RemoveImportedFiles(import); });

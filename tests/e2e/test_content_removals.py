@@ -12,6 +12,7 @@ import pytest
 from kfp import dsl
 from kfp.dsl import Dataset, Output
 
+import bundles
 import specs
 from penstock import Server
 from specs import Shell
@@ -160,6 +161,20 @@ def test_kills_in_the_middle_of_removals(own_server):
     trash = list(own_server.data_dir.glob('*/.penstock-trash/*'))
     assert trash == [], 'what was on its way out has gone'
     assert contents(own_server, kept) == before
+
+
+def test_an_imported_run_goes_with_what_came_with_it(own_server):
+    run_id = run(own_server, 'x', enable_caching=False)
+    bundle = bundles.export(own_server, run_id)
+    delete(own_server, run_id)
+    removed(own_server, run_id)
+    answer = bundles.bring(own_server, bundle)
+    assert answer.status_code == 200, answer.text
+    assert own_server.ok('GET', f'/runs/{run_id}/nodes/make/artifacts/data:read')['data']
+    assert len(contents(own_server, run_id)) >= 2
+    delete(own_server, run_id)
+    removed(own_server, run_id)
+    assert left(own_server, run_id) == []
 
 
 def test_links_of_tasks_lead_nowhere(own_server, tmp_path):
