@@ -28,7 +28,7 @@
 #   mlflow                log_metric, log_batch of 1,000, and search_runs of 50,000 runs (or as many as
 #                         PENSTOCK_BENCH_MLFLOW_RUNS says), with MLflow's client and without, against `mlflow server`
 #   deletions             10,000 runs with 10 artifacts each deleted and removed from the disk, against rmtree; ListRuns
-#                         beside it
+#                         beside it (or as many as PENSTOCK_BENCH_DELETED_RUNS says)
 #   dashboard             pages of the dashboard in Chromium, the list of 1,000,000 runs and a run of 10,000 tasks: time
 #                         until they are there, frames a second while they scroll, and the size of what is loaded
 #   watches               watches of runs through the gateway: 100 pages where nothing happens, how soon 100 and 1,000
