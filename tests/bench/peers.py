@@ -23,7 +23,7 @@ NOWHERE = 'http://127.0.0.1:9'  # nothing listens to the port called discard
 
 class Peer(NamedTuple):
     requirement: str  # another version is another figure: raise it with what is compared, never by itself
-    script: str
+    script: str       # empty: it is a program of its own
 
     @property
     def folder(self) -> pathlib.Path:
@@ -65,7 +65,8 @@ def _last_line(text: str) -> str:
     return lines[-1][:ERROR_CHARACTERS]
 
 
-def _install(peer: Peer) -> None:
+def install(peer: Peer) -> None:
+    """Once; raises NotMeasured."""
     marker = peer.folder / 'installed'
     if marker.exists():
         return
@@ -98,7 +99,7 @@ class RunningPeer:
         self._process: Optional['subprocess.Popen[str]'] = None
 
     def __enter__(self) -> 'RunningPeer':
-        _install(self._peer)
+        install(self._peer)
         script = pathlib.Path(__file__).with_name(self._peer.script)
         # Isolated, for the peer is to find its own modules rather than those beside the script.
         command = [self._peer.folder / 'bin/python', '-I', script, *self._words]

