@@ -253,7 +253,7 @@ def pair_pipeline(size: int, notes: pathlib.Path) -> Dict[str, Any]:
     artifact = {'artifacts': {'data': {'artifactType': {'schemaTitle': 'system.Artifact', 'schemaVersion': '0.0.1'}}}}
 
     def executor(script: str, path: str) -> Dict[str, Any]:
-        return {'container': {'image': 'none', 'command': ['sh', '-c', script, str(notes / path.split('.')[1]),
+        return {'container': {'image': 'none', 'command': ['sh', '-c', script, str(notes / path.split('.')[0]),
                                                            '{{$.' + path + "['data'].path}}"]}}
     return {
         'pipelineInfo': {'name': 'pair'}, 'schemaVersion': '2.1.0', 'sdkVersion': 'kfp-2.17.0',

@@ -10,7 +10,7 @@ from typing import Any, Dict, List, Optional
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / 'build/release'
-PROGRAMS = BUILD / 'bin'
+PROGRAMS = pathlib.Path(os.environ.get('PENSTOCK_PROGRAMS', BUILD / 'bin'))
 BENCHES = BUILD / 'bench'
 CLIENT = BENCHES / 'penstock_bench_client'
 STORE = BENCHES / 'penstock_bench_store'

@@ -136,7 +136,7 @@ func (p *probe) create(ctx context.Context) (err error) {
 }
 
 func (p *probe) upload(ctx context.Context) (err error) {
-	p.part, err = p.bucket.Parts().Upload(ctx, p.key, p.uploadID, 1, strings.NewReader(text), int64(len(text)))
+	p.part, err = p.bucket.Parts().Upload(ctx, p.key, p.uploadID, stores.Part{Number: 1, SizeBytes: int64(len(text))}, strings.NewReader(text))
 	return err
 }
 

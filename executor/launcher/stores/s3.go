@@ -151,8 +151,12 @@ func (b *s3Bucket) Get(ctx context.Context, key string, r Range) (*Object, error
 }
 
 func (b *s3Bucket) Put(ctx context.Context, key string, body io.ReadSeeker, size int64, put Put) (Info, error) {
+	var options []func(*s3.Options)
+	if put.SHA256 != "" {
+		options = append(options, withPayloadHash(put.SHA256))
+	}
 	out, err := b.client.PutObject(ctx, &s3.PutObjectInput{Bucket: b.name, Key: aws.String(escapedKey(key)), Body: body,
-		ContentLength: aws.Int64(size), Metadata: put.metadata(), ContentType: text(put.MediaType)})
+		ContentLength: aws.Int64(size), Metadata: put.metadata(), ContentType: text(put.MediaType)}, options...)
 	if err != nil {
 		return Info{}, b.Fails("PutObject", key, err)
 	}

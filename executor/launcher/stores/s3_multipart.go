@@ -16,21 +16,43 @@ import (
 type s3Multipart struct{ *s3Bucket }
 
 func (b s3Multipart) Create(ctx context.Context, key string, put Put) (string, error) {
-	out, err := b.client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{Bucket: b.name, Key: aws.String(escapedKey(key)),
-		Metadata: put.metadata(), ContentType: text(put.MediaType)})
-	if err != nil {
-		return "", b.Fails("CreateMultipartUpload", key, err)
-	}
-	return aws.ToString(out.UploadId), nil
+	uploadID, _, err := b.create(ctx, key, put, "")
+	return uploadID, err
 }
 
-func (b s3Multipart) Upload(ctx context.Context, key, uploadID string, number int32, body io.ReadSeeker, size int64) (Part, error) {
+func (b s3Multipart) create(ctx context.Context, key string, put Put, checksum types.ChecksumAlgorithm) (string, types.ChecksumAlgorithm, error) {
+	out, err := b.client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{Bucket: b.name, Key: aws.String(escapedKey(key)),
+		Metadata: put.metadata(), ContentType: text(put.MediaType), ChecksumAlgorithm: checksum})
+	if err != nil {
+		return "", "", b.Fails("CreateMultipartUpload", key, err)
+	}
+	return aws.ToString(out.UploadId), out.ChecksumAlgorithm, nil
+}
+
+// CreateChecked believes only a store that says by which checksum it will check: others pass over what they do not know.
+func (b s3Multipart) CreateChecked(ctx context.Context, key string, put Put) (string, bool, error) {
+	uploadID, checksum, err := b.create(ctx, key, put, types.ChecksumAlgorithmCrc32)
+	if failure.Is(err, failure.Invalid) { // it does not take the question
+		uploadID, checksum, err = b.create(ctx, key, put, "")
+	}
+	return uploadID, err == nil && checksum == types.ChecksumAlgorithmCrc32, err
+}
+
+// Upload leaves it to a CRC-32 whether the bytes arrive as they are, where the store checks one: the hash that signatures
+// have otherwise is several times as dear, for the store too. What is put in their place on the way is found by the hash
+// of the whole, which is kept with the object.
+func (b s3Multipart) Upload(ctx context.Context, key, uploadID string, part Part, body io.ReadSeeker) (Part, error) {
+	var options []func(*s3.Options)
+	if part.CRC32 != "" {
+		options = append(options, withPayloadHash(unsignedPayload))
+	}
 	out, err := b.client.UploadPart(ctx, &s3.UploadPartInput{Bucket: b.name, Key: aws.String(escapedKey(key)), UploadId: &uploadID,
-		PartNumber: &number, Body: body, ContentLength: aws.Int64(size)})
+		PartNumber: &part.Number, Body: body, ContentLength: aws.Int64(part.SizeBytes), ChecksumCRC32: text(part.CRC32)}, options...)
 	if err != nil {
 		return Part{}, b.Fails("UploadPart", key, err)
 	}
-	return Part{Number: number, ETag: aws.ToString(out.ETag), SizeBytes: size}, nil
+	part.ETag = aws.ToString(out.ETag)
+	return part, nil
 }
 
 func (b s3Multipart) List(ctx context.Context, key, uploadID string) ([]Part, error) {
@@ -52,7 +74,8 @@ func (b s3Multipart) Complete(ctx context.Context, key, uploadID string, parts [
 	info := Info{Key: key}
 	var completed []types.CompletedPart
 	for _, part := range parts {
-		completed = append(completed, types.CompletedPart{PartNumber: aws.Int32(part.Number), ETag: aws.String(part.ETag)})
+		completed = append(completed, types.CompletedPart{PartNumber: aws.Int32(part.Number), ETag: aws.String(part.ETag),
+			ChecksumCRC32: text(part.CRC32)})
 		info.SizeBytes += part.SizeBytes
 	}
 	out, err := b.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{Bucket: b.name, Key: aws.String(escapedKey(key)),
@@ -112,7 +135,8 @@ func (w *s3Writer) flush() (err error) {
 		return failure.New(failure.Invalid, "%s is too large: %d bytes come in a stream at most", w.bucket.call("UploadPart", w.key),
 			int64(limits.Parts)*limits.WriteBufferBytes)
 	}
-	part, err := multipart.Upload(w.ctx, w.key, w.uploadID, int32(len(w.parts)+1), bytes.NewReader(w.buffer), int64(len(w.buffer)))
+	part := Part{Number: int32(len(w.parts) + 1), SizeBytes: int64(len(w.buffer))}
+	part, err = multipart.Upload(w.ctx, w.key, w.uploadID, part, bytes.NewReader(w.buffer))
 	w.parts, w.buffer = append(w.parts, part), w.buffer[:0]
 	return err
 }

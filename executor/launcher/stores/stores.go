@@ -58,6 +58,8 @@ type Part struct {
 	Number    int32 // from 1
 	ETag      string
 	SizeBytes int64
+	// CRC32 is that of its bytes, as S3 writes it; empty in an upload whose parts are not checked by it.
+	CRC32 string
 }
 
 // Signing says how a presigned URL answers.
@@ -100,7 +102,11 @@ type Bucket interface {
 // Multipart is an upload that comes in parts, in any order and from anyone.
 type Multipart interface {
 	Create(ctx context.Context, key string, put Put) (uploadID string, err error)
-	Upload(ctx context.Context, key, uploadID string, number int32, body io.ReadSeeker, size int64) (Part, error)
+	// CreateChecked asks the store to check each part by a CRC-32, which all parts must have then, those that Complete
+	// is given too. Not checked: the store knows nothing of that, and the upload is as one of Create.
+	CreateChecked(ctx context.Context, key string, put Put) (uploadID string, checked bool, err error)
+	// Upload sends what the part says, and returns it with its ETag.
+	Upload(ctx context.Context, key, uploadID string, part Part, body io.ReadSeeker) (Part, error)
 	// List fails as NotFound if the upload is gone.
 	List(ctx context.Context, key, uploadID string) ([]Part, error)
 	Complete(ctx context.Context, key, uploadID string, parts []Part) (Info, error)

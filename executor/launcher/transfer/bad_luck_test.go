@@ -182,7 +182,7 @@ func TestPartsOfAnotherContentAreNotTakenOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	wrong := strings.NewReader(strings.Repeat("x", limits.PartBytes))
-	if _, err := bucket.Parts().Upload(ctx, "other", uploadID, 2, wrong, limits.PartBytes); err != nil {
+	if _, err := bucket.Parts().Upload(ctx, "other", uploadID, stores.Part{Number: 2, SizeBytes: limits.PartBytes}, wrong); err != nil {
 		t.Fatal(err)
 	}
 	r := tr.records(bucket, at(t, ""))

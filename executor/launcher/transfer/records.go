@@ -33,6 +33,7 @@ type uploadRecord struct {
 	UploadID  string `json:"upload_id"`
 	PartBytes int64  `json:"part_bytes"`
 	SizeBytes int64  `json:"size_bytes"`
+	Checked   bool   `json:"checked,omitempty"` // each part has a checksum
 }
 
 // records are those below the root, which must be in the bucket that is written to; nothing otherwise.

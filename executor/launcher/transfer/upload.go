@@ -73,6 +73,7 @@ type source struct {
 	path string
 	info File
 	sum  string
+	sums *partSums // of parts as they go up; nil: not known
 	put  stores.Put
 }
 
@@ -98,9 +99,15 @@ func (u *upload) file(ctx context.Context, path string, l uri.Location) (Uploade
 	}
 	u.t.Progress.TotalFiles.Add(1)
 	u.t.Progress.TotalBytes.Add(info.Size())
+	s := &source{file: file, path: path, info: File{Name: path, Size: info.Size(), Modified: info.ModTime().UnixNano()}}
 	hash := sha256.New()
+	var to io.Writer = hash
+	if info.Size() >= limits.MultipartBytes { // cheap while the bytes are at hand
+		s.sums = &partSums{partBytes: partBytes(info.Size())}
+		to = io.MultiWriter(hash, s.sums)
+	}
 	buffer := buffers.Get().(*[]byte)
-	n, err := io.CopyBuffer(hash, &counted{ctx: ctx, from: io.LimitReader(file, info.Size())}, *buffer)
+	n, err := io.CopyBuffer(to, &counted{ctx: ctx, from: io.LimitReader(file, info.Size())}, *buffer)
 	buffers.Put(buffer)
 	if ctx.Err() != nil {
 		return Uploaded{}, ctx.Err()
@@ -108,7 +115,6 @@ func (u *upload) file(ctx context.Context, path string, l uri.Location) (Uploade
 	if err != nil {
 		return Uploaded{}, local("cannot read %s: %v", path, reason(err))
 	}
-	s := &source{file: file, path: path, info: File{Name: path, Size: info.Size(), Modified: info.ModTime().UnixNano()}}
 	hash.Sum(s.info.SHA256[:0])
 	if n != info.Size() {
 		return Uploaded{}, errChanged

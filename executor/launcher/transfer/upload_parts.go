@@ -22,6 +22,7 @@ type partsUpload struct {
 	source    *source
 	record    uploadRecord
 	there     map[int32]stores.Part // that need not be sent
+	unchecked bool                  // the store is not to check parts
 	mutex     sync.Mutex
 	moved     int64
 }
@@ -37,6 +38,10 @@ func (p *partsUpload) run(ctx context.Context, l uri.Location) (stores.Info, int
 			if found, headErr := p.bucket.Head(ctx, p.record.Key); headErr == nil && found.SHA256 == p.source.sum && found.SizeBytes == p.source.info.Size {
 				info, err = found, nil
 			} else if try < limits.ChangedRetries {
+				if failure.Is(err, failure.Invalid) { // a store may know checksums by halves
+					p.abort(ctx)
+					p.unchecked = true
+				}
 				continue
 			}
 		}
@@ -73,11 +78,16 @@ func (p *partsUpload) begin(ctx context.Context, l uri.Location, resume bool) er
 			}
 		}
 	}
-	uploadID, err := p.multipart.Create(ctx, l.Key, p.source.put)
+	p.record = uploadRecord{Key: l.Key, PartBytes: partBytes(size), SizeBytes: size}
+	var err error
+	if p.unchecked {
+		p.record.UploadID, err = p.multipart.Create(ctx, l.Key, p.source.put)
+	} else {
+		p.record.UploadID, p.record.Checked, err = p.multipart.CreateChecked(ctx, l.Key, p.source.put)
+	}
 	if err != nil {
 		return err
 	}
-	p.record = uploadRecord{Key: l.Key, UploadID: uploadID, PartBytes: partBytes(size), SizeBytes: size}
 	if p.records != nil {
 		// Who may not write it uploads all the same, and from the start if that is cut.
 		_ = p.records.write(ctx, uploadRecords, p.source.sum, p.record)
@@ -91,6 +101,22 @@ func (p *partsUpload) section(number int64) (*io.SectionReader, int64) {
 	return io.NewSectionReader(p.source.file, offset, size), size
 }
 
+// crc32 is that of a part, or empty if the store checks none.
+func (p *partsUpload) crc32(number int64) (string, error) {
+	if !p.record.Checked {
+		return "", nil
+	}
+	if known := p.source.sums; known != nil && known.partBytes == p.record.PartBytes {
+		return known.of(number), nil
+	}
+	section, size := p.section(number)
+	sums := &partSums{partBytes: size}
+	if _, err := io.Copy(sums, section); err != nil {
+		return "", local("cannot read %s: %v", p.source.path, reason(err))
+	}
+	return sums.of(0), nil
+}
+
 // keep takes the parts that are what the file holds: the attempt that sent them may have read a file that was changing.
 // Where a store's ETag is no MD5 they are sent again.
 func (p *partsUpload) keep(parts []stores.Part) {
@@ -101,7 +127,11 @@ func (p *partsUpload) keep(parts []stores.Part) {
 			continue
 		}
 		hash := md5.New()
-		if _, err := io.Copy(hash, section); err == nil && hex.EncodeToString(hash.Sum(nil)) == etag {
+		_, err := io.Copy(hash, section)
+		if err == nil && hex.EncodeToString(hash.Sum(nil)) == etag {
+			if part.CRC32, err = p.crc32(int64(part.Number) - 1); err != nil {
+				continue
+			}
 			p.there[part.Number] = part
 			p.t.Progress.MovedBytes.Add(size)
 		}
@@ -117,8 +147,12 @@ func (p *partsUpload) send(ctx context.Context) (stores.Info, error) {
 			return nil
 		}
 		section, size := p.section(number)
-		part, err := p.multipart.Upload(ctx, p.record.Key, p.record.UploadID, int32(number)+1, section, size)
+		sum, err := p.crc32(number)
 		if err != nil {
+			return err
+		}
+		part := stores.Part{Number: int32(number) + 1, SizeBytes: size, CRC32: sum}
+		if part, err = p.multipart.Upload(ctx, p.record.Key, p.record.UploadID, part, section); err != nil {
 			return err
 		}
 		parts[number] = part

@@ -24,6 +24,7 @@ type Bad struct {
 	CutUp      int64         // bytes of the request that are taken before the connection is cut; 0: all
 	CutDown    float64       // part of the answer's bytes after which the connection is cut; 0: all come
 	Other      bool          // the bytes of the answer are others
+	OtherUp    bool          // those of the request are
 	After      func()        // called when the store has answered, before the answer goes on
 }
 
@@ -143,7 +144,11 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 		limit = bad.CutUp
 	}
 	body := &counting{r.Body, limit, &p.Up}
-	out, _ := http.NewRequestWithContext(r.Context(), r.Method, "http://"+p.store+r.URL.RequestURI(), body)
+	var up io.Reader = body
+	if bad.OtherUp {
+		up = others{body}
+	}
+	out, _ := http.NewRequestWithContext(r.Context(), r.Method, "http://"+p.store+r.URL.RequestURI(), up)
 	out.URL.Opaque = "" // the path stands as it came
 	out.Header, out.Host, out.ContentLength = r.Header.Clone(), r.Host, r.ContentLength
 	if r.ContentLength == 0 {
