@@ -207,6 +207,15 @@ inline constexpr int64_t kCacheAgeSeconds = int64_t{100} * 365 * 86'400;  // an 
 inline constexpr int kCacheNearest = 16;            // entries that a task which missed is compared with
 inline constexpr int kEnvLastWordsBytes = 2 << 10;  // what pip said last, kept of a failed build
 
+// --- Content in object stores ---
+inline constexpr int kPipelineRootBytes = 512;  // with what is below it, a key stays below the stores' 1,024
+inline constexpr int kStoreCallSeconds = 60;    // that one call about an object may take
+inline constexpr int kStoreStartSeconds = 10;   // until the program that knows object stores answers
+inline constexpr int kStoreLinkSeconds =
+    15 * 60;  // that a link to an object is good for, unless configured otherwise
+inline constexpr int kLaunchResultBytes = 16 << 20;  // what an attempt's launcher tells of its outputs
+inline constexpr int kLaunchProgressBytes = 1024;    // and of what it is doing
+
 // --- Content fetched over HTTP ---
 inline constexpr int64_t kFetchBytes = int64_t{64} << 30;  // of one document
 inline constexpr int kFetchSeconds = 6 * 60 * 60;          // for all of it

@@ -24,7 +24,7 @@ constexpr std::array<NameRow<TaskState>, 7> kTaskNames = {{{TaskState::kPending,
                                                            {TaskState::kCanceling, "CANCELING"},
                                                            {TaskState::kCanceled, "CANCELED"}}};
 
-constexpr std::array<NameRow<WaitReason>, 8> kReasonNames = {
+constexpr std::array<NameRow<WaitReason>, 9> kReasonNames = {
     {{WaitReason::kNone, ""},
      {WaitReason::kUpstream, "WAITING_FOR_UPSTREAM"},
      {WaitReason::kCapacity, "WAITING_FOR_CAPACITY"},
@@ -32,7 +32,8 @@ constexpr std::array<NameRow<WaitReason>, 8> kReasonNames = {
      {WaitReason::kRetry, "WAITING_FOR_RETRY"},
      {WaitReason::kImage, "WAITING_FOR_IMAGE"},
      {WaitReason::kUnschedulable, "WAITING_FOR_NODE"},
-     {WaitReason::kEnvironment, "WAITING_FOR_ENVIRONMENT"}}};
+     {WaitReason::kEnvironment, "WAITING_FOR_ENVIRONMENT"},
+     {WaitReason::kContent, "WAITING_FOR_CONTENT"}}};
 
 constexpr std::array<NameRow<StorageState>, 2> kStorageNames = {
     {{StorageState::kAvailable, "AVAILABLE"}, {StorageState::kArchived, "ARCHIVED"}}};

@@ -20,6 +20,7 @@ enum class WaitReason {
   kImage,          // its image is being brought
   kUnschedulable,  // nothing that it may run on has room for it
   kEnvironment,    // its Python environment is being built
+  kContent,        // its inputs are being brought, or its outputs put where they belong
 };
 
 // "PENDING" and so on: the text in SQL and on the wire.

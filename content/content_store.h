@@ -97,9 +97,17 @@ class ContentStore {
 
   // What lies directly in a folder, in the order of names; nothing if there is no such folder.
   virtual absl::StatusOr<std::vector<ContentEntry>> List(absl::string_view uri) const = 0;
+
+  // The versions of what is behind the URIs, in their order: kNoContent where nothing is there, empty where that cannot
+  // be said. Asks about many at once where that is faster.
+  virtual std::vector<std::string> Versions(absl::Span<const std::string> uris) const;
+
+  // A URL by which whoever has it can read the file for `seconds`, without asking us; empty if there is none.
+  // `file_name` is what a browser saves it as; empty: it is shown.
+  virtual std::string Link(absl::string_view uri, int64_t seconds, absl::string_view file_name) const;
 };
 
-// The version of what is behind `uri`: kNoContent if nothing is there, empty if that cannot be said.
+// The version of what is behind one URI, as Versions tells it.
 std::string ContentVersion(const ContentStore& store, absl::string_view uri);
 
 }  // namespace penstock

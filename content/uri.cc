@@ -15,6 +15,9 @@ namespace {
 
 constexpr size_t kComponentBytes = 200;  // file systems allow 255
 constexpr size_t kComponentKeptBytes = 180;
+// As gocloud.dev/blob and KFP name them; minio:// is an S3 store.
+constexpr absl::string_view kObjectSchemes[] = {"s3://", "minio://", "gs://", "azblob://"};
+constexpr absl::string_view kLogCopies = "/@logs";         // no pipeline is called so: see PathComponent
 constexpr absl::string_view kArtifactKeys = "artifacts/";  // behind the scheme of an artifact's URI
 constexpr absl::string_view kPublicPath =
     "/artifacts/http/penstock/";  // as KFP's UI asks for source, bucket and key
@@ -116,6 +119,30 @@ std::string PathComponent(absl::string_view name) {
         absl::StrCat(out.substr(0, kComponentKeptBytes), "%-", absl::Hex(StableHash(name), absl::kZeroPad16));
   }
   return out;
+}
+
+bool IsObjectUri(absl::string_view uri) {
+  for (const absl::string_view scheme : kObjectSchemes) {
+    if (absl::StartsWith(uri, scheme)) return true;
+  }
+  return false;
+}
+
+bool IsBelowUri(absl::string_view uri, absl::string_view prefix) {
+  absl::string_view rest;
+  // A scheme alone is above all of its URIs.
+  if (absl::EndsWith(prefix, "://")) return absl::StartsWith(uri, prefix);
+  return IsUnder(uri, absl::StripSuffix(prefix, "/"), &rest);
+}
+
+std::string LogCopiesUri(absl::string_view root, absl::string_view run_id) {
+  return absl::StrCat(LogCopiesUri(root), "/", PathComponent(run_id));
+}
+
+std::string LogCopiesUri(absl::string_view root) { return absl::StrCat(root, kLogCopies); }
+
+std::string LogCopyUri(absl::string_view root, absl::string_view log_uri) {
+  return absl::StrCat(root, kLogCopies, absl::StripPrefix(log_uri, kLogsUri));
 }
 
 std::string ArtifactPlace(absl::string_view pipeline, absl::string_view run_id, absl::string_view task,

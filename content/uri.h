@@ -3,7 +3,8 @@
 //
 // Storage keeps logical URIs (penstock://artifacts/<pipeline>/<run>/<task>/<attempt>/<output>), so that the data
 // directory may move. Tasks receive plain absolute paths instead, which every KFP program can open; also of
-// file:// URIs. Other URIs (gs://, s3://, ...) and other paths pass unchanged both ways.
+// file:// URIs. Other URIs (gs://, s3://, ...) and other paths pass unchanged both ways. Keys in object stores are taken
+// as they are written: nothing in such a URI is decoded.
 #pragma once
 
 #include <optional>
@@ -46,6 +47,12 @@ std::string LogicalUri(const UriMount& mount, absl::string_view path);
 // The path that a file: URI names on this machine; nothing for anything else.
 std::optional<std::string> PathOfFileUri(absl::string_view uri);
 
+// Whether it names an object in an object store: s3://, minio://, gs:// or azblob://.
+bool IsObjectUri(absl::string_view uri);
+
+// Whether `uri` is `prefix` or lies below it, by whole components. A slash at the end of the prefix counts for nothing.
+bool IsBelowUri(absl::string_view uri, absl::string_view prefix);
+
 // The URIs of artifacts at the doors that speak KFP, where clients know few schemes and fetch what a URI names: there
 // those of Penstock's own are URLs of the gateway, whose last part, decoded, is the stored URI without its scheme.
 // Constant, hence thread-safe.
@@ -80,6 +87,12 @@ std::string WithScheme(absl::string_view kept);
 // Where the outputs of an attempt lie, below the URI and the directory of artifacts: "/<pipeline>/<run>/<task>/<attempt>".
 std::string ArtifactPlace(absl::string_view pipeline, absl::string_view run_id, absl::string_view task,
                           absl::string_view attempt_id);
+
+// Where a copy of an attempt's log lies in the pipeline root of its run; `log_uri` is its URI below kLogsUri.
+std::string LogCopyUri(absl::string_view root, absl::string_view log_uri);
+// The parent of all these of a run, and that of all runs.
+std::string LogCopiesUri(absl::string_view root, absl::string_view run_id);
+std::string LogCopiesUri(absl::string_view root);
 
 // `name` as one component of a path: letters, digits, "_", "-" and inner "." stay, other bytes become %XX, and
 // a very long name ends in a hash. Different names give different components.

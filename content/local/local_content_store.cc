@@ -136,15 +136,21 @@ class FileWriter final : public ContentWriter {
 
 }  // namespace
 
-LocalMounts LocalMounts::Of(absl::string_view data_dir) {
-  return {{std::string(kArtifactsUri), absl::StrCat(data_dir, "/artifacts")},
-          {std::string(kLogsUri), absl::StrCat(data_dir, "/logs")},
-          {std::string(kWorkspacesUri), absl::StrCat(data_dir, "/workspaces")}};
+LocalMounts LocalMounts::Of(absl::string_view data_dir, const std::vector<std::string>& file_roots) {
+  LocalMounts mounts{{std::string(kArtifactsUri), absl::StrCat(data_dir, "/artifacts")},
+                     {std::string(kLogsUri), absl::StrCat(data_dir, "/logs")},
+                     {std::string(kWorkspacesUri), absl::StrCat(data_dir, "/workspaces")},
+                     {}};
+  for (const std::string& root : file_roots) mounts.roots.push_back({absl::StrCat("file://", root), root});
+  return mounts;
 }
 
 std::optional<std::string> LocalMounts::PathOf(absl::string_view uri) const {
   for (const UriMount* mount : {&artifacts, &logs, &workspaces}) {
     if (auto path = penstock::PathOf(*mount, uri)) return path;
+  }
+  for (const UriMount& root : roots) {
+    if (auto path = penstock::PathOf(root, uri)) return path;
   }
   return std::nullopt;
 }
@@ -152,6 +158,9 @@ std::optional<std::string> LocalMounts::PathOf(absl::string_view uri) const {
 std::string LocalMounts::DirectoryOf(absl::string_view path) const {
   for (const UriMount* mount : {&artifacts, &logs, &workspaces}) {
     if (absl::StartsWith(path, absl::StrCat(mount->directory, "/"))) return mount->directory;
+  }
+  for (const UriMount& root : roots) {
+    if (absl::StartsWith(path, absl::StrCat(root.directory, "/"))) return root.directory;
   }
   return std::string(path);
 }

@@ -1,4 +1,5 @@
-// Content in a data directory: artifacts/, logs/ and workspaces/ of it, each behind the URI of its name.
+// Content on this machine: artifacts/, logs/ and workspaces/ of a data directory, each behind the URI of its name, and
+// directories in which pipeline roots may lie, behind their file:// URIs.
 #pragma once
 
 #include <memory>
@@ -16,9 +17,10 @@ struct LocalMounts {
   UriMount artifacts;
   UriMount logs;
   UriMount workspaces;
+  std::vector<UriMount> roots;
 
-  // `data_dir` is absolute and free of symbolic links.
-  static LocalMounts Of(absl::string_view data_dir);
+  // `data_dir` and `file_roots` are absolute and free of symbolic links.
+  static LocalMounts Of(absl::string_view data_dir, const std::vector<std::string>& file_roots = {});
 
   // The path of what a URI behind one of them names.
   std::optional<std::string> PathOf(absl::string_view uri) const;
@@ -30,7 +32,8 @@ struct LocalMounts {
 // as artifacts; nothing else of these is served.
 class LocalContentStore final : public ContentStore {
  public:
-  explicit LocalContentStore(absl::string_view data_dir) : mounts_(LocalMounts::Of(data_dir)) {}
+  explicit LocalContentStore(absl::string_view data_dir, const std::vector<std::string>& file_roots = {})
+      : mounts_(LocalMounts::Of(data_dir, file_roots)) {}
 
   bool Serves(absl::string_view uri) const override { return mounts_.PathOf(uri).has_value(); }
   absl::StatusOr<ContentInfo> Stat(absl::string_view uri) const override;

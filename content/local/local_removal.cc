@@ -75,7 +75,7 @@ class Removal {
   absl::StatusOr<ContentRemoved> Empty(absl::string_view path) {
     EmptyBin();
     // What is refused holds nothing else up.
-    if (out_of_entries_ && removed_ > 0) {
+    if (out_of_entries_ && (removed_ > 0 || first_error_ == 0)) {
       done_.more = true;
       return done_;
     }

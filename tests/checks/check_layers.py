@@ -8,6 +8,7 @@ import project
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?P<open>[<"])(?P<path>[^>"]+)[>"]', re.MULTILINE)
 API = 'the API protos'
+STORES = 'the protos of object stores'
 IR = 'the pipeline format protos'
 
 # The first entry whose prefix fits a file tells what it may include of ours. A test beside the code may besides use
@@ -21,6 +22,7 @@ RULES: Tuple[Tuple[str, Tuple[str, ...]], ...] = (
     ('pipeline/expression/', ('pipeline/expression/', 'common/')),
     ('pipeline/schedule/', ('pipeline/schedule/', 'common/')),
     ('pipeline/', ('pipeline/', 'common/', IR)),
+    ('content/remote/', ('content/', 'common/', STORES)),
     ('content/', ('content/', 'common/')),
     ('migrations/', ('migrations/',)),
     ('storage/', ('storage/', 'common/', 'migrations/')),
@@ -42,7 +44,8 @@ TEST_SUPPORT = ('tests/support/', 'tests/fakes/')
 ROOMS: Tuple[Tuple[str, Tuple[str, ...]], ...] = (
     ('content/local/', ('content/local/', 'executor/local/', 'server/main.cc', 'tests/')),
     ('server/data_dir', ('server/data_dir', 'server/main.cc', 'tests/')),
-    ('grpc', ('server/', 'tests/')),
+    ('content/remote/', ('content/remote/', 'server/main.cc', 'server/commands/', 'tests/')),
+    ('grpc', ('content/remote/', 'server/', 'tests/')),
     ('sqlite3', ('storage/sqlite/', 'tests/')),
     ('pqxx', ('storage/postgres/', 'tests/')),
 )
@@ -52,6 +55,8 @@ def _kind(path: str) -> Optional[str]:
     """What of ours an include path names; None for anything else."""
     if path.startswith(('kubeflow/', 'penstock/v1/')):
         return API
+    if path.startswith('penstock/content/'):
+        return STORES
     if path.startswith('ml_pipelines/'):
         return IR
     return path if path.split('/')[0] in project.FOLDERS else None
@@ -71,9 +76,9 @@ def _problem(source: str, path: str, is_relative: bool) -> Optional[str]:
         return f'no rule says what {source} may include; add its folder to RULES'
     if source.endswith('_test.cc'):
         allowed += TEST_SUPPORT
-    if kind in (API, IR):
+    if kind in (API, IR, STORES):
         return None if kind in allowed else f'"{path}": {source.split("/")[0]}/ may not use {kind}'
-    if kind.startswith(tuple(may for may in allowed if may not in (API, IR))):
+    if kind.startswith(tuple(may for may in allowed if may not in (API, IR, STORES))):
         return None
     return f'"{path}" points the wrong way: {source} may include only {", ".join(allowed)}'
 

@@ -269,6 +269,7 @@ func (s *service) Check(ctx context.Context, request *pb.CheckRequest) (*pb.Chec
 		made := &pb.CheckResponse_Call{Name: call.Name, Micros: call.Took.Microseconds()}
 		if call.Err != nil {
 			made.Error = call.Err.Error()
+			made.IsUnavailable = failure.Is(call.Err, failure.Unavailable)
 		}
 		response.Calls = append(response.Calls, made)
 	})

@@ -1,0 +1,123 @@
+#include "content/remote/store_program.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "common/limits.h"
+#include "common/status_macros.h"
+#include "grpc/support/time.h"
+#include "grpcpp/create_channel.h"
+#include "grpcpp/security/credentials.h"
+#include "grpcpp/support/channel_arguments.h"
+
+namespace penstock {
+namespace {
+
+constexpr int kReconnectMs = 20;  // it is on this machine, and just being started
+
+absl::Status CannotStart(absl::string_view program, absl::string_view why) {
+  return absl::UnavailableError(absl::StrCat("Object stores cannot be reached: ", program, " ", why));
+}
+
+std::shared_ptr<grpc::Channel> ChannelTo(const std::string& socket_path) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectMs);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kReconnectMs);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectMs);
+  // Proxies of the environment are for the stores.
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  arguments.SetMaxReceiveMessageSize(limits::kRpcMessageBytes);
+  return grpc::CreateCustomChannel(absl::StrCat("unix:", socket_path), grpc::InsecureChannelCredentials(),
+                                   arguments);
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<grpc::Channel>> StoreProgram::Channel() {
+  absl::MutexLock lock(&mutex_);
+  if (IsRunning()) return channel_;
+  RETURN_IF_ERROR(Spawn());
+  channel_ = ChannelTo(options_.socket_path);
+  if (!channel_->WaitForConnected(gpr_time_from_seconds(limits::kStoreStartSeconds, GPR_TIMESPAN))) {
+    Drop();
+    return CannotStart(options_.program, "was started and does not answer; the lines above say why.");
+  }
+  return channel_;
+}
+
+bool StoreProgram::IsRunning() {
+  if (pid_ < 0) return false;
+  int status = 0;
+  if (waitpid(pid_, &status, WNOHANG) == 0) return true;
+  pid_ = -1;
+  Drop();
+  return false;
+}
+
+absl::Status StoreProgram::Spawn() {
+  if (options_.socket_path.empty()) {
+    return CannotStart(options_.program, "needs a socket, and the path of --data_dir is too long for one.");
+  }
+  int pipe_fds[2];
+  if (pipe2(pipe_fds, O_CLOEXEC) != 0) return CannotStart(options_.program, std::strerror(errno));
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, pipe_fds[0], STDIN_FILENO);
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  // A group of its own: Ctrl-C on the terminal reaches the server alone. The server blocks the signals that stop it,
+  // which the child would inherit.
+  sigset_t none;
+  sigemptyset(&none);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setpgroup(&attributes, 0);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
+  std::vector<std::string> arguments = {options_.program, "serve",
+                                        absl::StrCat("--socket=", options_.socket_path)};
+  if (!options_.settings_file.empty()) arguments.push_back(absl::StrCat("--stores=", options_.settings_file));
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  unlink(options_.socket_path.c_str());  // of one that died
+  pid_t pid = -1;
+  const int code = posix_spawn(&pid, options_.program.c_str(), &actions, &attributes, argv.data(),
+                               options_.environment.empty() ? environ : options_.environment.data());
+  posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
+  close(pipe_fds[0]);
+  if (code != 0) {
+    close(pipe_fds[1]);
+    return CannotStart(options_.program, absl::StrCat("cannot be started: ", std::strerror(code), "."));
+  }
+  pid_ = pid;
+  lifeline_ = pipe_fds[1];
+  return absl::OkStatus();
+}
+
+void StoreProgram::Drop() {
+  channel_.reset();
+  if (lifeline_ >= 0) close(lifeline_);
+  lifeline_ = -1;
+  if (pid_ > 0) {
+    kill(pid_, SIGKILL);  // what it had in work is whole or not there
+    int status = 0;
+    while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+    }
+  }
+  pid_ = -1;
+}
+
+StoreProgram::~StoreProgram() {
+  absl::MutexLock lock(&mutex_);
+  Drop();
+  unlink(options_.socket_path.c_str());
+}
+
+}  // namespace penstock

@@ -1,0 +1,51 @@
+// The program beside the server that knows object stores: `penstock-launch serve`, started when somebody first asks, and
+// again when it has died.
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "grpcpp/channel.h"
+
+namespace penstock {
+
+struct StoreProgramOptions {
+  std::string program;        // absolute path of penstock-launch
+  std::string socket_path;    // that it is to serve at; empty: there is no path that is short enough for one
+  std::string settings_file;  // of stores; empty: none
+  std::vector<char*> environment;  // ends with a null pointer; lives as long
+};
+
+// It ends when this process does, however that dies: it holds the end of a pipe. Thread-safe.
+class StoreProgram {
+ public:
+  explicit StoreProgram(StoreProgramOptions options) : options_(std::move(options)) {}
+  // Ends it.
+  ~StoreProgram();
+  StoreProgram(const StoreProgram&) = delete;
+  StoreProgram& operator=(const StoreProgram&) = delete;
+
+  // A channel to it; waits until it answers. UNAVAILABLE, with a sentence, if it cannot be started or does not answer
+  // within limits::kStoreStartSeconds; the next call tries again.
+  absl::StatusOr<std::shared_ptr<grpc::Channel>> Channel();
+
+ private:
+  bool IsRunning() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status Spawn() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Drop() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const StoreProgramOptions options_;
+  absl::Mutex mutex_;
+  pid_t pid_ ABSL_GUARDED_BY(mutex_) = -1;
+  int lifeline_ ABSL_GUARDED_BY(mutex_) = -1;  // our end of the pipe that is its input
+  std::shared_ptr<grpc::Channel> channel_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace penstock
