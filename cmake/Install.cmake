@@ -4,7 +4,7 @@
 include(GNUInstallDirs)
 
 # What a user needs, without tests and benchmarks. The programs look for each other in the folder that they are in.
-set(programs penstock penstock-runner penstock-env penstock-fetch)
+set(programs penstock penstock-runner penstock-env)
 add_custom_target(penstock_programs DEPENDS ${programs})
 install(TARGETS ${programs} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT runtime)
 if(PENSTOCK_GATEWAY)

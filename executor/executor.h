@@ -69,6 +69,7 @@ struct OutputArtifact {
 struct InputContent {
   enum class Need {
     kFetched,   // the content behind `uri`, which may be a path, is put at `path`, or the attempt fails
+    kWanted,    // the same, if there is any
     kPresent,   // `path` is there, or the attempt fails
     kPresumed,  // the attempt may do without; if `path` is missing and it fails, its message says so
   };
@@ -76,6 +77,15 @@ struct InputContent {
   std::string uri;
   std::string path;  // absolute unless the URI gives none
   Need need = Need::kPresumed;
+  std::string sha256;  // recorded when it was made; empty: nothing was
+};
+
+// Where the attempt itself puts what its command left, when that has succeeded: in an object store.
+struct ContentUpload {
+  std::string
+      directory;  // as the task sees it; all that lies in it goes to the place of the same name below `uri`
+  std::string uri;
+  std::string root_uri;  // the pipeline root that it is in
 };
 
 // Everything an executor needs to run one attempt. Plain data; paths are absolute, and as the task sees them
@@ -97,6 +107,8 @@ struct LaunchSpec {
   std::vector<InputContent> inputs;
   std::string workspace;                  // that attempts of the run share, made by the executor; empty: none
   std::vector<OutputArtifact> artifacts;  // whose content is to be told apart
+  std::optional<ContentUpload> upload;    // of the artifacts; nothing: they lie where they belong
+  std::string log_copy_uri;               // where a copy of the log is kept too; empty: nowhere
   // What every pip of the attempt keeps to when it installs something, "name==version"; empty: to nothing.
   std::vector<std::string> constraints;
   ResourceRequest resources;
@@ -113,8 +125,10 @@ struct AttemptOutputs {
   std::map<std::string, std::string>
       parameter_files;  // output parameter name -> content; absent files are left out
   // LaunchSpec::artifacts, by path, as they lay there after the task had ended; read up to
-  // limits::kContentBytes in all.
+  // limits::kContentBytes in all. What was uploaded is by its URI.
   std::map<std::string, Content> artifacts;
+  // Where what lay at a path is kept now, if that was uploaded from outside of ContentUpload::directory.
+  std::map<std::string, std::string> uploaded;
   // Set when an output could not be taken (too large, not a regular file, outside the work directory); the
   // task fails with it.
   absl::Status status;
@@ -125,6 +139,7 @@ enum class AttemptWait {
   kImage,          // its image is being brought
   kUnschedulable,  // nothing that it may run on has room for it
   kEnvironment,    // its Python environment is being built, by itself or by another attempt
+  kContent,        // its inputs are being brought, or, once it has started, its outputs put where they belong
 };
 
 // The attempt waits; told again when the reason changes.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "content/uri.h"
@@ -16,6 +17,8 @@ struct TaskWorld {
   UriMount workspaces;
   // The URI below which the logs of attempts are to be found.
   std::string logs_uri;
+  // URIs below which content of object stores is brought by the attempt that reads it; what others name is passed on.
+  std::vector<std::string> brought;
   // The parent of the work directories, as tasks see it.
   std::string work_root;
   // Whether a task may leave its program to its image. Where it may not, a task without a command fails.

@@ -21,6 +21,8 @@ WaitReason ToWaitReason(AttemptWait reason) {
       return WaitReason::kUnschedulable;
     case AttemptWait::kEnvironment:
       return WaitReason::kEnvironment;
+    case AttemptWait::kContent:
+      return WaitReason::kContent;
   }
   return WaitReason::kNone;
 }
@@ -113,7 +115,8 @@ absl::Status Engine::HearEnd(AttemptFinished& event, absl::Time now) {
   event = {};  // of no attempt: a pass that fails does not post it again
   parts_.worker.Post([inbox = inbox_, &content = parts_.content, uris = std::move(unknown),
                       end = std::make_shared<AttemptEnd>(std::move(end))] {
-    for (const std::string& uri : uris) end->versions[uri] = ContentVersion(content, uri);
+    const std::vector<std::string> versions = content.Versions(uris);
+    for (size_t i = 0; i < uris.size(); ++i) end->versions[uris[i]] = versions[i];
     inbox->Add(std::move(*end));
   });
   return absl::OkStatus();

@@ -78,9 +78,14 @@ void Engine::PostLookups(CacheLookups lookups) {
     questions.emplace_back(std::move(lookup), std::move(unknown));
   }
   parts_.worker.Post([inbox = inbox_, &content = parts_.content, questions = std::move(questions)] {
+    // All in one question: what lies in an object store is asked over a network.
+    std::vector<std::string> all;
+    for (const auto& [lookup, uris] : questions) all.insert(all.end(), uris.begin(), uris.end());
+    const std::vector<std::string> versions = content.Versions(all);
     CacheLookups answered;
+    size_t next = 0;
     for (const auto& [lookup, uris] : questions) {
-      for (const std::string& uri : uris) lookup->versions[uri] = ContentVersion(content, uri);
+      for (const std::string& uri : uris) lookup->versions[uri] = versions[next++];
       answered.push_back(lookup);
     }
     inbox->Add(std::move(answered));

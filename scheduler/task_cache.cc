@@ -17,7 +17,8 @@
 namespace penstock {
 namespace {
 
-bool IsOfOurMachine(const ContentStore& store, absl::string_view uri) {
+// Whether a store tells of what is there: of its own, and of files of its machine.
+bool IsTold(const ContentStore& store, absl::string_view uri) {
   return store.Serves(uri) || absl::StartsWith(uri, "/") || PathOfFileUri(uri).has_value();
 }
 
@@ -121,10 +122,10 @@ CacheDecision InputUnknown() { return {CacheResult::kNotAsked, "INPUT_UNKNOWN", 
 }  // namespace
 
 std::string ContentUriOf(const ContentStore& store, const ArtifactRecord& artifact) {
-  if (!IsOfOurMachine(store, artifact.uri)) return "";
+  if (!IsTold(store, artifact.uri)) return "";
   const std::string& custom = artifact.custom_path.value_or(artifact.uri);
   const std::string& uri = custom.empty() ? artifact.uri : custom;
-  return IsOfOurMachine(store, uri) ? uri : "";
+  return IsTold(store, uri) ? uri : "";
 }
 
 std::shared_ptr<CacheLookup> TaskCache::Begin(ActiveRun& run, int task) const {

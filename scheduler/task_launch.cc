@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -23,9 +24,19 @@ namespace {
 // Which attempt it is, from 0, for the program of a task that is tried again; as in KFP.
 constexpr char kRetryIndex[] = "KFP_RETRY_INDEX";
 
+// Where the artifacts of a run's attempt go, and the directory in which the attempt leaves them: what goes to an object
+// store is uploaded from the work directory.
+UriMount OutputsOf(const TaskWorld& world, const RunSnapshot& run, absl::string_view work_dir) {
+  if (run.facts.has_default_root) return world.artifacts;
+  const std::string& root = run.facts.pipeline_root;
+  if (auto path = PathOfFileUri(root)) return {root, *std::move(path)};
+  return IsObjectUri(root) ? UriMount{root, absl::StrCat(work_dir, "/artifacts")} : world.artifacts;
+}
+
 TaskPaths PathsOf(const TaskWorld& world, const RunSnapshot& run, int task, absl::string_view attempt_id) {
-  return MakeTaskPaths(world.artifacts, run.plan->pipeline_name(), run.run_id, PlannedOf(run, task).name,
-                       attempt_id, world.WorkDirOf(run.run_id, attempt_id));
+  const std::string work_dir = world.WorkDirOf(run.run_id, attempt_id);
+  return MakeTaskPaths(OutputsOf(world, run, work_dir), run.plan->pipeline_name(), run.run_id,
+                       PlannedOf(run, task).name, attempt_id, work_dir);
 }
 
 // The facts as a task on that executor sees them.
@@ -47,6 +58,8 @@ InputContent::Need ToNeed(TaskInputContent::Need need) {
   switch (need) {
     case TaskInputContent::Need::kFetched:
       return InputContent::Need::kFetched;
+    case TaskInputContent::Need::kWanted:
+      return InputContent::Need::kWanted;
     case TaskInputContent::Need::kPresent:
       return InputContent::Need::kPresent;
     case TaskInputContent::Need::kPresumed:
@@ -57,7 +70,7 @@ InputContent::Need ToNeed(TaskInputContent::Need need) {
 
 // A task may put out what it was given, by its path. What was fetched for the attempt goes with it, so what
 // is kept is the URI that it was fetched from.
-absl::Status RestoreFetched(const PlannedTask& planned, const TaskPaths& paths, const UriMount& artifacts,
+absl::Status RestoreFetched(const PlannedTask& planned, const TaskPaths& paths, const TaskWorld& world,
                             InputsSource inputs_source, TaskOutputs* outputs) {
   const std::string fetched_dir = absl::StrCat(paths.work_dir, "/inputs/");
   std::map<std::string, std::string> uri_of;
@@ -67,15 +80,16 @@ absl::Status RestoreFetched(const PlannedTask& planned, const TaskPaths& paths, 
       if (uri_of.empty()) {
         ASSIGN_OR_RETURN(const auto inputs, inputs_source());
         TaskInputs placed = *inputs;
-        for (TaskInputContent& content :
-             PlanInputContent(planned.executor->container(), paths, artifacts, &placed)) {
+        for (TaskInputContent& content : PlanInputContent(planned.executor->container(), paths,
+                                                          world.artifacts, world.brought, &placed)) {
           uri_of[content.path] = std::move(content.uri);
         }
       }
       const auto uri = uri_of.find(artifact.uri);
       if (uri == uri_of.end()) continue;
       artifact.uri = uri->second;
-      artifact.imported = true;  // who reads it has it fetched again
+      artifact.imported =
+          !IsObjectUri(artifact.uri);  // who reads it has it fetched again; of objects in any case
     }
   }
   return absl::OkStatus();
@@ -93,7 +107,30 @@ LaunchSpec SpecOf(const TaskWorld& world, const RunSnapshot& run, int task, int 
   spec.work_dir = world.WorkDirOf(run.run_id, attempt_id);
   spec.log_uri = LogUri(world, run, task, attempt_number);
   if (!run.facts.workspace_path.empty()) spec.workspace = world.WorkspaceOf(run.run_id);
+  if (IsObjectUri(run.facts.pipeline_root)) {
+    spec.log_copy_uri = LogCopyUri(run.facts.pipeline_root, spec.log_uri);
+  }
   return spec;
+}
+
+// What of an attempt's artifacts is to be uploaded, and whatever lies beside them.
+std::optional<ContentUpload> UploadOf(const TaskPaths& paths, const RunSnapshot& run,
+                                      const ArtifactMap& artifacts) {
+  if (artifacts.empty() || !IsObjectUri(paths.artifact_uri_prefix)) return std::nullopt;
+  return ContentUpload{paths.artifact_dir, paths.artifact_uri_prefix, run.facts.pipeline_root};
+}
+
+// What was uploaded from outside of the directory of artifacts lies in the store now, and at no path.
+void PlaceUploaded(const std::map<std::string, std::string>& uploaded, TaskOutputs* outputs) {
+  if (uploaded.empty()) return;
+  for (auto& [name, list] : outputs->artifacts) {
+    for (ArtifactRecord& artifact : list) {
+      const auto found = uploaded.find(artifact.custom_path.value_or(""));
+      if (found == uploaded.end()) continue;
+      artifact.uri = found->second;
+      artifact.custom_path.reset();
+    }
+  }
 }
 
 // What an importer puts out that brings the content to the workspace: where no other import puts it.
@@ -122,8 +159,8 @@ absl::StatusOr<TaskLaunchPlan> PlanImportLaunch(const TaskWorld& world, const Ru
   source.custom_path.reset();
   plan.spec = SpecOf(world, run, task, attempt_number, attempt_id);
   plan.spec.argv = {"true"};
-  plan.spec.inputs = {
-      {name, TaskUri(world.artifacts, source), *artifacts.front().custom_path, InputContent::Need::kFetched}};
+  plan.spec.inputs = {{name, TaskUri(world.artifacts, source), *artifacts.front().custom_path,
+                       InputContent::Need::kFetched, /*sha256=*/""}};
   return plan;
 }
 
@@ -172,7 +209,7 @@ absl::StatusOr<TaskLaunchPlan> PlanTaskLaunch(const TaskWorld& world, const RunS
   const TaskPaths paths = PathsOf(world, run, task, attempt_id);
   ASSIGN_OR_RETURN(TaskLaunch launch,
                    BuildLaunch(planned.executor->container(), *planned.component, *plan.inputs, paths,
-                               world.artifacts, FactsIn(world, run, task)));
+                               world.artifacts, world.brought, FactsIn(world, run, task)));
   if (launch.command_size == 0 && !world.runs_entry_points) return error::TaskWithoutCommand(planned.name);
   LaunchSpec& spec = plan.spec = SpecOf(world, run, task, attempt_number, attempt_id);
   spec.image = std::move(launch.image);
@@ -187,12 +224,13 @@ absl::StatusOr<TaskLaunchPlan> PlanTaskLaunch(const TaskWorld& world, const RunS
   spec.executor_output_path = std::move(launch.executor_output_path);
   for (auto& [name, path] : launch.parameter_files) spec.parameter_files.push_back({name, path});
   for (TaskInputContent& content : launch.contents) {
-    spec.inputs.push_back(
-        {std::move(content.input), std::move(content.uri), std::move(content.path), ToNeed(content.need)});
+    spec.inputs.push_back({std::move(content.input), std::move(content.uri), std::move(content.path),
+                           ToNeed(content.need), std::move(content.sha256)});
   }
   for (const auto& [name, list] : launch.output_artifacts) {
     spec.artifacts.push_back({name, list.front().uri, TaskPath(world.artifacts, list.front())});
   }
+  spec.upload = UploadOf(paths, run, launch.output_artifacts);
   spec.constraints = PinsOf(run, task);
   RETURN_IF_ERROR(SetSurroundings(planned, launch.resources, spec));
   return plan;
@@ -211,7 +249,8 @@ absl::StatusOr<TaskOutputs> TaskOutputsOf(const TaskWorld& world, const RunSnaps
   ASSIGN_OR_RETURN(TaskOutputs outputs,
                    CollectOutputs(*planned.component, planned.name, paths, world.artifacts,
                                   left.executor_output, left.parameter_files));
-  RETURN_IF_ERROR(RestoreFetched(planned, paths, world.artifacts, inputs_source, &outputs));
+  PlaceUploaded(left.uploaded, &outputs);
+  RETURN_IF_ERROR(RestoreFetched(planned, paths, world, inputs_source, &outputs));
   return outputs;
 }
 

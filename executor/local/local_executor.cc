@@ -14,8 +14,8 @@
 #include "absl/strings/str_cat.h"
 #include "common/files.h"
 #include "common/status_macros.h"
-#include "executor/local/fetch_request.h"
 #include "executor/local/launch.h"
+#include "executor/local/launch_request.h"
 #include "executor/posix/argument_file.h"
 #include "spdlog/spdlog.h"
 
@@ -42,6 +42,7 @@ TaskWorld WorldOf(const LocalExecutorOptions& options, const LocalMounts& mounts
   world.artifacts = mounts.artifacts;
   world.workspaces = mounts.workspaces;
   world.logs_uri = mounts.logs.uri;
+  world.brought = options.brought;
   world.work_root = options.data_dir + "/work/runs";
   return world;
 }
@@ -73,24 +74,19 @@ absl::StatusOr<std::vector<std::string>> WithArgumentFile(const LaunchSpec& spec
   return std::vector<std::string>{program, absl::StrCat(std::string(kArgumentsFlag), path)};
 }
 
-// What the attempt begins as: its command, or what brings its inputs before.
-absl::StatusOr<std::vector<std::string>> WithInputs(const LocalExecutorOptions& options,
-                                                    const LaunchSpec& spec, std::vector<std::string> argv) {
-  if (spec.inputs.empty()) return argv;
-  FetchRequest request;
-  for (const InputContent& input : spec.inputs) {
-    const FetchRequest::Need need = input.need == InputContent::Need::kFetched ? FetchRequest::Need::kFetched
-                                    : input.need == InputContent::Need::kPresent
-                                        ? FetchRequest::Need::kPresent
-                                        : FetchRequest::Need::kPresumed;
-    request.inputs.push_back({need, input.name, input.uri, input.path});
+// What the attempt begins as: its command, or the launcher, if something of it lies elsewhere.
+absl::StatusOr<std::vector<std::string>> WithLauncher(const LocalExecutorOptions& options,
+                                                      const LaunchSpec& spec, const std::string& log_path,
+                                                      std::vector<std::string> argv) {
+  if (!NeedsLauncher(spec)) return argv;
+  const std::string path = absl::StrCat(spec.work_dir, "/", kLaunchRequestFile);
+  if (!WritePrivateFile(path, LaunchRequestText(spec, options.stores, log_path, argv))) {
+    return absl::UnavailableError(absl::StrCat("cannot write ", path, ": ", std::strerror(errno)));
   }
-  request.command = std::move(argv);
-  return WithArgumentFile(spec, "fetch",
-                          options.fetch_path.empty()
-                              ? absl::StrCat(ParentOf(options.runner_path), "/penstock-fetch")
-                              : options.fetch_path,
-                          ToArguments(request));
+  return std::vector<std::string>{options.launch_path.empty()
+                                      ? absl::StrCat(ParentOf(options.runner_path), "/penstock-launch")
+                                      : options.launch_path,
+                                  "attempt", path};
 }
 
 absl::Status CheckAbsoluteOption(absl::string_view option, absl::string_view path) {
@@ -313,7 +309,7 @@ absl::StatusOr<LocalExecutor::Prepared> LocalExecutor::Prepare(const LaunchSpec&
     ASSIGN_OR_RETURN(python.argv, WithArgumentFile(spec, "env", python.argv[0],
                                                    {python.argv.begin() + 1, python.argv.end()}));
   }
-  ASSIGN_OR_RETURN(request.argv, WithInputs(options_, spec, std::move(python.argv)));
+  ASSIGN_OR_RETURN(request.argv, WithLauncher(options_, spec, log_path, std::move(python.argv)));
   RETURN_IF_ERROR(CheckCommand(request.argv, request.env));
   request.id = spec.attempt_id;
   request.work_dir = spec.work_dir;
@@ -321,11 +317,12 @@ absl::StatusOr<LocalExecutor::Prepared> LocalExecutor::Prepare(const LaunchSpec&
   request.timeout_ms = TimeoutMillis(spec.timeout);
   request.grace_ms = absl::ToInt64Milliseconds(options_.cancel_grace);
   request.log_limit_bytes = options_.task_log_bytes;
-  // Inputs that are fetched come first, which a program of its own does.
-  if (python.warm.has_value() && spec.inputs.empty()) request.warm = WarmStartOf(*std::move(python.warm));
+  // The launcher has its command as a child, or becomes it.
+  if (python.warm.has_value() && !NeedsLauncher(spec)) request.warm = WarmStartOf(*std::move(python.warm));
   Prepared prepared;
   wire::Append(std::move(request), &prepared.frame);
   prepared.outputs = PlanOutputs(spec);
+  prepared.begins_as_launcher = NeedsLauncher(spec);
   prepared.begins_as_env = python.is_request;
   prepared.awaited_env = std::move(python.awaited_env);
   prepared.awaited_packages = std::move(python.awaited_packages);
@@ -363,13 +360,14 @@ void LocalExecutor::Send(const std::string& attempt_id, Prepared prepared) {
   attempt.may_begin_as_env = prepared.begins_as_env;
   attempt.phase = Phase::kSent;
   if (!prepared.awaited_env.empty()) awaiting_env_[attempt_id] = std::move(prepared.awaited_env);
+  if (prepared.begins_as_launcher) launching_.emplace(attempt_id, attempt.work_dir);
   if (link_ == nullptr) {
     return;  // Adopt sends it
   }
   link_->Send(attempt.frame);
   attempt.was_sent = true;
   if (attempt.cancel_requested) link_->Send(wire::CancelRequest{.id = attempt_id});
-  if (link_->has_unsent() || !awaiting_env_.empty()) Wake();
+  if (link_->has_unsent() || !awaiting_env_.empty() || !launching_.empty()) Wake();
 }
 
 absl::Status LocalExecutor::Cancel(absl::string_view attempt_id) {
@@ -458,6 +456,7 @@ bool LocalExecutor::Claim(const LaunchSpec& spec, OutputPlan outputs) {
   attempt.image = spec.image;
   attempt.timeout = spec.timeout;
   attempt.outputs = std::move(outputs);
+  if (NeedsLauncher(spec)) launching_.emplace(spec.attempt_id, spec.work_dir);
   if (attempt.cancel_requested && link_ != nullptr) link_->Send(wire::CancelRequest{.id = spec.attempt_id});
   queued_.push_back(std::move(it->second));
   unclaimed_.erase(it);

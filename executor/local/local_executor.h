@@ -36,6 +36,7 @@
 #include "common/limits.h"
 #include "content/local/local_content_store.h"
 #include "executor/executor.h"
+#include "executor/local/launch_request.h"
 #include "executor/local/outputs.h"
 #include "executor/local/runner/wire.h"
 #include "executor/local/runner_link.h"
@@ -62,10 +63,13 @@ struct LocalExecutorOptions {
   absl::Duration cancel_grace = absl::Seconds(10);      // between SIGTERM and SIGKILL
   absl::Duration runner_idle_exit = absl::Seconds(30);  // how long an idle supervisor waits for a server
   std::vector<std::pair<std::string, std::string>>
-      base_env;            // for every task, over the server's PATH, HOME ...
-  std::string python;      // base interpreter of Python tasks, absolute; empty: the first python3 on PATH
-  std::string env_path;    // absolute path of the penstock-env program; empty: beside runner_path
-  std::string fetch_path;  // likewise of penstock-fetch
+      base_env;             // for every task, over the server's PATH, HOME ...
+  std::string python;       // base interpreter of Python tasks, absolute; empty: the first python3 on PATH
+  std::string env_path;     // absolute path of the penstock-env program; empty: beside runner_path
+  std::string launch_path;  // likewise of penstock-launch
+  LaunchStores stores;      // that it is told of
+  // URIs below which what tasks read of object stores is brought to them.
+  std::vector<std::string> brought;
   int64_t python_envs_bytes =
       limits::kPythonEnvsBytes;  // shared Python environments are kept up to this size
   // Memory that warm Pythons (runner/warm_python.h) may take in all; 0: there are none.
@@ -168,6 +172,7 @@ class LocalExecutor final : public Executor {
     std::string awaited_env;  // shared environment that it builds or waits for
     std::string awaited_packages;
     bool begins_as_env = false;
+    bool begins_as_launcher = false;
   };
 
   // What Announce, Start and Reattach leave to the preparing thread.
@@ -233,6 +238,7 @@ class LocalExecutor final : public Executor {
   void Adopt(std::unique_ptr<RunnerLink> link, const RunnerSnapshot& snapshot) ABSL_LOCKS_EXCLUDED(mutex_);
   void Handle(wire::Event event) ABSL_LOCKS_EXCLUDED(mutex_);
   void TellBuiltEnvironments() ABSL_LOCKS_EXCLUDED(mutex_);
+  void TellProgress() ABSL_LOCKS_EXCLUDED(mutex_);
   void HandleStarted(const wire::Started& started) ABSL_LOCKS_EXCLUDED(mutex_);
   void HandleFinished(wire::Finished finished) ABSL_LOCKS_EXCLUDED(mutex_);
   void ExplainFailure(const wire::Finished& finished, const Ended& ended, AttemptFinished* event) const;
@@ -269,6 +275,8 @@ class LocalExecutor final : public Executor {
   wire::Welcome welcome_ ABSL_GUARDED_BY(mutex_);
   // Attempts that have a process and wait for a shared environment, by id, with its key.
   std::map<std::string, std::string> awaiting_env_ ABSL_GUARDED_BY(mutex_);
+  // Work directories of attempts that run under penstock-launch, by id.
+  std::map<std::string, std::string> launching_ ABSL_GUARDED_BY(mutex_);
   std::deque<Job> jobs_ ABSL_GUARDED_BY(mutex_);
   std::unordered_map<std::string, Announced> announced_ ABSL_GUARDED_BY(mutex_);
   std::deque<Parked> parked_ ABSL_GUARDED_BY(mutex_);
@@ -278,6 +286,9 @@ class LocalExecutor final : public Executor {
 
   // The I/O thread's.
   TaskUsage usage_;
+  std::map<std::string, std::string>
+      progress_;  // what was told last of attempts in launching_, if they are at it
+  int64_t progress_at_ms_ = 0;
   std::shared_ptr<const AttemptPlace> place_;  // with the interpreter as it was then
   std::shared_ptr<const Interpreter> place_interpreter_;
   int64_t measured_at_ms_ = 0;

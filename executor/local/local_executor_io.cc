@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "executor/local/launch.h"
+#include "executor/local/launch_request.h"
 #include "executor/local/local_executor.h"
 #include "executor/local/machine.h"
 #include "executor/posix/start_files.h"
@@ -24,6 +25,8 @@ constexpr int kFirstRetryMs = 50;
 constexpr int kMaxRetryMs = 5'000;
 // While somebody waits for an environment, whose record is a file that nobody announces.
 constexpr int kLookForEnvironmentsMs = 100;
+// While a launcher may bring or upload something: it tells of what takes longer than that, in a file too.
+constexpr int kLookForProgressMs = 1'000;
 
 bool IsEnvKey(const std::string& text) {
   return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
@@ -48,6 +51,7 @@ void LocalExecutor::Run() {
     for (wire::Event& event : events) Handle(std::move(event));
     events.clear();
     TellBuiltEnvironments();
+    TellProgress();
     ResumeParked();
     MeasureIfWanted();
     if (link == nullptr) {
@@ -67,6 +71,7 @@ bool LocalExecutor::WaitForInput(RunnerLink* link) {
   {
     absl::MutexLock lock(&mutex_);
     if (room_wanted_at_ms_ > 0) patience_ms = kMeasureAgainMs;
+    if (!launching_.empty()) patience_ms = kLookForProgressMs;
     if (!awaiting_env_.empty() || !parked_.empty()) patience_ms = kLookForEnvironmentsMs;
     link->Flush();
     if (link->has_unsent()) waiting[0].events |= POLLOUT;
@@ -183,6 +188,32 @@ void LocalExecutor::TellBuiltEnvironments() {
   }
 }
 
+// A launcher that is at it for long says how far it is; the file is gone when the command runs, or all is done.
+void LocalExecutor::TellProgress() {
+  std::map<std::string, std::string> launching;
+  const int64_t now_ms = absl::ToUnixMillis(clock_.Now());
+  {
+    absl::MutexLock lock(&mutex_);
+    if (launching_.empty() && progress_.empty()) return;
+    if (now_ms >= progress_at_ms_ && now_ms - progress_at_ms_ < kLookForProgressMs) return;
+    launching = launching_;
+  }
+  progress_at_ms_ = now_ms;
+  std::erase_if(progress_, [&](const auto& told) { return !launching.contains(told.first); });
+  for (const auto& [id, work_dir] : launching) {
+    std::string text =
+        ReadStartFile(work_dir, std::string_view(kLaunchProgressFile.data(), kLaunchProgressFile.size()));
+    std::string& told = progress_[id];
+    if (text == told) continue;
+    const bool was_at_it = !std::exchange(told, text).empty();
+    if (!text.empty()) {
+      sink_(AttemptWaiting{.attempt_id = id, .reason = AttemptWait::kContent, .message = std::move(text)});
+    } else if (was_at_it) {
+      sink_(AttemptStarted{.attempt_id = id, .at = clock_.Now()});
+    }
+  }
+}
+
 std::optional<LocalExecutor::Ended> LocalExecutor::TakeEnded(wire::Finished& finished) {
   absl::MutexLock lock(&mutex_);
   Attempt* const attempt = Known(finished.id);
@@ -192,6 +223,7 @@ std::optional<LocalExecutor::Ended> LocalExecutor::TakeEnded(wire::Finished& fin
     return std::nullopt;
   }
   Ended ended;
+  launching_.erase(finished.id);
   if (auto awaited = awaiting_env_.extract(finished.id); !awaited.empty()) {
     ended.awaited_env = std::move(awaited.mapped());
   }

@@ -18,6 +18,7 @@
 #include "common/limits.h"
 #include "common/status_macros.h"
 #include "content/local/file_content.h"
+#include "executor/local/launch_request.h"
 #include "executor/posix/unique_fd.h"
 
 namespace penstock {
@@ -118,6 +119,17 @@ absl::Status ReadInto(const OutputPlan& plan, AttemptOutputs* outputs) {
   return absl::OkStatus();
 }
 
+// What became of the artifacts that the launcher uploaded.
+absl::Status ReadUploaded(const OutputPlan& plan, AttemptOutputs* outputs) {
+  ASSIGN_OR_RETURN(const std::optional<std::string> text,
+                   ReadOutput(plan.roots, plan.launch_result_path, limits::kLaunchResultBytes,
+                              "The record of what was uploaded"));
+  ASSIGN_OR_RETURN(LaunchResult result, ReadLaunchResult(text.value_or(""), plan.uploaded_directory));
+  outputs->artifacts = std::move(result.contents);
+  outputs->uploaded = std::move(result.uploaded);
+  return absl::OkStatus();
+}
+
 // How many bytes of valid UTF-8 begin at `text`, 0 if none. NUL counts as invalid: text columns do not take
 // it.
 size_t Utf8Length(absl::string_view text) {
@@ -150,6 +162,10 @@ OutputPlan PlanOutputs(const LaunchSpec& spec) {
   OutputPlan plan{.executor_output_path = spec.executor_output_path,
                   .parameter_files = spec.parameter_files,
                   .artifacts = spec.artifacts};
+  if (spec.upload.has_value()) {
+    plan.uploaded_directory = spec.upload->directory;
+    plan.launch_result_path = absl::StrCat(spec.work_dir, "/", kLaunchResultFile);
+  }
   if (!plan.empty()) {
     plan.roots.push_back(RealPath(spec.work_dir));
     for (const std::string& directory : spec.directories) {
@@ -166,6 +182,10 @@ OutputPlan PlanOutputs(const LaunchSpec& spec) {
 AttemptOutputs ReadOutputs(const OutputPlan& plan) {
   AttemptOutputs outputs;
   outputs.status = ReadInto(plan, &outputs);
+  if (!plan.launch_result_path.empty()) {
+    if (outputs.status.ok()) outputs.status = ReadUploaded(plan, &outputs);
+    return outputs;
+  }
   int64_t bytes_left = limits::kContentBytes;
   for (const OutputArtifact& artifact : plan.artifacts) {
     outputs.artifacts[artifact.path] = ReadContent(artifact.path, &bytes_left);

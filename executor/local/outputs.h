@@ -18,8 +18,14 @@ struct OutputPlan {
   std::vector<OutputFile> parameter_files;
   std::vector<OutputArtifact> artifacts;
   std::vector<std::string> roots;  // without symbolic links
+  // Of what the launcher uploads: the directory of the artifacts, and the file in which it tells what became of them.
+  std::string uploaded_directory;
+  std::string launch_result_path;
 
-  bool empty() const { return executor_output_path.empty() && parameter_files.empty() && artifacts.empty(); }
+  bool empty() const {
+    return executor_output_path.empty() && parameter_files.empty() && artifacts.empty() &&
+           launch_result_path.empty();
+  }
 };
 
 // The directories of `spec` exist. Costs nothing if it declares no output.

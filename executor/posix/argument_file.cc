@@ -10,21 +10,38 @@
 
 namespace penstock {
 
-bool WriteTexts(int fd, const std::vector<std::string>& texts) {
-  std::string all;
-  for (const std::string& text : texts) all.append(text).push_back('\0');
-  for (std::string_view rest = all; !rest.empty();) {
-    const ssize_t n = write(fd, rest.data(), rest.size());
+namespace {
+
+bool WriteAll(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t n = write(fd, text.data(), text.size());
     if (n < 0) return false;
-    rest.remove_prefix(static_cast<size_t>(n));
+    text.remove_prefix(static_cast<size_t>(n));
   }
   return true;
 }
 
-bool WriteArguments(const std::string& path, const std::vector<std::string>& arguments) {
+int NewFile(const std::string& path) {
   unlink(path.c_str());  // of a start that failed
-  const UniqueFd file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  return open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+}
+
+}  // namespace
+
+bool WriteTexts(int fd, const std::vector<std::string>& texts) {
+  std::string all;
+  for (const std::string& text : texts) all.append(text).push_back('\0');
+  return WriteAll(fd, all);
+}
+
+bool WriteArguments(const std::string& path, const std::vector<std::string>& arguments) {
+  const UniqueFd file(NewFile(path));
   return file.valid() && WriteTexts(file.get(), arguments);
+}
+
+bool WritePrivateFile(const std::string& path, std::string_view text) {
+  const UniqueFd file(NewFile(path));
+  return file.valid() && WriteAll(file.get(), text);
 }
 
 std::vector<std::string> TakeArguments(const std::vector<std::string>& given) {

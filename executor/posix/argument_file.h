@@ -13,6 +13,9 @@ inline constexpr std::string_view kArgumentsFlag = "--arguments=";
 // Writes them to the new file `path`, for this user alone. False with errno.
 bool WriteArguments(const std::string& path, const std::vector<std::string>& arguments);
 
+// Writes a text to the new file `path`, for this user alone. False with errno.
+bool WritePrivateFile(const std::string& path, std::string_view text);
+
 // Writes each of them with a NUL at its end. False with errno.
 bool WriteTexts(int fd, const std::vector<std::string>& texts);
 

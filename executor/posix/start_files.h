@@ -1,4 +1,4 @@
-// What the programs that an attempt begins as (penstock-fetch, penstock-env) leave in its work directory for
+// What the programs that an attempt begins as (penstock-launch, penstock-env) leave in its work directory for
 // the server, and what the server leaves for them. A task may leave such files too, and gains nothing by it.
 // Standard library only.
 #pragma once

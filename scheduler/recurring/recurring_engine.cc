@@ -304,7 +304,7 @@ absl::Status RecurringEngine::WriteTicks(db::Tx& tx, Plans plans, RunHints& hint
 }
 
 absl::StatusOr<RecurringEngine::RunToMake> RecurringEngine::RunOf(const Planned& plan,
-                                                                  const ScheduleTickRow& tick) {
+                                                                  const ScheduleTickRow& tick) const {
   const RecurringRunRow& schedule = plan.due->row;
   RunToMake run;
   run.row.run_id = tick.run_id;
@@ -320,7 +320,13 @@ absl::StatusOr<RecurringEngine::RunToMake> RecurringEngine::RunOf(const Planned&
   run.row.finished_at = absl::UnixEpoch();
   run.config.spec_sha256 = plan.source.spec_sha256;
   run.config.parameters = schedule.parameters;
+  // A schedule's own root was checked when that was given; it is used as it was.
   run.config.pipeline_root = schedule.pipeline_root;
+  if (run.config.pipeline_root.empty()) {
+    const std::string of_pipeline =
+        plan.source.document != nullptr ? plan.source.document->spec.default_pipeline_root() : "";
+    ASSIGN_OR_RETURN(run.config.pipeline_root, options_.pipeline_roots.Choose("", of_pipeline));
+  }
   run.config.plugins_input = schedule.plugins_input;
   run.config.cache_enabled = schedule.cache_enabled;
   run.config.cache_max_age = schedule.cache_max_age;

@@ -17,6 +17,7 @@
 #include "absl/types/span.h"
 #include "common/clock.h"
 #include "common/metrics.h"
+#include "content/pipeline_roots.h"
 #include "pipeline/spec/document_cache.h"
 #include "runs/run_hints.h"
 #include "scheduler/lease.h"
@@ -29,6 +30,7 @@ namespace penstock {
 struct RecurringEngineOptions {
   int schedules_per_pass = 1000;
   absl::Duration poll_interval = absl::Seconds(1);  // also how soon a clock that was set is noticed
+  PipelineRoots pipeline_roots;                     // where runs may keep their artifacts
 };
 
 class RecurringEngine {
@@ -92,7 +94,7 @@ class RecurringEngine {
   absl::Status WriteTogether(db::Tx& tx, Plans plans, RunHints& hints, Written& written);
   absl::Status WriteTicks(db::Tx& tx, Plans plans, RunHints& hints, Written& written);
   static RecurringRunMove MoveOf(const Planned& plan);
-  static absl::StatusOr<RunToMake> RunOf(const Planned& plan, const ScheduleTickRow& tick);
+  absl::StatusOr<RunToMake> RunOf(const Planned& plan, const ScheduleTickRow& tick) const;
   bool TimeToTrim(const std::string& recurring_run_id, size_t ticks);
 
   Store& store_;

@@ -101,61 +101,6 @@ TEST_F(LocalExecutorTest, WithoutASupervisorOpenSaysWhy) {
   EXPECT_EQ(harness_.MakeExecutor({})->Open(events_.Sink()).code(), absl::StatusCode::kUnavailable);
 }
 
-// --- Inputs ---
-
-TEST_F(LocalExecutorTest, ContentIsBroughtBeforeTheCommand) {
-  Open();
-  const std::string source = harness_.options().data_dir + "/source";
-  std::filesystem::create_directories(source + "/folder");
-  std::ofstream(source + "/folder/file") << "content";
-  LaunchSpec spec = harness_.NewSpec({"sh", "-c", "cat inputs/copy/folder/file"});
-  spec.inputs = {{"data", source, spec.work_dir + "/inputs/copy", InputContent::Need::kFetched},
-                 {"here", source, source, InputContent::Need::kPresent}};
-  ASSERT_TRUE(executor_->Start(spec).ok());
-  EXPECT_EQ(events_.AwaitFinished(spec.attempt_id).outcome, AttemptOutcome::kSucceeded);
-  EXPECT_THAT(harness_.ReadLog(spec), testing::EndsWith("content"));
-}
-
-TEST_F(LocalExecutorTest, MissingContentFailsTheAttemptByASentence) {
-  Open();
-  for (const auto need : {InputContent::Need::kFetched, InputContent::Need::kPresent}) {
-    LaunchSpec spec = harness_.NewSpec({"touch", "ran"});
-    spec.inputs = {{"data", "gs://bucket/object", "/gcs/bucket/object", need}};
-    ASSERT_TRUE(executor_->Start(spec).ok());
-    const AttemptFinished finished = events_.AwaitFinished(spec.attempt_id);
-    EXPECT_EQ(finished.outcome, AttemptOutcome::kFailed);
-    EXPECT_THAT(finished.message, HasSubstr("Input 'data' was imported from gs://bucket/object"));
-    EXPECT_FALSE(harness_.FileExists(spec.work_dir + "/ran"));
-  }
-}
-
-TEST_F(LocalExecutorTest, ContentThatIsPresumedIsMissedOnlyWhenTheAttemptFails) {
-  Open();
-  for (const int code : {0, 1}) {
-    LaunchSpec spec = harness_.NewSpec({"sh", "-c", absl::StrCat("exit ", code)});
-    spec.inputs = {{"data", "/none", "/none", InputContent::Need::kPresumed}};
-    ASSERT_TRUE(executor_->Start(spec).ok());
-    const AttemptFinished finished = events_.AwaitFinished(spec.attempt_id);
-    EXPECT_EQ(finished.message, code == 0 ? ""
-                                          : "The program exited with code 1. Input 'data' was imported from "
-                                            "/none, and there is no /none on this machine.");
-  }
-}
-
-TEST_F(LocalExecutorTest, PasswordsOfUrlsAreInNoErrorAndNoLog) {
-  Open();
-  for (const std::string uri : {"http://me:s3cret@127.0.0.1:9/x", "ftp://me:s3cret@127.0.0.1/x"}) {
-    LaunchSpec spec = harness_.NewSpec({"true"});
-    spec.inputs = {{"data", uri, spec.work_dir + "/inputs/data", InputContent::Need::kFetched}};
-    ASSERT_TRUE(executor_->Start(spec).ok());
-    const AttemptFinished finished = events_.AwaitFinished(spec.attempt_id);
-    EXPECT_EQ(finished.outcome, AttemptOutcome::kFailed);
-    EXPECT_THAT(finished.message, testing::AllOf(HasSubstr("'data'"), HasSubstr("127.0.0.1"),
-                                                 testing::Not(HasSubstr("s3cret"))));
-    EXPECT_THAT(harness_.ReadLog(spec), testing::Not(HasSubstr("s3cret")));
-  }
-}
-
 TEST_F(LocalExecutorTest, WorkspacesAreMadeAndRemoved) {
   Open();
   const std::string shared = harness_.options().data_dir + "/workspaces/run-1";

@@ -51,7 +51,7 @@ func Run(path string) int {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	r.signals = notify(stop)
+	r.signals = notify(stop, !request.GroupSignals)
 	code, death := r.all(ctx)
 	if death != 0 {
 		dieBy(death)
@@ -70,6 +70,10 @@ func readRequest(path string) (*Request, error) {
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&request); err != nil {
 		return nil, fmt.Errorf("the request of the attempt, %s, makes no sense: %v", path, err)
+	}
+	// It may hold credentials, and the command has no use for it.
+	if err := os.Remove(path); err != nil {
+		return nil, fmt.Errorf("the request of the attempt cannot be removed: %v", err)
 	}
 	if len(request.Command) == 0 {
 		return nil, fmt.Errorf("the request of the attempt, %s, has no command", path)
@@ -168,20 +172,23 @@ func (r *run) note(sentence string) {
 type signals struct {
 	mutex   sync.Mutex
 	child   int // 0: there is none
+	passOn  bool
 	channel chan os.Signal
 }
 
 var forwarded = []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2}
 
-func notify(stop func()) *signals {
-	s := &signals{channel: make(chan os.Signal, 16)}
+func notify(stop func(), passOn bool) *signals {
+	s := &signals{passOn: passOn, channel: make(chan os.Signal, 16)}
 	signal.Notify(s.channel, forwarded...)
 	go func() {
 		for received := range s.channel {
 			s.mutex.Lock()
 			number := received.(syscall.Signal)
 			if s.child != 0 {
-				_ = syscall.Kill(s.child, number)
+				if s.passOn {
+					_ = syscall.Kill(s.child, number)
+				}
 			} else if number != syscall.SIGUSR1 && number != syscall.SIGUSR2 {
 				stop()
 			}

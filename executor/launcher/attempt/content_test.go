@@ -129,8 +129,10 @@ func TestWhatCannotBeBroughtFailsTheAttempt(t *testing.T) {
 		"loop":      {Input{URI: web.URL + "/loop", Need: NeedFetched}, "was redirected more than 10 times"},
 		"nobody":    {Input{URI: "http://127.0.0.1:1/data.csv", Need: NeedFetched}, "could not be fetched"},
 		"no object": {Input{URI: uriOf("none"), Need: NeedFetched}, "GetObject of " + uriOf("none") + " failed: the store says NoSuchKey"},
+		"wanted":    {Input{URI: uriOf("file"), Need: NeedWanted, SHA256: strings.Repeat("0", 64)}, "has other content than was recorded"},
 		"hash":      {Input{URI: uriOf("file"), Need: NeedFetched, SHA256: strings.Repeat("0", 64)}, uriOf("file") + " has other content than was recorded: its SHA-256 is 982d9e3eb996f559e633f4d194def3761d909f5a3b647d1a851fead67c32c9d1, and should be 0000"},
-		"present":   {Input{URI: "s3://bucket/data.csv", Need: NeedPresent, Path: "/s3/bucket/data.csv"}, "only http://, https:// and files of this machine are, and nothing is mounted at /s3/bucket/data.csv. Its URI can be used"},
+		"present":   {Input{URI: "s3://bucket/data.csv", Need: NeedPresent, Path: "/s3/bucket/data.csv"}, "the server knows no store for it, by its --stores file or by credentials in its environment, and nothing is mounted at /s3/bucket/data.csv. Its URI can be used"},
+		"scheme":    {Input{URI: "hdfs://host/x", Need: NeedPresent, Path: "hdfs://host/x"}, "only http://, https://, objects in stores and files of this machine"},
 		"path":      {Input{URI: "/no/such/file", Need: NeedFetched}, "there is no /no/such/file on this machine"},
 		"relative":  {Input{URI: "data.csv", Need: NeedPresent, Path: "data.csv"}, "neither a URI with a scheme nor an absolute path"},
 	} {
@@ -146,6 +148,11 @@ func TestWhatCannotBeBroughtFailsTheAttempt(t *testing.T) {
 		if strings.Contains(l.err.String(), "secret") || l.has("ran") || l.has(StartedFile) || l.has("in/data") || l.has("in/data.part") {
 			t.Errorf("%s: %s", name, l.err.String())
 		}
+	}
+	wanted := newLaunch(t, "touch ran").withStore(server.Address)
+	wanted.request.Inputs = []Input{{Name: "data", Need: NeedWanted, URI: uriOf("none"), Path: filepath.Join(wanted.dir, "in/data")}}
+	if code := wanted.run(); code != 0 || !wanted.has("ran") || wanted.has("in/data") {
+		t.Errorf("without content: exit code %d, %s", code, wanted.err.String())
 	}
 	l := newLaunch(t, "touch ran")
 	l.request.Inputs = []Input{{Name: "data", Need: NeedPresumed, URI: "gs://b/k", Path: "/gcs/b/k"}}

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/penstock/penstock/launcher/failure"
 	"github.com/penstock/penstock/launcher/fetch"
 	"github.com/penstock/penstock/launcher/limits"
 	"github.com/penstock/penstock/launcher/transfer"
@@ -45,11 +46,20 @@ func (r *run) input(ctx context.Context, transfers *transfer.Transfers, input In
 			input.Path = input.URI
 			return fmt.Errorf("%s", missing(input))
 		}
-		if err := r.fetch(ctx, transfers, input); err != nil {
-			return fmt.Errorf("The content of input '%s' is not to be had: %w", input.Name, err) //nolint:staticcheck // a sentence for users
+		return r.fetchNeeded(ctx, transfers, input)
+	case NeedWanted:
+		if err := r.fetchNeeded(ctx, transfers, input); err != nil && !failure.Is(err, failure.NotFound) {
+			return err
 		}
 	default:
-		return fmt.Errorf("the request of the attempt needs input '%s' %q; fetched, present and presumed are known", input.Name, input.Need)
+		return fmt.Errorf("the request of the attempt needs input '%s' %q; fetched, wanted, present and presumed are known", input.Name, input.Need)
+	}
+	return nil
+}
+
+func (r *run) fetchNeeded(ctx context.Context, transfers *transfer.Transfers, input Input) error {
+	if err := r.fetch(ctx, transfers, input); err != nil {
+		return fmt.Errorf("The content of input '%s' is not to be had: %w", input.Name, err) //nolint:staticcheck // a sentence for users
 	}
 	return nil
 }
@@ -73,7 +83,12 @@ func missing(input Input) string {
 	if !strings.Contains(input.URI, "://") {
 		return it + " was imported from '" + from + "', which is neither a URI with a scheme nor an absolute path: nothing says where it is"
 	}
-	text := it + " was imported from " + from + ", which is not fetched here: only http://, https:// and files of this machine are"
+	text := it + " was imported from " + from + ", which is not fetched here: "
+	if uri.IsRemote(input.URI) {
+		text += "the server knows no store for it, by its --stores file or by credentials in its environment"
+	} else {
+		text += "only http://, https://, objects in stores and files of this machine are"
+	}
 	if input.Path != input.URI {
 		text += ", and nothing is mounted at " + input.Path
 	}

@@ -1,10 +1,10 @@
 package attempt
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,7 +18,7 @@ import (
 )
 
 // place is what the command left, and where it goes.
-type place struct{ path, uri string }
+type place struct{ path, uri, name string }
 
 func (r *run) keep(ctx context.Context) error {
 	places, err := r.places()
@@ -39,7 +39,7 @@ func (r *run) keep(ctx context.Context) error {
 			}
 			done, err := transfers.Upload(inner, place.path, l)
 			if err != nil {
-				return fmt.Errorf("The output %s cannot be kept: %w", place.path, err) //nolint:staticcheck // a sentence for users
+				return fmt.Errorf("The output '%s' cannot be kept: %w", place.name, err) //nolint:staticcheck // a sentence for users
 			}
 			result.Outputs[i] = Output{Path: place.path, URI: place.uri, SHA256: done.SHA256, SizeBytes: done.SizeBytes,
 				Version: done.Version, MovedBytes: done.MovedBytes}
@@ -59,10 +59,11 @@ func (r *run) keep(ctx context.Context) error {
 // places are each entry of the directory, and each custom path outside of it.
 func (r *run) places() ([]place, error) {
 	outputs := r.request.Outputs
-	declared := map[string]string{} // by path
+	declared, names := map[string]string{}, map[string]string{} // by path
 	byName := map[string]string{}
 	for _, artifact := range outputs.Declared {
 		declared[filepath.Clean(artifact.Path)] = artifact.URI
+		names[filepath.Clean(artifact.Path)] = artifact.Name
 		byName[artifact.Name] = artifact.URI
 	}
 	below := strings.TrimSuffix(outputs.URI, "/") + "/"
@@ -73,11 +74,14 @@ func (r *run) places() ([]place, error) {
 	}
 	for _, entry := range entries {
 		path := filepath.Join(outputs.Directory, entry.Name())
+		if path == filepath.Clean(outputs.ExecutorOutput) {
+			continue
+		}
 		to := declared[path]
 		if to == "" {
 			to = below + entry.Name()
 		}
-		places = append(places, place{path, to})
+		places = append(places, place{path, to, cmp.Or(names[path], entry.Name())})
 	}
 	for _, custom := range customPaths(outputs.ExecutorOutput) {
 		path, err := filepath.Abs(custom.path)
@@ -90,44 +94,9 @@ func (r *run) places() ([]place, error) {
 		}
 		// The directory may have something of that name too, which the custom path stands for.
 		places = slices.DeleteFunc(places, func(p place) bool { return p.uri == to })
-		places = append(places, place{path, to})
+		places = append(places, place{path, to, custom.name})
 	}
 	return places, nil
-}
-
-type customPath struct{ name, path string }
-
-// customPaths are those that the kfp executor reports. What makes no sense is the server's to say.
-func customPaths(report string) []customPath {
-	if report == "" {
-		return nil
-	}
-	file, err := os.Open(report)
-	if err != nil {
-		return nil
-	}
-	defer file.Close()
-	var parsed struct {
-		Artifacts map[string]struct {
-			Artifacts []struct {
-				CustomPath      string `json:"customPath"`
-				CustomPathSnake string `json:"custom_path"`
-			} `json:"artifacts"`
-		} `json:"artifacts"`
-	}
-	if json.NewDecoder(io.LimitReader(file, limits.ReportBytes)).Decode(&parsed) != nil {
-		return nil
-	}
-	var found []customPath
-	for name, list := range parsed.Artifacts {
-		for _, artifact := range list.Artifacts {
-			if path := artifact.CustomPath + artifact.CustomPathSnake; path != "" && !strings.Contains(name, "/") {
-				found = append(found, customPath{name, path})
-			}
-		}
-	}
-	slices.SortFunc(found, func(a, b customPath) int { return strings.Compare(a.name, b.name) })
-	return found
 }
 
 // replace writes a file as a whole or not at all.

@@ -2,8 +2,8 @@
 // task's command, and puts what that leaves where it belongs.
 package attempt
 
-// Request is what the executor asks for: the content of the file that "penstock-launch attempt FILE" names. Paths are
-// absolute, unless an input's URI gives none.
+// Request is what the executor asks for: the content of the file that "penstock-launch attempt FILE" names, which is
+// removed when it has been read. Paths are absolute, unless an input's URI gives none.
 type Request struct {
 	// Settings of stores (package stores); empty: none.
 	StoresFile string `json:"stores_file,omitempty"`
@@ -13,6 +13,9 @@ type Request struct {
 	Outputs     *Outputs          `json:"outputs,omitempty"`
 	Log         *Log              `json:"log,omitempty"`
 	Command     []string          `json:"command"`
+	// Who stops the attempt signals its whole process group, so that nothing is passed on to the command, which would get
+	// it twice.
+	GroupSignals bool `json:"group_signals,omitempty"`
 }
 
 // Need says what an input is to be before the command begins.
@@ -21,6 +24,8 @@ type Need string
 const (
 	// NeedFetched: the content behind the URI, which may be a path, is put at the path, or the attempt fails.
 	NeedFetched Need = "fetched"
+	// NeedWanted: the same, but there may be nothing behind the URI.
+	NeedWanted Need = "wanted"
 	// NeedPresent: the path is there, or the attempt fails.
 	NeedPresent Need = "present"
 	// NeedPresumed: the attempt may do without; what is missing is noted.
@@ -45,7 +50,7 @@ type Outputs struct {
 	// Where the pipeline root of the run lies, below which records of equal content and of unfinished uploads are.
 	RootURI string `json:"root_uri"`
 	// The JSON file in which the kfp executor reports artifacts; where one has a custom path, what lies there goes to
-	// its URI's place. May be absent.
+	// its URI's place. May be absent, and is no artifact where it lies in the directory.
 	ExecutorOutput string `json:"executor_output,omitempty"`
 	// The declared artifacts, which may be absent too.
 	Declared []Declared `json:"declared,omitempty"`

@@ -16,13 +16,13 @@ std::string PlainUri(const UriMount& map, absl::string_view uri) {
 
 }  // namespace
 
-TaskPaths MakeTaskPaths(const UriMount& map, absl::string_view pipeline_name, absl::string_view run_id,
+TaskPaths MakeTaskPaths(const UriMount& outputs, absl::string_view pipeline_name, absl::string_view run_id,
                         absl::string_view task_name, absl::string_view attempt_id,
                         absl::string_view work_dir) {
   const std::string place = ArtifactPlace(pipeline_name, run_id, task_name, attempt_id);
   TaskPaths paths;
-  paths.artifact_dir = absl::StrCat(map.directory, place);
-  paths.artifact_uri_prefix = absl::StrCat(map.uri, place);
+  paths.artifact_dir = absl::StrCat(outputs.directory, place);
+  paths.artifact_uri_prefix = absl::StrCat(outputs.uri, place);
   paths.work_dir = std::string(work_dir);
   paths.parameter_dir = absl::StrCat(work_dir, "/outputs");
   return paths;

@@ -11,15 +11,16 @@ namespace penstock {
 
 // The places of one attempt. All paths are absolute.
 struct TaskPaths {
-  std::string artifact_dir;         // directory of the output artifacts
-  std::string artifact_uri_prefix;  // the same place as a logical URI
-  std::string work_dir;             // the attempt's own directory
-  std::string parameter_dir;        // directory of the output parameter files
+  std::string artifact_dir;  // directory of the output artifacts
+  std::string
+      artifact_uri_prefix;  // where they are kept: the same place as a logical URI, or one in an object store
+  std::string work_dir;     // the attempt's own directory
+  std::string parameter_dir;  // directory of the output parameter files
 };
 
-// The places of an attempt: artifacts under the map's root, everything else under `work_dir`. No name can
+// The places of an attempt: artifacts under the root `outputs`, everything else under `work_dir`. No name can
 // lead out of its directory, whatever its characters.
-TaskPaths MakeTaskPaths(const UriMount& map, absl::string_view pipeline_name, absl::string_view run_id,
+TaskPaths MakeTaskPaths(const UriMount& outputs, absl::string_view pipeline_name, absl::string_view run_id,
                         absl::string_view task_name, absl::string_view attempt_id,
                         absl::string_view work_dir);
 

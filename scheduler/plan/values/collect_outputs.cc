@@ -59,6 +59,7 @@ class OutputCollector {
       RETURN_IF_ERROR(CollectParameter(name, type, file == parameter_files.end() ? nullptr : &file->second));
     }
     for (auto& [name, declared] : DeclaredOutputArtifacts(component_, paths_)) {
+      declared.front().content_path.clear();  // which is of the attempt alone
       const bool list = component_.output_definitions().artifacts().at(name).is_artifact_list();
       absl::StatusOr<std::vector<ArtifactRecord>> artifacts = CollectArtifacts(name, list, declared.front());
       if (!artifacts.ok()) {
@@ -148,6 +149,12 @@ class OutputCollector {
     return out;
   }
 
+  // What is kept of a path or URI that the task reports.
+  std::string KeptUri(absl::string_view reported) const {
+    const std::string uri = LogicalUri({paths_.artifact_uri_prefix, paths_.artifact_dir}, reported);
+    return uri == reported ? LogicalUri(map_, reported) : uri;
+  }
+
   // The declared artifact with what was reported about it.
   absl::StatusOr<ArtifactRecord> Merge(ArtifactRecord artifact, const Json& reported) const {
     if (!reported.is_object()) {
@@ -157,13 +164,15 @@ class OutputCollector {
     ASSIGN_OR_RETURN(std::string name, TextMember(reported, "name", "name"));
     if (!name.empty()) artifact.name = std::move(name);
     ASSIGN_OR_RETURN(const std::string uri, TextMember(reported, "uri", "uri"));
-    if (!uri.empty()) artifact.uri = LogicalUri(map_, uri);
+    if (!uri.empty()) artifact.uri = KeptUri(uri);
     ASSIGN_OR_RETURN(const std::string custom_path, TextMember(reported, "customPath", "custom_path"));
     if (!custom_path.empty()) {
       // A relative path is meant from where the program was started.
       const bool relative = custom_path[0] != '/' && !absl::StrContains(custom_path, "://");
-      artifact.custom_path =
-          LogicalUri(map_, relative ? absl::StrCat(paths_.work_dir, "/", custom_path) : custom_path);
+      std::string kept = KeptUri(relative ? absl::StrCat(paths_.work_dir, "/", custom_path) : custom_path);
+      // What was left beside the outputs is uploaded with them: there it lies, and at no path.
+      const bool is_uploaded = IsObjectUri(kept) && kept != custom_path;
+      (is_uploaded ? artifact.uri : artifact.custom_path.emplace()) = std::move(kept);
     }
     const Json* metadata = Member(reported, "metadata", "metadata");
     if (metadata == nullptr) return artifact;

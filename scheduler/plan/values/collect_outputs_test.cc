@@ -39,6 +39,28 @@ ArtifactRecord Artifact(absl::string_view executor_output) {
                                                             : ArtifactRecord();
 }
 
+TEST(CollectArtifactsTest, APathThatIsUploadedBecomesItsPlaceInTheStore) {
+  const auto component = Component(R"({"outputDefinitions": {"artifacts": {"model": {}}}})");
+  const auto uri_of = [&](std::optional<std::string> reported) {
+    const auto got = CollectOutputs(component, "train", RemotePaths(), TestMap(), reported, {});
+    EXPECT_TRUE(got.ok()) << got.status();
+    const ArtifactRecord& model = got->artifacts.at("model").at(0);
+    EXPECT_EQ(model.content_path, "");
+    return model.uri;
+  };
+  EXPECT_EQ(uri_of(std::nullopt), "s3://team/root/pipe/run-1/train/a1/model");
+  EXPECT_EQ(uri_of(R"({"artifacts": {"model": {"artifacts": [
+      {"uri": "/data/work/a1/artifacts/pipe/run-1/train/a1/model/best"}]}}})"),
+            "s3://team/root/pipe/run-1/train/a1/model/best");
+  EXPECT_EQ(uri_of(R"({"artifacts": {"model": {"artifacts": [
+      {"custom_path": "/data/work/a1/artifacts/pipe/run-1/train/a1/moved"}]}}})"),
+            "s3://team/root/pipe/run-1/train/a1/moved");
+  // What others put to the data directory is there as ever.
+  EXPECT_EQ(uri_of(R"({"artifacts": {"model": {"artifacts": [{"uri": "/data/artifacts/p/x"}]}}})"),
+            "penstock://artifacts/p/x");
+  EXPECT_EQ(uri_of(R"({"artifacts": {"model": {"artifacts": [{"uri": "s3://mine/x"}]}}})"), "s3://mine/x");
+}
+
 TEST(CollectParametersTest, Precedence) {
   EXPECT_EQ(Parameter("STRING", R"({"parameterValues": {"p": "eo"}})"), "\"eo\"");
   EXPECT_EQ(Parameter("STRING", R"({"parameterValues": {"p": "eo"}})", {{"p", "file"}}), "\"eo\"");

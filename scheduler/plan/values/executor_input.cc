@@ -19,6 +19,9 @@ ArtifactMap DeclaredOutputArtifacts(const ml_pipelines::ComponentSpec& component
     artifact.schema_title = spec.artifact_type().schema_title();
     artifact.schema_version = spec.artifact_type().schema_version();
     artifact.uri = absl::StrCat(paths.artifact_uri_prefix, "/", PathComponent(name));
+    if (IsObjectUri(artifact.uri)) {
+      artifact.content_path = absl::StrCat(paths.artifact_dir, "/", PathComponent(name));
+    }
     absl::StatusOr<Json> metadata = JsonFromStruct(spec.metadata());
     if (metadata.ok()) {  // a compiled pipeline holds nothing that JSON could not
       artifact.metadata = *std::move(metadata);

@@ -45,6 +45,20 @@ TEST(ExecutorInputTest, HasTheShapeThatTheSdkReads) {
   EXPECT_EQ(DumpJson(got).find("5.0"), std::string::npos);
 }
 
+// It is uploaded from there afterwards.
+TEST(ExecutorInputTest, AnOutputForAnObjectStoreIsLeftInTheWorkDirectory) {
+  const auto component = Component(R"({"outputDefinitions": {"artifacts": {"my model": {}}}})");
+  const Json input = BuildExecutorInput(component, {}, RemotePaths(), TestMap());
+  EXPECT_EQ(input["outputs"]["artifacts"]["my model"]["artifacts"][0]["uri"],
+            "/data/work/a1/artifacts/pipe/run-1/train/a1/my%20model");
+  // Beside it the SDK puts what a function makes a URI for (dsl.get_uri).
+  EXPECT_EQ(input["outputs"]["outputFile"],
+            "/data/work/a1/artifacts/pipe/run-1/train/a1/.executor_output.json");
+  const ArtifactRecord declared = DeclaredOutputArtifacts(component, RemotePaths()).at("my model")[0];
+  EXPECT_EQ(TaskUri(TestMap(), declared), "s3://team/root/pipe/run-1/train/a1/my%20model");
+  EXPECT_EQ(TaskPath(TestMap(), declared), "/data/work/a1/artifacts/pipe/run-1/train/a1/my%20model");
+}
+
 TEST(ExecutorInputTest, NothingAtAll) {
   EXPECT_EQ(DumpJson(BuildExecutorInput(Component("{}"), {}, TestPaths(), TestMap())),
             R"({"inputs":{"artifacts":{},"parameterValues":{}},"outputs":{"artifacts":{},)"

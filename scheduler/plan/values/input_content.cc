@@ -1,5 +1,6 @@
 #include "scheduler/plan/values/input_content.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -48,7 +49,13 @@ class ContentUse {
   std::set<std::string> path_;
 };
 
-bool IsFetchable(absl::string_view uri) {
+// Whether its content is an object that can be had; a task may also name one that is none of ours.
+bool IsBrought(absl::string_view uri, const std::vector<std::string>& brought) {
+  return IsObjectUri(uri) && std::any_of(brought.begin(), brought.end(),
+                                         [&](const std::string& prefix) { return IsBelowUri(uri, prefix); });
+}
+
+bool IsHttp(absl::string_view uri) {
   return absl::StartsWithIgnoreCase(uri, "http://") || absl::StartsWithIgnoreCase(uri, "https://");
 }
 
@@ -65,27 +72,35 @@ std::string ContentFileName(absl::string_view uri) {
 }
 
 std::vector<TaskInputContent> PlanInputContent(const ContainerSpec& container, const TaskPaths& paths,
-                                               const UriMount& map, TaskInputs* inputs) {
+                                               const UriMount& map, const std::vector<std::string>& brought,
+                                               TaskInputs* inputs) {
   std::vector<TaskInputContent> contents;
   std::optional<ContentUse> use;  // most tasks read nothing that was imported
   for (auto& [name, artifacts] : inputs->artifacts) {
     for (size_t i = 0; i < artifacts.size(); ++i) {
       ArtifactRecord& artifact = artifacts[i];
-      if (!artifact.imported) continue;
-      if (artifact.custom_path.has_value()) {  // brought there by its importer
+      const bool is_brought = IsBrought(artifact.uri, brought);
+      if (!artifact.imported && !is_brought) continue;
+      if (artifact.custom_path.has_value()) {
+        // Its importer has brought it there; what a task left there is at that path of the machine.
+        if (!artifact.imported) continue;
         artifact.content_path = *artifact.custom_path;
         continue;
       }
       if (!use.has_value()) use.emplace(container);
       const bool path = use->Path(name) && i == 0;  // the placeholder stands for the first
       if (!path && !use->Whole(name) && inputs->launch_placeholders.empty()) continue;
-      if (IsFetchable(artifact.uri)) {
+      if (is_brought || IsHttp(artifact.uri)) {
         artifact.content_path = absl::StrCat(paths.work_dir, "/inputs/", PathComponent(name), "/", i, "/",
                                              ContentFileName(artifact.uri));
-        contents.push_back({name, artifact.uri, artifact.content_path, TaskInputContent::Need::kFetched});
+        const bool may_be_none = !artifact.imported && artifact.content_sha256.empty();
+        contents.push_back({name, artifact.uri, artifact.content_path,
+                            may_be_none ? TaskInputContent::Need::kWanted : TaskInputContent::Need::kFetched,
+                            artifact.content_sha256});
       } else {
         contents.push_back({name, artifact.uri, TaskPath(map, artifact),
-                            path ? TaskInputContent::Need::kPresent : TaskInputContent::Need::kPresumed});
+                            path ? TaskInputContent::Need::kPresent : TaskInputContent::Need::kPresumed,
+                            /*sha256=*/""});
       }
     }
   }

@@ -28,7 +28,8 @@ TaskInputs Imported(const std::string& uri) {
 }
 
 std::vector<TaskInputContent> Plan(const char* container, TaskInputs& inputs) {
-  return PlanInputContent(FromJson<ContainerSpec>(container), TestPaths(), TestMap(), &inputs);
+  return PlanInputContent(FromJson<ContainerSpec>(container), TestPaths(), TestMap(), {"s3://known/"},
+                          &inputs);
 }
 
 TEST(PlanInputContentTest, HttpIsFetchedForWhoReadsIt) {
@@ -95,6 +96,37 @@ TEST(PlanInputContentTest, WhatTasksMadeIsTheirOwnAffair) {
   EXPECT_TRUE(Plan(kAll, inputs).empty());
 }
 
+TEST(PlanInputContentTest, ObjectsOfStoresThatAreKnownAreFetched) {
+  for (const char* container : {kAll, kList, kPath}) {
+    TaskInputs inputs = Imported("s3://known/a b/c.csv");
+    const auto contents = Plan(container, inputs);
+    ASSERT_EQ(contents.size(), 1u) << container;
+    EXPECT_EQ(contents[0].need, Need::kFetched);
+    EXPECT_EQ(contents[0].uri, "s3://known/a b/c.csv");
+    EXPECT_EQ(contents[0].path, "/data/work/a1/inputs/data/0/c.csv");
+    EXPECT_EQ(contents[0].sha256, "");
+  }
+  TaskInputs inputs = Imported("s3://known/c.csv");
+  EXPECT_TRUE(Plan(kUri, inputs).empty());
+  inputs = Imported("s3://known-too/c.csv");
+  EXPECT_EQ(Plan(kPath, inputs).at(0).need, Need::kPresent);
+}
+
+TEST(PlanInputContentTest, ObjectsThatTasksMadeAreFetchedAndTheirHashChecked) {
+  TaskInputs inputs;
+  inputs.artifacts["data"] = {TestArtifact("data", "gs://b/pipe/run/train/a1/model")};
+  EXPECT_TRUE(Plan(kAll, inputs).empty());  // its task named a store that nobody knows here
+  inputs.artifacts["data"] = {TestArtifact("data", "s3://known/pipe/run/train/a1/model")};
+  EXPECT_EQ(Plan(kAll, inputs).at(0).need, Need::kWanted);
+  inputs.artifacts["data"].front().content_sha256 = "abc";
+  const auto contents = Plan(kAll, inputs);
+  ASSERT_EQ(contents.size(), 1u);
+  EXPECT_EQ(contents[0].need, Need::kFetched);
+  EXPECT_EQ(contents[0].sha256, "abc");
+  inputs.artifacts["data"].front().custom_path = "/mnt/x";
+  EXPECT_TRUE(Plan(kAll, inputs).empty());
+}
+
 TEST(PlanInputContentTest, WhatIsInTheWorkspaceIsThere) {
   TaskInputs inputs = Imported("https://host/data.csv");
   inputs.artifacts["data"].front().custom_path = "/ws/.artifacts/t/data.csv";
@@ -118,7 +150,7 @@ TEST(PlanInputContentTest, WhatTheTaskIsTold) {
       R"({"image": "i", "command": ["c"],
           "args": ["{{$.inputs.artifacts['data'].uri}}", "{{$.inputs.artifacts['data'].path}}", "{{$}}"]})");
   const auto launch =
-      BuildLaunch(container, component, Imported("http://h/a.csv"), TestPaths(), TestMap(), TestFacts());
+      BuildLaunch(container, component, Imported("http://h/a.csv"), TestPaths(), TestMap(), {}, TestFacts());
   ASSERT_TRUE(launch.ok()) << launch.status();
   const std::string path = "/data/work/a1/inputs/data/0/a.csv";
   EXPECT_EQ(launch->argv[1], "http://h/a.csv");

@@ -317,10 +317,10 @@ std::string ExpandEnv(absl::string_view text, const std::map<std::string, std::s
 
 absl::StatusOr<TaskLaunch> BuildLaunch(const ContainerSpec& container, const ComponentSpec& component,
                                        const TaskInputs& inputs, const TaskPaths& paths, const UriMount& map,
-                                       const RunFacts& facts) {
+                                       const std::vector<std::string>& brought, const RunFacts& facts) {
   const std::string place = absl::StrCat("task ", QuoteForMessage(facts.task_name));
   TaskInputs placed = inputs;
-  std::vector<TaskInputContent> contents = PlanInputContent(container, paths, map, &placed);
+  std::vector<TaskInputContent> contents = PlanInputContent(container, paths, map, brought, &placed);
   absl::StatusOr<TaskInputs> filled =
       FillLaunchPlaceholders(placed, {component, placed, paths, map, facts, /*executor_input=*/""});
   if (!filled.ok()) return At(place, filled.status());

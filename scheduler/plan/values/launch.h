@@ -57,7 +57,7 @@ struct TaskLaunch {
 absl::StatusOr<TaskLaunch> BuildLaunch(
     const ml_pipelines::PipelineDeploymentConfig::PipelineContainerSpec& container,
     const ml_pipelines::ComponentSpec& component, const TaskInputs& inputs, const TaskPaths& paths,
-    const UriMount& map, const RunFacts& facts);
+    const UriMount& map, const std::vector<std::string>& brought, const RunFacts& facts);
 
 // $(NAME) in `text` replaced by the variable of that name, as Kubernetes does: unknown names and unfinished
 // references stay, "$$" is a dollar sign, values are not expanded again. Stops early when the result has more

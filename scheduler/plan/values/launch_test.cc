@@ -21,7 +21,7 @@ using ContainerSpec = ml_pipelines::PipelineDeploymentConfig::PipelineContainerS
 class LaunchTest : public ::testing::Test {
  protected:
   absl::StatusOr<TaskLaunch> Build(const ContainerSpec& container) {
-    return BuildLaunch(container, component_, inputs_, TestPaths(), TestMap(), facts_);
+    return BuildLaunch(container, component_, inputs_, TestPaths(), TestMap(), {}, facts_);
   }
   absl::StatusOr<TaskLaunch> Build(absl::string_view container) {
     return Build(FromJson<ContainerSpec>(container));

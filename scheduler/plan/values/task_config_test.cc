@@ -25,7 +25,7 @@ absl::StatusOr<TaskLaunch> Launch(absl::string_view passthroughs) {
   inputs.parameters["memory"] = "1Gi";
   inputs.parameters["config"] = Json::object();
   inputs.defaulted.insert("config");
-  return BuildLaunch(container, component, inputs, TestPaths(), TestMap(), TestFacts());
+  return BuildLaunch(container, component, inputs, TestPaths(), TestMap(), {}, TestFacts());
 }
 
 Json ConfigOf(const TaskLaunch& launch) {

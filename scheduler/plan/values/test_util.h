@@ -37,6 +37,12 @@ inline TaskPaths TestPaths() {
   return MakeTaskPaths(TestMap(), "pipe", "run-1", "train", "a1", "/data/work/a1");
 }
 
+// Of an attempt whose artifacts go to an object store.
+inline TaskPaths RemotePaths() {
+  return MakeTaskPaths({"s3://team/root", "/data/work/a1/artifacts"}, "pipe", "run-1", "train", "a1",
+                       "/data/work/a1");
+}
+
 inline RunFacts TestFacts() {
   RunFacts facts;
   facts.run_id = "run-1";
