@@ -48,6 +48,16 @@ constexpr Setting kSettings[] = {
     {"gateway", "on", "on|off", "whether to start the HTTP gateway as a child"},
     {"gateway_path", "", "FILE", "the gateway's program; default: penstock-gateway beside this one"},
     {"runner_path", "", "FILE", "the supervisor's program; default: penstock-runner beside this one"},
+    {"launch_path", "", "FILE",
+     "the program for content in object stores; default: penstock-launch beside this one"},
+    {"pipeline_root", "", "URI",
+     "where artifacts go, s3://... or the like, unless a run says; default: data_dir"},
+    {"stores", "", "FILE",
+     "settings of object stores: end points, regions, credentials; see docs/ARTIFACTS.md"},
+    {"file_roots", "", "DIR,...",
+     "directories of this machine in which runs may have their root, file:///DIR/..."},
+    {"store_links_s", "0", "SECONDS",
+     "how long links to artifacts in stores are good for; 0: none are given"},
     {"python", "", "FILE", "Python interpreter for Python components; default: python3 of PATH"},
     {"max_parallel_tasks", "0", "N", "CPUs that tasks may take together; 0: as many as the machine has"},
     {"max_idle_tasks", "-1", "N",
@@ -91,6 +101,8 @@ constexpr Command kCommands[] = {
      1, "shows or changes the schema of the database; without a word: apply"},
     {"copy", CommandLine::Action::kCopy, "SOURCE_URL TARGET_URL", 2, 2,
      "copies a whole store into an empty database; goes on where it stopped"},
+    {"check-store", CommandLine::Action::kCheckStore, "[URI]", 0, 1,
+     "tries every kind of call in an object store; without a word: at the pipeline root"},
     {"envs", CommandLine::Action::kEnvs, "list|prune", 1, 1,
      "shows the shared Python environments of tasks, or removes those that no task uses"},
     {"check", CommandLine::Action::kCheck, "[--repair] [--json]", 0, 0,
@@ -340,6 +352,21 @@ class Checker {
     return modules;
   }
 
+  // Directories that are there, with commas between them, or nothing; absolute and without symbolic links.
+  std::vector<std::string> Directories(const std::string& name) {
+    std::vector<std::string> directories;
+    for (const absl::string_view part : absl::StrSplit(Text(name), ',', absl::SkipWhitespace())) {
+      char real[PATH_MAX];
+      const std::string path = Absolute(std::string(absl::StripAsciiWhitespace(part)));
+      if (realpath(path.c_str(), real) == nullptr) {
+        Wrong(name, "directories that are there, with commas between them");
+        break;
+      }
+      directories.emplace_back(real);
+    }
+    return directories;
+  }
+
   void Wrong(const std::string& name, absl::string_view right) {
     if (status_.ok()) {
       status_ =
@@ -378,6 +405,15 @@ absl::StatusOr<Config> Check(const Values& values) {
   if (config.gateway_path.empty()) config.gateway_path = BesideThisProgram("penstock-gateway");
   config.runner_path = Absolute(check.Text("runner_path"));
   if (config.runner_path.empty()) config.runner_path = BesideThisProgram("penstock-runner");
+  config.launch_path = Absolute(check.Text("launch_path"));
+  if (config.launch_path.empty()) config.launch_path = BesideThisProgram("penstock-launch");
+  config.pipeline_root = check.Text("pipeline_root");
+  config.stores_path = Absolute(check.Text("stores"));
+  if (!config.stores_path.empty() && access(config.stores_path.c_str(), R_OK) != 0) {
+    check.Wrong("stores", "a file that can be read");
+  }
+  config.file_roots = check.Directories("file_roots");
+  config.store_links_s = check.Number("store_links_s", 0, 7 * 86'400);
   config.python = check.Text("python");
   config.python = absl::StrContains(config.python, '/') ? Absolute(config.python) : OnPath(config.python);
   if (!config.python.empty() && access(config.python.c_str(), X_OK) != 0) {

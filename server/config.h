@@ -23,11 +23,16 @@ struct Config {
   std::string http_listen;  // host:port or unix:PATH
   std::string public_url;   // as clients reach the gateway, without a slash at its end; empty: by its address
   bool gateway = true;      // whether the gateway is started as a child
-  std::string gateway_path;        // beside this program unless given
-  std::string runner_path;         // likewise
-  std::string python;              // interpreter for Python components; empty: python3 of PATH
-  int64_t max_parallel_tasks = 0;  // 0: as many as the machine has processors
-  int64_t max_idle_tasks = -1;     // besides, while they use little CPU; -1: by the number of slots
+  std::string gateway_path;   // beside this program unless given
+  std::string runner_path;    // likewise
+  std::string launch_path;    // likewise
+  std::string pipeline_root;  // where artifacts go of runs that name no root; empty: the data directory
+  std::string stores_path;    // the settings file of object stores; absolute; empty: none
+  std::vector<std::string> file_roots;  // directories in which file:// roots may lie; absolute
+  int64_t store_links_s = 0;            // how long links to objects are good for; 0: none are given
+  std::string python;                   // interpreter for Python components; empty: python3 of PATH
+  int64_t max_parallel_tasks = 0;       // 0: as many as the machine has processors
+  int64_t max_idle_tasks = -1;          // besides, while they use little CPU; -1: by the number of slots
   int64_t task_log_bytes = 0;
   int64_t python_envs_bytes = 0;  // shared Python environments that nobody uses are removed beyond it
   int64_t warm_python_bytes = 0;  // memory of interpreters that wait for Python components; 0: there are none
@@ -50,7 +55,7 @@ struct Config {
 
 // What the command line asks for.
 struct CommandLine {
-  enum class Action { kServe, kHelp, kVersion, kMigrate, kCopy, kEnvs, kCheck };
+  enum class Action { kServe, kHelp, kVersion, kMigrate, kCopy, kEnvs, kCheck, kCheckStore };
   Action action = Action::kServe;
   std::vector<std::string> arguments;  // words behind the command, as many as it takes
   bool yes = false;                    // of `migrate revert`: --yes, nobody is to be asked

@@ -13,6 +13,7 @@
 #include "common/memory_budget.h"
 #include "common/metrics.h"
 #include "content/content_store.h"
+#include "content/pipeline_roots.h"
 #include "content/uri.h"
 #include "pipeline/spec/document_cache.h"
 #include "server/package_fetch.h"
@@ -34,6 +35,8 @@ struct Deps {
   std::string default_experiment_id;  // takes the runs that name none
   PackageUrlOptions package_urls;     // from where packages are fetched
   PublicUris public_uris;             // of artifacts, at the doors that speak KFP
+  PipelineRoots pipeline_roots;       // where runs may keep them
+  int64_t store_links_s = 0;          // how long links to objects are good for; 0: none are given
   MemoryBudget memory{limits::kMemoryBytes};
   // Versions that runs were made of lately, by id, without tags. What they are made of never changes; they
   // may have been deleted meanwhile, which RunInsert finds out.

@@ -79,8 +79,8 @@ absl::StatusOr<std::unique_ptr<DataDir>> DataDir::Open(const std::string& path) 
 
 DataDir::~DataDir() { close(lock_fd_); }
 
-std::string DataDir::SocketPath() const {
-  std::string socket_path = absl::StrCat(path_, "/penstock.sock");
+std::string DataDir::SocketPath(absl::string_view name) const {
+  std::string socket_path = absl::StrCat(path_, "/", name);
   return socket_path.size() < sizeof(sockaddr_un::sun_path) ? socket_path : "";
 }
 

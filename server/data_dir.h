@@ -21,8 +21,8 @@ class DataDir {
   const std::string& path() const { return path_; }
   // A UUID that was made with the directory and goes where it goes.
   const std::string& id() const { return id_; }
-  // For the server's unix socket; empty if the path is too long for one.
-  std::string SocketPath() const;
+  // For a unix socket of that name, the server's own; empty if the path is too long for one.
+  std::string SocketPath(absl::string_view name = "penstock.sock") const;
 
  private:
   DataDir(std::string path, std::string id, int lock_fd)

@@ -18,14 +18,19 @@
 #include "common/log.h"
 #include "common/metrics.h"
 #include "common/status_macros.h"
+#include "content/content_stores.h"
 #include "content/local/leftovers.h"
 #include "content/local/local_content_store.h"
+#include "content/remote/remote_content_store.h"
+#include "content/remote/store_environment.h"
+#include "content/remote/store_program.h"
 #include "executor/local/local_executor.h"
 #include "executor/python/env_commands.h"
 #include "scheduler/cleanup/cleanup_engine.h"
 #include "scheduler/engine.h"
 #include "scheduler/recurring/recurring_engine.h"
 #include "server/commands/check.h"
+#include "server/commands/check_store.h"
 #include "server/commands/cli.h"
 #include "server/commands/copy.h"
 #include "server/commands/migrate.h"
@@ -104,8 +109,12 @@ absl::Status WriteReadyFile(const Config& config, const Server* server, const Ga
   return absl::OkStatus();
 }
 
-LocalExecutorOptions ExecutorOptions(const Config& config, const std::string& data_dir) {
+LocalExecutorOptions ExecutorOptions(const Config& config, const std::string& data_dir,
+                                     const PipelineRoots& roots) {
   LocalExecutorOptions options;
+  options.launch_path = config.launch_path;
+  options.stores = {config.stores_path, StoreEnvironment()};
+  options.brought = roots.Reachable();
   options.data_dir = data_dir;
   options.runner_path = config.runner_path;
   options.max_parallel_tasks = static_cast<int>(config.max_parallel_tasks);
@@ -136,6 +145,68 @@ std::string TrackingUri(const Config& config, const GatewayProcess* gateway) {
 std::string PublicUrl(const Config& config, const GatewayProcess* gateway) {
   return config.public_url.empty() && gateway != nullptr ? gateway->url() : config.public_url;
 }
+
+// Content on this machine, and in object stores, which cost nothing until somebody asks for some.
+class Content {
+ public:
+  // Finds out which stores there are; asks none of them. `socket_path` is for the program that knows object stores.
+  // INVALID_ARGUMENT or another error, with a sentence, if the settings or the pipeline root make no sense.
+  static absl::StatusOr<std::unique_ptr<Content>> Open(const Config& config, absl::string_view data_dir,
+                                                       std::string socket_path) {
+    auto content = absl::WrapUnique(new Content(
+        {config.launch_path, std::move(socket_path), config.stores_path, EnvironmentForChildren()}));
+    PipelineRootOptions options{"", config.file_roots, {}, SchemesWithCredentials()};
+    std::string root = config.pipeline_root;
+    if (!config.stores_path.empty()) {
+      ASSIGN_OR_RETURN(StoreSettings settings, RemoteContentStore(content->program_, {}).Settings());
+      options.store_prefixes = std::move(settings.prefixes);
+      if (root.empty()) root = std::move(settings.default_pipeline_root);
+    }
+    // The operator's word is enough: credentials may be given by the machine.
+    if (IsObjectUri(root)) options.default_root = root;
+    if (auto path = PathOfFileUri(root)) options.file_roots.push_back(*std::move(path));
+    if (!root.empty()) {
+      ASSIGN_OR_RETURN(options.default_root, PipelineRoots(options).Check(root));
+    }
+    content->local_ = std::make_unique<LocalContentStore>(data_dir, options.file_roots);
+    content->default_root_ = options.default_root;
+    content->roots_ = PipelineRoots(std::move(options));
+    content->remote_ = std::make_unique<RemoteContentStore>(content->program_, content->roots_.Reachable());
+    content->all_ = std::make_unique<ContentStores>(
+        std::vector<ContentStore*>{content->local_.get(), content->remote_.get()});
+    return content;
+  }
+
+  // Tries the default root. A store that does not answer just now is only a warning.
+  absl::Status CheckRoot() const {
+    if (!IsObjectUri(default_root_)) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const std::vector<StoreCheck> calls, remote_->Check(default_root_));
+    for (const StoreCheck& call : calls) {
+      if (call.error.empty()) continue;
+      const std::string message =
+          absl::StrCat("the pipeline root ", default_root_, " cannot be used: ", call.error);
+      if (!call.is_unavailable) return absl::FailedPreconditionError(message);
+      spdlog::warn("{}", message);
+      break;
+    }
+    return absl::OkStatus();
+  }
+
+  ContentStore& store() { return *all_; }
+  const PipelineRoots& roots() const { return roots_; }
+  // Where artifacts go of runs that name no root; empty: the data directory.
+  const std::string& default_root() const { return default_root_; }
+
+ private:
+  explicit Content(StoreProgramOptions program) : program_(std::move(program)) {}
+
+  StoreProgram program_;
+  std::string default_root_;
+  PipelineRoots roots_;
+  std::unique_ptr<LocalContentStore> local_;
+  std::unique_ptr<RemoteContentStore> remote_;
+  std::unique_ptr<ContentStores> all_;
+};
 
 EngineOptions EngineOptionsOf(const Config& config, TaskTracking tracking, PublicUris public_uris) {
   EngineOptions options;
@@ -173,18 +244,19 @@ absl::StatusOr<bool> RunIsThere(Store& store, const std::string& run_id) {
 // The scheduler half: engine and executor on a thread of its own, recurring runs on another, and tidying up on a third.
 class Scheduler {
  public:
-  Scheduler(const Config& config, const DataDir& data_dir, Store& store, ContentStore& content,
+  Scheduler(const Config& config, const DataDir& data_dir, Store& store, Content& content,
             DocumentCache& documents, const Clock& clock, IdGenerator& ids, Metrics& metrics,
             TaskTracking tracking, PublicUris public_uris)
-      : executor_(std::make_unique<LocalExecutor>(ExecutorOptions(config, data_dir.path()), clock)),
+      : executor_(std::make_unique<LocalExecutor>(ExecutorOptions(config, data_dir.path(), content.roots()),
+                                                  clock)),
         lease_(store, absl::StrCat("local:", data_dir.id())),
-        engine_({store, ExecutorSet({{lease_.holder(), executor_.get()}}), content, worker_, lease_,
+        engine_({store, ExecutorSet({{lease_.holder(), executor_.get()}}), content.store(), worker_, lease_,
                  documents, clock, ids, metrics, in_work_},
                 EngineOptionsOf(config, std::move(tracking), std::move(public_uris))),
-        recurring_(store, lease_, documents, clock, metrics, {}),
+        recurring_(store, lease_, documents, clock, metrics, {.pipeline_roots = content.roots()}),
         leftovers_(data_dir.path(),
                    [&store](const std::string& run_id) { return RunIsThere(store, run_id); }),
-        remover_(store, lease_, content, in_work_, clock, RemoverOptions(config)),
+        remover_(store, lease_, content.store(), in_work_, clock, RemoverOptions(config)),
         retention_(store, lease_, clock, {absl::Seconds(limits::kRetentionSeconds)}),
         cleanup_(store, lease_, remover_, retention_,
                  [this](absl::Time before) { return leftovers_.Clean(before, limits::kTemporaryEntries); },
@@ -233,7 +305,9 @@ absl::Status Serve(const Config& config) {
   spdlog::info("database is open migrations_applied={} database={}", store->migrations_applied(),
                LogValue(store->description()));
   DocumentCache documents(kCachedDocuments);
-  LocalContentStore content(data_dir->path());
+  ASSIGN_OR_RETURN(const auto content,
+                   Content::Open(config, data_dir->path(), data_dir->SocketPath("stores.sock")));
+  RETURN_IF_ERROR(content->CheckRoot());
   ASSIGN_OR_RETURN(const std::string default_experiment_id, EnsureDefaultExperiment(*store, clock, ids));
   // Before the rest, which tells clients its address.
   std::unique_ptr<GatewayProcess> gateway;
@@ -246,10 +320,12 @@ absl::Status Serve(const Config& config) {
             clock,
             ids,
             metrics,
-            content,
+            content->store(),
             default_experiment_id,
             PackageUrls(config),
             public_uris,
+            content->roots(),
+            config.store_links_s,
             MemoryBudget(config.memory_bytes / kServerShare)};
   const MemoryKeeper memory_keeper(deps.memory, documents);
 
@@ -261,7 +337,7 @@ absl::Status Serve(const Config& config) {
   if (gateway != nullptr) RETURN_IF_ERROR(gateway->Start(server->local_target()));
   if (config.run_scheduler) {
     scheduler = std::make_unique<Scheduler>(
-        config, *data_dir, *store, content, documents, clock, ids, metrics,
+        config, *data_dir, *store, *content, documents, clock, ids, metrics,
         TaskTracking{TrackingUri(config, gateway.get()), default_experiment_id}, public_uris);
     RETURN_IF_ERROR(scheduler->Start());
   }
@@ -311,8 +387,11 @@ absl::StatusOr<int> RunCheck(const CommandLine& line) {
     return absl::UnavailableError(
         absl::StrCat("the data directory ", line.config.data_dir, " cannot be read: ", error.message()));
   }
-  const LocalContentStore content(real.string());
-  ASSIGN_OR_RETURN(const bool is_clean, RunCheckCommand({line.repair, line.json}, line.config, content));
+  // Beside that of a server.
+  const std::string socket_path = absl::StrCat(real.string(), "/check-", getpid(), ".sock");
+  ASSIGN_OR_RETURN(const auto content, Content::Open(line.config, real.string(), socket_path));
+  ASSIGN_OR_RETURN(const bool is_clean, RunCheckCommand({line.repair, line.json, content->default_root()},
+                                                        line.config, content->store()));
   return is_clean ? 0 : kExitFindings;
 }
 
@@ -323,6 +402,8 @@ absl::Status Run(const CommandLine& line) {
       return RunMigrateCommand(words.empty() ? "apply" : words[0], line.steps, line.yes, line.config);
     case CommandLine::Action::kCopy:
       return RunCopyCommand(words[0], words[1], line.config);
+    case CommandLine::Action::kCheckStore:
+      return RunCheckStoreCommand(words.empty() ? "" : words[0], line.config);
     case CommandLine::Action::kEnvs:
       return RunEnvsCommand(words[0], line.config.data_dir);
     default:

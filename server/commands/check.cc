@@ -64,16 +64,16 @@ struct Findings {
 
 class Check {
  public:
-  Check(Store& store, const ContentStore& content, const Clock& clock, bool repair)
-      : store_(store), content_(content), clock_(clock), repair_(repair) {}
+  Check(Store& store, const ContentStore& content, const Clock& clock, const CheckOptions& options)
+      : store_(store), content_(content), clock_(clock), repair_(options.repair), root_(options.root) {}
 
   absl::StatusOr<Findings> Run() {
     RETURN_IF_ERROR(CheckFolders(std::string(kLogsUri), ""));
     RETURN_IF_ERROR(CheckFolders(std::string(kWorkspacesUri), ""));
-    ASSIGN_OR_RETURN(const auto pipelines, content_.List(kArtifactsUri));
-    for (const ContentEntry& pipeline : pipelines) {
-      if (pipeline.kind != ContentKind::kFolder || pipeline.name.front() == '@') continue;
-      RETURN_IF_ERROR(CheckFolders(absl::StrCat(kArtifactsUri, "/", pipeline.name), ""));
+    RETURN_IF_ERROR(CheckPipelines(std::string(kArtifactsUri)));
+    if (!root_.empty()) {
+      RETURN_IF_ERROR(CheckPipelines(root_));
+      RETURN_IF_ERROR(CheckFolders(LogCopiesUri(root_), ""));
     }
     // Tasks have folders of their own there, RUN_TASK, and models theirs, which go with no run.
     ASSIGN_OR_RETURN(const auto experiments, content_.List(kMlflowUri));
@@ -87,6 +87,16 @@ class Check {
   }
 
  private:
+  // Folders of runs in those of their pipelines.
+  absl::Status CheckPipelines(const std::string& parent) {
+    ASSIGN_OR_RETURN(const auto pipelines, content_.List(parent));
+    for (const ContentEntry& pipeline : pipelines) {
+      if (pipeline.kind != ContentKind::kFolder || pipeline.name.front() == '@') continue;
+      RETURN_IF_ERROR(CheckFolders(absl::StrCat(parent, "/", pipeline.name), ""));
+    }
+    return absl::OkStatus();
+  }
+
   // Folders of runs in `parent`; what is behind `mark` in their names is not of the run's id.
   absl::Status CheckFolders(const std::string& parent, const std::string& mark) {
     ASSIGN_OR_RETURN(const auto entries, content_.List(parent));
@@ -196,23 +206,33 @@ class Check {
         ASSIGN_OR_RETURN(rows, ArtifactsAfter(tx, after, "", kBatch));
         return absl::OkStatus();
       }));
-      for (const ArtifactRow& row : rows) {
-        const bool had_content = row.size_bytes.has_value() || !row.content_stat.empty();
-        if (!had_content || row.content_stat == kNoContent || !row.custom_path.empty() ||
-            !content_.Serves(row.uri))
-          continue;
-        const absl::Status found = content_.Stat(row.uri).status();
-        if (found.ok()) continue;
-        if (!absl::IsNotFound(found)) return found;
-        ++found_.missing;
-        if (found_.named_missing.size() < limits::kCheckNamed) {
-          found_.named_missing.emplace_back(row.artifact_id, row.uri);
-        }
-        RETURN_IF_ERROR(CheckCacheOf(row.artifact_id));
-      }
+      RETURN_IF_ERROR(CheckContentOf(rows));
       if (rows.size() < kBatch) return absl::OkStatus();
       after = rows.back().artifact_id;
     }
+  }
+
+  // All in one question, since some may lie in an object store.
+  absl::Status CheckContentOf(const std::vector<ArtifactRow>& rows) {
+    std::vector<const ArtifactRow*> asked;
+    std::vector<std::string> uris;
+    for (const ArtifactRow& row : rows) {
+      const bool had_content = row.size_bytes.has_value() || !row.content_stat.empty();
+      if (!had_content || row.content_stat == kNoContent || !row.custom_path.empty()) continue;
+      if (!content_.Serves(row.uri)) continue;
+      asked.push_back(&row);
+      uris.push_back(row.uri);
+    }
+    const std::vector<std::string> versions = content_.Versions(uris);
+    for (size_t i = 0; i < asked.size(); ++i) {
+      if (versions[i] != kNoContent) continue;
+      ++found_.missing;
+      if (found_.named_missing.size() < limits::kCheckNamed) {
+        found_.named_missing.emplace_back(asked[i]->artifact_id, asked[i]->uri);
+      }
+      RETURN_IF_ERROR(CheckCacheOf(asked[i]->artifact_id));
+    }
+    return absl::OkStatus();
   }
 
   // Entries that would give an artifact whose content is gone.
@@ -266,6 +286,7 @@ class Check {
   const ContentStore& content_;
   const Clock& clock_;
   const bool repair_;
+  const std::string root_;
   Findings found_;
   std::set<std::string> noted_;  // runs whose removal this check has noted
   int64_t entries_of_artifact_ = 0;
@@ -331,7 +352,7 @@ absl::StatusOr<bool> RunCheckCommand(const CheckOptions& options, const Config& 
   StoreOptions store_options{config.database_wait};
   store_options.migrate = options.repair;
   ASSIGN_OR_RETURN(const auto store, Store::Open(config.database_url, clock, store_options));
-  Check check(*store, content, clock, options.repair);
+  Check check(*store, content, clock, options);
   ASSIGN_OR_RETURN(const Findings found, check.Run());
   if (options.json) {
     Say(JsonOf(found, options.repair).dump(2, ' ', false, nlohmann::json::error_handler_t::replace));

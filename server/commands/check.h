@@ -1,5 +1,7 @@
-// `penstock check`: compares what is stored with what lies in the data directory.
+// `penstock check`: compares what is stored with what lies in the data directory and the server's pipeline root.
 #pragma once
+
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "content/content_store.h"
@@ -10,6 +12,7 @@ namespace penstock {
 struct CheckOptions {
   bool repair = false;  // mends what is derived, and notes what is to be removed; removes no content itself
   bool json = false;    // one JSON object in place of lines
+  std::string root;     // where artifacts lie besides the data directory; empty: nowhere
 };
 
 // Prints what it finds in the database of `config` and in `content`; whether it found nothing. Without `repair` it changes

@@ -184,6 +184,10 @@ std::string WaitMessage(const v1::Wait& wait) {
     return "The Python packages that it asks for are being installed, for all tasks that ask for the same; "
            "the log of the one that installs them has what pip says";
   }
+  if (wait.reason() == Name(WaitReason::kContent)) {
+    return "Its inputs are being brought from a store, or its outputs put there; its log says how far that "
+           "is";
+  }
   if (wait.reason() == Name(WaitReason::kImage)) return "Its image is being brought";
   if (wait.reason() == Name(WaitReason::kUnschedulable)) {
     return "Nothing that it may run on has room for it at the moment";

@@ -39,6 +39,7 @@ struct Output {
   TaskRow task;
   std::optional<TaskAttemptRow> attempt;  // the last one
   std::string spec_sha256;
+  std::string pipeline_root;
 };
 
 absl::StatusOr<Output> FindOutput(RequestContext& context, const penstock::v1::ReadArtifactRequest& request) {
@@ -53,6 +54,7 @@ absl::StatusOr<Output> FindOutput(RequestContext& context, const penstock::v1::R
     ASSIGN_OR_RETURN(output.task, TaskGet(tx, request.run_id(), task_id));
     ASSIGN_OR_RETURN(const RunConfigRow config, RunConfigGet(tx, request.run_id()));
     output.spec_sha256 = config.spec_sha256;
+    output.pipeline_root = config.pipeline_root;
     auto attempt = TaskAttemptFind(tx, request.run_id(), task_id, 0);
     if (attempt.ok()) output.attempt = *std::move(attempt);
     return absl::IsNotFound(attempt.status()) ? absl::OkStatus() : attempt.status();
@@ -72,7 +74,7 @@ absl::StatusOr<ArtifactRow> FindArtifact(RequestContext& context,
   ASSIGN_OR_RETURN(const auto document, StoredDocument(context, output.spec_sha256));
   ArtifactRow left;
   left.name = request.artifact_name();
-  left.uri = absl::StrCat(kArtifactsUri,
+  left.uri = absl::StrCat(output.pipeline_root.empty() ? std::string(kArtifactsUri) : output.pipeline_root,
                           ArtifactPlace(document->spec.pipeline_info().name(), request.run_id(),
                                         output.task.name, output.attempt->attempt_id),
                           "/", PathComponent(request.artifact_name()));
@@ -93,12 +95,14 @@ absl::StatusOr<ArtifactRow> FindByUri(RequestContext& context, const std::string
   ArtifactRow artifact;
   artifact.uri = uri;
   artifact.name = uri.substr(uri.rfind('/') + 1);
-  if (!absl::StartsWith(uri, kUriScheme)) return error::ArtifactElsewhere(artifact.name, uri);
+  if (!IsServedArtifact(context.deps.content, uri)) return error::ArtifactElsewhere(artifact.name, uri);
   std::vector<ArtifactRow> rows;
   RETURN_IF_ERROR(context.deps.store.Read([&](db::Tx& tx) -> absl::Status {
     ASSIGN_OR_RETURN(rows, ArtifactsByUri(tx, uri, 1));
     return absl::OkStatus();
   }));
+  // Of stores of others only what somebody has recorded here is looked at.
+  if (rows.empty() && !absl::StartsWith(uri, kUriScheme)) return error::ArtifactElsewhere(artifact.name, uri);
   return rows.empty() ? artifact : std::move(rows.front());
 }
 
@@ -148,8 +152,15 @@ absl::Status ArtifactRead(RequestContext& context, const penstock::v1::ReadArtif
                           const ArtifactSink& sink) {
   if (request.limit_bytes() < 0) return error::FieldNegative("limit_bytes");
   ASSIGN_OR_RETURN(const Place place, FindPlace(context, request));
-  auto reader = context.deps.content.Open(place.uri);
   penstock::v1::ArtifactChunk chunk;
+  if (request.link_suffices() && context.deps.store_links_s > 0) {
+    chunk.set_link(context.deps.content.Link(place.uri, context.deps.store_links_s, place.name));
+    if (!chunk.link().empty()) {
+      (void)sink(chunk);
+      return absl::OkStatus();
+    }
+  }
+  auto reader = context.deps.content.Open(place.uri);
   chunk.set_name(place.name);
   if (absl::IsNotFound(reader.status())) {
     if (request.recorded_suffices() && place.is_recorded) {

@@ -42,10 +42,32 @@ absl::StatusOr<TaskAttemptRow> FindAttempt(RequestContext& context, const Reques
   return attempt;
 }
 
-// The log; null of a task that wrote nothing.
-absl::StatusOr<std::unique_ptr<ContentReader>> OpenLog(RequestContext& context, const std::string& uri) {
-  auto opened = context.deps.content.Open(uri);
+// Where the copy of a log lies whose attempt is gone from the place that it ran at; empty if there is none.
+absl::StatusOr<std::string> LogCopyOf(RequestContext& context, const std::string& run_id,
+                                      absl::string_view uri) {
+  RunConfigRow config;
+  const absl::Status found = context.deps.store.Read([&](db::Tx& tx) -> absl::Status {
+    ASSIGN_OR_RETURN(config, RunConfigGet(tx, run_id));
+    return absl::OkStatus();
+  });
+  if (absl::IsNotFound(found)) return std::string();  // the run was deleted meanwhile
+  RETURN_IF_ERROR(found);
+  std::string copy = LogCopyUri(config.pipeline_root, uri);
+  return IsObjectUri(copy) && context.deps.content.Serves(copy) ? copy : std::string();
+}
+
+// The log of an attempt at `*uri`, or at that of its copy, which `*uri` is then; null of a task that wrote nothing.
+absl::StatusOr<std::unique_ptr<ContentReader>> OpenLog(RequestContext& context, const TaskAttemptRow& attempt,
+                                                       std::string* uri) {
+  auto opened = context.deps.content.Open(*uri);
+  if (!absl::IsNotFound(opened.status())) return opened;
+  // A copy is made at the end.
+  if (attempt.outcome.empty()) return nullptr;
+  ASSIGN_OR_RETURN(std::string copy, LogCopyOf(context, attempt.run_id, *uri));
+  if (copy.empty()) return nullptr;
+  opened = context.deps.content.Open(copy);
   if (absl::IsNotFound(opened.status())) return nullptr;
+  *uri = std::move(copy);
   return opened;
 }
 
@@ -84,7 +106,7 @@ absl::Status TaskLogRead(RequestContext& context, const penstock::v1::ReadTaskLo
                          const LogSink& sink) {
   RETURN_IF_ERROR(CheckPlace(request));
   ASSIGN_OR_RETURN(TaskAttemptRow attempt, FindAttempt(context, request));
-  const std::string uri = WithScheme(attempt.log_path);
+  std::string uri = WithScheme(attempt.log_path);
   std::unique_ptr<ContentReader> reader;
   int64_t offset = request.offset_bytes();
   const int64_t end = request.limit_bytes() > 0 ? offset + request.limit_bytes() : kNoEnd;
@@ -99,7 +121,7 @@ absl::Status TaskLogRead(RequestContext& context, const penstock::v1::ReadTaskLo
   // Says where it begins, and that there is a log before its first line, which may be long in coming.
   penstock::v1::LogChunk first;
   if (request.tail_bytes() > 0) {
-    ASSIGN_OR_RETURN(reader, OpenLog(context, uri));
+    ASSIGN_OR_RETURN(reader, OpenLog(context, attempt, &uri));
     if (reader != nullptr) {
       ASSIGN_OR_RETURN(offset, TailOffset(context, *reader, uri, request.tail_bytes()));
     }
@@ -110,7 +132,7 @@ absl::Status TaskLogRead(RequestContext& context, const penstock::v1::ReadTaskLo
     // What was running before the read has nothing more to write after it has ended.
     const bool running = attempt.outcome.empty();
     if (reader == nullptr) {
-      ASSIGN_OR_RETURN(reader, OpenLog(context, uri));
+      ASSIGN_OR_RETURN(reader, OpenLog(context, attempt, &uri));
     }
     if (reader != nullptr) {
       ASSIGN_OR_RETURN(const bool wanted, SendBytes<penstock::v1::LogChunk>(*reader, sink, end, &offset));
@@ -225,7 +247,8 @@ absl::Status TaskLogSearch(RequestContext& context, const penstock::v1::SearchTa
   ASSIGN_OR_RETURN(const int page_size,
                    PageSizeOf(request.page_size(), kLogMatchesDefault, limits::kLogMatches));
   ASSIGN_OR_RETURN(const TaskAttemptRow attempt, FindAttempt(context, request));
-  ASSIGN_OR_RETURN(const auto reader, OpenLog(context, WithScheme(attempt.log_path)));
+  std::string uri = WithScheme(attempt.log_path);
+  ASSIGN_OR_RETURN(const auto reader, OpenLog(context, attempt, &uri));
   if (reader == nullptr) return absl::OkStatus();
   LogSearch search(request, page_size, reply);
   std::string buffer(kSearchBytes, '\0');

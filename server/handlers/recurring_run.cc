@@ -95,7 +95,9 @@ absl::Status ReadSource(RequestContext& context, const api::RecurringRun& given,
   *own_spec = source.own_spec() ? source.document->canonical_json : "";
   if (source.own_spec()) context.deps.documents.Put(source.document->sha256_hex, source.document);
   ASSIGN_OR_RETURN(row.parameters, ParametersText(given.runtime_config(), *source.document));
-  row.pipeline_root = given.runtime_config().pipeline_root();
+  ASSIGN_OR_RETURN(row.pipeline_root, context.deps.pipeline_roots.Named(
+                                          given.runtime_config().pipeline_root(),
+                                          pinned ? source.document->spec.default_pipeline_root() : ""));
   return absl::OkStatus();
 }
 

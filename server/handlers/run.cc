@@ -198,7 +198,9 @@ absl::Status RunCreate(RequestContext& context, const api::Run& given, const Run
                    ResolvePipeline(context, given.pipeline_version_reference(),
                                    given.has_pipeline_spec() ? &given.pipeline_spec() : nullptr));
   config.spec_sha256 = source.document->sha256_hex;
-  config.pipeline_root = given.runtime_config().pipeline_root();
+  ASSIGN_OR_RETURN(config.pipeline_root,
+                   context.deps.pipeline_roots.Choose(given.runtime_config().pipeline_root(),
+                                                      source.document->spec.default_pipeline_root()));
   ASSIGN_OR_RETURN(config.parameters, ParametersText(given.runtime_config(), *source.document));
   config.parameter_defaults = ParameterDefaults(*source.document);
   ASSIGN_OR_RETURN(config.plugins_input, PluginsFromApi("run.plugins_input", given.plugins_input()));

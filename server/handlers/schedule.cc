@@ -130,7 +130,10 @@ absl::Status ReadParameters(RequestContext& context, const api::RecurringRun& me
     ASSIGN_OR_RETURN(document, StoredDocument(context, row.spec_sha256));
   }
   ASSIGN_OR_RETURN(row.parameters, ParametersText(merged.runtime_config(), *document));
-  row.pipeline_root = merged.runtime_config().pipeline_root();
+  ASSIGN_OR_RETURN(row.pipeline_root,
+                   context.deps.pipeline_roots.Named(
+                       merged.runtime_config().pipeline_root(),
+                       row.spec_sha256.empty() ? "" : document->spec.default_pipeline_root()));
   return absl::OkStatus();
 }
 
