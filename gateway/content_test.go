@@ -84,6 +84,8 @@ func TestRoutesOfTheWebUI(t *testing.T) {
 		// As the UI of 2.17 asks, with a key as it stands in the URL, and that without ML Metadata, with both.
 		"/artifacts/get?source=http&bucket=h:1&key=" + own + "artifacts/p/a%252520b":                     "penstock://artifacts/p/a%20b",
 		"/artifacts/get?source=https&bucket=h&key=sub/" + own + "artifacts/p/r":                          "penstock://artifacts/p/r",
+		"/artifacts/get?source=minio&bucket=b&key=root/p/a%20b":                                          "minio://b/root/p/a b",
+		"/artifacts/gcs/b/root/p/x":                                                                      "gs://b/root/p/x",
 		"/artifacts/get?bucket=h&key=" + own + "artifacts/a%2520b&uriKey=" + own + "artifacts/a%252520b": "penstock://artifacts/a%20b",
 		"/artifacts/http/h:1/" + own + "artifacts/p/a%2520b":                                             "penstock://artifacts/p/a%20b",
 		// The URL itself.
@@ -100,7 +102,7 @@ func TestRoutesOfTheWebUI(t *testing.T) {
 	if peeked.code != 200 || peeked.body != "012" || peeked.header.Get("Content-Range") != "" || !got.GetRecordedSuffices() {
 		t.Error(peeked.code, peeked.body, peeked.header, got)
 	}
-	g.do("GET", "/artifacts/get?source=s3&bucket=other&key=k", "").expect(t, 404, `\"other\"`)
+	g.do("GET", "/artifacts/get?source=volume&bucket=other&key=k", "").expect(t, 404, `\"other\"`)
 	g.do("GET", "/artifacts/get?source=http&bucket=h&key=%2525ff%25ff", "").expect(t, 404)
 	g.do("GET", "/"+own+"%25ff", "").expect(t, 200)
 	g.do("GET", "/visualizations/allowed", "").expect(t, 200, "false")

@@ -34,7 +34,7 @@ func (t *Table) serveUI(w http.ResponseWriter, r *http.Request) bool {
 	switch {
 	case path == uiArtifacts+"get":
 		info.Route = path
-		t.serveUIArtifact(w, r, query.Get("bucket"), cmp.Or(query.Get("uriKey"), query.Get("key")))
+		t.serveUIArtifact(w, r, query.Get("source"), query.Get("bucket"), cmp.Or(query.Get("uriKey"), query.Get("key")))
 	case strings.HasPrefix(path, uiArtifacts):
 		info.Route = uiArtifacts
 		// {source}/{bucket}/{key}, of which the key has slashes.
@@ -42,7 +42,7 @@ func (t *Table) serveUI(w http.ResponseWriter, r *http.Request) bool {
 		if len(parts) < 3 {
 			return false
 		}
-		t.serveUIArtifact(w, r, parts[1], cmp.Or(query.Get("uriKey"), parts[2]))
+		t.serveUIArtifact(w, r, parts[0], parts[1], cmp.Or(query.Get("uriKey"), parts[2]))
 	case path == uiLogs:
 		info.Route = path
 		node := streams.Node{RunID: query.Get("runid"), NodeID: query.Get("podname")}
@@ -67,11 +67,11 @@ func writeText(w http.ResponseWriter, text string) {
 }
 
 // serveUIArtifact answers with the first ?peek= bytes of an artifact, or all of it.
-func (t *Table) serveUIArtifact(w http.ResponseWriter, r *http.Request, bucket, key string) {
-	uris := ownURIs(bucket, key)
+func (t *Table) serveUIArtifact(w http.ResponseWriter, r *http.Request, source, bucket, key string) {
+	uris := urisIn(bucket, key, uiStores[source])
 	if len(uris) == 0 {
 		apierror.WriteHTTP(w, r, http.StatusNotFound, "Only artifacts of this server are read here, those whose key begins with "+
-			uiOwn[1:]+", not "+strconv.Quote(limits.Shortened(key))+" of "+strconv.Quote(limits.Shortened(bucket))+".", "")
+			uiOwn[1:]+" and those in object stores, not "+strconv.Quote(limits.Shortened(key))+" of "+strconv.Quote(limits.Shortened(bucket))+".", "")
 		return
 	}
 	peek, err := strconv.ParseInt(r.URL.Query().Get("peek"), 10, 64)
@@ -79,6 +79,21 @@ func (t *Table) serveUIArtifact(w http.ResponseWriter, r *http.Request, bucket, 
 		peek = 0
 	}
 	admission.Limited(t.reads, getOrHead(t.parts.Streams.ContentAt(uris, peek))).ServeHTTP(w, r)
+}
+
+// uiStores are the sources by which that UI knows object stores, with the schemes of what lies there.
+var uiStores = map[string]string{"s3": "s3://", "minio": "minio://", "gcs": "gs://"}
+
+// urisIn are those that a key in a bucket may stand for: of an object store if there is a scheme, and our own otherwise.
+func urisIn(bucket, key, scheme string) []string {
+	if scheme == "" || bucket == "" || key == "" {
+		return ownURIs(bucket, key)
+	}
+	uris := []string{scheme + bucket + "/" + key}
+	if decoded, err := url.PathUnescape(key); err == nil && decoded != key && utf8.ValidString(decoded) {
+		uris = append(uris, scheme+bucket+"/"+decoded)
+	}
+	return uris
 }
 
 // ownURIs are those that a key may stand for, the likelier one first. The key is the path of a URL, as it was written: by

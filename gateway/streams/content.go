@@ -73,7 +73,8 @@ func (s *Streams) Content(artifactID string) http.HandlerFunc {
 		}
 		ctx, cancel := s.pipe.Context(s.headers.Outgoing(r))
 		defer cancel()
-		asked := &penstock.ReadArtifactRequest{ArtifactId: artifactID, Path: query.Get("path")}
+		asked := &penstock.ReadArtifactRequest{ArtifactId: artifactID, Path: query.Get("path"),
+			LinkSuffices: query.Get("download") == "true" && r.Header.Get("Range") == ""}
 		if query.Get("view") == "tar" {
 			s.serveArchive(w, r, s.folderOf(ctx, asked))
 			return
@@ -81,6 +82,12 @@ func (s *Streams) Content(artifactID string) http.HandlerFunc {
 		found, err := s.open(ctx, r, asked)
 		if err != nil {
 			s.failContent(w, r, err)
+			return
+		}
+		if link := found.head.GetLink(); link != "" {
+			w.Header().Set("Cache-Control", "no-store")
+			w.Header().Set("Referrer-Policy", "no-referrer")
+			http.Redirect(w, r, link, http.StatusFound)
 			return
 		}
 		s.serveContent(w, r, query, found)
