@@ -1,12 +1,15 @@
 #include "scheduler/cleanup/content_remover.h"
 
 #include <algorithm>
+#include <atomic>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/background.h"
 #include "common/errors.h"
 #include "common/limits.h"
 #include "common/log.h"
@@ -52,11 +55,7 @@ absl::StatusOr<ContentRemover::PassResult> ContentRemover::RunOnce() {
     listed_.clear();
     PlanParts(&jobs);
     RETURN_IF_ERROR(ReadReferences(&jobs));
-    size_t worked = 0;
-    while (worked < jobs.size() && (worked == 0 || clock_.Now() < now + options_.pass_time)) {
-      Work(jobs[worked++], clock_.Now());
-    }
-    jobs.resize(worked);
+    jobs.resize(WorkSome(now + options_.pass_time, &jobs));
     RETURN_IF_ERROR(WriteAll(*fence, jobs));
   }
   result.removals = static_cast<int>(jobs.size());
@@ -164,6 +163,42 @@ absl::Status ContentRemover::ReadReferences(std::vector<Job>* jobs) {
   });
 }
 
+// Works on jobs from the first on, on several threads, until the time has passed; returns on how many. No two at once remove
+// the same folder: a job that has one in common with an earlier one is where this stops.
+size_t ContentRemover::WorkSome(absl::Time until, std::vector<Job>* all) {
+  std::vector<Job>& jobs = *all;
+  std::set<std::string> folders;
+  size_t apart = 0;
+  while (apart < jobs.size()) {
+    const size_t before = folders.size();
+    for (const Part& part : jobs[apart].parts) folders.insert(part.folder.uri);
+    if (apart > 0 && folders.size() < before + jobs[apart].parts.size()) break;
+    ++apart;
+  }
+  std::atomic<size_t> next{0};
+  const auto work = [&] {
+    for (size_t i = next++; i < apart; i = next++) {
+      if (i > 0 && clock_.Now() >= until) return;
+      Work(jobs[i], clock_.Now());
+      jobs[i].is_worked = true;
+    }
+  };
+  std::vector<std::thread> threads;
+  const int wanted = static_cast<int>(std::min<size_t>(options_.threads, apart));
+  // This thread commits too, for which others may wait: it stays as it is.
+  for (int i = 0; i < wanted && wanted > 1; ++i) {
+    threads.emplace_back([&work] {
+      BecomeBackground();
+      work();
+    });
+  }
+  if (threads.empty()) work();
+  for (std::thread& thread : threads) thread.join();
+  // What one thread has left because the time had passed, all behind it have.
+  const auto left = std::find_if(jobs.begin(), jobs.end(), [](const Job& job) { return !job.is_worked; });
+  return static_cast<size_t>(left - jobs.begin());
+}
+
 void ContentRemover::Work(Job& job, absl::Time now) {
   ContentRemovalRow& row = job.row;
   if (job.waits) {
@@ -176,9 +211,10 @@ void ContentRemover::Work(Job& job, absl::Time now) {
   bool more = false;
   for (Part& part : job.parts) {
     const auto left = RemovePart(part, row, &kept);
-    if (!left.ok() && (first.ok() || IsRefused(first))) {
+    if (left.ok()) {
+      more = more || *left;
+    } else if (first.ok() || IsRefused(first)) {
       first = left.status();  // what may pass by itself goes first
-      more = more || (left.ok() && *left);
     }
   }
   nlohmann::json list = nlohmann::json::array();

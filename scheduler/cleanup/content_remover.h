@@ -27,6 +27,7 @@ struct ContentRemoverOptions {
   int removals_per_pass = 256;
   int64_t entries_per_call = 20'000;
   absl::Duration pass_time = absl::Seconds(2);  // after which a pass notes down what it did
+  int threads = 8;                              // disks and stores do several removals in the time of one
   // How long after the start attempts that an earlier server began may still write.
   absl::Duration settle_time = absl::Seconds(15);
 };
@@ -59,6 +60,7 @@ class ContentRemover {
     ContentRemovalRow row;
     std::vector<Part> parts;
     bool waits = false;  // for attempts
+    bool is_worked = false;
     absl::Status error;  // if it could not be found out where all of it lies
   };
   struct Kept {
@@ -71,6 +73,7 @@ class ContentRemover {
   void PlanParts(std::vector<Job>* jobs);
   absl::StatusOr<const std::vector<ContentEntry>*> Listed(const std::string& uri);
   absl::Status ReadReferences(std::vector<Job>* jobs);
+  size_t WorkSome(absl::Time until, std::vector<Job>* jobs);
   void Work(Job& job, absl::Time now);
   absl::StatusOr<bool> RemovePart(Part& part, ContentRemovalRow& row, std::vector<Kept>* kept);
   static void Fail(const absl::Status& status, absl::Time now, ContentRemovalRow& row);

@@ -43,6 +43,9 @@ std::vector<RemovalFolder> RemovalFolders(const ContentRemovalRow& row,
       add(absl::StrCat(absl::StripSuffix(row.pipeline_root, "/"), place), run);
     }
   }
+  if (IsObjectUri(row.pipeline_root)) {
+    add(LogCopiesUri(absl::StripSuffix(row.pipeline_root, "/"), row.run_id), run);
+  }
   for (const absl::string_view uri : absl::StrSplit(row.folders, '\n', absl::SkipEmpty())) {
     add(std::string(uri), uri.substr(uri.rfind('/') + 1));
   }

@@ -24,7 +24,10 @@ TEST(RemovalFoldersTest, ARunHasFoldersOfItsOwn) {
               ElementsAre("penstock://logs/r-1", "penstock://workspaces/r-1",
                           "penstock://artifacts/imported/r-1", "penstock://artifacts/my%20pipeline%2f2/r-1"));
   row.pipeline_root = "s3://bucket/root/";
-  EXPECT_EQ(UrisOf(row).back(), "s3://bucket/root/my%20pipeline%2f2/r-1");
+  EXPECT_THAT(UrisOf(row), testing::IsSupersetOf(
+                               {"s3://bucket/root/my%20pipeline%2f2/r-1", "s3://bucket/root/@logs/r-1"}));
+  row.pipeline_root = "file:///mnt/root";
+  EXPECT_EQ(UrisOf(row).back(), "file:///mnt/root/my%20pipeline%2f2/r-1");
   row.pipeline_root = "/mnt/root";  // a path is nobody's to remove
   EXPECT_EQ(UrisOf(row).size(), 4);
   row.pipeline_name.clear();
