@@ -90,6 +90,34 @@ make_preset() {
   (cd "$root" && cmake --build --preset "$preset" ${1+--target "$@"})
 }
 
+# The servers that stand for object stores in the tests: Go programs, and azurite where there is npm. Built beside the
+# rest, since most of it is waiting for downloads.
+build_stores() {
+  mkdir -p "$root/build/stores"
+  (
+    PATH=$PATH:/usr/local/go/bin  # where Go installs itself
+    cd "$root/tests/stores/s3" && go build -trimpath -o "$root/build/stores/" github.com/versity/versitygw/cmd/versitygw
+    cd "$root/tests/stores/gcs" && go build -trimpath -o "$root/build/stores/" github.com/fsouza/fake-gcs-server
+    if command -v npm >/dev/null; then
+      cp "$root"/tests/stores/azurite/package*.json "$root/build/stores/"
+      npm ci --prefix "$root/build/stores" --no-audit --no-fund --loglevel=error
+    else
+      echo "there is no npm: azurite is left out, and the tests that need it"
+    fi
+  ) >"$logs/build-stores.log" 2>&1 </dev/null
+}
+
+# await_stores PID: that build_stores has; what could not be built is a failed test of its own.
+await_stores() {
+  local code=0
+  wait "$1" || code=$?
+  if ((code != 0)); then
+    tail -n 5 "$logs/build-stores.log" >&2
+    "$python" "$root/tests/summary.py" broken "$logs/build-stores.json" \
+      "building the servers of object stores fails: $logs/build-stores.log"
+  fi
+}
+
 # run_ctest NAME PRESET CTEST-ARGUMENTS...: GoogleTest programs leave their cases in a folder of their own, so that
 # cases are counted and not programs.
 run_ctest() {
@@ -119,6 +147,9 @@ run_e2e() {
     run_pytest e2e e2e "${side_by_side[@]}" --database=sqlite
     # What Python components do is the same without warm Pythons.
     run_pytest e2e-fresh e2e/conformance "${side_by_side[@]}" --database=sqlite --warm-python=off
+    # Nor is it otherwise with artifacts elsewhere.
+    run_pytest e2e-s3 e2e/conformance "${side_by_side[@]}" --database=sqlite --pipeline-root=s3
+    run_pytest e2e-disk e2e/conformance "${side_by_side[@]}" --database=sqlite --pipeline-root=file
     interpreter=$root/build/kfp-newest/bin/python run_pytest e2e-newest-kfp e2e/test_every_method.py \
       "${newest_kfp_tests[@]/#/$root/tests/e2e/}" "${side_by_side[@]}" --database=sqlite
   fi
@@ -153,17 +184,32 @@ run_sanitizers() {
 
 main() {
   parse_arguments "$@"
+  # Tests that need a server of build/stores fail without it, rather than be left out.
+  export PENSTOCK_TEST_STORES=required
+  export PENSTOCK_TEST_S3_SERVER=$root/build/stores/versitygw
+  export PENSTOCK_TEST_GCS_SERVER=$root/build/stores/fake-gcs-server
+  if command -v npm >/dev/null; then export PENSTOCK_TEST_AZURITE=$root/build/stores/node_modules/.bin/azurite-blob; fi
   "$root/deploy/install_deps.sh" --tests
   rm -rf "$logs"
   mkdir -p "$logs"
+  local stores=0
+  # Beside the build, which leaves it the time.
+  if [[ ${rings[*]} != checks ]]; then
+    build_stores &
+    stores=$!
+  fi
   if wanted checks; then run_pytest checks checks; fi
   if wanted unit || wanted contract || wanted api; then
     if build release; then
+      await_stores "$stores"
       run_programs
       run_e2e
     fi
   elif wanted e2e || wanted e2e-postgres; then
-    if build release penstock_programs; then run_e2e; fi
+    if build release penstock_programs; then
+      await_stores "$stores"
+      run_e2e
+    fi
   fi
   if wanted sanitizers; then run_sanitizers; fi
   say_minutes

@@ -20,6 +20,7 @@ for variable in list(os.environ):
         del os.environ[variable]
 
 import databases  # noqa: E402
+import object_stores  # noqa: E402
 import mlflow_peer as mlflow_peers  # noqa: E402
 from mlflow_peer import mlflow_peer, registry, tracking, tracking_url  # noqa: E402, F401
 from penstock import SERVER, Server  # noqa: E402
@@ -34,6 +35,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
                      help='what the servers store in; also PENSTOCK_TEST_DATABASE')
     parser.addoption('--warm-python', choices=('on', 'off'), default='on',
                      help='whether Python components begin as forks, on servers whose test does not say so itself')
+    parser.addoption('--pipeline-root', choices=('data_dir', 'file', 's3'), default='data_dir',
+                     help='where the shared server keeps artifacts')
     parser.addoption('--mlflow-peer', choices=mlflow_peers.PEERS, default='penstock',
                      help='what the tests of MLflow\'s tracking talk to; mlflow shows that they say what MLflow does')
 
@@ -93,8 +96,36 @@ def postgres() -> Iterator[databases.PrivatePostgres]:
 
 
 @pytest.fixture(scope='session')
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    shared = Server(tmp_path_factory.mktemp('server'), '--max_parallel_tasks=4')
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object_stores.S3]:
+    """An S3 server that all tests share, each with buckets of its own."""
+    object_stores.required(object_stores.S3.missing())
+    shared = object_stores.S3(tmp_path_factory.mktemp('s3'))
+    try:
+        yield shared.start()
+    finally:
+        shared.close()
+
+
+@pytest.fixture(scope='session')
+def root_flags(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> List[str]:
+    """Flags for where the shared server keeps artifacts."""
+    kind = request.config.getoption('--pipeline-root')
+    if kind == 'data_dir':
+        return []
+    if kind == 'file':
+        return [f'--pipeline_root=file://{tmp_path_factory.mktemp("root")}']
+    store = request.getfixturevalue('s3')
+    store.bucket('artifacts')
+    settings = store.settings('s3://artifacts/', tmp_path_factory.mktemp('settings') / 'stores.yaml')
+    return ['--pipeline_root=s3://artifacts/a root', f'--stores={settings}']
+
+
+@pytest.fixture(scope='session')
+def server(tmp_path_factory: pytest.TempPathFactory, root_flags: List[str]) -> Iterator[Server]:
+    shared = Server(tmp_path_factory.mktemp('server'), '--max_parallel_tasks=4', *root_flags)
+    shared.root = next((flag.split('=', 1)[1] for flag in root_flags if flag.startswith('--pipeline_root=')), '')
+    shared.file_root = tmp_path_factory.mktemp('root')  # which runs may name
+    shared.flags.append(f'--file_roots={shared.file_root}')
     try:
         yield shared.start()
         shared.stop()

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -42,6 +43,9 @@ class Server:
         self.data_dir = folder / 'data'
         self.log = folder / 'server.log'
         self.flags = list(flags)
+        self.root = ''  # the pipeline root of runs that name none; empty: the data directory
+        self.file_root: Optional[pathlib.Path] = None  # a directory in which runs may have their pipeline root
+        self.variables: Dict[str, str] = {}  # of its environment, over the usual ones
         self.http_port = 0
         self.grpc_port = 0
         self.process: Optional['subprocess.Popen[bytes]'] = None
@@ -63,7 +67,8 @@ class Server:
         (self.folder / 'ready.json').unlink(missing_ok=True)
         with self.log.open('ab') as log:
             self.process = subprocess.Popen(self.command(*flags), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            env=environment(self.folder), start_new_session=True)
+                                            env={**environment(self.folder), **self.variables},
+                                            start_new_session=True)
 
     def start(self, *flags: str) -> 'Server':
         self.launch(*flags)
@@ -88,6 +93,13 @@ class Server:
     @property
     def gateway_pid(self) -> Optional[int]:
         return processes.child_named(self.pid, 'penstock-gateway')
+
+    @property
+    def artifacts_path(self) -> str:
+        """A regular expression for where tasks leave artifacts: under the root, or what is uploaded to it from."""
+        if self.root.startswith('s3://'):
+            return re.escape(f'{self.data_dir}/work/runs/') + '[^/]+/[^/]+/artifacts'
+        return re.escape(self.root[len('file://'):] or f'{self.data_dir}/artifacts')
 
     def running(self) -> bool:
         return self.process is not None and self.process.poll() is None

@@ -116,7 +116,8 @@ def test_what_cannot_be_had_fails_the_reader_by_a_sentence(server, files, tmp_pa
     for pipeline, uri, words in (
             (importing, f'{files.url}/none?signature=secret', 'status 404'),
             (importing, 'http://127.0.0.1:1/data.csv', 'could not be fetched'),
-            (containers, 's3://bucket/data.csv', 'only http://, https:// and files of this machine'),
+            (containers, 's3://bucket/data.csv', 'the server knows no store for it'),
+            (containers, 'hdfs://host/data.csv', 'only http://, https://, objects in stores and files of this machine'),
             (importing, 'gs://bucket/data.csv', 'nothing is mounted at /gcs/bucket/data.csv'),
             (importing, 'data.csv', 'neither a URI with a scheme nor an absolute path')):
         run_id = server.create_run(specs.compiled(pipeline), uri=uri, result=result)

@@ -100,7 +100,7 @@ def test_importers_bring_content_to_the_workspace(server, tmp_path):
     workspace = server.data_dir / 'workspaces' / run_id
     assert seen['text'] == 'here' and pathlib.Path(seen['path']).is_relative_to(workspace)
 
-    for uri, words in ((f'{tmp_path}/none', 'there is no'), ('gs://bucket/object', 'not fetched here')):
+    for uri, words in ((f'{tmp_path}/none', 'there is no'), ('gs://bucket/object', 'there are no credentials')):
         run_id = server.create_run(specs.compiled(bringing), uri=uri, result=str(result))
         run = server.finish(run_id)
         assert server.task_states(run_id) == {'importer': 'FAILED', 'read-imported': 'SKIPPED'}

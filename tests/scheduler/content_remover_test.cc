@@ -34,6 +34,7 @@ class ContentRemoverTest : public EngineTest {
   void NewRemover(int64_t entries = 1000) {
     ContentRemoverOptions options;
     options.entries_per_call = entries;
+    options.threads = 1;  // the faulty store counts calls
     remover_ = std::make_unique<ContentRemover>(*store_, *lease_, *faulty_, in_work_, clock_, options);
   }
   ContentRemover::PassResult Remove() {
@@ -102,6 +103,42 @@ class ContentRemoverTest : public EngineTest {
   std::unique_ptr<ContentRemover> remover_;
 };
 INSTANTIATE_TEST_SUITE_P(Databases, ContentRemoverTest, ServedDatabases());
+
+TEST_P(ContentRemoverTest, ManyRunsGoSideBySide) {
+  remover_ = std::make_unique<ContentRemover>(*store_, *lease_, *content_, in_work_, clock_,
+                                              ContentRemoverOptions{.threads = 8});
+  std::vector<std::string> run_ids;
+  for (int i = 0; i < 20; ++i) run_ids.push_back(EndedRun());
+  // Two that have the folder of a third in common, which went before.
+  const std::string given = EndedRun();
+  for (int i = 0; i < 2; ++i) AddArtifact(run_ids[i], UriOf(given));
+  Delete(given);
+  for (const std::string& run_id : run_ids) Delete(run_id);
+  for (int pass = 0; pass < 10 && Remove().removals > 0; ++pass) {
+  }
+  run_ids.push_back(given);
+  for (const std::string& run_id : run_ids) {
+    EXPECT_EQ(Report(run_id).state, RemovalState::kDone);
+    EXPECT_TRUE(IsGone(run_id)) << run_id;
+  }
+}
+
+// Others have their turn between the steps of a large one.
+TEST_P(ContentRemoverTest, ALargeRunGoesInSeveralPasses) {
+  const std::string run_id = EndedRun();
+  for (int i = 0; i < 20; ++i) Put(absl::StrCat(UriOf(run_id), "s/", i));
+  NewRemover(/*entries=*/6);  // of which the folders on the way take four
+  Delete(run_id);
+  int passes = 1;
+  while (Remove().done == 0) {
+    EXPECT_EQ(Report(run_id).state, RemovalState::kRunning);
+    EXPECT_EQ(Report(run_id).due_at, clock_.Now());
+    ASSERT_LT(++passes, 100);
+  }
+  EXPECT_GT(passes, 1);
+  EXPECT_EQ(Report(run_id).removed_files, 22);
+  EXPECT_TRUE(IsGone(run_id));
+}
 
 TEST_P(ContentRemoverTest, ADeletedRunLeavesNothingAndOthersAll) {
   const std::string run_id = EndedRun();

@@ -131,26 +131,27 @@ TEMPLATES = {
     "{{$.inputs.artifacts['model'].metadata['rows']}}": '10',
     "{{$.inputs.artifacts['model'].metadata}}": r'\{"it":\{"b":1\},"rows":10\}',
     "{{$.inputs.artifacts['model'].name}}": 'model',
-    "{{$.inputs.artifacts['model'].uri}}": r'/.*/describes/[^/]+/model',
-    "{{$.inputs.artifacts['model'].path}}": r'/.*/describes/[^/]+/model',
+    "{{$.inputs.artifacts['model'].uri}}": r'(/|s3:/).*/describes/[^/]+/model',
+    "{{$.inputs.artifacts['model'].path}}": r'/.*/(describes/[^/]+|inputs/model/0)/model',
     "{{$.inputs.artifacts['model']}}": r'\[\{.*"name":"model".*\}\]', "{{$.inputs.artifacts['gone'].path}}": '',
-    "{{$.outputs.artifacts['data'].uri}}": r'/.*/placeholders/RUN/templated/[^/]+/data',
+    "{{$.outputs.artifacts['data'].uri}}": r'(/|s3:/).*/placeholders/RUN/templated/[^/]+/data',
     "{{$.outputs.artifacts['data'].path}}": r'/.*/placeholders/RUN/templated/[^/]+/data',
     "{{$.outputs.artifacts['data'].metadata}}": r'\{\}', "{{$.outputs.parameters['out'].output_file}}": '/.*/out',
     '{{$.outputs.output_file}}': '/.*output.json', '{{$.pipeline_job_name}}': 'named run',
     '{{$.pipeline_job_uuid}}': 'RUN', '{{$.pipeline_task_name}}': 'templated',
     '{{$.pipeline_job_resource_name}}': '.*placeholders.*',
     '{{$.pipeline_job_create_time_utc}}': r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ',
-    '{{$.pipeline_root}}|': r'/given\|', "{{$.inputs.parameters['text'].json_escape[1]}}": 'ESCAPED',
+    '{{$.pipeline_root}}|': r'file:///.*/given\|', "{{$.inputs.parameters['text'].json_escape[1]}}": 'ESCAPED',
     '{{$.Values.helm}} {{ x }} {{$var}}': r'\{\{\$.Values.helm\}\} \{\{ x \}\} \{\{\$var\}\}',
 }
 VALUE = 'a "b"\\\n{{$.pipeline_job_name}} $HOME `x`'
 
 
 @pytest.mark.parametrize('template', TEMPLATES)
-def test_placeholders_in_arguments(run, template):
+def test_placeholders_in_arguments(run, server, template):
     """Values go in as they are and are not read again; text that is no placeholder stays."""
-    ran = run(with_template(template), options={'run_name': 'named run', 'pipeline_root': '/given'}, text=VALUE)
+    root = {'pipeline_root': f'file://{server.file_root}/given'} if 'pipeline_root' in template else {}
+    ran = run(with_template(template), options={'run_name': 'named run', **root}, text=VALUE)
     pattern = TEMPLATES[template].replace('RUN', re.escape(ran.run_id)).replace('TEXT', re.escape(VALUE))
     pattern = pattern.replace('ESCAPED', re.escape(json.dumps(VALUE)[1:-1]))
     assert re.fullmatch(pattern, ran.once()['seen'], re.DOTALL), ran.once()['seen']
@@ -291,14 +292,16 @@ def test_the_executor_input(run, server):
     assert '"i":5' in ran.once()['seen'] and '"d":2,' in ran.once()['seen']
     data, = told_input['inputs']['artifacts'].pop('data')['artifacts']
     assert told_input['inputs']['artifacts'] == {}
-    artifact_root = server.data_dir / 'artifacts' / 'telling' / ran.run_id
-    assert re.fullmatch(re.escape(f'{artifact_root}/write/') + '[^/]+/data', data.pop('uri'))
+    left = f'{server.artifacts_path}/telling/{ran.run_id}'
+    fetched = re.escape(f'{server.data_dir}/work/') + '.*/inputs/data/0/data'
+    seen_at = fetched if server.root.startswith('s3://') else f'{left}/write/[^/]+/data'
+    assert re.fullmatch(seen_at, data.pop('uri'))
     assert data == {'name': 'data', 'type': {'schemaTitle': 'system.Dataset', 'schemaVersion': '0.0.1'}, 'metadata': {}}
     outputs = told_input['outputs']
     assert set(told_input) == {'inputs', 'outputs'} and set(outputs) == {'parameters', 'artifacts', 'outputFile'}
     assert pathlib.PurePath(outputs['parameters']['out']['outputFile']).is_absolute()
     model, = outputs['artifacts']['model']['artifacts']
-    assert re.fullmatch(re.escape(f'{artifact_root}/told/') + '[^/]+/model', model.pop('uri'))
+    assert re.fullmatch(f'{left}/told/[^/]+/model', model.pop('uri'))
     assert model == {'name': 'model', 'type': {'schemaTitle': 'system.Model', 'schemaVersion': '0.0.1'}, 'metadata': {}}
 
 
@@ -329,11 +332,11 @@ def artifact(**fields: Any) -> Dict[str, Any]:
 
 
 REPORTS = [
-    ({'parameterValues': {'out': 'reported'}}, 'written', r'reported\|/.*/data\|\{\}'),
-    ({}, 'written\n', r'written\n\|/.*/data\|\{\}'),
-    ({'parameterValues': {'out': 'a', 'other': 1}, 'artifacts': {'other': {}}}, '', r'a\|/.*/data\|\{\}'),
+    ({'parameterValues': {'out': 'reported'}}, 'written', r'reported\|(/|s3:/).*/data\|\{\}'),
+    ({}, 'written\n', r'written\n\|(/|s3:/).*/data\|\{\}'),
+    ({'parameterValues': {'out': 'a', 'other': 1}, 'artifacts': {'other': {}}}, '', r'a\|(/|s3:/).*/data\|\{\}'),
     (artifact(uri='gs://bucket/x', metadata={'k': [1]}, name='mine'), 'w', r'w\|gs://bucket/x\|\{"k":\[1\]\}'),
-    (artifact(uri='', metadata={}), 'w', r'w\|/.*/reports/[^/]+/data\|\{\}')]
+    (artifact(uri='', metadata={}), 'w', r'w\|(/|s3:/).*/reports/[^/]+/data\|\{\}')]
 
 
 @pytest.mark.parametrize('report, file, seen', REPORTS, ids=range(len(REPORTS)))

@@ -337,13 +337,14 @@ def rooted(to: str):
     record(to=to, name='root', value=dsl.PIPELINE_ROOT_PLACEHOLDER)
 
 
-def test_pipeline_root(run):
-    """That of the run; the one in the pipeline has no effect, as in KFP."""
+def test_pipeline_root(run, server):
+    """That of the run; the one in the pipeline has no effect, as in KFP, where this server knows no such place."""
     spec = specs.compiled(rooted)
     assert spec['defaultPipelineRoot'] == 's3://from/the-pipeline'
-    ran = run(spec, options={'pipeline_root': 's3://from/the-run'})
-    assert ran.once() == {'root': 's3://from/the-run'}
-    assert ran.detail.runtime_config.pipeline_root == 's3://from/the-run'
+    root = f'file://{server.file_root}/of the run'
+    ran = run(spec, options={'pipeline_root': root})
+    assert ran.once() == {'root': root}
+    assert ran.detail.runtime_config.pipeline_root == root
 
 
 def test_fields_that_are_null(run):
