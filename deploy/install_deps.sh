@@ -71,7 +71,7 @@ install_packages() {
 # The newest Go version that a go.mod of the build asks for.
 go_needed() {
   local module versions=("$go_needed_default")
-  for module in gateway cli; do
+  for module in gateway cli executor/launcher; do
     if [[ -f $root/$module/go.mod ]]; then
       versions+=("$(awk '$1 == "go" { print $2; exit }' "$root/$module/go.mod")")
     fi
