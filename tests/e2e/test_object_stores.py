@@ -405,3 +405,14 @@ def test_what_is_deleted_is_gone_from_the_bucket(stored_server, s3, bucket):
     wait_until('the second run to go', lambda: removal(server, second)['state'] == 'DONE', 60)
     left = [key for key in s3.objects(bucket) if '/@content/' not in key and '/@uploads/' not in key]
     assert left and all(third in key for key in left), left
+
+
+def test_a_bucket_that_is_gone_is_named(stored_server, s3, bucket):
+    """Nothing is taken from the cache whose content nobody can tell of."""
+    server = stored_server
+    server.succeed(create(server, specs.compiled(stored)).json()['run_id'])
+    shutil.rmtree(s3.buckets / bucket)
+    failed = server.finish(create(server, specs.compiled(stored)).json()['run_id'], timeout=120)
+    assert failed['state'] == 'FAILED'
+    for word in ('NoSuchBucket', bucket, 'create the bucket'):
+        assert word in failed['error']['message'], failed['error']
