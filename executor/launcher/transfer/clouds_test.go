@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -36,6 +37,9 @@ func TestGoogleCloudStorage(t *testing.T) {
 }
 
 func TestAzureBlobStorage(t *testing.T) {
+	if _, err := exec.LookPath("npm"); err != nil {
+		t.Skip("NOT TESTED: there is no npm, with which azurite is installed")
+	}
 	program := s3test.Program(t, "PENSTOCK_TEST_AZURITE")
 	address := s3test.FreeAddress(t)
 	host, port, _ := net.SplitHostPort(address)
