@@ -211,10 +211,7 @@ inline constexpr int kEnvLastWordsBytes = 2 << 10;  // what pip said last, kept 
 inline constexpr int kPipelineRootBytes = 512;  // with what is below it, a key stays below the stores' 1,024
 inline constexpr int kStoreCallSeconds = 60;    // that one call about an object may take
 inline constexpr int kStoreStartSeconds = 10;   // until the program that knows object stores answers
-inline constexpr int kStoreLinkSeconds =
-    15 * 60;  // that a link to an object is good for, unless configured otherwise
 inline constexpr int kLaunchResultBytes = 16 << 20;  // what an attempt's launcher tells of its outputs
-inline constexpr int kLaunchProgressBytes = 1024;    // and of what it is doing
 
 // --- Content fetched over HTTP ---
 inline constexpr int64_t kFetchBytes = int64_t{64} << 30;  // of one document
@@ -226,7 +223,6 @@ inline constexpr int kFetchRedirects = 10;
 // --- Importers, inputs ---
 inline constexpr int kInputsKept = 64;        // tasks of a run whose resolved inputs are kept until they end
 inline constexpr int kImportsPerPass = 1000;  // tasks that the engine completes itself in one transaction
-inline constexpr int kInputNotesBytes = 2 << 10;  // what was found out about the inputs of a failed attempt
 
 // --- What the status of a run tells ---
 inline constexpr int kStatusTasks = 5000;         // tasks in one answer; the others are counted

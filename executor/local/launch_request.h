@@ -39,7 +39,6 @@ absl::StatusOr<LaunchResult> ReadLaunchResult(absl::string_view text, absl::stri
 
 // Names of the files in the attempt's work directory.
 inline constexpr absl::string_view kLaunchRequestFile = ".penstock-launch.json";
-inline constexpr absl::string_view kLaunchStartedFile = ".penstock-command-started";
 inline constexpr absl::string_view kLaunchProgressFile = ".penstock-progress";
 inline constexpr absl::string_view kLaunchResultFile = ".penstock-result";
 
