@@ -37,7 +37,7 @@ void SetDeadline(grpc::ClientContext& context, int seconds) {
   context.set_deadline(gpr_time_from_seconds(seconds, GPR_TIMESPAN));
 }
 
-absl::StatusOr<std::unique_ptr<Stub>> StubOf(StoreProgram& program) {
+absl::StatusOr<std::unique_ptr<Stub>> StubOf(SideProgram& program) {
   ASSIGN_OR_RETURN(auto channel, program.Channel());
   return api::RemoteContent::NewStub(channel);
 }
@@ -49,7 +49,7 @@ ContentKind KindOf(api::Kind kind) {
 
 // One call with one answer.
 template <typename Request, typename Response, typename Call>
-absl::StatusOr<Response> Ask(StoreProgram& program, const Request& request, Call call,
+absl::StatusOr<Response> Ask(SideProgram& program, const Request& request, Call call,
                              int seconds = limits::kStoreCallSeconds) {
   ASSIGN_OR_RETURN(const auto stub, StubOf(program));
   grpc::ClientContext context;

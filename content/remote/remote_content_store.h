@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "common/side_program.h"
 #include "content/content_store.h"
-#include "content/remote/store_program.h"
 
 namespace penstock {
 
@@ -31,7 +31,7 @@ struct StoreCheck {
 class RemoteContentStore final : public ContentStore {
  public:
   // `program` outlives it. Serves what lies below one of `reachable`.
-  RemoteContentStore(StoreProgram& program, std::vector<std::string> reachable)
+  RemoteContentStore(SideProgram& program, std::vector<std::string> reachable)
       : program_(program), reachable_(std::move(reachable)) {}
 
   bool Serves(absl::string_view uri) const override;
@@ -55,7 +55,7 @@ class RemoteContentStore final : public ContentStore {
  private:
   absl::Status CheckServed(absl::string_view uri) const;
 
-  StoreProgram& program_;
+  SideProgram& program_;
   const std::vector<std::string> reachable_;
 };
 

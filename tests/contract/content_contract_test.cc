@@ -53,9 +53,11 @@ class S3ContentWorld final : public ContentWorld {
   // With a sanitizer Go programs are not built.
   static bool HasProgram() { return access(PENSTOCK_LAUNCH_PATH, X_OK) == 0; }
   S3ContentWorld()
-      : program_({PENSTOCK_LAUNCH_PATH,
+      : program_({"Object stores",
+                  PENSTOCK_LAUNCH_PATH,
+                  {"serve", "--socket=" + server_.folder() + "/stores.sock",
+                   "--stores=" + server_.SettingsFile("s3://bucket/")},
                   server_.folder() + "/stores.sock",
-                  server_.SettingsFile("s3://bucket/"),
                   {}}),
         store_(program_, {"s3://bucket/"}) {
     root = "s3://bucket/a root";
@@ -66,7 +68,7 @@ class S3ContentWorld final : public ContentWorld {
 
  private:
   S3Server server_;
-  StoreProgram program_;
+  SideProgram program_;
   RemoteContentStore store_;
 };
 

@@ -1,4 +1,4 @@
-#include "content/remote/store_program.h"
+#include "common/side_program.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -22,16 +22,12 @@ namespace {
 
 constexpr int kReconnectMs = 20;  // it is on this machine, and just being started
 
-absl::Status CannotStart(absl::string_view program, absl::string_view why) {
-  return absl::UnavailableError(absl::StrCat("Object stores cannot be reached: ", program, " ", why));
-}
-
 std::shared_ptr<grpc::Channel> ChannelTo(const std::string& socket_path) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectMs);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kReconnectMs);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectMs);
-  // Proxies of the environment are for the stores.
+  // Proxies of the environment are for others.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetMaxReceiveMessageSize(limits::kRpcMessageBytes);
   return grpc::CreateCustomChannel(absl::StrCat("unix:", socket_path), grpc::InsecureChannelCredentials(),
@@ -40,19 +36,29 @@ std::shared_ptr<grpc::Channel> ChannelTo(const std::string& socket_path) {
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<grpc::Channel>> StoreProgram::Channel() {
+absl::Status SideProgram::CannotStart(absl::string_view why) const {
+  return absl::UnavailableError(
+      absl::StrCat(options_.what, " cannot be reached: ", options_.program, " ", why));
+}
+
+int64_t SideProgram::Pid() {
+  absl::MutexLock lock(&mutex_);
+  return IsRunning() ? pid_ : 0;
+}
+
+absl::StatusOr<std::shared_ptr<grpc::Channel>> SideProgram::Channel() {
   absl::MutexLock lock(&mutex_);
   if (IsRunning()) return channel_;
   RETURN_IF_ERROR(Spawn());
   channel_ = ChannelTo(options_.socket_path);
-  if (!channel_->WaitForConnected(gpr_time_from_seconds(limits::kStoreStartSeconds, GPR_TIMESPAN))) {
+  if (!channel_->WaitForConnected(gpr_time_from_seconds(limits::kSideProgramStartSeconds, GPR_TIMESPAN))) {
     Drop();
-    return CannotStart(options_.program, "was started and does not answer; the lines above say why.");
+    return CannotStart("was started and does not answer; the lines above say why.");
   }
   return channel_;
 }
 
-bool StoreProgram::IsRunning() {
+bool SideProgram::IsRunning() {
   if (pid_ < 0) return false;
   int status = 0;
   if (waitpid(pid_, &status, WNOHANG) == 0) return true;
@@ -61,12 +67,12 @@ bool StoreProgram::IsRunning() {
   return false;
 }
 
-absl::Status StoreProgram::Spawn() {
+absl::Status SideProgram::Spawn() {
   if (options_.socket_path.empty()) {
-    return CannotStart(options_.program, "needs a socket, and the path of --data_dir is too long for one.");
+    return CannotStart("needs a socket, and the path of --data_dir is too long for one.");
   }
   int pipe_fds[2];
-  if (pipe2(pipe_fds, O_CLOEXEC) != 0) return CannotStart(options_.program, std::strerror(errno));
+  if (pipe2(pipe_fds, O_CLOEXEC) != 0) return CannotStart(std::strerror(errno));
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, pipe_fds[0], STDIN_FILENO);
@@ -79,9 +85,8 @@ absl::Status StoreProgram::Spawn() {
   posix_spawnattr_setsigmask(&attributes, &none);
   posix_spawnattr_setpgroup(&attributes, 0);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
-  std::vector<std::string> arguments = {options_.program, "serve",
-                                        absl::StrCat("--socket=", options_.socket_path)};
-  if (!options_.settings_file.empty()) arguments.push_back(absl::StrCat("--stores=", options_.settings_file));
+  std::vector<std::string> arguments = options_.arguments;
+  arguments.insert(arguments.begin(), options_.program);
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
@@ -94,14 +99,14 @@ absl::Status StoreProgram::Spawn() {
   close(pipe_fds[0]);
   if (code != 0) {
     close(pipe_fds[1]);
-    return CannotStart(options_.program, absl::StrCat("cannot be started: ", std::strerror(code), "."));
+    return CannotStart(absl::StrCat("cannot be started: ", std::strerror(code), "."));
   }
   pid_ = pid;
   lifeline_ = pipe_fds[1];
   return absl::OkStatus();
 }
 
-void StoreProgram::Drop() {
+void SideProgram::Drop() {
   channel_.reset();
   if (lifeline_ >= 0) close(lifeline_);
   lifeline_ = -1;
@@ -114,7 +119,7 @@ void StoreProgram::Drop() {
   pid_ = -1;
 }
 
-StoreProgram::~StoreProgram() {
+SideProgram::~SideProgram() {
   absl::MutexLock lock(&mutex_);
   Drop();
   unlink(options_.socket_path.c_str());
