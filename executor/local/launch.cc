@@ -13,6 +13,8 @@
 #include "common/files.h"
 #include "common/limits.h"
 #include "common/status_macros.h"
+#include "executor/parts/attempt_end.h"
+#include "executor/parts/command_bounds.h"
 #include "executor/posix/start_files.h"
 #include "executor/python/executor_input.h"
 #include "executor/python/failure.h"
@@ -25,26 +27,6 @@ absl::Status CheckAbsolutePath(absl::string_view what, absl::string_view path) {
     return absl::InvalidArgumentError(absl::StrCat(what, " is not an absolute path: ", path));
   }
   return absl::OkStatus();
-}
-
-std::string SignalMessage(int64_t signal) {
-  const char* name = sigabbrev_np(static_cast<int>(signal));
-  return absl::StrCat("The program was ended by signal ", signal,
-                      name != nullptr ? absl::StrCat(" (SIG", name, ")") : "",
-                      signal == SIGKILL ? "; perhaps the machine ran out of memory." : ".");
-}
-
-// With room for the variables that every attempt has.
-bool FitsIntoCommand(const LaunchSpec& spec) {
-  constexpr int64_t kOwnVariablesBytes = 64 << 10;
-  int64_t total = kOwnVariablesBytes;
-  bool fits = true;
-  for (const std::string& argument : spec.argv) {
-    fits = fits && argument.size() < static_cast<size_t>(limits::kArgumentBytes);
-    total += static_cast<int64_t>(argument.size()) + 1;
-  }
-  for (const auto& [name, value] : spec.env) total += static_cast<int64_t>(name.size() + value.size()) + 2;
-  return fits && total <= limits::kArgumentsBytes;
 }
 
 // Every component has an image. The one that the SDK writes for those that name none holds Python and no more.
@@ -93,42 +75,6 @@ absl::Status CheckSpec(const LaunchSpec& spec, const std::string& log_path) {
              : CheckAbsolutePath("executor_output_path", spec.executor_output_path);
 }
 
-// So that it does not fail in execve, which would say less. Texts count with the NUL at their end.
-absl::Status CheckCommand(const std::vector<std::string>& argv, const std::vector<std::string>& env) {
-  if (argv.empty() || argv[0].empty()) return absl::InvalidArgumentError("The command is empty.");
-  int64_t total = 0;
-  for (size_t i = 0; i < argv.size(); ++i) {
-    if (argv[i].size() >= static_cast<size_t>(limits::kArgumentBytes)) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "Argument ", i, " of the command '", argv[0], "' has ", argv[i].size(),
-          " bytes; one must have less than ", limits::kArgumentBytes, ". Pass large data as an artifact."));
-    }
-    if (absl::StrContains(argv[i], '\0')) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("Argument ", i, " of the command '", argv[0].c_str(), "' contains a NUL byte."));
-    }
-    total += static_cast<int64_t>(argv[i].size()) + 1;
-  }
-  for (const std::string& variable : env) {
-    if (absl::StartsWith(variable, "=") || absl::StrContains(variable, '\0')) {
-      return absl::InvalidArgumentError(absl::StrCat("The environment variable '", variable.c_str(),
-                                                     "' has no name or contains a NUL byte."));
-    }
-    if (variable.size() >= static_cast<size_t>(limits::kArgumentBytes)) {
-      return absl::InvalidArgumentError(absl::StrCat("The environment variable '",
-                                                     variable.substr(0, variable.find('=')),
-                                                     "' has more than ", limits::kArgumentBytes, " bytes."));
-    }
-    total += static_cast<int64_t>(variable.size()) + 1;
-  }
-  if (total > limits::kArgumentsBytes) {
-    return absl::InvalidArgumentError(absl::StrCat("The arguments and environment of the command '", argv[0],
-                                                   "' have ", total, " bytes; the limit is ",
-                                                   limits::kArgumentsBytes, "."));
-  }
-  return absl::OkStatus();
-}
-
 absl::StatusOr<std::optional<LaunchSpec>> WithInputsInFile(const LaunchSpec& spec) {
   if (FitsIntoCommand(spec)) return std::nullopt;
   const std::string path = absl::StrCat(spec.work_dir, "/", std::string(kExecutorInputFile));
@@ -159,12 +105,7 @@ std::string WithCause(const std::string& message, const wire::Finished& finished
   const bool exited = finished.ending == wire::Ending::kExited;
   const PythonFailure failure = exited ? ReadPythonFailure(log_end) : PythonFailure();
   const std::string last_line = exited ? LastLine(log_end) : message;
-  std::string text = message;
-  if (!failure.exception.empty()) {
-    text = absl::StrCat(failure.exception, "\n", failure.place, failure.place.empty() ? "" : "\n", message);
-  } else if (exited && !last_line.empty()) {
-    absl::StrAppend(&text, " Its last line: ", last_line);
-  }
+  const std::string text = exited ? MessageWithCause(message, log_end) : message;
   const std::string& cause = failure.exception.empty() ? last_line : failure.exception;
   return absl::StrCat(text, ImageNote(finished, failure, cause, surroundings));
 }
@@ -182,18 +123,15 @@ AttemptFinished FinishedEvent(const wire::Finished& finished, absl::Duration tim
   switch (finished.ending) {
     case wire::Ending::kExited:
       event.outcome = finished.exit_code == 0 ? AttemptOutcome::kSucceeded : AttemptOutcome::kFailed;
-      if (finished.exit_code != 0) {
-        event.message = absl::StrCat("The program exited with code ", finished.exit_code, ".");
-      }
+      if (finished.exit_code != 0) event.message = ExitMessage(static_cast<int>(finished.exit_code));
       break;
     case wire::Ending::kSignaled:
       event.outcome = AttemptOutcome::kFailed;
-      event.message = SignalMessage(finished.signal);
+      event.message = SignalMessage(static_cast<int>(finished.signal));
       break;
     case wire::Ending::kTimedOut:
       event.outcome = AttemptOutcome::kTimedOut;
-      event.message = absl::StrCat("It ran longer than its time-out of ", absl::FormatDuration(timeout),
-                                   " and was ended.");
+      event.message = TimeoutMessage(timeout);
       break;
     case wire::Ending::kCancelled:
       event.outcome = AttemptOutcome::kCancelled;

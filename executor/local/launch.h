@@ -16,10 +16,6 @@ namespace penstock {
 // `log_path` is what LaunchSpec::log_uri names here.
 absl::Status CheckSpec(const LaunchSpec& spec, const std::string& log_path);
 
-// INVALID_ARGUMENT, as a sentence for the user that names the bound, for a command or environment that no
-// system would start.
-absl::Status CheckCommand(const std::vector<std::string>& argv, const std::vector<std::string>& env);
-
 // `spec` with the inputs of its Python component in a file of its work directory, which is there; nothing if
 // they fit into the command, or it is no such component. UNAVAILABLE if the file cannot be written.
 absl::StatusOr<std::optional<LaunchSpec>> WithInputsInFile(const LaunchSpec& spec);

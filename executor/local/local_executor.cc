@@ -15,7 +15,7 @@
 #include "common/files.h"
 #include "common/status_macros.h"
 #include "executor/local/launch.h"
-#include "executor/local/launch_request.h"
+#include "executor/parts/launch_request.h"
 #include "executor/posix/argument_file.h"
 #include "spdlog/spdlog.h"
 

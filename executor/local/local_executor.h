@@ -36,7 +36,6 @@
 #include "common/limits.h"
 #include "content/local/local_content_store.h"
 #include "executor/executor.h"
-#include "executor/local/launch_request.h"
 #include "executor/local/outputs.h"
 #include "executor/local/runner/wire.h"
 #include "executor/local/runner_link.h"
@@ -44,6 +43,7 @@
 #include "executor/local/task_environment.h"
 #include "executor/local/task_usage.h"
 #include "executor/local/work_dirs.h"
+#include "executor/parts/launch_request.h"
 #include "executor/posix/unique_fd.h"
 #include "executor/python/python_env.h"
 

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "executor/local/launch.h"
-#include "executor/local/launch_request.h"
 #include "executor/local/local_executor.h"
 #include "executor/local/machine.h"
+#include "executor/parts/launch_request.h"
 #include "executor/posix/start_files.h"
 #include "executor/python/env_store.h"
 #include "executor/python/installed.h"

@@ -18,7 +18,8 @@
 #include "common/limits.h"
 #include "common/status_macros.h"
 #include "content/local/file_content.h"
-#include "executor/local/launch_request.h"
+#include "executor/parts/launch_request.h"
+#include "executor/parts/log_text.h"
 #include "executor/posix/unique_fd.h"
 
 namespace penstock {
@@ -130,32 +131,6 @@ absl::Status ReadUploaded(const OutputPlan& plan, AttemptOutputs* outputs) {
   return absl::OkStatus();
 }
 
-// How many bytes of valid UTF-8 begin at `text`, 0 if none. NUL counts as invalid: text columns do not take
-// it.
-size_t Utf8Length(absl::string_view text) {
-  const auto at = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
-  const auto follows = [&](size_t i) { return (at(i) & 0xC0) == 0x80; };
-  const unsigned lead = at(0);
-  if (lead > 0 && lead < 0x80) return 1;
-  if (lead >= 0xC2 && lead < 0xE0 && follows(1)) return 2;
-  const bool overlong = (lead == 0xE0 && at(1) < 0xA0) || (lead == 0xF0 && at(1) < 0x90);
-  const bool no_character = (lead == 0xED && at(1) >= 0xA0) || (lead == 0xF4 && at(1) >= 0x90);
-  if (overlong || no_character || !follows(1) || !follows(2)) return 0;
-  if (lead >= 0xE0 && lead < 0xF0) return 3;
-  return lead >= 0xF0 && lead < 0xF5 && follows(3) ? 4 : 0;
-}
-
-std::string ValidUtf8(absl::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  while (!text.empty()) {
-    const size_t length = Utf8Length(text);
-    absl::StrAppend(&out, length > 0 ? text.substr(0, length) : "?");
-    text.remove_prefix(std::max<size_t>(length, 1));
-  }
-  return out;
-}
-
 }  // namespace
 
 OutputPlan PlanOutputs(const LaunchSpec& spec) {
@@ -201,12 +176,7 @@ std::string ReadLogTail(const std::string& path, int64_t bytes) {
   std::string tail(static_cast<size_t>(bytes), '\0');
   const ssize_t n = pread(file.get(), tail.data(), tail.size(), begin);
   tail.resize(std::max<ssize_t>(n, 0));
-  const size_t first_line = tail.find('\n');
-  if (begin > 0 && first_line != std::string::npos && first_line + 1 < tail.size()) {
-    // The first line was cut, so it goes; but a single one that is longer than all stays.
-    tail.erase(0, first_line + 1);
-  }
-  return ValidUtf8(tail);
+  return LogTailText(tail, /*is_cut=*/begin > 0);
 }
 
 std::string ReadStartFile(const std::string& work_dir, std::string_view name) {

@@ -16,6 +16,7 @@
 #include "executor/local/short_names.h"
 #include "executor/local/task_environment.h"
 #include "executor/local/work_dirs.h"
+#include "executor/parts/command_bounds.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 

@@ -9,8 +9,8 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "executor/local/launch_request.h"
 #include "executor/local/local_executor.h"
+#include "executor/parts/launch_request.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/contract/executor_contract.h"

@@ -1,4 +1,4 @@
-#include "executor/local/launch_request.h"
+#include "executor/parts/launch_request.h"
 
 #include <string>
 
