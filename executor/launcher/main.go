@@ -28,6 +28,8 @@ const (
 )
 
 const usage = `penstock-launch attempt REQUEST.json         runs an attempt of a task; the executor writes the request
+penstock-launch pod CHUNK...                 the same, as the first process of a container; the request is the chunks together
+penstock-launch copy FILE                    copies this program to the file
 penstock-launch serve --socket=PATH [--stores=FILE]   reads and writes for the server, until standard input ends
 penstock-launch check URI [--stores=FILE]    tries every kind of call below a URI of an object store
 penstock-launch version
@@ -45,6 +47,10 @@ func run(arguments []string) int {
 	switch command, rest := arguments[0], arguments[1:]; {
 	case command == "attempt" && len(rest) == 1:
 		return attempt.Run(rest[0])
+	case command == "pod" && len(rest) > 0:
+		return attempt.RunPod(version, rest)
+	case command == "copy" && len(rest) == 1:
+		return told(copyProgram(rest[0]))
 	case command == "version":
 		fmt.Println("penstock-launch", version)
 		return exitOK
@@ -79,6 +85,10 @@ func withFlags(command string, arguments []string) int {
 		fmt.Fprint(os.Stderr, usage)
 		return exitUsage
 	}
+	return told(err)
+}
+
+func told(err error) int {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "penstock-launch:", err)
 		return exitError

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"sync"
@@ -29,6 +30,9 @@ const (
 type run struct {
 	request     *Request
 	environment []string // of the command
+	stateDir    string   // of the launcher's own files; empty: the working directory
+	out         io.Writer
+	tell        func(content string) // told of what Progress.Content says; may be nil
 	opener      *stores.Opener
 	progress    transfer.Progress
 	signals     *signals
@@ -45,9 +49,9 @@ func Run(path string) int {
 		fmt.Fprintf(os.Stderr, "penstock: %v\n", err)
 		return exitUsage
 	}
-	r := &run{request: request, environment: os.Environ()}
-	for name, value := range request.Environment {
-		os.Setenv(name, value)
+	r := &run{request: request, environment: os.Environ(), out: os.Stderr}
+	if err := request.setEnvironment(); err != nil {
+		return r.failed(context.Background(), err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
@@ -94,26 +98,33 @@ func (r *run) all(ctx context.Context) (code int, death syscall.Signal) {
 	default:
 		code, death = r.command()
 		if code == 0 && death == 0 && r.request.Outputs != nil {
-			err = r.keep(ctx)
+			err = r.keepHere(ctx)
 		}
 	}
 	if err != nil {
 		code = r.failed(ctx, err)
 	}
-	r.keepLog(ctx)
+	if r.request.Log != nil && r.opener != nil {
+		waitForLog(r.request.Log.Path)
+		bound := limits.LogUploadTimeout
+		if ctx.Err() != nil {
+			bound = limits.StoppedLogTimeout
+		}
+		r.keepLog(context.WithoutCancel(ctx), bound)
+	}
 	return code, death
 }
 
 // open reads the settings of stores if one is needed. It makes no call.
 func (r *run) open() error {
-	needed := r.request.Outputs != nil || r.request.Log != nil
+	needed := r.request.Outputs != nil || r.request.Log != nil || (r.request.Pod != nil && r.request.Pod.ResultURI != "")
 	for _, input := range r.request.Inputs {
 		needed = needed || uri.IsRemote(input.URI)
 	}
 	if !needed {
 		return nil
 	}
-	s, err := settings.Read(r.request.StoresFile)
+	s, err := settings.Read(r.request.storesFile())
 	if err != nil {
 		return err
 	}
@@ -126,6 +137,14 @@ func (r *run) open() error {
 		r.opener.Learn(root)
 	}
 	return err
+}
+
+// own is the path of one of the launcher's own files.
+func (r *run) own(name string) string { return filepath.Join(r.stateDir, name) }
+
+// say prints a line among what the command prints.
+func (r *run) say(format string, arguments ...any) {
+	fmt.Fprintf(r.out, "penstock: "+format+"\n", arguments...)
 }
 
 // root is where records lie; nil: nowhere.
@@ -143,12 +162,12 @@ func (r *run) root() *uri.Location {
 // failed leaves the sentence for the executor.
 func (r *run) failed(ctx context.Context, err error) int {
 	if ctx.Err() != nil || errors.Is(err, context.Canceled) {
-		fmt.Fprintln(os.Stderr, "penstock: stopped")
+		r.say("stopped")
 		return exitStopped
 	}
-	fmt.Fprintf(os.Stderr, "penstock: %v\n", err)
-	if writeErr := os.WriteFile(ErrorFile, []byte(err.Error()), 0o666); writeErr != nil {
-		fmt.Fprintf(os.Stderr, "penstock: %v\n", writeErr)
+	r.say("%v", err)
+	if writeErr := os.WriteFile(r.own(ErrorFile), []byte(err.Error()), 0o666); writeErr != nil {
+		r.say("%v", writeErr)
 	}
 	return ExitFailed
 }
@@ -157,8 +176,8 @@ func (r *run) failed(ctx context.Context, err error) int {
 func (r *run) note(sentence string) {
 	r.notes.Lock()
 	defer r.notes.Unlock()
-	fmt.Fprintf(os.Stderr, "penstock: %s\n", sentence)
-	file, err := os.OpenFile(NotesFile, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o666)
+	r.say("%s", sentence)
+	file, err := os.OpenFile(r.own(NotesFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o666)
 	if err != nil {
 		return
 	}

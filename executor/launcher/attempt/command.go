@@ -25,12 +25,12 @@ const (
 
 // become makes this process the command. Returns only if that cannot be.
 func (r *run) become() int {
-	touch(StartedFile)
+	touch(r.own(StartedFile))
 	signal.Reset(forwarded...)
 	_, err := r.tryEach(func(path string, arguments []string) (int, error) {
 		return 0, syscall.Exec(path, arguments, r.environment)
 	})
-	_ = os.Remove(StartedFile)
+	_ = os.Remove(r.own(StartedFile))
 	return r.notRun(err)
 }
 
@@ -41,8 +41,23 @@ func touch(path string) {
 }
 
 func (r *run) notRun(err error) int {
-	text := err.Error()
-	fmt.Fprintf(os.Stderr, "penstock: the program '%s' cannot be run: %s\n", r.request.Command[0], strings.ToUpper(text[:1])+text[1:])
+	r.say("the %s", r.whyNotRun(err))
+	return exitOfNotRun(err)
+}
+
+func (r *run) whyNotRun(err error) string {
+	return fmt.Sprintf("program '%s' cannot be run: %s", r.request.Command[0], capital(err.Error()))
+}
+
+// capital makes of an error what C's library says of it.
+func capital(text string) string {
+	if text == "" {
+		return ""
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
+}
+
+func exitOfNotRun(err error) int {
 	if errors.Is(err, syscall.ENOENT) {
 		return exitNotFound
 	}
@@ -107,7 +122,7 @@ func (r *run) command() (code int, death syscall.Signal) {
 	if err != nil {
 		return r.notRun(err), 0
 	}
-	touch(StartedFile)
+	touch(r.own(StartedFile))
 	// It is not reaped before it is known to get no signal any more: its number may be another's then.
 	waitWithoutReaping(pid)
 	r.signals.setChild(0)

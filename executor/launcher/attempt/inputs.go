@@ -105,7 +105,7 @@ func (r *run) fetch(ctx context.Context, transfers *transfer.Transfers, input In
 	}
 	size, err := transfers.Download(ctx, l, input.Path, input.SHA256)
 	if err == nil {
-		fmt.Fprintf(os.Stderr, "penstock: fetched %d bytes from %s\n", size, l)
+		r.say("fetched %d bytes from %s", size, l)
 	}
 	return err
 }
@@ -140,12 +140,12 @@ func (r *run) write(ctx context.Context, input Input, part string) error {
 		if err := fetch.Copy(ctx, input.URI, part, moved); err != nil {
 			return err
 		}
-		fmt.Fprintf(os.Stderr, "penstock: copied %s\n", fetch.WithoutPasswords(input.URI))
+		r.say("copied %s", fetch.WithoutPasswords(input.URI))
 		return nil
 	}
 	bytes, last, err := fetch.Document(ctx, input.URI, part, moved)
 	if err == nil {
-		fmt.Fprintf(os.Stderr, "penstock: fetched %d bytes from %s\n", bytes, last)
+		r.say("fetched %d bytes from %s", bytes, last)
 	}
 	return err
 }

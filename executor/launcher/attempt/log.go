@@ -2,7 +2,6 @@ package attempt
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"time"
 
@@ -14,24 +13,19 @@ import (
 )
 
 // keepLog copies the log at the end, whatever the end is. That it cannot is only noted.
-func (r *run) keepLog(ctx context.Context) {
+func (r *run) keepLog(ctx context.Context, bound time.Duration) {
 	log := r.request.Log
-	if log == nil || r.opener == nil {
+	if log == nil || log.URI == "" || r.opener == nil {
 		return
 	}
-	bound := limits.LogUploadTimeout
-	if ctx.Err() != nil {
-		bound = limits.StoppedLogTimeout
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), bound)
+	ctx, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
-	waitForLog(log.Path)
 	l, err := uri.Parse(log.URI)
 	if err == nil {
 		err = transfer.New(r.opener, nil, &r.progress, r.note).UploadLog(ctx, log.Path, l)
 	}
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "penstock: the log is not kept at %s: %v\n", log.URI, err)
+		r.say("the log is not kept at %s: %v", log.URI, err)
 	}
 }
 

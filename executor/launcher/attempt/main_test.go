@@ -13,13 +13,22 @@ import (
 	"github.com/penstock/penstock/launcher/internal/s3test"
 )
 
-// The test program is the launcher too.
-const beLauncher = "PENSTOCK_TEST_BE_LAUNCHER"
+// The test program is the launcher too, and a command that needs nothing.
+const (
+	beLauncher = "PENSTOCK_TEST_BE_LAUNCHER"
+	beBare     = "be-bare"
+)
 
 func TestMain(m *testing.M) {
-	if os.Getenv(beLauncher) != "" {
+	if as := os.Getenv(beLauncher); as != "" {
 		os.Unsetenv(beLauncher)
+		if as == "pod" {
+			os.Exit(RunPod("1.2.3", os.Args[1:]))
+		}
 		os.Exit(Run(os.Args[1]))
+	}
+	if len(os.Args) == 2 && os.Args[1] == beBare {
+		os.Exit(bare())
 	}
 	os.Exit(m.Run())
 }

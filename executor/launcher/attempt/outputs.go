@@ -20,12 +20,25 @@ import (
 // place is what the command left, and where it goes.
 type place struct{ path, uri, name string }
 
-func (r *run) keep(ctx context.Context) error {
-	places, err := r.places()
+// keepHere leaves the result in a file.
+func (r *run) keepHere(ctx context.Context) error {
+	outputs, err := r.keep(ctx)
 	if err != nil {
 		return err
 	}
-	result := Result{Outputs: make([]Output, len(places))}
+	text, err := json.Marshal(Result{Outputs: outputs})
+	if err == nil {
+		err = replace(r.own(ResultFile), text)
+	}
+	return err
+}
+
+func (r *run) keep(ctx context.Context) ([]Output, error) {
+	places, err := r.places()
+	if err != nil {
+		return nil, err
+	}
+	outputs := make([]Output, len(places))
 	stop := r.show("Keeping outputs")
 	defer stop()
 	transfers := transfer.New(r.opener, r.root(), &r.progress, r.note)
@@ -41,19 +54,15 @@ func (r *run) keep(ctx context.Context) error {
 			if err != nil {
 				return fmt.Errorf("The output '%s' cannot be kept: %w", place.name, err) //nolint:staticcheck // a sentence for users
 			}
-			result.Outputs[i] = Output{Path: place.path, URI: place.uri, SHA256: done.SHA256, SizeBytes: done.SizeBytes,
+			outputs[i] = Output{Path: place.path, URI: place.uri, SHA256: done.SHA256, SizeBytes: done.SizeBytes,
 				Version: done.Version, MovedBytes: done.MovedBytes}
 			return nil
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return err
+		return nil, err
 	}
-	text, err := json.Marshal(result)
-	if err == nil {
-		err = replace(ResultFile, text)
-	}
-	return err
+	return outputs, nil
 }
 
 // places are each entry of the directory, and each custom path outside of it.

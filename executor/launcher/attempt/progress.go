@@ -1,7 +1,6 @@
 package attempt
 
 import (
-	"fmt"
 	"os"
 	"time"
 
@@ -21,14 +20,16 @@ func (r *run) show(what string) (stop func()) {
 		for {
 			select {
 			case <-done:
-				_ = os.Remove(ProgressFile)
+				_ = os.Remove(r.own(ProgressFile))
+				r.told("")
 				return
 			case <-ticker.C:
 			}
 			text := what + ": " + r.progress.String()
-			_ = replace(ProgressFile, []byte(text))
+			_ = replace(r.own(ProgressFile), []byte(text))
+			r.told(text)
 			if time.Since(begun) >= nextLine {
-				fmt.Fprintf(os.Stderr, "penstock: %s\n", text)
+				r.say("%s", text)
 				nextLine += limits.ProgressLineInterval
 			}
 		}
@@ -36,5 +37,11 @@ func (r *run) show(what string) (stop func()) {
 	return func() {
 		close(done)
 		<-ended
+	}
+}
+
+func (r *run) told(content string) {
+	if r.tell != nil {
+		r.tell(content)
 	}
 }

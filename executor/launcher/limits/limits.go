@@ -57,10 +57,35 @@ const (
 	ProgressLineInterval = 10 * time.Second
 
 	// --- The log of an attempt ---
+	LogRangeBytes     = 4 << 20 // sent at once to the executor
 	LogDrainTimeout   = 2 * time.Second
 	LogDrainLook      = 3 * time.Millisecond
 	LogUploadTimeout  = time.Minute
 	StoppedLogTimeout = 5 * time.Second // of an attempt that was told to end
+
+	// --- Attempts in pods; what the task leaves is bounded as in common/limits.h ---
+	OutputParameterBytes  = 4 << 20
+	ExecutorOutputBytes   = 16 << 20
+	ParameterFilesBytes   = ExecutorOutputBytes // of all output parameters together
+	LogTailBytes          = 8 << 10
+	LogTailNeededBytes    = 4<<10 + 1 // what the server keeps, and one byte to show that there was more before it
+	PipeBufferBytes       = 64 << 10
+	SecretsBytes          = 1 << 20 // of all variables in a directory; a Secret's own bound
+	MachineFileBytes      = 1 << 20
+	MachineWordsBytes     = 256
+	KilledTimeout         = time.Second // until what was killed is gone
+	ProgressPostTimeout   = time.Second
+	ProgressPostLongest   = time.Minute     // between posts to who does not answer
+	ResultPostTimeout     = 2 * time.Second // of the first try, that holds up the end
+	ResultPostTryTimeout  = 30 * time.Second
+	ResultPostDelay       = 500 * time.Millisecond // before the second try; doubled before each further one
+	ResultPostDelayMost   = 15 * time.Second
+	ResultPostsTimeout    = 10 * time.Minute // of all tries, where nothing else holds the result
+	StoppedEndTimeout     = 10 * time.Second // what is left after the grace to tell of the end
+	TerminationErrorBytes = 1 << 10          // of a sentence in a termination that has no room for more
+	AnswerBytes           = 4 << 10          // of an answer to a report
+	MeetPostTimeout       = time.Minute      // of one question whether an attempt's other pods are ready
+	MeetSilence           = time.Hour        // without an answer to that
 
 	// --- Content fetched over HTTP, as in common/limits.h ---
 	FetchBytes          = 64 << 30
