@@ -210,7 +210,12 @@ inline constexpr int kEnvLastWordsBytes = 2 << 10;  // what pip said last, kept 
 // --- Content in object stores ---
 inline constexpr int kPipelineRootBytes = 512;  // with what is below it, a key stays below the stores' 1,024
 inline constexpr int kStoreCallSeconds = 60;    // that one call about an object may take
-inline constexpr int kStoreStartSeconds = 10;   // until the program that knows object stores answers
+inline constexpr size_t kWaitMessageBytes = 1000;              // what a task waits for, in words
+inline constexpr int kPods = 10'000;                           // of one server that have not ended
+inline constexpr int64_t kPodResultBytes = int64_t{96} << 20;  // what the launcher of a pod tells of its end
+inline constexpr int kPodLogSeconds = 60;                      // for reading the log of a pod that will go
+inline constexpr int kPlatformRetries = 10;                    // the most that --platform_retries may be
+inline constexpr int kSideProgramStartSeconds = 10;            // until a program beside the server answers
 inline constexpr int kLaunchResultBytes = 16 << 20;  // what an attempt's launcher tells of its outputs
 
 // --- Content fetched over HTTP ---

@@ -24,7 +24,7 @@ constexpr std::array<NameRow<TaskState>, 7> kTaskNames = {{{TaskState::kPending,
                                                            {TaskState::kCanceling, "CANCELING"},
                                                            {TaskState::kCanceled, "CANCELED"}}};
 
-constexpr std::array<NameRow<WaitReason>, 9> kReasonNames = {
+constexpr std::array<NameRow<WaitReason>, 13> kReasonNames = {
     {{WaitReason::kNone, ""},
      {WaitReason::kUpstream, "WAITING_FOR_UPSTREAM"},
      {WaitReason::kCapacity, "WAITING_FOR_CAPACITY"},
@@ -33,7 +33,11 @@ constexpr std::array<NameRow<WaitReason>, 9> kReasonNames = {
      {WaitReason::kImage, "WAITING_FOR_IMAGE"},
      {WaitReason::kUnschedulable, "WAITING_FOR_NODE"},
      {WaitReason::kEnvironment, "WAITING_FOR_ENVIRONMENT"},
-     {WaitReason::kContent, "WAITING_FOR_CONTENT"}}};
+     {WaitReason::kContent, "WAITING_FOR_CONTENT"},
+     {WaitReason::kQuota, "WAITING_FOR_QUOTA"},
+     {WaitReason::kVolume, "WAITING_FOR_VOLUME"},
+     {WaitReason::kPlatform, "WAITING_FOR_PLATFORM"},
+     {WaitReason::kStarting, "WAITING_FOR_START"}}};
 
 constexpr std::array<NameRow<StorageState>, 2> kStorageNames = {
     {{StorageState::kAvailable, "AVAILABLE"}, {StorageState::kArchived, "ARCHIVED"}}};

@@ -21,6 +21,10 @@ enum class WaitReason {
   kUnschedulable,  // nothing that it may run on has room for it
   kEnvironment,    // its Python environment is being built
   kContent,        // its inputs are being brought, or its outputs put where they belong
+  kQuota,          // a quota of its namespace lets nothing more in
+  kVolume,         // a volume, secret or config map is missing, or cannot be mounted
+  kPlatform,       // the platform that it is to run on does not answer, or takes nothing more
+  kStarting,       // it has a place, where it is being made ready
 };
 
 // "PENDING" and so on: the text in SQL and on the wire.

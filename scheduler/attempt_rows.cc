@@ -21,6 +21,8 @@ absl::string_view OutcomeName(AttemptOutcome outcome) {
       return "CANCELED";
     case AttemptOutcome::kLost:
       return "LOST";
+    case AttemptOutcome::kDisrupted:
+      return "LOST";  // with TaskAttemptRow::disrupted
   }
   return "LOST";
 }
@@ -41,6 +43,7 @@ TaskAttemptRow EndedAttempt(const AttemptFinished& event, absl::string_view why_
   TaskAttemptRow row;
   row.attempt_id = event.attempt_id;
   row.outcome = std::string(OutcomeName(why_outputs_fail.empty() ? event.outcome : AttemptOutcome::kFailed));
+  row.disrupted = event.outcome == AttemptOutcome::kDisrupted;
   row.message = why_outputs_fail.empty() ? event.message : std::string(why_outputs_fail);
   row.exit_code = event.exit_code;
   row.signal = event.signal;

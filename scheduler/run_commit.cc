@@ -243,8 +243,8 @@ absl::Status WriteRunCommit(db::Tx& tx, const RunSnapshot& run, const RunCommit&
   const Writing writing{tx, run, owner, now};
   for (const std::string& task_id : commit.removed) RETURN_IF_ERROR(TaskDelete(tx, run.run_id, task_id));
   RETURN_IF_ERROR(WriteTasks(tx, run, commit));
-  for (const auto& [task, reason] : commit.waiting) {
-    RETURN_IF_ERROR(TaskSetWaitReason(tx, run.run_id, run.tasks[task].task_id, reason));
+  for (const auto& [task, reason, message] : commit.waiting) {
+    RETURN_IF_ERROR(TaskSetWaitReason(tx, run.run_id, run.tasks[task].task_id, reason, message));
   }
   for (const ArtifactRecord& artifact : commit.root_artifacts) {
     RETURN_IF_ERROR(WriteArtifact(writing, artifact));

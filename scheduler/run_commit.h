@@ -15,6 +15,13 @@
 
 namespace penstock {
 
+// What a task waits for.
+struct TaskWait {
+  int task;
+  WaitReason reason;
+  std::string message;  // may be empty
+};
+
 struct RunCommit {
   std::vector<ArtifactRecord> root_artifacts;  // that the run was given by their URIs
   bool root_taken = false;                     // the run begins: what it was given itself is to be written
@@ -28,7 +35,7 @@ struct RunCommit {
   std::vector<std::pair<int, std::shared_ptr<const TaskOutputs>>> reused;   // of tasks found in the cache
   std::vector<CacheEntryRow> cache_entries;                                 // of succeeded tasks
   absl::flat_hash_map<int, std::string> cache_decisions;                    // of tasks that move, as stored
-  std::vector<std::pair<int, WaitReason>> waiting;  // ready tasks that did not start in this pass
+  std::vector<TaskWait> waiting;  // of ready tasks that did not start in this pass, and of attempts
 
   bool empty() const {
     return tasks.empty() && run.empty() && attempts_begun.empty() && attempts_ended.empty() &&

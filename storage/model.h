@@ -114,7 +114,8 @@ struct TaskRow {
   std::string display_name;
   TaskState state = TaskState::kPending;
   WaitReason wait_reason = WaitReason::kNone;
-  int error_code = 0;  // google.rpc.Code
+  std::string wait_message;  // what it waits for, in the words of who makes it wait; may be empty
+  int error_code = 0;        // google.rpc.Code
   std::string error_message;
   absl::Time created_at;
   absl::Time started_at;
@@ -147,7 +148,8 @@ struct TaskAttemptRow {
   std::string task_id;
   int number = 1;
   std::string attempt_id;
-  std::string outcome;  // empty while it runs; else SUCCEEDED, FAILED, TIMED_OUT, CANCELED, LOST
+  std::string outcome;     // empty while it runs; else SUCCEEDED, FAILED, TIMED_OUT, CANCELED, LOST
+  bool disrupted = false;  // it is LOST because its platform ended it, or could not run it
   std::optional<int> exit_code;
   std::optional<int> signal;
   std::string message;

@@ -27,7 +27,8 @@ constexpr auto kFinishColumns = db::Columns(
     db::Column("finished_at_us", &TaskAttemptRow::finished_at),
     db::Column("environment", &TaskAttemptRow::environment),
     db::Column("packages", &TaskAttemptRow::packages),
-    db::Column("place_sha256", &TaskAttemptRow::place_sha256));
+    db::Column("place_sha256", &TaskAttemptRow::place_sha256),
+    db::Column("disrupted", &TaskAttemptRow::disrupted));
 constexpr auto kColumns = db::Join(kInsertColumns, kFinishColumns);
 constexpr db::SqlText kInsert = kInsertColumns.Sql(R"sql(
   INSERT INTO task_attempts

@@ -22,9 +22,9 @@ constexpr auto kPlaceColumns = db::Columns(
 // What changes with each move.
 constexpr auto kProgressColumns = db::Columns(
     db::Column("state", &TaskRow::state), db::Column("wait_reason", &TaskRow::wait_reason),
-    db::Column("error_code", &TaskRow::error_code), db::Column("error_message", &TaskRow::error_message),
-    db::Column("started_at_us", &TaskRow::started_at), db::Column("finished_at_us", &TaskRow::finished_at),
-    db::Column("wake_at_us", &TaskRow::wake_at));
+    db::Column("wait_message", &TaskRow::wait_message), db::Column("error_code", &TaskRow::error_code),
+    db::Column("error_message", &TaskRow::error_message), db::Column("started_at_us", &TaskRow::started_at),
+    db::Column("finished_at_us", &TaskRow::finished_at), db::Column("wake_at_us", &TaskRow::wake_at));
 constexpr auto kInsertColumns = db::Join(db::Join(kPlaceColumns, kProgressColumns),
                                          db::Columns(db::Column("cache_decision", &TaskRow::cache_decision),
                                                      db::Column("attempts_before", &TaskRow::attempts_before),
@@ -45,7 +45,8 @@ constexpr char kReopen[] = R"sql(
 constexpr char kForgetParameters[] = "DELETE FROM task_parameters WHERE run_id = $1 AND task_id = $2";
 constexpr char kForgetArtifacts[] = "DELETE FROM artifact_tasks WHERE run_id = $1 AND task_id = $2";
 constexpr char kDelete[] = "DELETE FROM tasks WHERE run_id = $1 AND task_id = $2";
-constexpr char kSetWaitReason[] = "UPDATE tasks SET wait_reason = $3 WHERE run_id = $1 AND task_id = $2";
+constexpr char kSetWaitReason[] =
+    "UPDATE tasks SET wait_reason = $3, wait_message = $4 WHERE run_id = $1 AND task_id = $2";
 constexpr char kExists[] = "SELECT 1 FROM tasks WHERE run_id = $1 AND task_id = $2";
 constexpr db::SqlText kList = kColumns.Sql("SELECT $columns FROM tasks WHERE run_id = $1 ORDER BY task_id");
 constexpr db::SqlText kSelectSome = kColumns.Sql(
@@ -196,12 +197,12 @@ absl::Status TaskDelete(db::Tx& tx, absl::string_view run_id, absl::string_view 
 }
 
 absl::Status TaskSetWaitReason(db::Tx& tx, absl::string_view run_id, absl::string_view task_id,
-                               WaitReason reason) {
+                               WaitReason reason, absl::string_view message) {
   tx.NoteChange(run_id);
   const auto check = [run_id = std::string(run_id), task_id = std::string(task_id)](int64_t changed) {
     return changed == 0 ? error::TaskNotFound(run_id, task_id) : absl::OkStatus();
   };
-  return tx.ExecuteLater(kSetWaitReason, {run_id, task_id, Name(reason)}, check);
+  return tx.ExecuteLater(kSetWaitReason, {run_id, task_id, Name(reason), message}, check);
 }
 
 absl::StatusOr<std::vector<TaskRow>> TaskList(db::Tx& tx, absl::string_view run_id) {

@@ -40,7 +40,7 @@ absl::Status TaskDelete(db::Tx& tx, absl::string_view run_id, absl::string_view 
 
 // Why a task that does not run yet waits. No history.
 absl::Status TaskSetWaitReason(db::Tx& tx, absl::string_view run_id, absl::string_view task_id,
-                               WaitReason reason);
+                               WaitReason reason, absl::string_view message = "");
 
 // All tasks of a run in the order of their creation; likewise their states, oldest first for each.
 absl::StatusOr<std::vector<TaskRow>> TaskList(db::Tx& tx, absl::string_view run_id);

@@ -588,7 +588,7 @@ CREATE TABLE task_attempts (
   max_rss_bytes  INTEGER NOT NULL,
   created_at_us  INTEGER NOT NULL,
   started_at_us  INTEGER NOT NULL,
-  finished_at_us INTEGER NOT NULL, holder TEXT NOT NULL DEFAULT '', environment TEXT NOT NULL DEFAULT '', packages TEXT NOT NULL DEFAULT '', setup_sha256 TEXT NOT NULL DEFAULT '', place_sha256 TEXT NOT NULL DEFAULT '',
+  finished_at_us INTEGER NOT NULL, holder TEXT NOT NULL DEFAULT '', environment TEXT NOT NULL DEFAULT '', packages TEXT NOT NULL DEFAULT '', setup_sha256 TEXT NOT NULL DEFAULT '', place_sha256 TEXT NOT NULL DEFAULT '', disrupted INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (run_id, task_id, number),
   FOREIGN KEY (run_id, task_id) REFERENCES tasks (run_id, task_id) ON DELETE CASCADE
 ) WITHOUT ROWID;
@@ -641,7 +641,7 @@ CREATE TABLE tasks (
   error_message  TEXT    NOT NULL,
   created_at_us  INTEGER NOT NULL,
   started_at_us  INTEGER NOT NULL,
-  finished_at_us INTEGER NOT NULL, iteration INTEGER NOT NULL DEFAULT -1, wake_at_us INTEGER NOT NULL DEFAULT 0, attempts_before INTEGER NOT NULL DEFAULT 0, cache_decision TEXT NOT NULL DEFAULT '', number INTEGER NOT NULL DEFAULT 0, recorded INTEGER NOT NULL DEFAULT 0, description TEXT NOT NULL DEFAULT '',
+  finished_at_us INTEGER NOT NULL, iteration INTEGER NOT NULL DEFAULT -1, wake_at_us INTEGER NOT NULL DEFAULT 0, attempts_before INTEGER NOT NULL DEFAULT 0, cache_decision TEXT NOT NULL DEFAULT '', number INTEGER NOT NULL DEFAULT 0, recorded INTEGER NOT NULL DEFAULT 0, description TEXT NOT NULL DEFAULT '', wait_message TEXT NOT NULL DEFAULT '',
   PRIMARY KEY (run_id, task_id)
 ) WITHOUT ROWID;
 

@@ -1,10 +1,18 @@
 #include "scheduler/plan/plan.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "scheduler/plan/stepper.h"
 
 namespace penstock {
 namespace plan_internal {
+namespace {
+
+// Until a task begins again that was disrupted for the first time; twice that the next time, and so on.
+constexpr absl::Duration kAfterDisruption = absl::Seconds(1);
+
+}  // namespace
 
 void Stepper::Move(int task, TaskState to) {
   TaskSnapshot& snapshot = run_.tasks[task];
@@ -13,6 +21,7 @@ void Stepper::Move(int task, TaskState to) {
   if (first_start) snapshot.started_at = now_;
   if (IsFinal(to)) snapshot.finished_at = now_;
   if (to != TaskState::kPending) snapshot.wait_reason = WaitReason::kNone;
+  snapshot.wait_message.clear();
   snapshot.state = to;
   decision_.tasks.push_back({task, from, to, snapshot.wait_reason, snapshot.error_code,
                              snapshot.error_message, now_, snapshot.started_at, snapshot.finished_at,
@@ -84,6 +93,9 @@ void Stepper::operator()(const AttemptEnded& event) {
     case AttemptResult::kSucceeded:
       task.outputs = event.outputs;
       return End(event.task, TaskState::kSucceeded, 0, "");
+    case AttemptResult::kDisrupted:
+      if (BeginAgain(event.task)) return;
+      [[fallthrough]];
     case AttemptResult::kFailed:
       if (TryAgain(event.task)) return;
       return End(event.task, TaskState::kFailed, kUnknown, event.message);
@@ -92,11 +104,22 @@ void Stepper::operator()(const AttemptEnded& event) {
   }
 }
 
+// Whether the task whose attempt was disrupted begins again, which its own retries do not count.
+bool Stepper::BeginAgain(int task) {
+  TaskSnapshot& snapshot = run_.tasks[task];
+  ++snapshot.disruptions;
+  if (snapshot.disruptions > run_.disruptions_allowed || snapshot.state != TaskState::kRunning) return false;
+  Wait(task, now_ + kAfterDisruption * (int64_t{1} << (snapshot.disruptions - 1)));
+  return true;
+}
+
 // Whether the task that has just failed gets another attempt.
 bool Stepper::TryAgain(int task) {
   TaskSnapshot& snapshot = run_.tasks[task];
   const RetryPolicy* policy = RetryPolicyOf(run_, task);
-  const int attempts = snapshot.attempts - snapshot.attempts_before;
+  // Of disruptions only those count that were too many.
+  const int attempts =
+      snapshot.attempts - snapshot.attempts_before - std::min(snapshot.disruptions, run_.disruptions_allowed);
   if (policy == nullptr || attempts > policy->max_retry_count() || snapshot.state != TaskState::kRunning) {
     return false;
   }

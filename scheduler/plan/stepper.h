@@ -51,6 +51,7 @@ class Stepper {
   void Wait(int task, absl::Time until);
   void StopWaiting(int task);
   bool TryAgain(int task);
+  bool BeginAgain(int task);
   void End(int task, TaskState to, int error_code, std::string error_message);
   void EndWith(int task, const absl::Status& status);
   void EndGraph(int task);

@@ -34,10 +34,12 @@ struct TaskSnapshot {
   int inner_scope = -1;  // of the tasks in it, once it has started, if it is a graph
   TaskState state = TaskState::kPending;
   WaitReason wait_reason = WaitReason::kUpstream;  // as in its row
+  std::string wait_message;                        // likewise
   bool ready = false;                              // waits for nothing but capacity
   int unfinished_upstream = 0;                     // tasks it waits for that are not in a final state
   int attempts = 0;
   int attempts_before = 0;                 // of them, those made before the run was retried last
+  int disruptions = 0;                     // of the others, those that were disrupted
   std::string attempt_id;                  // of the attempt that runs
   absl::Time wake_at = absl::UnixEpoch();  // when its next attempt may start, while it waits for that
   int error_code = 0;                      // google.rpc.Code
@@ -82,7 +84,11 @@ struct RunSnapshot {
   std::string run_id;
   std::string experiment_id;
   RunState state = RunState::kPending;
-  RunFacts facts;  // without the task's own fields
+  RunFacts facts;               // without the task's own fields
+  std::string executor;         // on which its tasks start unless they say; empty: as the server decides
+  std::string namespace_;       // empty: none
+  std::string service_account;  // that its tasks ask a cluster as; empty: as the server decides
+  int disruptions_allowed = 0;  // how often a task that was disrupted begins again
   std::shared_ptr<const TaskInputs> root_inputs;
   std::shared_ptr<const PackagePins> pins;  // null: none
   // These only grow; none until the run is taken. Scope 0 is the root's.
@@ -123,7 +129,12 @@ struct TaskFoundInCache {
   int task;
   std::shared_ptr<const TaskOutputs> outputs;
 };
-enum class AttemptResult { kSucceeded, kFailed, kCanceled };
+enum class AttemptResult {
+  kSucceeded,
+  kFailed,
+  kCanceled,
+  kDisrupted,  // it failed, and the task had no part in that
+};
 // The attempt of a running task has ended; `outputs` if it succeeded.
 struct AttemptEnded {
   int task;

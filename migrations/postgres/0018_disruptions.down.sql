@@ -1,0 +1,2 @@
+ALTER TABLE task_attempts DROP COLUMN disrupted;
+ALTER TABLE tasks DROP COLUMN wait_message;

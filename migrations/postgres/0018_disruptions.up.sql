@@ -1,0 +1,5 @@
+-- What a task waits for, in the words of who makes it wait.
+ALTER TABLE tasks ADD COLUMN wait_message TEXT COLLATE "C" NOT NULL DEFAULT '';
+
+-- Attempts that are LOST because their platform ended them, or could not run them.
+ALTER TABLE task_attempts ADD COLUMN disrupted BIGINT NOT NULL DEFAULT 0;
