@@ -211,6 +211,20 @@ absl::Status TaskWithoutCommand(absl::string_view task) {
       "component's command"));
 }
 
+absl::Status ArtifactsUnreachable(absl::string_view task, absl::string_view root) {
+  return absl::InvalidArgumentError(absl::StrCat(
+      "Task '", task,
+      "' puts out artifacts, and runs where the server's disk is not seen; the run's pipeline root is ",
+      root.empty() ? "on that disk" : root,
+      ". Give the run, or the server (--pipeline_root), one in an object store, such as s3://bucket/prefix"));
+}
+
+absl::Status InputUnreachable(absl::string_view task, absl::string_view input, absl::string_view uri) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("Task '", task, "' runs where the server's disk is not seen, and its input '", input,
+                   "' lies there: ", uri, ". Make it in a run whose pipeline root is in an object store"));
+}
+
 absl::Status ImportWithoutWorkspace(absl::string_view task) {
   return absl::InvalidArgumentError(
       absl::StrCat("task '", task,

@@ -53,6 +53,8 @@ absl::Status ArtifactElsewhere(absl::string_view artifact, absl::string_view uri
 absl::Status ArtifactNoFile(absl::string_view artifact, absl::string_view uri);
 absl::Status TaskWithoutCommand(absl::string_view task);
 absl::Status ImportWithoutWorkspace(absl::string_view task);
+absl::Status ArtifactsUnreachable(absl::string_view task, absl::string_view root);
+absl::Status InputUnreachable(absl::string_view task, absl::string_view input, absl::string_view uri);
 absl::Status TaskNotStarted(absl::string_view task);
 absl::Status TaskDidNotRun(absl::string_view task);
 absl::Status TaskAttemptNotFound(absl::string_view task, int number);

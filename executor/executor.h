@@ -88,6 +88,12 @@ struct ContentUpload {
   std::string root_uri;  // the pipeline root that it is in
 };
 
+// What an attempt does in place of a program, where volumes can be had: kfp-kubernetes' CreatePVC and DeletePVC.
+struct VolumeRequest {
+  bool remove = false;     // else it is made
+  std::string parameters;  // the component's input parameters that were given, JSON
+};
+
 // Everything an executor needs to run one attempt. Plain data; paths are absolute, and as the task sees them
 // (TaskWorld).
 struct LaunchSpec {
@@ -116,7 +122,14 @@ struct LaunchSpec {
   // What follows has an effect only where the executor heeds it; see TaskWorld::heeds_platforms.
   ResourceLimits limits;
   std::vector<Accelerator> accelerators;
-  std::map<std::string, std::string> platforms;  // settings of this task, JSON, by platform ("kubernetes")
+  // Settings of this task, JSON, by platform ("kubernetes"). What names an input or another task's output there is
+  // resolved: {"runtimeValue": {"constant": VALUE}}.
+  std::map<std::string, std::string> platforms;
+  std::string namespace_;       // of the run; empty: none
+  std::string service_account;  // that it asks a cluster as; empty: as the executor decides
+  // How the workspace is made where it is a volume: KFP's WorkspaceConfig as JSON; empty: the run has none.
+  std::string workspace_volume;
+  std::optional<VolumeRequest> volume;
 };
 
 // What the task left behind, read by the executor with the bounds of common/limits.h.
@@ -140,6 +153,10 @@ enum class AttemptWait {
   kUnschedulable,  // nothing that it may run on has room for it
   kEnvironment,    // its Python environment is being built, by itself or by another attempt
   kContent,        // its inputs are being brought, or, once it has started, its outputs put where they belong
+  kQuota,          // a quota of its namespace lets nothing more in just now
+  kVolume,         // a volume, secret or config map is missing, or cannot be mounted
+  kPlatform,       // the platform does not answer, or takes nothing more just now
+  kStarting,       // it has a place, where it is being made ready
 };
 
 // The attempt waits; told again when the reason changes.
@@ -167,6 +184,7 @@ enum class AttemptOutcome {
   kTimedOut,   // LaunchSpec::timeout passed
   kCancelled,  // Cancel was asked
   kLost,       // it may have run, and nobody knows how it ended
+  kDisrupted,  // the platform ended it, or could not run it; the task had no part in that
 };
 
 // The end of an attempt, exactly one for each started attempt, however often the server restarts.

@@ -9,6 +9,7 @@ std::string TaskWorld::WorkDirOf(absl::string_view run_id, absl::string_view att
 }
 
 std::string TaskWorld::WorkspaceOf(absl::string_view run_id) const {
+  if (mounts_workspace) return workspaces.directory;
   return absl::StrCat(workspaces.directory, "/", PathComponent(run_id));
 }
 

@@ -26,6 +26,13 @@ struct TaskWorld {
   // Whether settings for platforms and accelerators have an effect. Where they have none, the log says so of
   // each run that has some.
   bool heeds_platforms = false;
+  // Whether tasks see the disk of the server: artifacts behind `artifacts`, and file:// URIs. Where they do not, what
+  // they read and leave lies in an object store.
+  bool sees_server_disk = true;
+  // Whether a run's workspace is a volume of its own, mounted at the directory of `workspaces`.
+  bool mounts_workspace = false;
+  // Whether tasks may ask for volumes (VolumeRequest).
+  bool makes_volumes = false;
 
   // The work directory of an attempt; of no two attempts the same.
   std::string WorkDirOf(absl::string_view run_id, absl::string_view attempt_id) const;

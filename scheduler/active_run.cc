@@ -1,5 +1,7 @@
 #include "scheduler/active_run.h"
 
+#include <utility>
+
 #include "scheduler/plan/plan.h"
 #include "scheduler/plan/run_tree.h"
 
@@ -48,7 +50,12 @@ void ActiveRun::Enqueue(int task) {
 }
 
 void ActiveRun::EnqueueStart(int task) {
-  queues_[executors_.PlaceOf(PlannedOf(snapshot_, task))].tasks.push_back(task);
+  // Where there is no such executor, the first one's turn finds that out.
+  queues_[PlaceOf(task).value_or(0)].tasks.push_back(task);
+}
+
+absl::StatusOr<int> ActiveRun::PlaceOf(int task) const {
+  return executors_.PlaceOf({PlannedOf(snapshot_, task), snapshot_.executor, namespace_});
 }
 
 void ActiveRun::StoreCacheDecision(int task) {
@@ -58,16 +65,18 @@ void ActiveRun::StoreCacheDecision(int task) {
 
 void ActiveRun::NoteWaiting() {
   for (const int task : newly_waiting_) {
-    if (snapshot_.tasks[task].ready) commit_.waiting.emplace_back(task, WaitReason::kCapacity);
+    if (snapshot_.tasks[task].ready) commit_.waiting.push_back({task, WaitReason::kCapacity, ""});
   }
   newly_waiting_.clear();
 }
 
-void ActiveRun::NoteAttemptWait(int task, WaitReason reason) {
+void ActiveRun::NoteAttemptWait(int task, WaitReason reason, std::string message) {
   TaskSnapshot& snapshot = snapshot_.tasks[task];
-  if (snapshot.wait_reason == reason || snapshot.state != TaskState::kRunning) return;
+  if (snapshot.state != TaskState::kRunning) return;
+  if (snapshot.wait_reason == reason && message == snapshot.wait_message) return;
   snapshot.wait_reason = reason;
-  commit_.waiting.emplace_back(task, reason);
+  snapshot.wait_message = message;
+  commit_.waiting.push_back({task, reason, std::move(message)});
   touched_ = true;
 }
 

@@ -75,8 +75,10 @@ class ActiveRun {
   void NoteWaiting();
   // What the cache said of a ready task is written when it moves.
   void StoreCacheDecision(int task);
+  // The place of the executor that the task is to run on. INVALID_ARGUMENT, with a sentence, if there is none.
+  absl::StatusOr<int> PlaceOf(int task) const;
   // Why the attempt of a task does not run yet; kNone if it does now.
-  void NoteAttemptWait(int task, WaitReason reason);
+  void NoteAttemptWait(int task, WaitReason reason, std::string message);
   // What was committed is not to be committed again. Returns the attempts to cancel.
   std::vector<std::string> Committed();
 

@@ -67,6 +67,7 @@ struct EngineOptions {
   int active_runs_max = 500;                        // runs driven at once; the others wait in PENDING
   absl::Duration poll_interval = absl::Seconds(1);  // without hints
   CacheSettings cache;
+  int disruptions_allowed = 2;  // how often a task begins again that its platform has disrupted
   TaskTracking tracking = {};
   PublicUris public_uris;  // which importers and runs may be given
 };
@@ -141,7 +142,9 @@ class Engine {
   absl::Status HearEvents(absl::Time now, PassResult& result);
   absl::Status HearEnd(AttemptFinished& event, absl::Time now);
   absl::Status OnEnd(AttemptEnd& end, absl::Time now);
-  void HearWait(const std::string& attempt_id, WaitReason reason);
+  // Tells the attempt where MLflow's client is to log to, if that leads there from where it runs.
+  void Track(int place, const RunSnapshot& run, int task, LaunchSpec& spec) const;
+  void HearWait(const std::string& attempt_id, WaitReason reason, std::string message);
   void HearNeverStarted(const std::string& attempt_id);
   ActiveRun* RunOf(const std::string& attempt_id, const Attempt** attempt);
   bool StartNext(ActiveRun& run, int place, RoomKeeper* keeper, absl::Time now);

@@ -4,8 +4,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/errors.h"
+#include "common/limits.h"
 #include "common/log.h"
 #include "common/status_macros.h"
+#include "common/text.h"
 #include "scheduler/attempt_rows.h"
 #include "scheduler/engine.h"
 #include "scheduler/plan/run_tree.h"
@@ -23,6 +25,14 @@ WaitReason ToWaitReason(AttemptWait reason) {
       return WaitReason::kEnvironment;
     case AttemptWait::kContent:
       return WaitReason::kContent;
+    case AttemptWait::kQuota:
+      return WaitReason::kQuota;
+    case AttemptWait::kVolume:
+      return WaitReason::kVolume;
+    case AttemptWait::kPlatform:
+      return WaitReason::kPlatform;
+    case AttemptWait::kStarting:
+      return WaitReason::kStarting;
   }
   return WaitReason::kNone;
 }
@@ -39,6 +49,7 @@ std::string EndMessage(const RunSnapshot& run, int task, int number, const Attem
 
 AttemptResult ResultOf(AttemptOutcome outcome) {
   if (outcome == AttemptOutcome::kSucceeded) return AttemptResult::kSucceeded;
+  if (outcome == AttemptOutcome::kDisrupted) return AttemptResult::kDisrupted;
   return outcome == AttemptOutcome::kCancelled ? AttemptResult::kCanceled : AttemptResult::kFailed;
 }
 
@@ -49,11 +60,11 @@ absl::Status Engine::HearEvents(absl::Time now, PassResult& result) {
     if (auto* finished = std::get_if<AttemptFinished>(&event)) {
       RETURN_IF_ERROR(HearEnd(*finished, now));
       ++result.events;
-    } else if (const auto* waiting = std::get_if<AttemptWaiting>(&event)) {
-      HearWait(waiting->attempt_id, ToWaitReason(waiting->reason));
+    } else if (auto* waiting = std::get_if<AttemptWaiting>(&event)) {
+      HearWait(waiting->attempt_id, ToWaitReason(waiting->reason), std::move(waiting->message));
     } else if (const auto* started = std::get_if<AttemptStarted>(&event)) {
       asked_for_.erase(started->attempt_id);
-      HearWait(started->attempt_id, WaitReason::kNone);
+      HearWait(started->attempt_id, WaitReason::kNone, "");
     } else if (const auto* never = std::get_if<AttemptNeverStarted>(&event)) {
       HearNeverStarted(never->attempt_id);
     }
@@ -74,9 +85,13 @@ ActiveRun* Engine::RunOf(const std::string& attempt_id, const Attempt** attempt)
   return run == runs_.end() ? nullptr : &run->second;
 }
 
-void Engine::HearWait(const std::string& attempt_id, WaitReason reason) {
+void Engine::HearWait(const std::string& attempt_id, WaitReason reason, std::string message) {
   const Attempt* attempt = nullptr;
-  if (ActiveRun* run = RunOf(attempt_id, &attempt)) run->NoteAttemptWait(attempt->task, reason);
+  ActiveRun* const run = RunOf(attempt_id, &attempt);
+  if (run == nullptr) return;
+  // Of a message that tells progress, what is stored would be old the next moment; the log has it.
+  if (reason == WaitReason::kContent || reason == WaitReason::kEnvironment) message.clear();
+  run->NoteAttemptWait(attempt->task, reason, Shorten(message, limits::kWaitMessageBytes));
 }
 
 // Its id was committed, its process was never made.
@@ -172,7 +187,9 @@ bool Engine::StartNext(ActiveRun& run, int place, RoomKeeper* keeper, absl::Time
   const int task = queue.tasks.front();
   if (!queue.next.has_value()) {
     absl::StatusOr<TaskLaunchPlan> plan = absl::UnknownError("");
-    if (auto inputs = run.InputsOf(task); inputs.ok()) {
+    if (auto placed = run.PlaceOf(task); !placed.ok()) {
+      plan = placed.status();
+    } else if (auto inputs = run.InputsOf(task); inputs.ok()) {
       plan = PlanTaskLaunch(parts_.executors.world(place), run.snapshot(), task, *std::move(inputs),
                             run.snapshot().tasks[task].attempts + 1, parts_.ids.NewId());
     } else {
@@ -186,7 +203,7 @@ bool Engine::StartNext(ActiveRun& run, int place, RoomKeeper* keeper, absl::Time
       return true;
     }
     queue.next = *std::move(plan);
-    AddTaskTracking(options_.tracking, run.snapshot(), task, queue.next->spec);
+    Track(place, run.snapshot(), task, queue.next->spec);
   }
   const std::string attempt_id = queue.next->spec.attempt_id;
   const ResourceRequest charge = parts_.executors[place].ChargeOf(queue.next->spec.resources);
@@ -214,6 +231,11 @@ bool Engine::StartNext(ActiveRun& run, int place, RoomKeeper* keeper, absl::Time
   parts_.executors[place].Announce(plan.spec);
   starting_.push_back({place, std::move(plan.spec)});
   return true;
+}
+
+void Engine::Track(int place, const RunSnapshot& run, int task, LaunchSpec& spec) const {
+  const bool reaches = options_.tracking.reaches_everywhere || parts_.executors.world(place).sees_server_disk;
+  if (reaches) AddTaskTracking(options_.tracking, run, task, spec);
 }
 
 // Starts the attempt, or keeps it for the next pass when the executor takes nothing just now.

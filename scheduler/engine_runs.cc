@@ -95,6 +95,7 @@ absl::StatusOr<ActiveRun*> Engine::LoadActive(const std::string& run_id, std::ve
   ASSIGN_OR_RETURN(LoadedRun loaded, LoadRun(parts_.store, parts_.documents, parts_.executors.world(0),
                                              options_.public_uris, run_id));
   const std::vector<LoadedRun::Running> attempts = std::move(loaded.running);
+  loaded.snapshot.disruptions_allowed = options_.disruptions_allowed;
   runs_.erase(run_id);
   ActiveRun& run = runs_.try_emplace(run_id, std::move(loaded), options_.cache, parts_.executors, parts_.ids)
                        .first->second;
@@ -138,7 +139,7 @@ void Engine::AddRunning(const ActiveRun& run, const LoadedRun::Running& running,
   Launch launch{*place, {}};
   if (plan.ok()) {
     launch.spec = std::move(plan->spec);
-    AddTaskTracking(options_.tracking, snapshot, running.task, launch.spec);
+    Track(*place, snapshot, running.task, launch.spec);
     known.charge = parts_.executors[*place].ChargeOf(launch.spec.resources);
   } else {  // it started once, so this is a bug; the executor still has to tell how it ended
     launch.spec.attempt_id = attempt.attempt_id;

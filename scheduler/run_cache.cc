@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "pipeline/spec/volume_components.h"
 #include "scheduler/plan/run_tree.h"
 #include "storage/cache_store.h"
 
@@ -61,6 +62,8 @@ bool RunCache::IsToBeLookedUp(const RunSnapshot& run, int task) {
     decision.reason = "READS_FINAL_STATUS";
   } else if (planned.awaits_any_end) {
     decision.reason = "RUNS_WHATEVER_HAPPENS";
+  } else if (IsVolumeImage(planned.executor->container().image())) {
+    decision.reason = "CHANGES_VOLUMES";  // which may be gone, or be there, by now
   } else {
     return true;
   }

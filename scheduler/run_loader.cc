@@ -8,6 +8,7 @@
 #include "common/status_macros.h"
 #include "common/text.h"
 #include "pipeline/schedule/macros.h"
+#include "pipeline/spec/executor_choice.h"
 #include "pipeline/spec/run_artifacts.h"
 #include "pipeline/spec/workspace.h"
 #include "scheduler/plan/plan.h"
@@ -133,6 +134,7 @@ void FillTask(const TaskRow& row, TaskSnapshot& task) {
   task.task_id = row.task_id;
   task.state = row.state;
   task.wait_reason = row.wait_reason;
+  task.wait_message = row.wait_message;
   task.error_code = row.error_code;
   task.error_message = row.error_message;
   task.started_at = row.started_at;
@@ -262,6 +264,7 @@ absl::Status FillTasks(StoredRun& stored, LoadedRun& loaded) {
     const int index = found->second;
     TaskSnapshot& task = run.tasks[index];
     task.attempts = attempt.number;
+    if (attempt.disrupted && attempt.number > task.attempts_before) ++task.disruptions;
     if (IsFinal(task.state)) continue;
     task.attempt_id = attempt.attempt_id;
     if (attempt.outcome.empty()) loaded.running.push_back({index, attempt});
@@ -269,6 +272,7 @@ absl::Status FillTasks(StoredRun& stored, LoadedRun& loaded) {
   for (const auto& [task_id, from] : reopened) {
     const int task = by_id.at(task_id);
     run.tasks[task].attempts_before = run.tasks[task].attempts;
+    run.tasks[task].disruptions = 0;
     run.reopened.emplace_back(task, from);
   }
   std::sort(run.reopened.begin(), run.reopened.end());  // the same whatever the order of the map
@@ -368,6 +372,10 @@ absl::StatusOr<LoadedRun> LoadRun(Store& store, DocumentCache& documents, const 
   }
   run.root_inputs = std::make_shared<const TaskInputs>(std::move(root_inputs));
   ASSIGN_OR_RETURN(run.pins, PackagePins::OfPlugins(stored.config.plugins_input));
+  ASSIGN_OR_RETURN(run.executor, ExecutorOfPlugins(stored.config.plugins_input));
+  // What runs have that name none is not asked for.
+  if (stored.row.service_account != kDefaultServiceAccount) run.service_account = stored.row.service_account;
+  run.namespace_ = stored.row.namespace_;
   RETURN_IF_ERROR(FillTasks(stored, loaded));
   return loaded;
 }

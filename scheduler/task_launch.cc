@@ -12,6 +12,8 @@
 #include "common/errors.h"
 #include "common/json.h"
 #include "common/status_macros.h"
+#include "pipeline/spec/volume_components.h"
+#include "scheduler/plan/platform_settings.h"
 #include "scheduler/plan/run_tree.h"
 #include "scheduler/plan/values/collect_outputs.h"
 #include "scheduler/plan/values/import_artifact.h"
@@ -95,6 +97,18 @@ absl::Status RestoreFetched(const PlannedTask& planned, const TaskPaths& paths, 
   return absl::OkStatus();
 }
 
+// KFP's WorkspaceConfig.
+std::string WorkspaceVolumeOf(const PipelineDocument& document) {
+  Json out = Json::object();
+  for (const auto& [platform, config] : document.platform->platforms()) {
+    const auto& workspace = config.pipelineconfig().workspace();
+    if (!workspace.size().empty()) out["size"] = workspace.size();
+    const auto patch = JsonFromStruct(workspace.kubernetes().pvc_spec_patch());
+    if (patch.ok() && !patch->empty()) out["kubernetes"]["pvcSpecPatch"] = *patch;
+  }
+  return DumpJson(out);
+}
+
 // Of this attempt, of what does not depend on what it runs.
 LaunchSpec SpecOf(const TaskWorld& world, const RunSnapshot& run, int task, int attempt_number,
                   absl::string_view attempt_id) {
@@ -106,7 +120,12 @@ LaunchSpec SpecOf(const TaskWorld& world, const RunSnapshot& run, int task, int 
   spec.attempt_number = attempt_number;
   spec.work_dir = world.WorkDirOf(run.run_id, attempt_id);
   spec.log_uri = LogUri(world, run, task, attempt_number);
-  if (!run.facts.workspace_path.empty()) spec.workspace = world.WorkspaceOf(run.run_id);
+  spec.namespace_ = run.namespace_;
+  spec.service_account = run.service_account;
+  if (!run.facts.workspace_path.empty()) {
+    spec.workspace = world.WorkspaceOf(run.run_id);
+    if (world.mounts_workspace) spec.workspace_volume = WorkspaceVolumeOf(run.plan->document());
+  }
   if (IsObjectUri(run.facts.pipeline_root)) {
     spec.log_copy_uri = LogCopyUri(run.facts.pipeline_root, spec.log_uri);
   }
@@ -181,17 +200,45 @@ absl::Duration TimeoutOf(const PlannedTask& planned) {
 }
 
 // What the executor may heed of the machine and the platform that the task asks for.
-absl::Status SetSurroundings(const PlannedTask& planned, const TaskResources& resources, LaunchSpec& spec) {
+absl::Status SetSurroundings(const RunSnapshot& run, int task, const TaskResources& resources,
+                             LaunchSpec& spec) {
+  const PlannedTask& planned = PlannedOf(run, task);
   spec.resources = {resources.cpu_request_millicores, resources.memory_request_bytes};
   spec.limits = {resources.cpu_limit_millicores, resources.memory_limit_bytes};
   if (resources.accelerator_count > 0) {
     spec.accelerators = {{resources.accelerator_type, resources.accelerator_count}};
   }
   for (const auto& [platform, settings] : planned.platforms) {
-    ASSIGN_OR_RETURN(const Json json, JsonFromStruct(*settings));
+    ASSIGN_OR_RETURN(const Json json, ResolvedSettings(run, task, *settings));
     spec.platforms[platform] = DumpJson(json);
   }
   spec.timeout = TimeoutOf(planned);
+  return absl::OkStatus();
+}
+
+VolumeRequest VolumeOf(absl::string_view image, const TaskInputs& inputs) {
+  Json given = Json::object();
+  for (const auto& [name, value] : inputs.parameters) {
+    // An omitted argument is not the component's default: that is for the platform to choose.
+    if (!inputs.defaulted.contains(name) && !value.is_null()) given[name] = value;
+  }
+  return {image == kDeleteVolumeImage, DumpJson(given)};
+}
+
+// That the task needs nothing of the server's disk, which it does not see.
+absl::Status CheckReachable(const RunSnapshot& run, const PlannedTask& planned, const LaunchSpec& spec,
+                            const TaskInputs& inputs) {
+  if (!spec.artifacts.empty() && !spec.upload.has_value()) {
+    return error::ArtifactsUnreachable(planned.name,
+                                       run.facts.has_default_root ? "" : run.facts.pipeline_root);
+  }
+  for (const auto& [name, list] : inputs.artifacts) {
+    for (const ArtifactRecord& artifact : list) {
+      if (IsBelowUri(artifact.uri, kArtifactsUri) || PathOfFileUri(artifact.uri).has_value()) {
+        return error::InputUnreachable(planned.name, name, artifact.uri);
+      }
+    }
+  }
   return absl::OkStatus();
 }
 
@@ -210,8 +257,12 @@ absl::StatusOr<TaskLaunchPlan> PlanTaskLaunch(const TaskWorld& world, const RunS
   ASSIGN_OR_RETURN(TaskLaunch launch,
                    BuildLaunch(planned.executor->container(), *planned.component, *plan.inputs, paths,
                                world.artifacts, world.brought, FactsIn(world, run, task)));
-  if (launch.command_size == 0 && !world.runs_entry_points) return error::TaskWithoutCommand(planned.name);
+  const bool is_volume = world.makes_volumes && IsVolumeImage(launch.image);
+  if (launch.command_size == 0 && !world.runs_entry_points && !is_volume) {
+    return error::TaskWithoutCommand(planned.name);
+  }
   LaunchSpec& spec = plan.spec = SpecOf(world, run, task, attempt_number, attempt_id);
+  if (is_volume) spec.volume = VolumeOf(launch.image, *plan.inputs);
   spec.image = std::move(launch.image);
   spec.argv = std::move(launch.argv);
   plan.marks = std::move(launch.marks);
@@ -232,7 +283,8 @@ absl::StatusOr<TaskLaunchPlan> PlanTaskLaunch(const TaskWorld& world, const RunS
   }
   spec.upload = UploadOf(paths, run, launch.output_artifacts);
   spec.constraints = PinsOf(run, task);
-  RETURN_IF_ERROR(SetSurroundings(planned, launch.resources, spec));
+  RETURN_IF_ERROR(SetSurroundings(run, task, launch.resources, spec));
+  if (!world.sees_server_disk) RETURN_IF_ERROR(CheckReachable(run, planned, spec, *plan.inputs));
   return plan;
 }
 

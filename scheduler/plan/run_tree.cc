@@ -165,6 +165,18 @@ absl::StatusOr<TaskInputs> InputsOf(const RunSnapshot& run, int task) {
                        planned.selectors, FinalStatuses(run, scope, planned));
 }
 
+absl::StatusOr<std::shared_ptr<const TaskInputs>> EnclosingInputs(const RunSnapshot& run, int task) {
+  ASSIGN_OR_RETURN(const std::shared_ptr<const TaskInputs> outer, InputsOfScope(run, run.tasks[task].scope));
+  if (run.tasks[task].iteration < 0) return outer;
+  ASSIGN_OR_RETURN(TaskInputs inputs, IterationInputs(run, task));
+  inputs.parameters.insert(outer->parameters.begin(), outer->parameters.end());
+  return std::make_shared<const TaskInputs>(std::move(inputs));
+}
+
+const TaskOutputs* SiblingOutputs(const RunSnapshot& run, int task, absl::string_view producer) {
+  return OutputsIn(run, run.tasks[task].scope, producer);
+}
+
 absl::StatusOr<std::shared_ptr<const TaskInputs>> KeptInputs(RunSnapshot& run, int task) {
   TaskSnapshot& snapshot = run.tasks[task];
   if (snapshot.inputs != nullptr) return snapshot.inputs;

@@ -37,6 +37,12 @@ RunFacts FactsOf(const RunSnapshot& run, int task);
 // INVALID_ARGUMENT with a sentence for the user if they do not resolve.
 absl::StatusOr<TaskInputs> InputsOf(const RunSnapshot& run, int task);
 
+// What the graph that a task stands in was given, with the item of its loop if the task is an iteration.
+absl::StatusOr<std::shared_ptr<const TaskInputs>> EnclosingInputs(const RunSnapshot& run, int task);
+
+// What a task of the same graph has put out; nullptr if nothing.
+const TaskOutputs* SiblingOutputs(const RunSnapshot& run, int task, absl::string_view producer);
+
 // The same of a task with attempts, resolved once: kept until the task has ended, of up to limits::kInputsKept
 // tasks at a time.
 absl::StatusOr<std::shared_ptr<const TaskInputs>> KeptInputs(RunSnapshot& run, int task);

@@ -92,6 +92,37 @@ TEST_P(EngineTest, AFailureCarriesItsCauseUpToTheRun) {
                   .ok());
 }
 
+TEST_P(EngineTest, WhatThePlatformDisruptsBeginsAgainAndUsesUpNoRetry) {
+  TestPipeline pipeline;
+  pipeline.root = {{"a", {}, "true", {{"retryPolicy", {{"maxRetryCount", 1}}}}}};
+  const std::string run = CreateRunOf(pipeline);
+  Pass();
+  for (const absl::Duration pause : {absl::Seconds(1), absl::Seconds(2)}) {
+    Finish("a", AttemptOutcome::kDisrupted);
+    Pass();
+    EXPECT_EQ(TasksOf(run)["a"].wake_at, clock_.Now() + pause);
+    Restart();
+    clock_.Advance(pause);
+    Pass();
+  }
+  Finish("a", AttemptOutcome::kFailed);
+  Pass();
+  EXPECT_EQ(TasksOf(run)["a"].state, TaskState::kRunning) << "its own retry is left";
+  Finish("a", AttemptOutcome::kDisrupted);
+  Settle();
+  EXPECT_EQ(StateOf(run), RunState::kFailed);
+  ASSERT_TRUE(store_
+                  ->Read([&](db::Tx& tx) -> absl::Status {
+                    ASSIGN_OR_RETURN(const auto attempts, TaskAttemptList(tx, run));
+                    EXPECT_THAT(attempts, SizeIs(4));
+                    EXPECT_EQ(attempts[0].outcome, "LOST");
+                    EXPECT_TRUE(attempts[0].disrupted);
+                    EXPECT_FALSE(attempts[2].disrupted);
+                    return absl::OkStatus();
+                  })
+                  .ok());
+}
+
 TEST_P(EngineTest, AFailedTaskIsTriedAgainAlsoAfterARestart) {
   TestPipeline pipeline;
   pipeline.root = {{"a", {}, "true", {{"retryPolicy", {{"maxRetryCount", 2}, {"backoffDuration", "60s"}}}}}};
@@ -229,10 +260,12 @@ TEST_P(EngineTest, WhatAnAttemptWaitsForIsStoredUntilItStarts) {
   EXPECT_EQ(reason(), WaitReason::kNone);
   for (const auto& [told, stored] : {std::pair(AttemptWait::kImage, WaitReason::kImage),
                                      std::pair(AttemptWait::kUnschedulable, WaitReason::kUnschedulable),
+                                     std::pair(AttemptWait::kQuota, WaitReason::kQuota),
                                      std::pair(AttemptWait::kEnvironment, WaitReason::kEnvironment)}) {
     executor_.Wait(RunningAttempt("a"), told);
     Pass();
     EXPECT_EQ(reason(), stored);
+    EXPECT_EQ(TasksOf(run)["a"].wait_message, stored == WaitReason::kEnvironment ? "" : "scripted");
   }
   Restart();
   Pass();  // the executor tells that it has started
@@ -254,15 +287,17 @@ TEST_P(EngineTest, ARunMayMixExecutors) {
     engine_.reset();
     lease_ = nullptr;
     lease_ = std::make_unique<Lease>(*store_, "engine");
-    const auto placement = [](const PlannedTask& task) { return task.name[0] == 'o' ? 1 : 0; };
     engine_ = std::make_unique<Engine>(
-        PartsOf(*lease_, ExecutorSet({{"engine", &executor_}, {"other:1", &other}}, placement)),
-        EngineOptions{});
+        PartsOf(*lease_, ExecutorSet({{"engine", &executor_}, {"other:1", &other}})), EngineOptions{});
     ASSERT_TRUE(engine_->Open().ok());
   };
   drive();
-  const std::string run =
-      CreateRun({{"a", {}}, {"b", {}}, {"c", {}}, {"o1", {}}, {"o2", {"a"}}, {"d", {"o1"}}});
+  TestPipeline pipeline =
+      FlatPipeline({{"a", {}}, {"b", {}}, {"c", {}}, {"o1", {}}, {"o2", {"a"}}, {"d", {"o1"}}});
+  for (TestTask& task : pipeline.root) {
+    if (task.name[0] == 'o') task.component = "elsewhere";
+  }
+  const std::string run = CreateRunOf(pipeline);
   Pass();
   EXPECT_THAT(executor_.running, SizeIs(2)) << "c waits for room";
   ASSERT_THAT(other.running, SizeIs(1)) << "and does not keep o1 waiting";

@@ -25,7 +25,7 @@ inline Json LoopOver(int count) {
 }
 
 // A task of a graph. Its component is a graph of the pipeline, or "true", which runs /bin/true, or "give",
-// which does so too and has to leave a number as its output "out".
+// which does so too and has to leave a number as its output "out", or "elsewhere", which runs on the executor "other".
 struct TestTask {
   std::string name;
   std::vector<std::string> upstream;
@@ -83,20 +83,26 @@ inline Json SpecOf(const TestPipeline& pipeline) {
   const Json inputs = {
       {"parameters", {{"item", {{"parameterType", "NUMBER_INTEGER"}, {"isOptional", true}}}}}};
   Json components = {{"comp-true", {{"executorLabel", "exec-true"}, {"inputDefinitions", inputs}}}};
-  components["comp-give"] = components["comp-true"];
+  components["comp-give"] = components["comp-elsewhere"] = components["comp-true"];
+  components["comp-elsewhere"]["executorLabel"] = "exec-elsewhere";
   components["comp-give"]["outputDefinitions"]["parameters"]["out"]["parameterType"] = "NUMBER_INTEGER";
   for (const auto& [name, graph] : pipeline.graphs) {
     Json& component = components["comp-" + name] = {{"dag", DagOf(graph)}, {"inputDefinitions", inputs}};
     if (pipeline.more_components.contains(name)) component.merge_patch(pipeline.more_components[name]);
   }
-  return {
-      {"pipelineInfo", {{"name", "test"}}},
-      {"schemaVersion", "2.1.0"},
-      {"sdkVersion", "kfp-2.17.0"},
-      {"components", components},
-      {"deploymentSpec",
-       {{"executors", {{"exec-true", {{"container", {{"image", "none"}, {"command", {"/bin/true"}}}}}}}}}},
-      {"root", {{"dag", DagOf(pipeline.root)}}}};
+  return {{"pipelineInfo", {{"name", "test"}}},
+          {"schemaVersion", "2.1.0"},
+          {"sdkVersion", "kfp-2.17.0"},
+          {"components", components},
+          {"deploymentSpec",
+           {{"executors",
+             {{"exec-true", {{"container", {{"image", "none"}, {"command", {"/bin/true"}}}}}},
+              {"exec-elsewhere",
+               {{"container",
+                 {{"image", "none"},
+                  {"command", {"/bin/true"}},
+                  {"env", {{{"name", "PENSTOCK_EXECUTOR"}, {"value", "other"}}}}}}}}}}}},
+          {"root", {{"dag", DagOf(pipeline.root)}}}};
 }
 
 inline TestPipeline FlatPipeline(const TaskGraph& graph) {
