@@ -13,6 +13,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
@@ -58,6 +59,19 @@ constexpr Setting kSettings[] = {
      "directories of this machine in which runs may have their root, file:///DIR/..."},
     {"store_links_s", "0", "SECONDS",
      "how long links to artifacts in stores are good for; 0: none are given"},
+    {"executors", "local", "KIND,...",
+     "what tasks run on: local, kubernetes, or both; the first unless a task or its run says"},
+    {"namespace_executors", "", "NS=KIND,...", "the same for the runs of a namespace"},
+    {"kubernetes_settings", "", "FILE", "how pods are made; see docs/KUBERNETES.md"},
+    {"kubeconfig", "", "FILE",
+     "which cluster; default: the one that the server runs in, KUBECONFIG, ~/.kube/config"},
+    {"kube_context", "", "NAME", "the context of the kubeconfig; default: its current one"},
+    {"kubernetes_namespace", "", "NAME", "where pods are made; default: by the context or the server's pod"},
+    {"kubernetes_max_pods", "10000", "N", "pods at once that have not ended; further tasks wait"},
+    {"pending_timeout_s", "3600", "SECONDS",
+     "how long a pod may wait for a node, its image or its volumes; 0: for ever"},
+    {"platform_retries", "2", "N", "how often a task begins again that its platform has disrupted"},
+    {"kube_path", "", "FILE", "the program for pods; default: penstock-kube beside this one"},
     {"python", "", "FILE", "Python interpreter for Python components; default: python3 of PATH"},
     {"max_parallel_tasks", "0", "N", "CPUs that tasks may take together; 0: as many as the machine has"},
     {"max_idle_tasks", "-1", "N",
@@ -252,6 +266,8 @@ std::string OnPath(const std::string& name) {
   return name;
 }
 
+bool IsExecutorKind(absl::string_view kind) { return kind == "local" || kind == "kubernetes"; }
+
 // Takes checked values out of `values`; the first error is kept.
 class Checker {
  public:
@@ -340,6 +356,35 @@ class Checker {
     return hosts;
   }
 
+  // Kinds of executors with commas between them, each once.
+  std::vector<std::string> Executors(const std::string& name) {
+    std::vector<std::string> kinds;
+    for (const absl::string_view part : absl::StrSplit(Text(name), ',', absl::SkipWhitespace())) {
+      kinds.emplace_back(absl::StripAsciiWhitespace(part));
+      const bool is_new = std::count(kinds.begin(), kinds.end(), kinds.back()) == 1;
+      if (!is_new || !IsExecutorKind(kinds.back())) {
+        Wrong(name, "local, kubernetes, or both with a comma between them");
+      }
+    }
+    if (kinds.empty()) Wrong(name, "local, kubernetes, or both with a comma between them");
+    return kinds;
+  }
+
+  // NAMESPACE=KIND with commas between them, of kinds among `executors`.
+  std::map<std::string, std::string, std::less<>> NamespaceExecutors(
+      const std::string& name, const std::vector<std::string>& executors) {
+    std::map<std::string, std::string, std::less<>> kinds;
+    for (const absl::string_view part : absl::StrSplit(Text(name), ',', absl::SkipWhitespace())) {
+      const std::pair<absl::string_view, absl::string_view> of =
+          absl::StrSplit(absl::StripAsciiWhitespace(part), absl::MaxSplits('=', 1));
+      if (std::count(executors.begin(), executors.end(), of.second) == 0 || of.first.empty()) {
+        Wrong(name, "NAMESPACE=KIND with commas between them, of kinds that --executors names");
+      }
+      kinds[std::string(of.first)] = std::string(of.second);
+    }
+    return kinds;
+  }
+
   // Names of Python packages with commas between them, or nothing.
   std::vector<std::string> Modules(const std::string& name) {
     std::vector<std::string> modules;
@@ -350,6 +395,13 @@ class Checker {
       if (!good) Wrong(name, "names of Python packages with commas between them, for example numpy,pandas");
     }
     return modules;
+  }
+
+  // A file that can be read, or nothing; absolute.
+  std::string File(const std::string& name) {
+    std::string path = Absolute(Text(name));
+    if (!path.empty() && access(path.c_str(), R_OK) != 0) Wrong(name, "a file that can be read");
+    return path;
   }
 
   // Directories that are there, with commas between them, or nothing; absolute and without symbolic links.
@@ -381,6 +433,25 @@ class Checker {
   absl::Status status_;
 };
 
+// What tasks run on.
+void CheckExecutors(Checker& check, Config& config) {
+  config.executors = check.Executors("executors");
+  config.namespace_executors = check.NamespaceExecutors("namespace_executors", config.executors);
+  config.kube_path = Absolute(check.Text("kube_path"));
+  if (config.kube_path.empty()) config.kube_path = BesideThisProgram("penstock-kube");
+  config.kubernetes_settings = check.File("kubernetes_settings");
+  config.kubeconfig = check.File("kubeconfig");
+  config.kube_context = check.Text("kube_context");
+  config.kubernetes_namespace = check.Text("kubernetes_namespace");
+  config.kubernetes_max_pods = check.Number("kubernetes_max_pods", 1, limits::kPods);
+  config.pending_timeout_s = check.Number("pending_timeout_s", 0, 30 * 86'400);
+  config.platform_retries = check.Number("platform_retries", 0, limits::kPlatformRetries);
+  const bool has_pods = std::count(config.executors.begin(), config.executors.end(), "kubernetes") > 0;
+  if (has_pods && config.kubernetes_settings.empty()) {
+    check.Wrong("kubernetes_settings", "a file, with the executor kubernetes: see docs/KUBERNETES.md");
+  }
+}
+
 absl::StatusOr<Config> Check(const Values& values) {
   Checker check(values);
   Config config;
@@ -408,12 +479,10 @@ absl::StatusOr<Config> Check(const Values& values) {
   config.launch_path = Absolute(check.Text("launch_path"));
   if (config.launch_path.empty()) config.launch_path = BesideThisProgram("penstock-launch");
   config.pipeline_root = check.Text("pipeline_root");
-  config.stores_path = Absolute(check.Text("stores"));
-  if (!config.stores_path.empty() && access(config.stores_path.c_str(), R_OK) != 0) {
-    check.Wrong("stores", "a file that can be read");
-  }
+  config.stores_path = check.File("stores");
   config.file_roots = check.Directories("file_roots");
   config.store_links_s = check.Number("store_links_s", 0, 7 * 86'400);
+  CheckExecutors(check, config);
   config.python = check.Text("python");
   config.python = absl::StrContains(config.python, '/') ? Absolute(config.python) : OnPath(config.python);
   if (!config.python.empty() && access(config.python.c_str(), X_OK) != 0) {
@@ -499,6 +568,7 @@ std::string HelpText() {
 std::string DescribeConfig(const Config& config) {
   return absl::StrCat("data_dir=", LogValue(config.data_dir),
                       " role=", config.serve_api ? (config.run_scheduler ? "all" : "server") : "scheduler",
+                      " executors=", absl::StrJoin(config.executors, ","),
                       " max_parallel_tasks=", config.max_parallel_tasks,
                       " active_runs_max=", config.active_runs_max, " python=", LogValue(config.python),
                       " cache=", config.cache ? "on" : "off", " gateway=", config.gateway ? "on" : "off");

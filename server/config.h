@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -31,8 +33,19 @@ struct Config {
   std::vector<std::string> file_roots;  // directories in which file:// roots may lie; absolute
   int64_t store_links_s = 0;            // how long links to objects are good for; 0: none are given
   std::string python;                   // interpreter for Python components; empty: python3 of PATH
-  int64_t max_parallel_tasks = 0;       // 0: as many as the machine has processors
-  int64_t max_idle_tasks = -1;          // besides, while they use little CPU; -1: by the number of slots
+  std::vector<std::string>
+      executors;  // kinds, "local" or "kubernetes", each once; the first is for what names none
+  std::map<std::string, std::string, std::less<>> namespace_executors;  // kinds, by namespace
+  std::string kube_path;             // the program for pods; beside this one unless given
+  std::string kubernetes_settings;   // its settings file; absolute; empty: none
+  std::string kubeconfig;            // absolute; empty: that of the cluster that it runs in, or KUBECONFIG's
+  std::string kube_context;          // of the kubeconfig; empty: its current one
+  std::string kubernetes_namespace;  // where pods are made; empty: that of the context or of its own pod
+  int64_t kubernetes_max_pods = 0;
+  int64_t pending_timeout_s = 0;   // how long a pod may wait to begin; 0: for ever
+  int64_t platform_retries = 0;    // how often a task begins again that its platform has disrupted
+  int64_t max_parallel_tasks = 0;  // 0: as many as the machine has processors
+  int64_t max_idle_tasks = -1;     // besides, while they use little CPU; -1: by the number of slots
   int64_t task_log_bytes = 0;
   int64_t python_envs_bytes = 0;  // shared Python environments that nobody uses are removed beyond it
   int64_t warm_python_bytes = 0;  // memory of interpreters that wait for Python components; 0: there are none

@@ -98,6 +98,10 @@ TEST(Config, SaysWhatIsWrongAndWhatWouldBeRight) {
       {"--package_url_timeout_s=0", "a whole number from 1"},
       {"--cache=maybe", "'on' or 'off'"},
       {"--cache_max_age_s=-1", "a whole number from 0"},
+      {"--executors=slurm", "local, kubernetes, or both"},
+      {"--executors=local,local", "local, kubernetes, or both"},
+      {"--executors=kubernetes", "with the executor kubernetes"},
+      {"--namespace_executors=team=kubernetes", "that --executors names"},
       {"envs", "penstock envs list|prune"},
       {"--data_dir", "needs a value"},
   };

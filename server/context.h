@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "common/clock.h"
@@ -37,6 +38,7 @@ struct Deps {
   PublicUris public_uris;             // of artifacts, at the doors that speak KFP
   PipelineRoots pipeline_roots;       // where runs may keep them
   int64_t store_links_s = 0;          // how long links to objects are good for; 0: none are given
+  std::vector<std::string> executors = {"local"};  // kinds that runs may ask for; the first is for the others
   MemoryBudget memory{limits::kMemoryBytes};
   // Versions that runs were made of lately, by id, without tags. What they are made of never changes; they
   // may have been deleted meanwhile, which RunInsert finds out.

@@ -38,6 +38,11 @@ absl::Status PluginTooDeep(absl::string_view field, int64_t limit_levels) {
   return absl::InvalidArgumentError(
       StrCat(field, " is nested deeper than ", limit_levels, " levels, which is the most"));
 }
+absl::Status ExecutorUnknown(absl::string_view field, absl::string_view kind, absl::string_view known) {
+  return absl::InvalidArgumentError(absl::StrCat(
+      field, ": this server has no executor ", QuoteForMessage(kind), "; it has: ", known, " (--executors)"));
+}
+
 absl::Status CacheEnabledWrong(absl::string_view field) {
   return absl::InvalidArgumentError(StrCat(field, " must be true or false"));
 }

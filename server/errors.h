@@ -20,6 +20,7 @@ absl::Status TagKeyHasDot(absl::string_view field);
 absl::Status TagTooLong(absl::string_view field, int64_t limit_characters);
 absl::Status PluginsTooMany(absl::string_view field, int64_t count, int64_t limit);
 absl::Status PluginTooDeep(absl::string_view field, int64_t limit_levels);
+absl::Status ExecutorUnknown(absl::string_view field, absl::string_view kind, absl::string_view known);
 absl::Status CacheEnabledWrong(absl::string_view field);
 absl::Status CacheAgeWrong(absl::string_view field, int64_t limit_seconds);
 absl::Status CacheInputWrong(absl::string_view field);

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -17,13 +18,15 @@
 #include "common/limits.h"
 #include "common/log.h"
 #include "common/metrics.h"
+#include "common/side_program.h"
 #include "common/status_macros.h"
 #include "content/content_stores.h"
 #include "content/local/leftovers.h"
 #include "content/local/local_content_store.h"
 #include "content/remote/remote_content_store.h"
 #include "content/remote/store_environment.h"
-#include "content/remote/store_program.h"
+#include "executor/kubernetes/kubernetes_executor.h"
+#include "executor/kubernetes/pod_log_store.h"
 #include "executor/local/local_executor.h"
 #include "executor/python/env_commands.h"
 #include "scheduler/cleanup/cleanup_engine.h"
@@ -151,10 +154,10 @@ class Content {
  public:
   // Finds out which stores there are; asks none of them. `socket_path` is for the program that knows object stores.
   // INVALID_ARGUMENT or another error, with a sentence, if the settings or the pipeline root make no sense.
+  // With `kube`, the program for pods, which outlives this, logs of pods are content too.
   static absl::StatusOr<std::unique_ptr<Content>> Open(const Config& config, absl::string_view data_dir,
-                                                       std::string socket_path) {
-    auto content = absl::WrapUnique(new Content(
-        {config.launch_path, std::move(socket_path), config.stores_path, EnvironmentForChildren()}));
+                                                       std::string socket_path, SideProgram* kube) {
+    auto content = absl::WrapUnique(new Content(StoresProgram(config, std::move(socket_path))));
     PipelineRootOptions options{"", config.file_roots, {}, SchemesWithCredentials()};
     std::string root = config.pipeline_root;
     if (!config.stores_path.empty()) {
@@ -172,8 +175,13 @@ class Content {
     content->default_root_ = options.default_root;
     content->roots_ = PipelineRoots(std::move(options));
     content->remote_ = std::make_unique<RemoteContentStore>(content->program_, content->roots_.Reachable());
-    content->all_ = std::make_unique<ContentStores>(
-        std::vector<ContentStore*>{content->local_.get(), content->remote_.get()});
+    ContentStore* local = content->local_.get();
+    if (kube != nullptr) {
+      content->pod_logs_ = std::make_unique<PodLogStore>(*local, *kube);
+      local = content->pod_logs_.get();
+    }
+    content->all_ =
+        std::make_unique<ContentStores>(std::vector<ContentStore*>{local, content->remote_.get()});
     return content;
   }
 
@@ -198,14 +206,97 @@ class Content {
   const std::string& default_root() const { return default_root_; }
 
  private:
-  explicit Content(StoreProgramOptions program) : program_(std::move(program)) {}
+  explicit Content(SideProgramOptions program) : program_(std::move(program)) {}
 
-  StoreProgram program_;
+  static SideProgramOptions StoresProgram(const Config& config, std::string socket_path) {
+    SideProgramOptions options{"Object stores",
+                               config.launch_path,
+                               {"serve", absl::StrCat("--socket=", socket_path)},
+                               socket_path,
+                               EnvironmentForChildren()};
+    if (!config.stores_path.empty()) {
+      options.arguments.push_back(absl::StrCat("--stores=", config.stores_path));
+    }
+    return options;
+  }
+
+  SideProgram program_;
   std::string default_root_;
   PipelineRoots roots_;
   std::unique_ptr<LocalContentStore> local_;
+  std::unique_ptr<PodLogStore> pod_logs_;
   std::unique_ptr<RemoteContentStore> remote_;
   std::unique_ptr<ContentStores> all_;
+};
+
+bool HasExecutor(const Config& config, absl::string_view kind) {
+  return std::count(config.executors.begin(), config.executors.end(), kind) > 0;
+}
+
+// The program for pods. `server_id` is the same for all servers of one database, and of no other.
+std::unique_ptr<SideProgram> KubeProgram(const Config& config, const DataDir& data_dir,
+                                         const std::string& server_id) {
+  const std::string socket_path = data_dir.SocketPath("kube.sock");
+  SideProgramOptions options{"Pods", config.kube_path, {"serve"}, socket_path, EnvironmentForChildren()};
+  const std::pair<const char*, std::string> kArguments[] = {
+      {"--socket=", socket_path},
+      {"--data_dir=", data_dir.path() + "/kubernetes"},
+      {"--server_id=", server_id},
+      {"--settings=", config.kubernetes_settings},
+      {"--kubeconfig=", config.kubeconfig},
+      {"--context=", config.kube_context},
+      {"--namespace=", config.kubernetes_namespace},
+      {"--pending_timeout_s=", absl::StrCat(config.pending_timeout_s)},
+      {"--max_pods=", absl::StrCat(config.kubernetes_max_pods)},
+  };
+  for (const auto& [name, value] : kArguments) {
+    if (!value.empty()) options.arguments.push_back(absl::StrCat(name, value));
+  }
+  return std::make_unique<SideProgram>(std::move(options));
+}
+
+KubernetesExecutorOptions PodOptions(const Config& config, const PipelineRoots& roots) {
+  KubernetesExecutorOptions options;
+  options.max_pods = static_cast<int>(config.kubernetes_max_pods);
+  options.task_log_bytes = config.task_log_bytes;
+  options.cancel_grace = config.cancel_grace;
+  options.brought = roots.Reachable();
+  return options;
+}
+
+// Those that --executors names.
+class Executors {
+ public:
+  // Asks the cluster who it is. `holder` is the local executor's name.
+  static absl::StatusOr<std::unique_ptr<Executors>> Make(const Config& config, const DataDir& data_dir,
+                                                         Content& content, SideProgram* kube,
+                                                         const std::string& holder, const Clock& clock) {
+    auto executors = absl::WrapUnique(new Executors);
+    executors->by_namespace_ = config.namespace_executors;
+    for (const std::string& kind : config.executors) {
+      if (kind == "local") {
+        executors->local_ =
+            std::make_unique<LocalExecutor>(ExecutorOptions(config, data_dir.path(), content.roots()), clock);
+        executors->named_.push_back({holder, executors->local_.get()});
+      } else {
+        executors->kubernetes_ = std::make_unique<KubernetesExecutor>(PodOptions(config, content.roots()),
+                                                                      *kube, content.store(), clock);
+        ASSIGN_OR_RETURN(const std::string cluster, executors->kubernetes_->Identify());
+        executors->named_.push_back({absl::StrCat(kind, ":", cluster), executors->kubernetes_.get()});
+      }
+    }
+    return executors;
+  }
+
+  ExecutorSet set() const { return ExecutorSet(named_, by_namespace_); }
+
+ private:
+  Executors() = default;
+
+  std::unique_ptr<LocalExecutor> local_;
+  std::unique_ptr<KubernetesExecutor> kubernetes_;
+  std::vector<NamedExecutor> named_;
+  std::map<std::string, std::string, std::less<>> by_namespace_;
 };
 
 EngineOptions EngineOptionsOf(const Config& config, TaskTracking tracking, PublicUris public_uris) {
@@ -214,6 +305,7 @@ EngineOptions EngineOptionsOf(const Config& config, TaskTracking tracking, Publi
   options.tracking = std::move(tracking);
   options.active_runs_max = static_cast<int>(config.active_runs_max);
   options.cache = {config.cache, config.cache_max_age};
+  options.disruptions_allowed = static_cast<int>(config.platform_retries);
   return options;
 }
 
@@ -244,14 +336,14 @@ absl::StatusOr<bool> RunIsThere(Store& store, const std::string& run_id) {
 // The scheduler half: engine and executor on a thread of its own, recurring runs on another, and tidying up on a third.
 class Scheduler {
  public:
-  Scheduler(const Config& config, const DataDir& data_dir, Store& store, Content& content,
-            DocumentCache& documents, const Clock& clock, IdGenerator& ids, Metrics& metrics,
-            TaskTracking tracking, PublicUris public_uris)
-      : executor_(std::make_unique<LocalExecutor>(ExecutorOptions(config, data_dir.path(), content.roots()),
-                                                  clock)),
-        lease_(store, absl::StrCat("local:", data_dir.id())),
-        engine_({store, ExecutorSet({{lease_.holder(), executor_.get()}}), content.store(), worker_, lease_,
-                 documents, clock, ids, metrics, in_work_},
+  Scheduler(const Config& config, const DataDir& data_dir, std::string holder,
+            std::unique_ptr<Executors> executors, Store& store, Content& content, DocumentCache& documents,
+            const Clock& clock, IdGenerator& ids, Metrics& metrics, TaskTracking tracking,
+            PublicUris public_uris)
+      : executors_(std::move(executors)),
+        lease_(store, std::move(holder)),
+        engine_({store, executors_->set(), content.store(), worker_, lease_, documents, clock, ids, metrics,
+                 in_work_},
                 EngineOptionsOf(config, std::move(tracking), std::move(public_uris))),
         recurring_(store, lease_, documents, clock, metrics, {.pipeline_roots = content.roots()}),
         leftovers_(data_dir.path(),
@@ -279,7 +371,7 @@ class Scheduler {
   }
 
  private:
-  std::unique_ptr<LocalExecutor> executor_;
+  std::unique_ptr<Executors> executors_;
   Lease lease_;
   AttemptsInWork in_work_;
   ThreadWorker worker_;
@@ -294,6 +386,22 @@ class Scheduler {
   std::thread cleanup_thread_;
 };
 
+// From the door inwards. Does not return if calls of the server would not end.
+void StopInOrder(std::unique_ptr<GatewayProcess> gateway, Server* server,
+                 std::unique_ptr<Scheduler> scheduler) {
+  EndAfter(kStopLimit);
+  // Nothing new comes in while the rest ends its work.
+  gateway.reset();
+  const bool all_ended = server == nullptr || server->Stop(kCallsGrace, kCallsLimit);
+  scheduler.reset();
+  if (!all_ended) {
+    // Their threads still use the store, which has on disk all that it has acknowledged.
+    spdlog::warn("stopped, and abandoned calls that would not end");
+    spdlog::shutdown();
+    _exit(0);
+  }
+}
+
 absl::Status Serve(const Config& config) {
   const Clock& clock = RealClock::Instance();
   const absl::Time begun = clock.Now();
@@ -305,10 +413,13 @@ absl::Status Serve(const Config& config) {
   spdlog::info("database is open migrations_applied={} database={}", store->migrations_applied(),
                LogValue(store->description()));
   DocumentCache documents(kCachedDocuments);
-  ASSIGN_OR_RETURN(const auto content,
-                   Content::Open(config, data_dir->path(), data_dir->SocketPath("stores.sock")));
-  RETURN_IF_ERROR(content->CheckRoot());
   ASSIGN_OR_RETURN(const std::string default_experiment_id, EnsureDefaultExperiment(*store, clock, ids));
+  // Pods belong to the database, whose other servers may take them over.
+  std::unique_ptr<SideProgram> kube;
+  if (HasExecutor(config, "kubernetes")) kube = KubeProgram(config, *data_dir, default_experiment_id);
+  ASSIGN_OR_RETURN(const auto content,
+                   Content::Open(config, data_dir->path(), data_dir->SocketPath("stores.sock"), kube.get()));
+  RETURN_IF_ERROR(content->CheckRoot());
   // Before the rest, which tells clients its address.
   std::unique_ptr<GatewayProcess> gateway;
   if (config.gateway) {
@@ -326,6 +437,7 @@ absl::Status Serve(const Config& config) {
             public_uris,
             content->roots(),
             config.store_links_s,
+            config.executors,
             MemoryBudget(config.memory_bytes / kServerShare)};
   const MemoryKeeper memory_keeper(deps.memory, documents);
 
@@ -336,9 +448,14 @@ absl::Status Serve(const Config& config) {
   }
   if (gateway != nullptr) RETURN_IF_ERROR(gateway->Start(server->local_target()));
   if (config.run_scheduler) {
-    scheduler = std::make_unique<Scheduler>(
-        config, *data_dir, *store, *content, documents, clock, ids, metrics,
-        TaskTracking{TrackingUri(config, gateway.get()), default_experiment_id}, public_uris);
+    std::string holder = absl::StrCat("local:", data_dir->id());
+    ASSIGN_OR_RETURN(auto executors, Executors::Make(config, *data_dir, *content, kube.get(), holder, clock));
+    scheduler =
+        std::make_unique<Scheduler>(config, *data_dir, std::move(holder), std::move(executors), *store,
+                                    *content, documents, clock, ids, metrics,
+                                    TaskTracking{TrackingUri(config, gateway.get()), default_experiment_id,
+                                                 !config.mlflow_tracking_uri.empty()},
+                                    public_uris);
     RETURN_IF_ERROR(scheduler->Start());
   }
   if (gateway != nullptr) RETURN_IF_ERROR(gateway->AwaitServing());
@@ -348,17 +465,7 @@ absl::Status Serve(const Config& config) {
                LogValue(gateway == nullptr ? "off" : gateway->address()),
                absl::ToDoubleMilliseconds(clock.Now() - begun));
   WaitForStop();
-  EndAfter(kStopLimit);
-  // From the door inwards: nothing new comes in while the rest ends its work.
-  gateway.reset();
-  const bool all_ended = server == nullptr || server->Stop(kCallsGrace, kCallsLimit);
-  scheduler.reset();
-  if (!all_ended) {
-    // Their threads still use the store, which has on disk all that it has acknowledged.
-    spdlog::warn("stopped, and abandoned calls that would not end");
-    spdlog::shutdown();
-    _exit(0);
-  }
+  StopInOrder(std::move(gateway), server.get(), std::move(scheduler));
   spdlog::info("stopped");
   return absl::OkStatus();
 }
@@ -389,7 +496,8 @@ absl::StatusOr<int> RunCheck(const CommandLine& line) {
   }
   // Beside that of a server.
   const std::string socket_path = absl::StrCat(real.string(), "/check-", getpid(), ".sock");
-  ASSIGN_OR_RETURN(const auto content, Content::Open(line.config, real.string(), socket_path));
+  ASSIGN_OR_RETURN(const auto content,
+                   Content::Open(line.config, real.string(), socket_path, /*kube=*/nullptr));
   ASSIGN_OR_RETURN(const bool is_clean, RunCheckCommand({line.repair, line.json, content->default_root()},
                                                         line.config, content->store()));
   return is_clean ? 0 : kExitFindings;

@@ -76,6 +76,14 @@ type Task struct {
 	} `json:"child_tasks"`
 }
 
+// Begun is when it began; zero if it never did, which the API tells as the begin of 1970.
+func (t Task) Begun() time.Time {
+	if t.StartTime.Unix() <= 0 {
+		return time.Time{}
+	}
+	return t.StartTime
+}
+
 // FoundRun of a search.
 type FoundRun struct {
 	RunID          string       `json:"run_id"`

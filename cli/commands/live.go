@@ -112,7 +112,7 @@ func taskLines(out *terminal.Out, run api.Run, columns, rows int, now time.Time)
 
 // When a task began; those that have not come last.
 func rank(task api.Task) time.Time {
-	if task.State == "PENDING" || task.State == "" || task.StartTime.IsZero() {
+	if task.State == "PENDING" || task.State == "" || task.Begun().IsZero() {
 		return time.Unix(1<<40, 0)
 	}
 	return task.StartTime

@@ -42,14 +42,14 @@ func (p *Progress) Update(run api.Run) []Change {
 
 func (c Change) at() time.Time {
 	if c.Task.EndTime.IsZero() {
-		return c.Task.StartTime
+		return c.Task.Begun()
 	}
 	return c.Task.EndTime
 }
 
 // Took is how long a task has run at a time, or until it ended.
 func Took(task api.Task, now time.Time) time.Duration {
-	begun := task.StartTime
+	begun := task.Begun()
 	if begun.IsZero() {
 		begun = task.CreateTime
 	}

@@ -62,3 +62,11 @@ func TestProgressTellsChangesOnce(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestATaskThatNeverBeganTookWhatItWaited(t *testing.T) {
+	run := runOf(t, `{"run_details": {"task_details": [{"task_id": "a", "state": "FAILED",
+		"create_time": "2026-01-01T00:00:00Z", "start_time": "1970-01-01T00:00:00Z", "end_time": "2026-01-01T00:00:03Z"}]}}`)
+	if took := Took(run.Details.Tasks[0], time.Now()); took != 3*time.Second {
+		t.Error(took)
+	}
+}

@@ -16,14 +16,14 @@
 namespace penstock {
 namespace {
 
-void Say(const std::string& line) { std::printf("%s\n", line.c_str()); }
+void Print(const std::string& line) { std::printf("%s\n", line.c_str()); }
 
 absl::Status Plan(Migrator& migrator) {
   ASSIGN_OR_RETURN(const auto plan, migrator.Plan());
   for (const migrations::Migration& migration : plan) {
-    Say(absl::StrCat("to be applied: ", migration.version, " ", migration.name));
+    Print(absl::StrCat("to be applied: ", migration.version, " ", migration.name));
   }
-  if (plan.empty()) Say("nothing is to be applied");
+  if (plan.empty()) Print("nothing is to be applied");
   return absl::OkStatus();
 }
 
@@ -35,7 +35,7 @@ absl::Status Validate(Store& store, Migrator& migrator) {
   }
   ASSIGN_OR_RETURN(const std::string found, SchemaText(store.database()));
   if (found == store.known_schema()) {
-    Say("the schema is this program's");
+    Print("the schema is this program's");
     return absl::OkStatus();
   }
   const std::vector<std::string> has = absl::StrSplit(found, '\n');
@@ -77,13 +77,13 @@ absl::Status Revert(Store& store, Migrator& migrator, int steps, bool yes) {
           absl::StrCat("taking back ", absl::StrJoin(names, ", "),
                        " loses what only the newer schema can hold: back the database up, and give --yes"));
     }
-    Say(absl::StrCat("Taking back ", absl::StrJoin(names, ", "),
-                     " loses what only the newer schema can hold; there should be a backup."));
+    Print(absl::StrCat("Taking back ", absl::StrJoin(names, ", "),
+                       " loses what only the newer schema can hold; there should be a backup."));
     if (!SaysYes()) return absl::FailedPreconditionError("nothing is taken back");
   }
   for (int i = 0; i < steps; ++i) {
     ASSIGN_OR_RETURN(const std::string name, migrator.RevertLast());
-    Say(absl::StrCat("taken back: ", name));
+    Print(absl::StrCat("taken back: ", name));
   }
   return absl::OkStatus();
 }
@@ -94,18 +94,18 @@ absl::Status RunMigrateCommand(const std::string& action, int steps, bool yes, c
   const Clock& clock = RealClock::Instance();
   ASSIGN_OR_RETURN(const auto store,
                    Store::Open(config.database_url, clock, {config.database_wait, /*migrate=*/false}));
-  Say(store->description());
+  Print(store->description());
   Migrator migrator(store->database(), store->known_migrations(), clock);
   if (action == "plan") return Plan(migrator);
   if (action == "validate") return Validate(*store, migrator);
   if (action == "apply") {
     ASSIGN_OR_RETURN(const int applied, migrator.Apply());
-    Say(absl::StrCat(applied, " applied"));
+    Print(absl::StrCat(applied, " applied"));
     return absl::OkStatus();
   }
   if (action == "dry-run") {
     ASSIGN_OR_RETURN(const int applied, migrator.DryRun());
-    Say(absl::StrCat(applied, " applied and taken back: they work, and nothing is changed"));
+    Print(absl::StrCat(applied, " applied and taken back: they work, and nothing is changed"));
     return absl::OkStatus();
   }
   if (action == "revert") return Revert(*store, migrator, steps, yes);

@@ -109,7 +109,7 @@ absl::Status AttemptToApi(const TaskAttemptRow& row, const AttemptTexts& setups,
   out->set_task_id(row.task_id);
   out->set_number(row.number);
   out->set_attempt_id(row.attempt_id);
-  out->set_outcome(row.outcome);
+  out->set_outcome(row.disrupted ? "DISRUPTED" : row.outcome);
   if (row.exit_code.has_value()) out->set_exit_code(*row.exit_code);
   if (row.signal.has_value()) out->set_signal(*row.signal);
   out->set_message(row.message);

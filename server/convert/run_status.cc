@@ -189,6 +189,10 @@ std::string WaitMessage(const v1::Wait& wait) {
            "is";
   }
   if (wait.reason() == Name(WaitReason::kImage)) return "Its image is being brought";
+  if (wait.reason() == Name(WaitReason::kQuota)) return "A quota lets nothing more in at the moment";
+  if (wait.reason() == Name(WaitReason::kVolume)) return "A volume that it asks for is not there yet";
+  if (wait.reason() == Name(WaitReason::kPlatform)) return "The cluster does not answer at the moment";
+  if (wait.reason() == Name(WaitReason::kStarting)) return "It is being made ready where it will run";
   if (wait.reason() == Name(WaitReason::kUnschedulable)) {
     return "Nothing that it may run on has room for it at the moment";
   }
@@ -209,7 +213,8 @@ void SetWait(const TaskRow& row, const RunStatusSource& source, TaskTree& tree, 
     });
   }
   if (row.wait_reason == WaitReason::kRetry) SetTimestamp(row.wake_at, out->mutable_until());
-  out->set_message(WaitMessage(*out));
+  // Who makes it wait knows best.
+  out->set_message(row.wait_message.empty() ? WaitMessage(*out) : row.wait_message);
 }
 
 void SetRunWait(const SchedulerState& scheduler, v1::Wait* out) {
@@ -235,7 +240,7 @@ void SetDuration(absl::Duration duration, google::protobuf::Duration* out) {
 void AttemptToApi(const TaskAttemptRow& row, bool brief, int* log_tails_left, v1::AttemptStatus* out) {
   out->set_number(row.number);
   out->set_attempt_id(row.attempt_id);
-  out->set_outcome(row.outcome);
+  out->set_outcome(row.disrupted ? "DISRUPTED" : row.outcome);
   if (row.exit_code.has_value()) out->set_exit_code(*row.exit_code);
   if (row.signal.has_value()) out->set_signal(*row.signal);
   out->set_message(row.message);
@@ -300,7 +305,7 @@ void RunStatusToApi(const RunStatusSource& source, const PipelineDocument& docum
   if (!source.states.empty() && source.states.back().error_code != 0) {
     SetError(source.states.back().error_code, source.states.back().error_message, out->mutable_error());
   }
-  std::string note = PlatformNote(document);
+  std::string note = source.heeds_platforms ? "" : PlatformNote(document);
   if (!note.empty()) out->add_notes(std::move(note));
   TaskTree tree(document, source.tasks);
   absl::flat_hash_map<std::string, v1::TaskStatus*> by_id;

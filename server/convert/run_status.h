@@ -25,7 +25,8 @@ struct RunStatusSource {
   std::vector<RunStateRow> states;  // oldest first
   std::vector<TaskRow> tasks;       // in the order of their creation
   std::vector<TaskAttemptRow> attempts;
-  SchedulerState scheduler;  // filled in for a run that is PENDING
+  bool heeds_platforms = false;  // whether its settings for Kubernetes have an effect
+  SchedulerState scheduler;      // filled in for a run that is PENDING
   // Filled in where a task waits for room, if it is known who has it.
   std::optional<RoomRow> room;
   std::map<std::string, std::string> run_names;  // of the runs in it that are still there, by id

@@ -8,6 +8,7 @@
 #include "pipeline/schedule/run_name.h"
 #include "pipeline/schedule/trigger.h"
 #include "server/convert/cache.h"
+#include "server/convert/executor_choice.h"
 #include "server/convert/package_pins.h"
 #include "server/convert/pipeline.h"
 #include "server/convert/plugins.h"
@@ -50,11 +51,12 @@ absl::Status CheckRecurringRunFields(const api::RecurringRun& given) {
   return absl::OkStatus();
 }
 
-absl::Status ReadPlugins(const api::RecurringRun& given, RecurringRunRow& row) {
+absl::Status ReadPlugins(const Deps& deps, const api::RecurringRun& given, RecurringRunRow& row) {
   constexpr char kField[] = "recurring_run.plugins_input";
   ASSIGN_OR_RETURN(row.plugins_input, PluginsFromApi(kField, given.plugins_input()));
   // Which tasks there are is up to the version that is the latest then.
   RETURN_IF_ERROR(CheckPackagePins(kField, given.plugins_input(), /*document=*/nullptr));
+  RETURN_IF_ERROR(CheckExecutor(kField, given.plugins_input(), deps.executors));
   return CacheFromApi(kField, given.plugins_input(), &row.cache_enabled, &row.cache_max_age);
 }
 
@@ -106,7 +108,7 @@ absl::StatusOr<RecurringRunRow> RecurringRunInsertFrom(RequestContext& context,
                                                        const ScheduleOptions& options) {
   RETURN_IF_ERROR(CheckRecurringRunFields(given));
   RecurringRunRow row;
-  RETURN_IF_ERROR(ReadPlugins(given, row));
+  RETURN_IF_ERROR(ReadPlugins(context.deps, given, row));
   row.created_at = row.updated_at = context.deps.clock.Now();
   RETURN_IF_ERROR(ReadTrigger(given, options, row.created_at, row));
   std::string own_spec;

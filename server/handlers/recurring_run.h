@@ -45,7 +45,7 @@ absl::Status RecurringRunsToApi(db::Tx& tx, const std::vector<RecurringRunRow>& 
                                 absl::FunctionRef<api::RecurringRun*()> add);
 
 // Reads what is for plugins into `row`.
-absl::Status ReadPlugins(const api::RecurringRun& given, RecurringRunRow& row);
+absl::Status ReadPlugins(const Deps& deps, const api::RecurringRun& given, RecurringRunRow& row);
 
 absl::Status CheckRecurringRunFields(const api::RecurringRun& given);
 

@@ -12,6 +12,7 @@
 #include "pipeline/spec/run_artifacts.h"
 #include "runs/run_verbs.h"
 #include "server/convert/cache.h"
+#include "server/convert/executor_choice.h"
 #include "server/convert/package_pins.h"
 #include "server/convert/pipeline.h"
 #include "server/convert/plugins.h"
@@ -205,6 +206,7 @@ absl::Status RunCreate(RequestContext& context, const api::Run& given, const Run
   config.parameter_defaults = ParameterDefaults(*source.document);
   ASSIGN_OR_RETURN(config.plugins_input, PluginsFromApi("run.plugins_input", given.plugins_input()));
   RETURN_IF_ERROR(CheckPackagePins("run.plugins_input", given.plugins_input(), source.document.get()));
+  RETURN_IF_ERROR(CheckExecutor("run.plugins_input", given.plugins_input(), context.deps.executors));
   const RunRow row = NewRow(context, given, source);
   const absl::Status inserted =
       WriteRuns(context.deps.store, [&](db::Tx& tx, RunHints& hints) -> absl::Status {

@@ -6,6 +6,7 @@
 #include "common/errors.h"
 #include "common/limits.h"
 #include "common/status_macros.h"
+#include "pipeline/spec/executor_choice.h"
 #include "server/convert/run_status.h"
 #include "storage/lease_store.h"
 #include "storage/run_store.h"
@@ -53,6 +54,9 @@ absl::Status ReadSource(RequestContext& context, db::Tx& tx, const std::string& 
   ASSIGN_OR_RETURN(source.states, RunStates(tx, run_id));
   ASSIGN_OR_RETURN(const RunConfigRow config, RunConfigGet(tx, run_id));
   *spec_sha256 = config.spec_sha256;
+  ASSIGN_OR_RETURN(std::string kind, ExecutorOfPlugins(config.plugins_input));
+  if (kind.empty()) kind = context.deps.executors.front();
+  source.heeds_platforms = kind == kKubernetes;
   if (context.deps.documents.Find(*spec_sha256) == nullptr) {
     ASSIGN_OR_RETURN(*spec_text, SpecGet(tx, *spec_sha256));
   }
@@ -90,6 +94,7 @@ absl::Status RunStatusGet(RequestContext& context, const penstock::v1::GetRunSta
     ASSIGN_OR_RETURN(document, LoadStoredPipeline(spec_text));
     context.deps.documents.Put(spec_sha256, document);
   }
+  source.heeds_platforms = source.heeds_platforms || AsksForExecutor(*document, kKubernetes);
   RunStatusToApi(source, *document, {request.task(), request.unfinished_only(), request.brief()}, reply);
   const bool nothing = reply->tasks().empty() && !request.unfinished_only();
   return nothing && !request.task().empty() ? error::TaskNotFound(request.run_id(), request.task())

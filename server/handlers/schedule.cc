@@ -220,7 +220,7 @@ absl::Status ScheduleUpdate(RequestContext& context, const penstock::v1::UpdateR
   }
   row.updated_at = context.deps.clock.Now();
   if (new_trigger) RETURN_IF_ERROR(ReadNewTrigger(request, merged, row.updated_at, row));
-  RETURN_IF_ERROR(ReadPlugins(merged, row));
+  RETURN_IF_ERROR(ReadPlugins(context.deps, merged, row));
   row.display_name = merged.display_name();
   row.description = merged.description();
   row.service_account = merged.service_account();
