@@ -40,7 +40,17 @@ LAUNCHER: Tuple[Tuple[str, ...], ...] = (
     ('attempt', 'service'),
     (MAIN,),
 )
-FOLDERS = {'gateway': GATEWAY, 'cli': CLI, 'executor/launcher': LAUNCHER}
+KUBE: Tuple[Tuple[str, ...], ...] = (
+    ('limits', 'logging', 'metrics'),
+    ('launch', 'settings'),
+    ('podspec', 'reports'),
+    ('cluster',),
+    ('logs', 'volumes'),
+    ('attempts',),
+    ('service',),
+    (MAIN,),
+)
+FOLDERS = {'gateway': GATEWAY, 'cli': CLI, 'executor/launcher': LAUNCHER, 'executor/kube': KUBE}
 
 IMPORT = re.compile(r'^import[ \t]+(?:\((?P<block>.*?)^\)|(?P<single>[^\n]*))', re.MULTILINE | re.DOTALL)
 PATH = re.compile(r'^[ \t]*(?:[\w.]+[ \t]+)?"(?P<path>[^"\n]+)"', re.MULTILINE)

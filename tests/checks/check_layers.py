@@ -9,6 +9,7 @@ import project
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?P<open>[<"])(?P<path>[^>"]+)[>"]', re.MULTILINE)
 API = 'the API protos'
 STORES = 'the protos of object stores'
+PODS = 'the protos of pods'
 IR = 'the pipeline format protos'
 
 # The first entry whose prefix fits a file tells what it may include of ours. A test beside the code may besides use
@@ -17,7 +18,7 @@ IR = 'the pipeline format protos'
 SEAM = ('executor/attempt_place.h', 'executor/executor.h', 'executor/task_world.h')
 RULES: Tuple[Tuple[str, Tuple[str, ...]], ...] = (
     ('tests/', ('tests/', 'common/', 'pipeline/', 'content/', 'migrations/', 'storage/', 'runs/', 'executor/',
-                'scheduler/', 'server/', API, IR)),
+                'scheduler/', 'server/', API, IR, PODS)),
     ('common/', ('common/',)),
     ('pipeline/expression/', ('pipeline/expression/', 'common/')),
     ('pipeline/schedule/', ('pipeline/schedule/', 'common/')),
@@ -30,7 +31,10 @@ RULES: Tuple[Tuple[str, Tuple[str, ...]], ...] = (
     ('executor/posix/', ('executor/posix/', 'common/')),
     ('executor/python/', ('executor/python/', 'executor/posix/', *SEAM, 'content/', 'common/')),
     ('executor/local/runner/', ('executor/local/runner/', 'executor/posix/', 'common/limits.h')),
-    ('executor/local/', ('executor/local/', 'executor/python/', 'executor/posix/', *SEAM, 'content/', 'common/')),
+    ('executor/parts/', ('executor/parts/', 'executor/python/', 'executor/posix/', *SEAM, 'content/', 'common/')),
+    ('executor/local/', ('executor/local/', 'executor/parts/', 'executor/python/', 'executor/posix/', *SEAM, 'content/',
+                         'common/')),
+    ('executor/kubernetes/', ('executor/kubernetes/', 'executor/parts/', *SEAM, 'content/', 'common/', PODS)),
     ('executor/', (*SEAM, 'content/', 'common/')),
     ('scheduler/plan/', ('scheduler/plan/', 'pipeline/', 'content/uri.h', 'common/', IR)),
     ('scheduler/', ('scheduler/', 'runs/', 'storage/', 'pipeline/', *SEAM, 'content/', 'common/')),
@@ -45,7 +49,7 @@ ROOMS: Tuple[Tuple[str, Tuple[str, ...]], ...] = (
     ('content/local/', ('content/local/', 'executor/local/', 'server/main.cc', 'tests/')),
     ('server/data_dir', ('server/data_dir', 'server/main.cc', 'tests/')),
     ('content/remote/', ('content/remote/', 'server/main.cc', 'server/commands/', 'tests/')),
-    ('grpc', ('content/remote/', 'server/', 'tests/')),
+    ('grpc', ('common/side_program', 'content/remote/', 'executor/kubernetes/', 'server/', 'tests/')),
     ('sqlite3', ('storage/sqlite/', 'tests/')),
     ('pqxx', ('storage/postgres/', 'tests/')),
 )
@@ -57,6 +61,8 @@ def _kind(path: str) -> Optional[str]:
         return API
     if path.startswith('penstock/content/'):
         return STORES
+    if path.startswith('penstock/kubernetes/'):
+        return PODS
     if path.startswith('ml_pipelines/'):
         return IR
     return path if path.split('/')[0] in project.FOLDERS else None
@@ -76,9 +82,9 @@ def _problem(source: str, path: str, is_relative: bool) -> Optional[str]:
         return f'no rule says what {source} may include; add its folder to RULES'
     if source.endswith('_test.cc'):
         allowed += TEST_SUPPORT
-    if kind in (API, IR, STORES):
+    if kind in (API, IR, PODS, STORES):
         return None if kind in allowed else f'"{path}": {source.split("/")[0]}/ may not use {kind}'
-    if kind.startswith(tuple(may for may in allowed if may not in (API, IR, STORES))):
+    if kind.startswith(tuple(may for may in allowed if may not in (API, IR, PODS, STORES))):
         return None
     return f'"{path}" points the wrong way: {source} may include only {", ".join(allowed)}'
 

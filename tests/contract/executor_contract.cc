@@ -146,10 +146,11 @@ TEST_P(ExecutorContract, EnvironmentAndWorkingDirectory) {
   LaunchSpec spec = harness_->NewSpec(
       {"sh", "-c", "echo \"$GREETING\"; pwd; cd \"$TMPDIR\" && pwd -P; echo $PENSTOCK_TASK_NAME"});
   spec.env = {{"GREETING", "hello  world"}};
+  if (!harness_->BeginsInWorkDirectory()) spec.env.emplace_back("TMPDIR", "/");
   EXPECT_EQ(Run(spec).outcome, AttemptOutcome::kSucceeded);
   const std::string log = harness_->ReadLog(spec);
   EXPECT_THAT(log, HasSubstr("hello  world\n"));
-  EXPECT_THAT(log, HasSubstr(spec.work_dir + "\n"));
+  EXPECT_THAT(log, HasSubstr(harness_->BeginsInWorkDirectory() ? spec.work_dir + "\n" : "/\n"));
   EXPECT_THAT(log, HasSubstr(spec.task_name + "\n"));
 }
 
@@ -206,7 +207,7 @@ TEST_P(ExecutorContract, CancelIsHardAfterTheGrace) {
 
 TEST_P(ExecutorContract, CancelIsHeardHoweverEarlyItComes) {
   Open({.cancel_grace = absl::Hours(1)});
-  for (int i = 0; i < 100; ++i) {
+  for (int i = 0; i < harness_->Scale(100); ++i) {
     const LaunchSpec spec = StartShell("sleep 1000");
     ASSERT_TRUE(events_.AwaitStarted(spec.attempt_id));
     EXPECT_TRUE(executor_->Cancel(spec.attempt_id).ok());
@@ -269,6 +270,7 @@ TEST_P(ExecutorContract, OutputsAreRead) {
 }
 
 TEST_P(ExecutorContract, ArtifactsAreToldApart) {
+  if (!harness_->TellsLocalArtifactsApart()) GTEST_SKIP() << "only what lies in object stores";
   Open();
   LaunchSpec spec = harness_->NewSpec({});
   const std::string outputs = spec.work_dir + "/out";
@@ -329,7 +331,9 @@ TEST_P(ExecutorContract, OutputsThatCannotBeTakenAreNamed) {
 
 TEST_P(ExecutorContract, LinksWithinTheTaskAreFollowed) {
   Open();
-  LaunchSpec spec = harness_->NewSpec({"sh", "-c", "echo value > kept && ln -s ../kept out/p"});
+  LaunchSpec spec = harness_->NewSpec({});
+  spec.argv = {"sh", "-c",
+               absl::StrCat("cd ", spec.work_dir, " && echo value > kept && ln -s ../kept out/p")};
   spec.directories = {spec.work_dir + "/out"};
   spec.parameter_files = {{"p", spec.work_dir + "/out/p"}};
   const AttemptFinished finished = Run(spec);
@@ -347,7 +351,9 @@ TEST_P(ExecutorContract, TheSameIdRunsOnce) {
   EXPECT_EQ(Run(spec).outcome, AttemptOutcome::kSucceeded);
   EXPECT_EQ(executor_->Start(spec).code(), absl::StatusCode::kAlreadyExists);
   Open();
-  EXPECT_EQ(executor_->Start(spec).code(), absl::StatusCode::kAlreadyExists) << "also after a restart";
+  const absl::StatusCode again =
+      harness_->KnowsAtOnce() ? absl::StatusCode::kAlreadyExists : absl::StatusCode::kOk;
+  EXPECT_EQ(executor_->Start(spec).code(), again) << "also after a restart";
   ASSERT_TRUE(Eventually([&] { return events_.FinishedCount(spec.attempt_id) == 2; }))
       << "its event comes again";
   EXPECT_EQ(harness_->ReadLog(spec), "ran\n");
@@ -360,12 +366,13 @@ TEST_P(ExecutorContract, SlotsBoundWhatRuns) {
   half.resources.cpu_millicores = 500;
   EXPECT_TRUE(executor_->Start(half).ok());
   EXPECT_FALSE(Fits(*executor_, {}));
-  EXPECT_TRUE(Fits(*executor_, {.cpu_millicores = 500}));
+  EXPECT_EQ(Fits(*executor_, {.cpu_millicores = 500}), harness_->CountsProcessors());
   EXPECT_EQ(executor_->Start(harness_->NewSpec({"true"})).code(), absl::StatusCode::kResourceExhausted);
   for (const LaunchSpec& spec : {first, half}) {
     EXPECT_TRUE(executor_->Cancel(spec.attempt_id).ok());
     events_.AwaitFinished(spec.attempt_id);
   }
+  if (!harness_->CountsProcessors()) return;
   EXPECT_TRUE(Fits(*executor_, {.cpu_millicores = 1'000'000})) << "what is larger than everything runs alone";
   LaunchSpec large = harness_->NewSpec({"true"});
   large.resources = {.cpu_millicores = 1'000'000, .memory_bytes = int64_t{1} << 60};
@@ -412,7 +419,7 @@ TEST_P(ExecutorContract, WhatIsAnnouncedRunsOnlyWhenItIsStarted) {
 
 TEST_P(ExecutorContract, WhatIsAnnouncedAndStartedSoonerOrLaterRunsOnce) {
   Open({.slots = 2});
-  for (int i = 0; i < 50; ++i) {
+  for (int i = 0; i < harness_->Scale(50); ++i) {
     const LaunchSpec spec = harness_->NewSpec({i % 2 == 0 ? "true" : "no-such-program"});
     EXPECT_TRUE(executor_->Reserve(spec.attempt_id, {}));
     executor_->Announce(spec);
@@ -429,7 +436,7 @@ TEST_P(ExecutorContract, WhatIsAnnouncedAndStartedSoonerOrLaterRunsOnce) {
 
 TEST_P(ExecutorContract, ManyQuickTasks) {
   Open({.slots = 8});
-  constexpr int kTasks = 200;
+  const int kTasks = harness_->Scale(200);
   std::vector<std::string> ids;
   for (int i = 0; i < kTasks; ++i) {
     const LaunchSpec spec = harness_->NewSpec({"true"});
@@ -476,7 +483,7 @@ TEST_P(ExecutorContract, WhatEndsWithoutAServerIsReportedOnce) {
   Open();
   LaunchSpec spec = harness_->NewSpec({});
   const std::string done = spec.work_dir + ".done";
-  spec.argv = {"sh", "-c", absl::StrCat("echo result > out; sleep 0.1; : > ", done)};
+  spec.argv = {"sh", "-c", absl::StrCat("echo result > ", spec.work_dir, "/out; sleep 0.1; : > ", done)};
   spec.directories = {spec.work_dir};
   spec.parameter_files = {{"out", spec.work_dir + "/out"}};
   ASSERT_TRUE(executor_->Start(spec).ok());
@@ -516,9 +523,9 @@ TEST_P(ExecutorContract, ForgottenIsNotReportedAgain) {
   EXPECT_EQ(Run(kept).outcome, AttemptOutcome::kSucceeded);
   executor_->Forget(forgotten.attempt_id);
   Open();
-  EXPECT_FALSE(harness_->FileExists(forgotten.work_dir));
-  EXPECT_TRUE(harness_->FileExists(kept.work_dir));
+  EXPECT_TRUE(harness_->IsKept(kept));
   EXPECT_THAT(Reattached(*executor_, events_, {kept}), IsEmpty());
+  EXPECT_TRUE(Eventually([&] { return !harness_->IsKept(forgotten); }));
   ASSERT_TRUE(Eventually([&] { return events_.FinishedCount(kept.attempt_id) == 2; }));
   EXPECT_EQ(events_.FinishedCount(forgotten.attempt_id), 1);
 }

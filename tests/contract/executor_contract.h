@@ -88,6 +88,24 @@ class ExecutorHarness {
   // What the executor measures of its attempts: their processor time and memory.
   virtual bool MeasuresUsage() const = 0;
 
+  // Whether it tells artifacts apart that lie in the work directory.
+  virtual bool TellsLocalArtifactsApart() const { return true; }
+
+  // Whether attempts take processors and memory of a capacity; else their number is bounded.
+  virtual bool CountsProcessors() const { return true; }
+
+  // Whether attempts begin in their work directory, with a place for temporary files there; else where their image says.
+  virtual bool BeginsInWorkDirectory() const { return true; }
+
+  // Whether Start knows after a restart, without being asked to reattach, what was started before; else it finds out.
+  virtual bool KnowsAtOnce() const { return true; }
+
+  // How many attempts a test makes that would like to make `count`.
+  virtual int Scale(int count) const { return count; }
+
+  // Whether anything is left of an attempt that has ended.
+  virtual bool IsKept(const LaunchSpec& spec) { return FileExists(spec.work_dir); }
+
   // The whole log of an attempt; empty if it wrote nothing.
   virtual std::string ReadLog(const LaunchSpec& spec) = 0;
 
