@@ -26,6 +26,7 @@ from mlflow_peer import mlflow_peer, registry, tracking, tracking_url  # noqa: E
 from penstock import SERVER, Server  # noqa: E402
 if importlib.util.find_spec('playwright'):
     from dashboard import axe, chromium, dashboard  # noqa: E402, F401
+from pods import pod_flags  # noqa: E402
 from specs import Journal  # noqa: E402
 from web_files import Files  # noqa: E402
 
@@ -37,6 +38,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
                      help='whether Python components begin as forks, on servers whose test does not say so itself')
     parser.addoption('--pipeline-root', choices=('data_dir', 'file', 's3'), default='data_dir',
                      help='where the shared server keeps artifacts')
+    parser.addoption('--executor', choices=('local', 'kubernetes'), default='local',
+                     help='what the tasks of the shared server run on; kubernetes: the cluster PENSTOCK_TEST_CLUSTER, '
+                          'with --pipeline-root=s3')
     parser.addoption('--mlflow-peer', choices=mlflow_peers.PEERS, default='penstock',
                      help='what the tests of MLflow\'s tracking talk to; mlflow shows that they say what MLflow does')
 
@@ -48,6 +52,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: List[pytest.Item
     if kind not in databases.KINDS:
         raise pytest.UsageError(f'PENSTOCK_TEST_DATABASE is {kind!r}; it may be {" or ".join(databases.KINDS)}')
     for item in items:
+        mark = item.get_closest_marker('on_host')
+        if mark and config.getoption('--executor') != 'local':
+            item.add_marker(pytest.mark.skip(reason=f'tasks are no processes here: {mark.args[0]}'))
         for needed in databases.KINDS:
             mark = item.get_closest_marker(needed)
             if mark and needed != kind:
@@ -121,8 +128,17 @@ def root_flags(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 
 
 @pytest.fixture(scope='session')
-def server(tmp_path_factory: pytest.TempPathFactory, root_flags: List[str]) -> Iterator[Server]:
-    shared = Server(tmp_path_factory.mktemp('server'), '--max_parallel_tasks=4', *root_flags)
+def executor_flags(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> List[str]:
+    """Flags for what the tasks of the shared server run on."""
+    if request.config.getoption('--executor') == 'local':
+        return []
+    return pod_flags(tmp_path_factory.mktemp('pods'), tmp_path_factory.getbasetemp(), request.getfixturevalue('s3'))
+
+
+@pytest.fixture(scope='session')
+def server(tmp_path_factory: pytest.TempPathFactory, root_flags: List[str],
+           executor_flags: List[str]) -> Iterator[Server]:
+    shared = Server(tmp_path_factory.mktemp('server'), '--max_parallel_tasks=4', *root_flags, *executor_flags)
     shared.root = next((flag.split('=', 1)[1] for flag in root_flags if flag.startswith('--pipeline_root=')), '')
     shared.file_root = tmp_path_factory.mktemp('root')  # which runs may name
     shared.flags.append(f'--file_roots={shared.file_root}')

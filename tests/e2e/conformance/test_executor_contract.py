@@ -259,6 +259,7 @@ def test_environment_image_and_resources(run):
     assert 'a lot' in wrong.error('surroundings')
 
 
+@pytest.mark.on_host('no node has as much')
 def test_resources_in_the_old_form(run):
     """Numbers, which give way to texts."""
     spec = specs.compiled(environment)
@@ -281,6 +282,7 @@ def telling(to: str):
     told(to=to, name='seen', s='a"b', i=5, d=2.0, b=False, li=[1, {}], o={'k': 'v'}, data=data)
 
 
+@pytest.mark.on_host('it shows paths of this machine')
 def test_the_executor_input(run, server):
     """Its exact shape: defaults are in it, what is absent is not; paths are absolute."""
     ran = run(telling, options={'enable_caching': False})
@@ -423,6 +425,7 @@ def test_custom_paths(recorded, tmp_path):
     assert recorded(custom_paths, place=str(tmp_path / 'my data')) == {'content': 'moved'}
 
 
+@pytest.mark.on_host('pods heed them')
 def test_settings_for_kubernetes_change_nothing(run):
     """They are kept, and the run says that they had no effect."""
     spec = specs.compiled(starting)

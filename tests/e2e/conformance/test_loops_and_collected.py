@@ -263,6 +263,7 @@ def artifacts_of_loops(to: str):
         read(to=to, name='content', data=data)
 
 
+@pytest.mark.on_host('the test opens what a task saw')
 def test_artifacts_of_loops_are_one_list(run):
     """Flat, in order, and a loop can go over them; KFP has no loops over artifacts."""
     ran = run(artifacts_of_loops)
