@@ -8,8 +8,8 @@ set(programs penstock penstock-runner penstock-env)
 add_custom_target(penstock_programs DEPENDS ${programs})
 install(TARGETS ${programs} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT runtime)
 if(PENSTOCK_GATEWAY)
-  add_dependencies(penstock_programs penstock_gateway penstock_cli penstock_launch)
+  add_dependencies(penstock_programs penstock_gateway penstock_cli penstock_launch penstock_kube)
   install(PROGRAMS ${CMAKE_BINARY_DIR}/bin/penstock-gateway ${CMAKE_BINARY_DIR}/bin/penstock-cli
-      ${CMAKE_BINARY_DIR}/bin/penstock-launch
+      ${CMAKE_BINARY_DIR}/bin/penstock-launch ${CMAKE_BINARY_DIR}/bin/penstock-kube
     DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT runtime)
 endif()

@@ -35,7 +35,7 @@ put_documents() {
   printf 'penstock (%s) unstable; urgency=medium\n\n  * changelog.gz says what is new.\n\n -- %s  %s\n' "$1" \
     "$maintainer" "$date" | gzip -9n >"$documents/changelog.Debian.gz"
   gzip -9n <"$root/deploy/debian/penstock.1" >"$pages/penstock.1.gz"
-  for page in cli env gateway launch runner; do ln -s penstock.1.gz "$pages/penstock-$page.1.gz"; done
+  for page in cli env gateway kube launch runner; do ln -s penstock.1.gz "$pages/penstock-$page.1.gz"; done
   logged "collecting licenses" python3 "$root/deploy/licenses.py" --go "$(cached GO_PROGRAM)" \
     --output "$documents/licenses" --without_libraries "$files"/usr/bin/*
 }

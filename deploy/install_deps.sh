@@ -20,7 +20,9 @@ readonly packages=(
   libyaml-dev libzstd-dev mold ninja-build nlohmann-json3-dev pkg-config prometheus-cpp-dev protobuf-compiler
   protobuf-compiler-grpc python3-venv tzdata
 )
-readonly test_packages=(chromium debootstrap dpkg-dev lintian postgresql)
+readonly test_packages=(
+  busybox-static chromium containerd containernetworking-plugins debootstrap dpkg-dev lintian postgresql runc
+)
 
 say() { printf '%s\n' "$*"; }
 fail() {
@@ -71,7 +73,7 @@ install_packages() {
 # The newest Go version that a go.mod of the build asks for.
 go_needed() {
   local module versions=("$go_needed_default")
-  for module in gateway cli executor/launcher; do
+  for module in gateway cli executor/kube executor/launcher; do
     if [[ -f $root/$module/go.mod ]]; then
       versions+=("$(awk '$1 == "go" { print $2; exit }' "$root/$module/go.mod")")
     fi

@@ -153,7 +153,7 @@ def test_the_image_has_the_libraries_of_the_programs_and_no_others():
     if 'ID=debian' not in release or 'VERSION_ID="12"' not in release:
         pytest.skip('the programs were not built on Debian 12, so their libraries are other packages')
     needed = set().union(*(libraries_of(PROGRAMS / name) for name in
-                           ('penstock', 'penstock-cli', 'penstock-env', 'penstock-gateway',
+                           ('penstock', 'penstock-cli', 'penstock-env', 'penstock-gateway', 'penstock-kube',
                             'penstock-launch', 'penstock-runner')))
     named = {package for package in packages_of(stages()[-1]) if package.startswith('lib')}
     assert named == needed - {'libc6', 'libgcc-s1'}  # those two are in every Debian
@@ -263,8 +263,8 @@ def test_an_installation_has_all_programs(tmp_path):
     output(*shlex.split(INSTALL.replace('build/release', str(PROGRAMS.parent))), str(tmp_path))
     installed = [path for path in tmp_path.rglob('*') if path.is_file()]
     assert {path.relative_to(tmp_path).as_posix() for path in installed} == {
-        f'bin/{name}' for name in ('penstock', 'penstock-cli', 'penstock-env', 'penstock-gateway', 'penstock-launch',
-                                   'penstock-runner')}
+        f'bin/{name}' for name in ('penstock', 'penstock-cli', 'penstock-env', 'penstock-gateway', 'penstock-kube',
+                                   'penstock-launch', 'penstock-runner')}
     for path in installed:
         assert '.symtab' not in output('readelf', '--wide', '--sections', str(path)), f'{path.name} is not stripped'
         assert path.stat().st_mode & 0o777 == 0o755
