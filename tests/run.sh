@@ -10,6 +10,8 @@
 #   e2e         real binaries driven by the real kfp SDK and CLI, on SQLite; the pipelines of conformance/ also without
 #               warm Pythons, and what the SDK does with the newest kfp
 #   e2e-postgres  the same on PostgreSQL, and what that can do to them
+#   kubernetes  attempts as pods, on a real Kubernetes of their own: the contract of executors, and whole runs. Needs
+#               root and containerd, and is left out without, unless PENSTOCK_TEST_KUBERNETES is "required"
 #   sanitizers  unit and contract again, under address+undefined and under thread sanitizer; api under the former
 #   all         all of these; without an argument: all but the sanitizers
 #
@@ -23,7 +25,8 @@ readonly python=$root/.venv/bin/python
 jobs=$(nproc)
 readonly jobs
 # What the e2e tests with the newest kfp are.
-readonly newest_kfp_tests=(test_{pipelines,pipelines_client,recurring_runs,runs,loops,conditions,nesting,packages}.py)
+readonly newest_kfp_tests=(test_{pipelines,pipelines_client,recurring_runs,runs,loops,conditions,nesting,packages}.py
+  test_kubernetes_settings.py)
 # More of these tests than processors: half the time each waits for processes and clocks.
 readonly e2e_jobs=$((jobs * 2))
 
@@ -40,15 +43,15 @@ wanted() { [[ " ${rings[*]} " == *" $1 "* ]]; }
 parse_arguments() {
   local ring
   rings=()
-  (($#)) || set -- checks unit contract api e2e e2e-postgres
+  (($#)) || set -- checks unit contract api e2e e2e-postgres kubernetes
   for ring in "$@"; do
     case $ring in
       -h | --help)
         usage
         exit 0
         ;;
-      all) rings+=(checks unit contract api e2e e2e-postgres sanitizers) ;;
-      checks | unit | contract | api | e2e | e2e-postgres | sanitizers) rings+=("$ring") ;;
+      all) rings+=(checks unit contract api e2e e2e-postgres kubernetes sanitizers) ;;
+      checks | unit | contract | api | e2e | e2e-postgres | kubernetes | sanitizers) rings+=("$ring") ;;
       *) fail "there is no ring '$ring'; --help lists them." ;;
     esac
   done
@@ -107,14 +110,35 @@ build_stores() {
   ) >"$logs/build-stores.log" 2>&1 </dev/null
 }
 
-# await_stores PID: that build_stores has; what could not be built is a failed test of its own.
-await_stores() {
+# The Kubernetes of the tests: many minutes of processors the first time, and kept outside of the clone.
+build_cluster() { nice -n 19 "$root/tests/kubernetes/build.sh" >"$logs/build-cluster.log" 2>&1 </dev/null; }
+
+# await_build PID NAME WHAT: that a build in the background has ended; one that failed is a failed test of its own.
+await_build() {
   local code=0
   wait "$1" || code=$?
   if ((code != 0)); then
-    tail -n 5 "$logs/build-stores.log" >&2
-    "$python" "$root/tests/summary.py" broken "$logs/build-stores.json" \
-      "building the servers of object stores fails: $logs/build-stores.log"
+    tail -n 5 "$logs/build-$2.log" >&2
+    "$python" "$root/tests/summary.py" broken "$logs/build-$2.json" "building $3 fails: $logs/build-$2.log"
+  fi
+}
+
+# Attempts as pods. The contract of executors and the rest share one cluster.
+run_kubernetes() {
+  local folder=$root/build/kubernetes exported
+  rm -rf "$folder"
+  # Without root or containerd the tests say what is missing, each for itself.
+  if exported=$(cd "$root" && "$python" -m tests.kubernetes up --dir "$folder" \
+    --launcher "$root/build/release/bin/penstock-launch" 2>"$logs/cluster.log"); then
+    PENSTOCK_TEST_KUBECONFIG=$(sed -n 's/^export KUBECONFIG=//p' <<<"$exported")
+    export PENSTOCK_TEST_KUBECONFIG PENSTOCK_TEST_CLUSTER=$folder
+  else
+    tail -n 3 "$logs/cluster.log" >&2
+  fi
+  run_ctest kubernetes-contract release --label-regex '^kubernetes$'
+  run_pytest kubernetes kubernetes
+  if [[ -n ${PENSTOCK_TEST_CLUSTER:-} ]]; then
+    (cd "$root" && "$python" -m tests.kubernetes down --dir "$folder" >>"$logs/cluster.log" 2>&1) || true
   fi
 }
 
@@ -164,7 +188,7 @@ run_programs() {
   done
   ((${#labels[@]})) || return 0
   if ((${#labels[@]} == 3)); then
-    run_ctest ctest release --label-exclude '^bench$'
+    run_ctest ctest release --label-exclude '^(bench|kubernetes)$'
   else
     for ring in "${labels[@]}"; do run_ctest "$ring" release --label-regex "^$ring\$"; done
   fi
@@ -178,7 +202,7 @@ run_sanitizers() {
   if [[ -f $root/tests/tsan.supp ]]; then TSAN_OPTIONS+=:suppressions=$root/tests/tsan.supp; fi
   if [[ -f $root/tests/lsan.supp ]]; then export LSAN_OPTIONS=suppressions=$root/tests/lsan.supp; fi
   for preset in asan tsan; do
-    if build "$preset"; then run_ctest "$preset" "$preset" --label-exclude '^bench$'; fi
+    if build "$preset"; then run_ctest "$preset" "$preset" --label-exclude '^(bench|kubernetes)$'; fi
   done
 }
 
@@ -192,24 +216,34 @@ main() {
   "$root/deploy/install_deps.sh" --tests
   rm -rf "$logs"
   mkdir -p "$logs"
-  local stores=0
+  local stores=0 cluster=0
   # Beside the build, which leaves it the time.
   if [[ ${rings[*]} != checks ]]; then
     build_stores &
     stores=$!
   fi
+  if wanted kubernetes; then
+    build_cluster &
+    cluster=$!
+  fi
   if wanted checks; then run_pytest checks checks; fi
   if wanted unit || wanted contract || wanted api; then
     if build release; then
-      await_stores "$stores"
+      await_build "$stores" stores "the servers of object stores"
       run_programs
       run_e2e
     fi
-  elif wanted e2e || wanted e2e-postgres; then
-    if build release penstock_programs; then
-      await_stores "$stores"
+  elif wanted e2e || wanted e2e-postgres || wanted kubernetes; then
+    local targets=(penstock_programs)
+    if wanted kubernetes; then targets+=(kubernetes_executor_test); fi
+    if build release "${targets[@]}"; then
+      await_build "$stores" stores "the servers of object stores"
       run_e2e
     fi
+  fi
+  if wanted kubernetes; then
+    await_build "$cluster" cluster "the Kubernetes of the tests"
+    run_kubernetes
   fi
   if wanted sanitizers; then run_sanitizers; fi
   say_minutes
