@@ -41,11 +41,6 @@ absl::Status SideProgram::CannotStart(absl::string_view why) const {
       absl::StrCat(options_.what, " cannot be reached: ", options_.program, " ", why));
 }
 
-int64_t SideProgram::Pid() {
-  absl::MutexLock lock(&mutex_);
-  return IsRunning() ? pid_ : 0;
-}
-
 absl::StatusOr<std::shared_ptr<grpc::Channel>> SideProgram::Channel() {
   absl::MutexLock lock(&mutex_);
   if (IsRunning()) return channel_;

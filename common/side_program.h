@@ -37,9 +37,6 @@ class SideProgram {
   // within limits::kSideProgramStartSeconds; the next call tries again.
   absl::StatusOr<std::shared_ptr<grpc::Channel>> Channel();
 
-  // Its process id; 0 if it does not run.
-  int64_t Pid();
-
  private:
   bool IsRunning() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Spawn() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
