@@ -1,6 +1,5 @@
 #include "executor/kubernetes/kubernetes_executor.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -73,11 +72,12 @@ absl::StatusOr<std::string> KubernetesExecutor::Identify() {
   }
   spdlog::info("pods can be made namespace={} kubernetes={}", response.namespace_(),
                response.server_version());
-  return absl::StrCat(response.namespace_(), "/", response.namespace_uid());
+  identity_ = absl::StrCat(response.namespace_(), "/", response.namespace_uid());
+  return identity_;
 }
 
 absl::Status KubernetesExecutor::Open(EventSink sink) {
-  RETURN_IF_ERROR(Identify().status());
+  if (identity_.empty()) RETURN_IF_ERROR(Identify().status());
   sink_ = std::move(sink);
   thread_ = std::thread([this] { Run(); });
   return absl::OkStatus();
@@ -105,9 +105,13 @@ absl::Status KubernetesExecutor::Fill(const LaunchSpec& spec, Attempt* attempt) 
   return absl::OkStatus();
 }
 
-int KubernetesExecutor::Taken() const {
-  return static_cast<int>(std::count_if(attempts_.begin(), attempts_.end(),
-                                        [](const auto& it) { return it.second.phase != Phase::kFinished; }));
+int KubernetesExecutor::Taken() const { return static_cast<int>(attempts_.size() - finished_); }
+
+// False if it was before.
+bool KubernetesExecutor::MarkFinished(Attempt& attempt) {
+  if (std::exchange(attempt.phase, Phase::kFinished) == Phase::kFinished) return false;
+  ++finished_;
+  return true;
 }
 
 RoomUse KubernetesExecutor::Room() const {
@@ -217,6 +221,7 @@ void KubernetesExecutor::Forget(absl::string_view attempt_id) {
       const auto it = attempts_.find(id);
       if (it != attempts_.end()) {
         result_uri = std::move(it->second.result_uri);
+        if (it->second.phase == Phase::kFinished) --finished_;
         attempts_.erase(it);
       }
       kubernetes::Order order;

@@ -100,6 +100,7 @@ class KubernetesExecutor final : public Executor {
   PodRequest RequestOf(const LaunchSpec& spec) const;
   absl::Status Fill(const LaunchSpec& spec, Attempt* attempt) const;
   int Taken() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool MarkFinished(Attempt& attempt) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool ReleaseReservation(const std::string& attempt_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Send(kubernetes::Order order) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -123,10 +124,12 @@ class KubernetesExecutor final : public Executor {
   ContentStore& content_;
   const Clock& clock_;
   const TaskWorld world_;
-  EventSink sink_;  // constant after Open
+  EventSink sink_;        // constant after Open
+  std::string identity_;  // what Identify has found out; constant after Open
 
   mutable absl::Mutex mutex_;
   std::unordered_map<std::string, Attempt> attempts_ ABSL_GUARDED_BY(mutex_);
+  size_t finished_ ABSL_GUARDED_BY(mutex_) = 0;  // of them
   std::deque<kubernetes::Order> orders_ ABSL_GUARDED_BY(mutex_);
   bool driving_ ABSL_GUARDED_BY(mutex_) = false;     // there is a stream that has begun
   bool reattached_ ABSL_GUARDED_BY(mutex_) = false;  // the engine has named all that it drives

@@ -182,9 +182,7 @@ void KubernetesExecutor::FinishUnstarted(const std::string& attempt_id, AttemptO
   {
     absl::MutexLock lock(&mutex_);
     const auto it = attempts_.find(attempt_id);
-    if (it == attempts_.end() || std::exchange(it->second.phase, Phase::kFinished) == Phase::kFinished) {
-      return;
-    }
+    if (it == attempts_.end() || !MarkFinished(it->second)) return;
   }
   AttemptFinished event;
   event.attempt_id = attempt_id;
@@ -199,8 +197,7 @@ void KubernetesExecutor::HandleFinished(kubernetes::Finished finished) {
   {
     absl::MutexLock lock(&mutex_);
     const auto it = attempts_.find(finished.attempt_id());
-    if (it == attempts_.end() || it->second.phase == Phase::kFinished) return;
-    it->second.phase = Phase::kFinished;
+    if (it == attempts_.end() || !MarkFinished(it->second)) return;
     it->second.result_uri = finished.result_uri();
     attempt = it->second;
     it->second.order = {};
